@@ -1,0 +1,1 @@
+export * from "./gen/aimass/common/v1/common_pb.js";

@@ -1,0 +1,1 @@
+export * from "./gen/aimass/events/v1/event_pb.js";

@@ -1,0 +1,1 @@
+export * from "./gen/onnx/onnx_pb.js";

@@ -1,0 +1,1 @@
+export * from "./gen/aimass/trainer/v1/trainer_pb.js";

@@ -1,0 +1,16 @@
+export { Backoff, type BackoffOptions, keepTrying } from "./backoff.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export {
+  type Address,
+  ConfigError,
+  type Environment,
+  formatAddress,
+  parseAddress,
+  readConfig,
+  type Variables,
+} from "./config.ts";
+export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } from "./errors.ts";
+export { PushStream } from "./push-stream.ts";
+export { Semaphore } from "./semaphore.ts";
+export { exitUsage, type RunningService, runService } from "./service-process.ts";
+export { abortError, deadlineSignal, linkedSignal, type ScopedSignal } from "./signals.ts";

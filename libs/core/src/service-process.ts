@@ -1,0 +1,56 @@
+import { ConfigError, type Environment } from "./config.ts";
+
+/** A service that runs until it is stopped. */
+export interface RunningService {
+  /** What it listens on, by role ("rpc", "admin"), for the supervisor and the log. */
+  readonly addresses: Readonly<Record<string, string>>;
+  /** Takes no new work, finishes what it has within `graceMs`, releases everything. */
+  stop(graceMs: number): Promise<void>;
+  /** Rejects when the service cannot go on; pending as long as it is well. */
+  readonly failed?: Promise<never>;
+}
+
+/** Exit status for a configuration that cannot work (sysexits EX_USAGE): restarting does not help. */
+export const exitUsage = 64;
+
+/** Time between the first stop signal and giving up on a clean end. */
+const defaultGraceMs = 10_000;
+
+/**
+ * The `main` of every service: start, announce, wait for SIGTERM, SIGINT or the supervisor's end, drain, exit.
+ * Exits 64 for a bad configuration, 1 for a failed start, 0 after a clean stop. A second signal exits at once.
+ * When the parent holds an IPC channel, the process says `{ ready: addresses }` on it and ends when it closes.
+ */
+export async function runService(name: string, start: (env: Environment) => Promise<RunningService>): Promise<void> {
+  let service: RunningService;
+  try {
+    service = await start(process.env);
+  } catch (error) {
+    fail(name, error);
+  }
+  process.send?.({ ready: service.addresses });
+  service.failed?.catch((error: unknown) => fail(name, error));
+  let stopping = false;
+  const stop = () => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    const graceMs = Number(process.env.AIMASS_GRACE_MS ?? defaultGraceMs);
+    setTimeout(() => process.exit(1), graceMs + 2000).unref();
+    service.stop(graceMs).then(
+      () => process.exit(0),
+      (error: unknown) => fail(name, error),
+    );
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
+  process.on("disconnect", () => {
+    if (!stopping) stop();
+  });
+}
+
+function fail(name: string, error: unknown): never {
+  const bad = error instanceof ConfigError;
+  const detail =
+    error instanceof Error && !bad && process.env.AIMASS_STACKS === "true" ? error.stack : (error as Error)?.message;
+  process.stderr.write(`${name}: ${detail ?? String(error)}\n`);
+  process.exit(bad ? exitUsage : 1);
+}

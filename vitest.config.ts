@@ -1,0 +1,12 @@
+import { defineConfig } from "vitest/config";
+
+/** Unit tests sit beside the source; tests that cross services sit in test/integration. Both need Node and npm alone. */
+export default defineConfig({
+  test: {
+    include: ["libs/**/*.spec.ts", "services/**/*.spec.ts", "test/repo/**/*.spec.ts", "test/integration/**/*.spec.ts"],
+    pool: "forks",
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: ["default"],
+  },
+});
