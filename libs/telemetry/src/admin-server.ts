@@ -1,0 +1,79 @@
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type Address, AimassError, formatAddress } from "@aimass/core";
+import type { Telemetry } from "./telemetry.ts";
+
+/** A running admin listener. */
+export interface AdminServer {
+  readonly address: Address;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves what platform engineers and orchestrators ask for, on a port of its own that strangers must not reach:
+ * `/metrics` (Prometheus text), `/livez` (200 as long as the event loop turns), `/readyz` (200, or 503 with the reason).
+ * `ready` answers true, or says why not. Rejects with FAILED_PRECONDITION when the address cannot be used.
+ */
+export async function serveAdmin(options: {
+  listen: Address;
+  telemetry: Telemetry;
+  ready: () => boolean | string;
+}): Promise<AdminServer> {
+  const { telemetry, ready } = options;
+  const server = createServer((request, response) => {
+    const path = (request.url ?? "/").split("?", 1)[0];
+    if (request.method !== "GET" && request.method !== "HEAD")
+      return answer(response, 405, "Only GET and HEAD work here.");
+    if (path === "/livez") return answer(response, 200, "alive");
+    if (path === "/readyz") {
+      const state = ready();
+      return state === true
+        ? answer(response, 200, "ready")
+        : answer(response, 503, state || "The service is not ready yet.");
+    }
+    if (path === "/metrics") return void answerMetrics(response, telemetry);
+    return answer(response, 404, "There is /metrics, /livez and /readyz.");
+  });
+  server.headersTimeout = 10_000;
+  await listening(server, options.listen);
+  const { address: host, port } = server.address() as AddressInfo;
+  return {
+    address: { host, port },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  response
+    .writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" })
+    .end(`${text}\n`);
+}
+
+async function answerMetrics(response: ServerResponse, telemetry: Telemetry): Promise<void> {
+  try {
+    const text = await telemetry.metricsText();
+    response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(text);
+  } catch (error) {
+    telemetry.log.scope("telemetry.admin").error("metrics could not be collected", { error });
+    answer(response, 500, "The metrics could not be collected; the service's log says why.");
+  }
+}
+
+function listening(server: Server, listen: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const message = `The admin listener cannot use ${formatAddress(listen)} (${cause.code}).`;
+      reject(
+        new AimassError("FAILED_PRECONDITION", message, {
+          cause,
+          remedy: "Set AIMASS_ADMIN_LISTEN to a free address.",
+        }),
+      );
+    });
+    server.listen(listen.port, listen.host, resolve);
+  });
+}
