@@ -1,0 +1,41 @@
+import type { KeyObject } from "node:crypto";
+import { type Claims, signJwt, type TokenExpectation } from "./jwt.ts";
+
+/** How long an access token lives, in milliseconds. */
+export const accessTokenLifeMs = 600_000;
+
+const type = "at+jwt";
+const issuer = "aimass-auth";
+const audience = "aimass";
+
+/** What verifiers of access tokens expect (RFC 9068 type, RFC 8725 rules). */
+export const accessTokenExpectation: TokenExpectation = {
+  type,
+  audience,
+  issuer,
+  maxLifeMs: accessTokenLifeMs,
+};
+
+/** The claims of an access token. */
+export interface AccessClaims extends Claims {
+  /** The session it belongs to. */
+  readonly sid: string;
+}
+
+/** Signs an access token for a principal. `iat` keeps its milliseconds, so that "issued before" is exact. */
+export function signAccessToken(
+  key: { keyId: string; privateKey: KeyObject },
+  token: { principal: string; sessionId: string; id: string; nowMs: number },
+): { text: string; expiresAtMs: number } {
+  const expiresAtMs = token.nowMs + accessTokenLifeMs;
+  const text = signJwt(key, type, {
+    iss: issuer,
+    aud: audience,
+    sub: token.principal,
+    sid: token.sessionId,
+    jti: token.id,
+    iat: token.nowMs / 1000,
+    exp: expiresAtMs / 1000,
+  });
+  return { text, expiresAtMs };
+}

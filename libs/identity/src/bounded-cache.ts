@@ -1,0 +1,38 @@
+/** Remembers at most `limit` values until their time is over; the one not used for longest goes first. */
+export class BoundedCache<V> {
+  readonly #limit: number;
+  readonly #entries = new Map<string, { value: V; untilMs: number }>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The value under a key; undefined when there is none or `nowMs` is past its end. */
+  get(key: string, nowMs: number): V | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    if (entry.untilMs < nowMs) return undefined;
+    this.#entries.set(key, entry);
+    return entry.value;
+  }
+
+  /** Keeps a value up to and including `untilMs`. */
+  set(key: string, value: V, untilMs: number): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, { value, untilMs });
+    if (this.#entries.size <= this.#limit) return;
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest);
+      return;
+    }
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+}
