@@ -1,0 +1,42 @@
+/** Header fields by lower-case name; repeated fields are joined by ", ". Pseudo fields are not among them. */
+export type HeaderFields = Readonly<Record<string, string>>;
+
+/** A whole answer. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: HeaderFields;
+  readonly body?: Uint8Array;
+  /** Sent after the body; over HTTP/1.1 as chunked trailers. */
+  readonly trailers?: HeaderFields;
+}
+
+/** One request as a server sees it, whatever HTTP it came by. No method throws because the client has gone. */
+export interface ServerCall {
+  readonly protocol: "http/1.1" | "h2";
+  readonly method: string;
+  /** Path with query, as sent. */
+  readonly path: string;
+  /** The host the client meant: `:authority` or `Host`. */
+  readonly authority: string;
+  readonly headers: HeaderFields;
+  readonly remoteAddress: string;
+  /** Aborts with an AbortError when the client goes before it has its answer. Made on first use. */
+  readonly signal: AbortSignal;
+  /** The whole body. Rejects with RESOURCE_EXHAUSTED above `limitBytes` and with CANCELLED when the client hung up half-way. Read once. */
+  body(limitBytes: number): Promise<Buffer>;
+  /** The body as it comes; a slow reader slows the client down. Throws CANCELLED when the body is cut short. Read once. */
+  chunks(): AsyncIterable<Buffer>;
+  /** Answers at once and for good. A second answer is ignored. */
+  respond(answer: Answer): void;
+  /** Begins an answer whose body comes piece by piece. */
+  open(status: number, headers: HeaderFields): ResponseWriter;
+}
+
+/** The rest of an answer that was opened. */
+export interface ResponseWriter {
+  /** Sends a piece. Returns a promise when the peer is slow: wait for it before the next piece. */
+  write(chunk: Uint8Array): Promise<void> | undefined;
+  end(trailers?: HeaderFields): void;
+  /** Breaks the answer off so that the client notices. */
+  reset(): void;
+}

@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Answer, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
+import { declaredLength, plainFields } from "./fields.ts";
+import { whenWritable } from "./http2-call.ts";
+import { readBody, readChunks } from "./read-body.ts";
+
+/** How long the rest of a body that nobody wants is read and thrown away. */
+const lingerMs = 2000;
+
+/** A request that came by HTTP/1.1, by node:http. */
+export class Http1Call implements ServerCall {
+  readonly protocol = "http/1.1";
+  readonly method: string;
+  readonly path: string;
+  readonly authority: string;
+  readonly headers: HeaderFields;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #isDraining: () => boolean;
+  #controller: AbortController | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, isDraining: () => boolean) {
+    this.#request = request;
+    this.#response = response;
+    this.#isDraining = isDraining;
+    this.method = request.method ?? "GET";
+    this.path = request.url ?? "/";
+    this.headers = plainFields(request.headers);
+    this.authority = this.headers.host ?? "";
+    request.on("error", ignore);
+    response.on("error", ignore);
+  }
+
+  get remoteAddress(): string {
+    return this.#request.socket.remoteAddress ?? "";
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller !== undefined) return this.#controller.signal;
+    const controller = new AbortController();
+    this.#controller = controller;
+    const onClose = () => {
+      if (!this.#response.writableFinished) controller.abort();
+    };
+    if (this.#response.destroyed) onClose();
+    else this.#response.once("close", onClose);
+    return controller.signal;
+  }
+
+  body(limitBytes: number): Promise<Buffer> {
+    const declaredBytes = declaredLength(this.headers);
+    return readBody(this.#request, { limitBytes, declaredBytes, isWhole: () => this.#request.complete });
+  }
+
+  chunks(): AsyncIterable<Buffer> {
+    return readChunks(this.#request, () => this.#request.complete);
+  }
+
+  respond(answer: Answer): void {
+    const { body, trailers } = answer;
+    if (trailers !== undefined) {
+      const writer = this.open(answer.status, answer.headers);
+      if (body !== undefined) writer.write(body);
+      writer.end(trailers);
+      return;
+    }
+    const length = body?.length ?? 0;
+    const mayHaveBody = answer.status >= 200 && answer.status !== 204 && answer.status !== 304;
+    if (
+      !this.#sendHeaders(
+        answer.status,
+        mayHaveBody ? { "content-length": String(length), ...answer.headers } : answer.headers,
+      )
+    )
+      return;
+    if (!this.#hasUnreadBody()) this.#response.end(body);
+    else this.#endAfterBody(body);
+  }
+
+  open(status: number, headers: HeaderFields): ResponseWriter {
+    const response = this.#response;
+    if (!this.#sendHeaders(status, headers)) return { write: () => undefined, end: () => {}, reset: () => {} };
+    return {
+      write: (chunk) => {
+        if (response.destroyed || response.writableEnded || response.write(chunk)) return undefined;
+        return whenWritable(response);
+      },
+      end: (trailers) => {
+        if (response.destroyed || response.writableEnded) return;
+        if (trailers !== undefined && Object.keys(trailers).length > 0) addTrailers(response, trailers);
+        response.end();
+      },
+      reset: () => response.destroy(),
+    };
+  }
+
+  #hasUnreadBody(): boolean {
+    const { "content-length": length, "transfer-encoding": encoding } = this.headers;
+    return !this.#request.complete && ((length !== undefined && length !== "0") || encoding !== undefined);
+  }
+
+  /** Most clients read no answer before they have sent everything, and closing at once would reset the connection under them. */
+  #endAfterBody(body: Uint8Array | undefined): void {
+    const [request, response] = [this.#request, this.#response];
+    if (body !== undefined) response.write(body);
+    const timeout = setTimeout(() => response.end(), lingerMs);
+    request.once("close", () => {
+      clearTimeout(timeout);
+      response.end();
+    });
+    request.resume();
+  }
+
+  #sendHeaders(status: number, headers: HeaderFields): boolean {
+    const response = this.#response;
+    if (response.headersSent || response.destroyed) return false;
+    const closes = this.#hasUnreadBody() || this.#isDraining();
+    try {
+      // A connection whose request was not read to its end cannot carry another one.
+      response.writeHead(status, closes ? { connection: "close", ...headers } : headers);
+      return true;
+    } catch {
+      response.destroy();
+      return false;
+    }
+  }
+}
+
+function addTrailers(response: ServerResponse, trailers: HeaderFields): void {
+  try {
+    response.addTrailers(trailers);
+  } catch {
+    response.destroy();
+  }
+}
+
+function ignore(): void {}

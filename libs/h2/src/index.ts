@@ -1,0 +1,6 @@
+export type { Answer, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
+export type { ClientStream, StreamRequest, UnaryRequest, UnaryResult } from "./client-call.ts";
+export { type Listener, type ListenOptions, listen } from "./listener.ts";
+export { TokenBucket } from "./token-bucket.ts";
+export { TransportError, type TransportFailure } from "./transport-error.ts";
+export { Upstream, type UpstreamOptions, type UpstreamState } from "./upstream.ts";

@@ -1,0 +1,306 @@
+import { once } from "node:events";
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
+import { connect as connectTcp, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "@aimass/core";
+import { afterEach, describe, expect, it } from "vitest";
+import { type Listener, type ListenOptions, listen, type ServerCall, Upstream } from "./index.ts";
+
+const running: Listener[] = [];
+const upstreams: Upstream[] = [];
+
+afterEach(async () => {
+  for (const upstream of upstreams.splice(0)) upstream.close();
+  await Promise.all(running.splice(0).map((listener) => listener.drain(0)));
+});
+
+async function serve(
+  handler: (call: ServerCall) => void | Promise<void>,
+  options: Partial<ListenOptions> = {},
+): Promise<Listener> {
+  const listener = await listen({
+    listen: { host: "127.0.0.1", port: 0 },
+    handler: (call) => void handler(call),
+    ...options,
+  });
+  running.push(listener);
+  return listener;
+}
+
+async function dial(listener: Listener): Promise<Upstream> {
+  const upstream = new Upstream({ address: listener.address, clock: systemClock });
+  upstreams.push(upstream);
+  while (upstream.state !== "ready") await sleep(5);
+  return upstream;
+}
+
+async function echo(call: ServerCall): Promise<void> {
+  const body = await call.body(128 * 1024 * 1024);
+  call.respond({ status: 200, headers: { "x-path": call.path }, body, trailers: { "grpc-status": "0" } });
+}
+
+async function rawConnection(listener: Listener): Promise<Socket> {
+  const socket = connectTcp(listener.address.port, "127.0.0.1");
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  return socket;
+}
+
+async function readAll(socket: Socket): Promise<string> {
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  await once(socket, "close");
+  return text;
+}
+
+describe("a listener", () => {
+  it("speaks HTTP/1.1 and HTTP/2 on one port", async () => {
+    const listener = await serve(async (call) => {
+      const body = await call.body(1000);
+      call.respond({
+        status: 200,
+        headers: { "content-type": "text/plain" },
+        body: Buffer.from(`${call.protocol} ${call.method} ${body}`),
+      });
+    });
+    const answer = await fetch(`http://127.0.0.1:${listener.address.port}/a?b=c`, { method: "POST", body: "hello" });
+    expect(await answer.text()).toBe("http/1.1 POST hello");
+    const upstream = await dial(listener);
+    const result = await upstream.unary({ path: "/a", headers: {}, body: Buffer.from("hello") });
+    expect(result.body.toString()).toBe("h2 POST hello");
+  });
+
+  it("recognises HTTP/2 when its preface comes byte by byte", async () => {
+    const listener = await serve(echo);
+    const socket = await rawConnection(listener);
+    const preface = Buffer.concat([
+      Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+      Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+    ]);
+    for (const byte of preface) {
+      socket.write(Buffer.from([byte]));
+      await sleep(1);
+    }
+    const [first] = (await once(socket, "data")) as [Buffer];
+    expect(first[3]).toBe(4); // SETTINGS
+    socket.destroy();
+  });
+
+  it("sends trailers over HTTP/1.1 as chunked trailers", async () => {
+    const listener = await serve(echo);
+    const answer = await new Promise<IncomingMessage>((resolve) => {
+      const request = httpRequest({ port: listener.address.port, method: "POST" }, resolve);
+      request.end("x");
+    });
+    answer.resume();
+    await once(answer, "end");
+    expect(answer.trailers["grpc-status"]).toBe("0");
+  });
+
+  it("keeps an HTTP/1.1 connection for the next request and answers Expect: 100-continue", async () => {
+    const listener = await serve(async (call) => {
+      const body = await call.body(100);
+      call.respond({ status: 200, headers: {}, body });
+    });
+    const socket = await rawConnection(listener);
+    const text = readAll(socket);
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+    await sleep(30);
+    socket.write("ok");
+    await sleep(30);
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
+    const seen = await text;
+    expect(seen).toContain("100 Continue");
+    expect(seen.match(/HTTP\/1\.1 200/g)).toHaveLength(2);
+    expect(seen.split("\r\n\r\n")[2]).toContain("ok");
+  });
+
+  it("refuses a body over the limit in a sentence, whether its length is declared or not", async () => {
+    const failures: string[] = [];
+    const listener = await serve(async (call) => {
+      await call
+        .body(1000)
+        .catch((error: { code: string; message: string }) => failures.push(`${error.code} ${error.message}`));
+      call.respond({ status: 413, headers: {}, body: Buffer.from("too large") });
+    });
+    const declared = await fetch(`http://127.0.0.1:${listener.address.port}/`, {
+      method: "POST",
+      body: Buffer.alloc(3_000_000),
+    });
+    expect([declared.status, await declared.text()]).toEqual([413, "too large"]);
+    const upstream = await dial(listener);
+    const undeclared = await upstream.unary({ path: "/", headers: {}, body: Buffer.alloc(3_000_000) });
+    expect(undeclared.status).toBe(413);
+    expect(failures).toEqual(
+      Array(2).fill("RESOURCE_EXHAUSTED The request body is larger than the limit of 1000 bytes."),
+    );
+  });
+
+  it("notices a body that is cut short, by both protocols", async () => {
+    const outcomes: string[] = [];
+    const listener = await serve(async (call) => {
+      await call.body(1000).then(
+        () => outcomes.push("whole"),
+        (error: { code: string }) => outcomes.push(`${call.protocol} ${error.code}`),
+      );
+      call.respond({ status: 200, headers: {} });
+    });
+    const socket = await rawConnection(listener);
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
+    await sleep(30);
+    socket.destroy();
+    const session = connectHttp2(`http://127.0.0.1:${listener.address.port}`);
+    session.on("error", () => {});
+    const stream = session.request({ ":method": "POST", ":path": "/" });
+    stream.on("error", () => {});
+    stream.write("half");
+    await sleep(50);
+    session.destroy();
+    await expect.poll(() => outcomes.toSorted()).toEqual(["h2 CANCELLED", "http/1.1 CANCELLED"]);
+  });
+
+  it("aborts the signal when the client goes before its answer, and answering then does nothing", async () => {
+    const aborted: string[] = [];
+    const listener = await serve((call) => {
+      call.signal.addEventListener("abort", () => {
+        aborted.push(call.protocol);
+        call.respond({ status: 200, headers: {}, body: Buffer.from("late"), trailers: { a: "b" } });
+        const writer = call.open(200, {});
+        writer.write(Buffer.from("later"));
+        writer.end();
+        writer.reset();
+      });
+    });
+    const socket = await rawConnection(listener);
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await sleep(30);
+    socket.destroy();
+    const session = connectHttp2(`http://127.0.0.1:${listener.address.port}`);
+    session.on("error", () => {});
+    session.request({ ":path": "/" }).on("error", () => {});
+    await sleep(50);
+    session.destroy();
+    await expect.poll(() => aborted.toSorted()).toEqual(["h2", "http/1.1"]);
+  });
+
+  it("does not abort the signal of a call that was answered", async () => {
+    let signal: AbortSignal | undefined;
+    const listener = await serve(async (call) => {
+      signal = call.signal;
+      await echo(call);
+    });
+    const upstream = await dial(listener);
+    await upstream.unary({ path: "/", headers: {}, body: Buffer.from("x") });
+    await sleep(20);
+    expect(signal?.aborted).toBe(false);
+  });
+
+  it("drops a connection that says nothing and one whose headers never end", async () => {
+    const listener = await serve(echo, { headerTimeoutMs: 150 });
+    const silent = await rawConnection(listener);
+    const slow = await rawConnection(listener);
+    slow.write("GET / HTTP/1.1\r\nHost: a\r\n");
+    const dripping = setInterval(() => slow.write("x-a: b\r\n"), 20);
+    const started = performance.now();
+    const [, answer] = await Promise.all([once(silent, "close"), readAll(slow)]);
+    clearInterval(dripping);
+    expect(answer).toContain("408");
+    expect(performance.now() - started).toBeLessThan(3000);
+  });
+
+  it("refuses headers over the limit with 431 or a reset, and serves the next request", async () => {
+    const listener = await serve(echo, { maxHeaderBytes: 8192 });
+    const answer = await new Promise<number>((resolve) => {
+      httpRequest({ port: listener.address.port, headers: { "x-big": "a".repeat(20_000) } }, (r) =>
+        resolve(r.statusCode ?? 0),
+      ).end();
+    });
+    expect(answer).toBe(431);
+    const upstream = await dial(listener);
+    const big = upstream.unary({ path: "/", headers: { "x-big": "a".repeat(20_000) }, body: Buffer.alloc(0) });
+    await expect(big).rejects.toThrow("broke the call off");
+    const next = await upstream.unary({ path: "/", headers: {}, body: Buffer.from("ok") });
+    expect(next.body.toString()).toBe("ok");
+  });
+
+  it("holds a writer back while its reader is slow, and streams in constant memory", async () => {
+    let written = 0;
+    let isHeldBack = false;
+    const listener = await serve(async (call) => {
+      const writer = call.open(200, {});
+      for (let i = 0; i < 256; i++) {
+        const slow = writer.write(Buffer.alloc(256 * 1024));
+        written += 1;
+        if (slow !== undefined) {
+          isHeldBack = true;
+          await slow;
+        }
+      }
+      writer.end({ done: "yes" });
+    });
+    const upstream = await dial(listener);
+    const stream = upstream.open({ path: "/", headers: {} });
+    stream.end();
+    await stream.response;
+    await sleep(100);
+    expect(isHeldBack).toBe(true);
+    expect(written).toBeLessThan(200);
+    let bytes = 0;
+    for await (const chunk of stream.chunks()) bytes += chunk.length;
+    expect(bytes).toBe(64 * 1024 * 1024);
+    expect(await stream.trailers).toEqual({ done: "yes" });
+  });
+
+  it("finishes what runs when it drains, refuses what is new, and closes", async () => {
+    const listener = await serve(async (call) => {
+      await sleep(200);
+      await echo(call);
+    });
+    const upstream = await dial(listener);
+    const kept = await rawConnection(listener);
+    const keptText = readAll(kept);
+    kept.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+    const call = upstream.unary({ path: "/", headers: {}, body: Buffer.from("running") });
+    await sleep(50);
+    const drained = listener.drain(3000);
+    expect((await call).body.toString()).toBe("running");
+    await drained;
+    expect(await keptText).toMatch(/connection: close/i);
+    const refused = await upstream
+      .unary({ path: "/", headers: {}, body: Buffer.alloc(0) })
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({ started: false });
+  });
+
+  it("ends what still runs when the grace is over", async () => {
+    const listener = await serve(() => {});
+    const upstream = await dial(listener);
+    const call = upstream.unary({ path: "/", headers: {}, body: Buffer.alloc(0) }).catch((error: unknown) => error);
+    await sleep(20);
+    await listener.drain(100);
+    expect(await call).toMatchObject({ name: "TransportError", started: true });
+  });
+
+  it("sends a client with an old connection elsewhere without losing a call", async () => {
+    const listener = await serve(echo, { maxConnectionAgeMs: 60 });
+    const upstream = await dial(listener);
+    const until = performance.now() + 600;
+    let answered = 0;
+    let refused = 0;
+    while (performance.now() < until) {
+      try {
+        await upstream.unary({ path: "/", headers: {}, body: Buffer.from("x") });
+        answered += 1;
+      } catch (error) {
+        expect(error).toMatchObject({ started: false });
+        refused += 1;
+        await sleep(2);
+      }
+    }
+    expect(answered).toBeGreaterThan(50);
+    expect(refused).toBeLessThan(answered);
+  });
+});

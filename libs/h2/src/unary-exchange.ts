@@ -1,0 +1,108 @@
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  constants,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from "node:http2";
+import type { HeaderFields } from "./call.ts";
+import type { UnaryRequest, UnaryResult } from "./client-call.ts";
+import { plainFields } from "./fields.ts";
+import { failureOf } from "./stream-failure.ts";
+import { TransportError } from "./transport-error.ts";
+
+/** One unary call on a stream of node:http2: collects the answer and settles once. */
+export class UnaryExchange {
+  readonly #stream: ClientHttp2Stream;
+  readonly #request: UnaryRequest;
+  readonly #resolve: (result: UnaryResult) => void;
+  readonly #reject: (error: TransportError) => void;
+  readonly #cancel: (stream: ClientHttp2Stream) => void;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+  #status = 0;
+  #headers: HeaderFields = {};
+  #trailers: HeaderFields = {};
+  #timeout: NodeJS.Timeout | undefined;
+  #isSettled = false;
+
+  constructor(options: {
+    stream: ClientHttp2Stream;
+    request: UnaryRequest;
+    resolve: (result: UnaryResult) => void;
+    reject: (error: TransportError) => void;
+    cancel: (stream: ClientHttp2Stream) => void;
+  }) {
+    this.#stream = options.stream;
+    this.#request = options.request;
+    this.#resolve = options.resolve;
+    this.#reject = options.reject;
+    this.#cancel = options.cancel;
+  }
+
+  start(): void {
+    const stream = this.#stream;
+    const session = stream.session as ClientHttp2Session | undefined;
+    stream.on("response", (headers) => this.#onResponse(headers));
+    stream.on("data", (chunk: Buffer) => this.#onData(chunk));
+    stream.on("trailers", (trailers) => {
+      this.#trailers = plainFields(trailers);
+    });
+    stream.on("end", () => this.#onEnd());
+    stream.on("error", () => {});
+    stream.on("close", () => this.#fail(failureOf(stream, session)));
+    const { signal, timeoutMs, body } = this.#request;
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (timeoutMs !== undefined) this.#timeout = setTimeout(() => this.#onTimeout(), Math.min(timeoutMs, 2 ** 31 - 1));
+    if (body.length === 0) stream.end();
+    else stream.end(body);
+  }
+
+  #onResponse(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
+    this.#status = Number(headers[":status"]);
+    this.#headers = plainFields(headers);
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#isSettled) return;
+    this.#size += chunk.length;
+    this.#chunks.push(chunk);
+  }
+
+  #onEnd(): void {
+    const stream = this.#stream;
+    const isWhole = !stream.aborted && (stream.rstCode ?? 0) === constants.NGHTTP2_NO_ERROR && this.#status !== 0;
+    if (!isWhole || this.#isSettled) return;
+    this.#settle();
+    const chunks = this.#chunks;
+    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.#size);
+    this.#resolve({ status: this.#status, headers: this.#headers, body, trailers: this.#trailers });
+  }
+
+  readonly #onAbort = (): void => {
+    this.#giveUp(new TransportError("cancelled", "The call was cancelled.", true));
+  };
+
+  #onTimeout(): void {
+    this.#giveUp(new TransportError("timeout", `No answer came within ${this.#request.timeoutMs} ms.`, true));
+  }
+
+  #giveUp(error: TransportError): void {
+    if (this.#isSettled) return;
+    this.#fail(error);
+    this.#chunks.length = 0;
+    this.#cancel(this.#stream);
+  }
+
+  #fail(error: TransportError): void {
+    if (this.#isSettled) return;
+    this.#settle();
+    this.#reject(error);
+  }
+
+  #settle(): void {
+    this.#isSettled = true;
+    clearTimeout(this.#timeout);
+    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+  }
+}
