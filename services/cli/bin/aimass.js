@@ -1,1 +1,43 @@
 #!/usr/bin/env node
+// Plain JavaScript, so that any Node can start it: finds a Node that runs TypeScript (22.18 or newer) and hands over.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const main = join(here, "../src/main.ts");
+
+function runsTypeScript(version) {
+  const [major, minor] = version.split(".").map(Number);
+  return major > 22 || (major === 22 && minor >= 18);
+}
+
+/** The Node that came with `npm ci`, when this platform has one: looked for from here up to the root of the file system. */
+function bundledNode() {
+  const names = [`node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`];
+  for (let folder = here; ; folder = dirname(folder)) {
+    for (const name of names) {
+      const path = join(folder, "node_modules", name, "bin", process.platform === "win32" ? "node.exe" : "node");
+      if (existsSync(path)) return path;
+    }
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+const node = runsTypeScript(process.versions.node) ? process.execPath : bundledNode();
+if (node === undefined) {
+  console.error(
+    `aimass needs Node 22.18 or newer; this is ${process.versions.node}.\nInstall Node 24 LTS from https://nodejs.org and run the command again.`,
+  );
+  process.exit(1);
+}
+const child = spawn(node, ["--disable-warning=ExperimentalWarning", main, ...process.argv.slice(2)], {
+  stdio: "inherit",
+});
+// The terminal sends Ctrl-C to the whole group; other signals are passed on. The child decides when to end.
+process.on("SIGINT", () => {});
+for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("exit", (code, signal) => {
+  process.exitCode = code ?? (signal === null ? 1 : 128 + 2);
+});

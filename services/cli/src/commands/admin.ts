@@ -1,0 +1,72 @@
+import { spawn } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AimassError, systemClock } from "@aimass/core";
+import { startEmbeddedPostgres } from "@aimass/embedded";
+import type { Command } from "commander";
+import { openDataDirectory, supervisorOf } from "../up/data-directory.ts";
+import { action } from "./context.ts";
+import { defaultData } from "./up.ts";
+
+export function addAdmin(program: Command): void {
+  const admin = program.command("admin").description("for the one who runs the mesh");
+  admin
+    .command("reset")
+    .description(
+      "give the administrator a new random password; works on the stopped embedded mesh, or on the database in AIMASS_DATABASE_URL",
+    )
+    .option("--data DIR", "the data directory of the embedded mesh", defaultData())
+    .action(
+      action<{ data: string }>(async ({ output }, options) => {
+        const password = await resetAdmin(options.data);
+        output.result(
+          { username: "admin", password },
+          () => `The new password of admin is ${password}\nAll sessions of admin have ended.`,
+        );
+        output.hint("Next: aimass login");
+      }),
+    );
+}
+
+async function resetAdmin(data: string): Promise<string> {
+  const own = process.env.AIMASS_DATABASE_URL;
+  if (own !== undefined) return runReset(own);
+  const running = supervisorOf(data);
+  if (running !== undefined) {
+    throw new AimassError("FAILED_PRECONDITION", `The mesh on ${data} is running (process ${running}).`, {
+      remedy: "Stop it with Ctrl-C first; whoever can do that may reset the password.",
+    });
+  }
+  using directory = await openDataDirectory(data);
+  const postgres = await startEmbeddedPostgres({
+    directory: directory.folder("postgres"),
+    clock: systemClock,
+    signal: AbortSignal.timeout(60_000),
+  });
+  try {
+    return await runReset(postgres.url);
+  } finally {
+    await postgres.stop();
+  }
+}
+
+/** The auth service resets its own database: the command line only starts it and reads the password from its output. */
+function runReset(databaseUrl: string): Promise<string> {
+  const main = join(dirname(fileURLToPath(import.meta.url)), "../../../auth/src/admin-reset-main.ts");
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main], {
+      env: { ...process.env, AIMASS_DATABASE_URL: databaseUrl },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString("utf8");
+    });
+    child.once("error", reject);
+    child.once("exit", (code) =>
+      code === 0
+        ? resolve(text.trim())
+        : reject(new AimassError("INTERNAL", "The password could not be reset; the reason is above.")),
+    );
+  });
+}

@@ -1,0 +1,186 @@
+import type { DeploymentSpecSchema } from "@aimass/api/scheduler";
+import { type Deployment, DeploymentService, type DeploymentSpec, RolloutPhase, Sharing } from "@aimass/api/scheduler";
+import { AimassError } from "@aimass/core";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Command } from "commander";
+import type { Connection } from "../client/connection.ts";
+import { bytes, enumName, modelName } from "../output/format.ts";
+import { type Output, table } from "../output/output.ts";
+import { action, modelArgument } from "./context.ts";
+
+interface DeployOptions {
+  readonly replicas?: string;
+  readonly alias?: string[];
+  readonly version?: string[];
+  readonly dedicated?: boolean;
+  readonly device?: string;
+  readonly keepWarm?: string;
+  readonly dryRun?: boolean;
+  readonly delete?: boolean;
+  readonly wait: boolean;
+}
+
+export function addDeploy(program: Command): void {
+  program
+    .command("deploy")
+    .description("serve a model: which aliases and versions, on how many replicas")
+    .argument("<model>")
+    .option("-r, --replicas N", "replicas that hold each version")
+    .option("-a, --alias NAME...", 'aliases to serve (default "default")')
+    .option("-v, --version N...", "versions to serve beside them, by number")
+    .option("--dedicated", "on replicas of its own")
+    .option("--device KIND", "cpu or gpu")
+    .option("--keep-warm N", "earlier versions kept loaded for instant rollback")
+    .option("--dry-run", "only say whether it fits and what is short")
+    .option("--delete", "end the deployment")
+    .option("--no-wait", "do not wait until it serves")
+    .action(
+      action<DeployOptions>(async ({ connection, output }, options, [name]) => {
+        const { project, model } = modelArgument(name as string);
+        const client = connection.client(DeploymentService);
+        if (options.delete) {
+          await client.deleteDeployment({ project, model });
+          output.result({ deleted: name }, () => `${name} is no longer deployed.`);
+          return;
+        }
+        const current = await currentSpec(connection, project, model);
+        const answer = await client.putDeployment({
+          spec: { ...plain(current), ...specOf(project, model, options) },
+          dryRun: options.dryRun ?? false,
+        });
+        if (options.dryRun) {
+          const plan = answer.plan;
+          output.result(plan, () => [
+            plan?.fits
+              ? `It fits: ${bytes(plan.memoryBytesPerReplica)} of memory a replica, ${bytes(plan.diskBytesPerNode)} of disk a machine.`
+              : "It does not fit:",
+            ...(plan?.shortages ?? []).map((shortage) => `  ${shortage}`),
+            ...(plan?.versions ?? []).map((v) => `  v${v.version} on ${v.replicaIds.join(", ")}`),
+          ]);
+          if (plan?.fits === false) process.exitCode = 1;
+          return;
+        }
+        const summary = options.wait
+          ? await waitUntilServed(connection, project, model, output)
+          : (answer.deployment?.status?.summary ?? "");
+        output.result({ deployment: answer.deployment, summary }, () => summary || `${name} is being deployed.`);
+        output.hint(`Next: aimass predict ${name} · aimass status`);
+      }),
+    );
+}
+
+/** Deploys with the given wishes and waits until it is served. Returns the summary sentence. */
+export async function deployModel(
+  connection: Connection,
+  spec: MessageInitShape<typeof DeploymentSpecSchema> & { project: string; model: string },
+  output?: Output,
+): Promise<string> {
+  await connection.client(DeploymentService).putDeployment({ spec });
+  return (await waitUntilServed(connection, spec.project, spec.model, output)) ?? "";
+}
+
+/**
+ * Waits until every alias of a deployed model is served by the version it points at. Undefined when the model is not deployed.
+ * Errors: FAILED_PRECONDITION with the rollout's own reason when it fails; DEADLINE_EXCEEDED.
+ */
+export async function waitUntilServed(
+  connection: Connection,
+  project: string,
+  model: string,
+  output?: Output,
+  timeoutMs = 120_000,
+): Promise<string | undefined> {
+  const say = output?.progress(`deploying ${modelName(project, model)}`) ?? (() => {});
+  try {
+    for await (const { deployment } of connection
+      .client(DeploymentService)
+      .watchDeployment({ project, model }, { timeoutMs })) {
+      const status = (deployment as Deployment).status;
+      if (status === undefined) continue;
+      const wanted = new Set(status.aliases.map((alias) => alias.wantedVersion));
+      const failed = status.versions.find((v) => v.phase === RolloutPhase.FAILED && wanted.has(v.version));
+      if (failed !== undefined) {
+        throw new AimassError("FAILED_PRECONDITION", `v${failed.version} does not serve: ${failed.reason}`, {
+          remedy: "What served before serves on.",
+        });
+      }
+      const phases = status.versions
+        .map((v) => `v${v.version} ${enumName(RolloutPhase, v.phase).toLowerCase()}`)
+        .join(", ");
+      say(status.settled ? 1 : 0.5, phases);
+      if (status.settled) return status.summary;
+    }
+  } catch (error) {
+    const code = error instanceof ConnectError ? error.code : undefined;
+    if (code === Code.NotFound) return undefined;
+    if (code === Code.DeadlineExceeded)
+      throw new AimassError(
+        "DEADLINE_EXCEEDED",
+        `${modelName(project, model)} is not served after ${timeoutMs / 1000} s.`,
+        { remedy: "See why with `aimass status`." },
+      );
+    throw error;
+  }
+  return undefined;
+}
+
+/** A table of deployments for `aimass status`. */
+export function deploymentTable(deployments: readonly Deployment[]): string[] {
+  return table(
+    ["MODEL", "ALIASES", "VERSIONS", "STATUS"],
+    deployments.map((d) => [
+      modelName(d.spec?.project ?? "", d.spec?.model ?? ""),
+      (d.status?.aliases ?? [])
+        .map((a) =>
+          a.wantedVersion === a.servedVersion
+            ? `${a.alias}→${a.servedVersion}`
+            : `${a.alias}→${a.servedVersion || "-"} (wants ${a.wantedVersion})`,
+        )
+        .join(" "),
+      (d.status?.versions ?? [])
+        .map((v) => `v${v.version} ${enumName(RolloutPhase, v.phase).toLowerCase()} ×${v.replicaIds.length}`)
+        .join(", "),
+      d.status?.summary ?? "",
+    ]),
+  );
+}
+
+async function currentSpec(
+  connection: Connection,
+  project: string,
+  model: string,
+): Promise<DeploymentSpec | undefined> {
+  try {
+    return (await connection.client(DeploymentService).getDeployment({ project, model })).deployment?.spec;
+  } catch (error) {
+    if (ConnectError.from(error).code === Code.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** The fields of a spec without the message's own properties, to be overlaid with new wishes. */
+function plain(spec: DeploymentSpec | undefined): MessageInitShape<typeof DeploymentSpecSchema> {
+  if (spec === undefined) return {};
+  const { $typeName: _name, $unknown: _unknown, ...fields } = spec;
+  return fields;
+}
+
+function specOf(project: string, model: string, o: DeployOptions): MessageInitShape<typeof DeploymentSpecSchema> {
+  return {
+    project,
+    model,
+    ...(o.replicas === undefined ? {} : { replicas: count("--replicas", o.replicas) }),
+    ...(o.alias === undefined ? {} : { aliases: o.alias }),
+    ...(o.version === undefined ? {} : { versions: o.version.map((v) => BigInt(count("--version", v))) }),
+    ...(o.dedicated === undefined ? {} : { sharing: Sharing.DEDICATED }),
+    ...(o.device === undefined ? {} : { deviceKind: o.device }),
+    ...(o.keepWarm === undefined ? {} : { keepWarm: count("--keep-warm", o.keepWarm) }),
+  };
+}
+
+function count(option: string, text: string): number {
+  if (!/^\d{1,6}$/.test(text))
+    throw new AimassError("INVALID_ARGUMENT", `${option} is "${text}".`, { remedy: "Give a whole number." });
+  return Number(text);
+}

@@ -1,0 +1,63 @@
+import { DeploymentService, FleetService, LoadState } from "@aimass/api/scheduler";
+import type { Command } from "commander";
+import { bytes, modelName } from "../output/format.ts";
+import { table } from "../output/output.ts";
+import { action } from "./context.ts";
+import { deploymentTable } from "./deploy.ts";
+import { allPages } from "./models.ts";
+
+export function addStatus(program: Command): void {
+  program
+    .command("status")
+    .description("how the mesh is: router, machines, replicas, deployments")
+    .action(
+      action(async ({ connection, output, server }) => {
+        const ready = (await connection.fetch("/v2/health/ready")).ok;
+        const [deployments, fleet] = await Promise.all([
+          allPages(
+            (page) => connection.client(DeploymentService).listDeployments({ page }),
+            (answer) => answer.deployments,
+          ),
+          connection
+            .client(FleetService)
+            .listNodes({})
+            .catch(() => undefined),
+        ]);
+        const replicas = [
+          ...(fleet?.nodes.flatMap((node) => node.replicas) ?? []),
+          ...(fleet?.standaloneReplicas ?? []),
+        ];
+        output.result({ server, ready, deployments, nodes: fleet?.nodes ?? [], replicas }, () => [
+          `router      ${server} ${ready ? "is ready" : "is not ready"}`,
+          ...(fleet === undefined ? ["machines    (you may not see them)"] : []),
+          ...(fleet?.nodes ?? []).map(
+            (n) =>
+              `machine     ${n.name}: ${n.total?.cpus ?? 0} CPUs, ${bytes(n.free?.memoryBytes ?? 0n)} of ${bytes(n.total?.memoryBytes ?? 0n)} memory free, ${n.devices.map((d) => d.id).join(", ")}`,
+          ),
+          "",
+          ...(replicas.length === 0
+            ? ["No replicas."]
+            : table(
+                ["REPLICA", "ADDRESS", "STATE", "MEMORY", "HOLDS"],
+                replicas.map((r) => [
+                  r.id,
+                  r.address,
+                  r.live ? (r.draining ? "draining" : "live") : "gone",
+                  bytes(r.memoryBytesUsed),
+                  r.loaded
+                    .map(
+                      (v) =>
+                        `${modelName(v.project, v.model)} v${v.version}${v.state === LoadState.READY ? "" : ` (${LoadState[v.state].toLowerCase()})`}`,
+                    )
+                    .join(", "),
+                ]),
+              )),
+          "",
+          ...(deployments.length === 0
+            ? ["Nothing is deployed. Try: aimass run model.onnx"]
+            : deploymentTable(deployments)),
+        ]);
+        if (!ready) process.exitCode = 1;
+      }),
+    );
+}

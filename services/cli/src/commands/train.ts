@@ -1,0 +1,195 @@
+import { type Job, type JobSpecSchema, JobState, TrainingService } from "@aimass/api/trainer";
+import { AimassError, Backoff, systemClock } from "@aimass/core";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Command } from "commander";
+import type { Connection } from "../client/connection.ts";
+import { enumName, modelName, time } from "../output/format.ts";
+import { type Output, table } from "../output/output.ts";
+import { action, modelArgument, pairs } from "./context.ts";
+import { allPages } from "./models.ts";
+
+interface TrainOptions {
+  readonly recipe: string;
+  readonly dataset: string;
+  readonly datasetVersion: string;
+  readonly target: string;
+  readonly model: string;
+  readonly feature?: string[];
+  readonly param?: string[];
+  readonly testShare: string;
+  readonly seed: string;
+  readonly minR2?: string;
+  readonly wait: boolean;
+}
+
+export function addTrain(program: Command): void {
+  program
+    .command("train")
+    .description("train a model on a dataset; the result is the model's next version")
+    .requiredOption("--dataset NAME", "the dataset")
+    .requiredOption("--target COLUMN", "the column to predict")
+    .requiredOption("--model NAME", "the model that gets the new version; made when missing")
+    .option("--recipe NAME", "how to train", "linear")
+    .option("--dataset-version N", "a version of the dataset; the newest when left out", "0")
+    .option("--feature COLUMN...", "columns to predict from; every other number column when left out")
+    .option("--param NAME=VALUE...", "recipe parameters, for instance l2=1")
+    .option("--test-share SHARE", "share of rows held out for evaluation", "0.2")
+    .option("--seed N", "seed of the split", "0")
+    .option("--min-r2 VALUE", "make no version when R² on the held-out rows is below this")
+    .option("--no-wait", "do not wait for the end")
+    .action(
+      action<TrainOptions>(async ({ connection, output }, options) => {
+        const job = await trainModel({ connection, output, spec: jobSpec(options), wait: options.wait });
+        output.result({ ...job, state: enumName(JobState, job.state) }, () => describeJob(job));
+        const full = modelName(job.spec?.project ?? "default", job.spec?.model ?? "");
+        if (job.modelVersion > 0n)
+          output.hint(`Next: aimass models alias ${full} default ${job.modelVersion} · aimass deploy ${full}`);
+      }),
+    );
+  const jobs = program.command("jobs").description("training jobs: list, cancel, recipes");
+  jobs
+    .command("list")
+    .description("jobs, newest first")
+    .action(
+      action(async ({ connection, output }) => {
+        const all = await allPages(
+          (page) => connection.client(TrainingService).listJobs({ page }),
+          (answer) => answer.jobs,
+        );
+        output.result(all, () =>
+          table(
+            ["JOB", "STATE", "RECIPE", "MODEL", "VERSION", "CREATED", "BY"],
+            all.map((j) => [
+              j.id,
+              enumName(JobState, j.state),
+              j.spec?.recipe ?? "",
+              j.spec?.model ?? "",
+              String(j.modelVersion || "-"),
+              time(j.createdAt),
+              j.createdBy,
+            ]),
+          ),
+        );
+      }),
+    );
+  jobs
+    .command("cancel")
+    .description("ask a job to stop")
+    .argument("<job>")
+    .action(
+      action(async ({ connection, output }, _options, [id]) => {
+        const { job } = await connection.client(TrainingService).cancelJob({ id: id as string });
+        output.result(job, () => `Job ${id} is ${enumName(JobState, (job as Job).state)}.`);
+      }),
+    );
+  jobs
+    .command("recipes")
+    .description("the built-in ways to train, with their parameters")
+    .action(
+      action(async ({ connection, output }) => {
+        const { recipes } = await connection.client(TrainingService).listRecipes({});
+        output.result(recipes, () =>
+          recipes.flatMap((r) => [
+            `${r.name}: ${r.description}`,
+            ...r.parameters.map(
+              (p) => `  ${p.name} = ${p.defaultValue} (${p.minimum} to ${p.maximum}): ${p.description}`,
+            ),
+          ]),
+        );
+      }),
+    );
+}
+
+/** Queues a job and follows it to its end. Errors: FAILED_PRECONDITION with the job's own reason when it fails. */
+export async function trainModel(o: {
+  connection: Connection;
+  output: Output;
+  spec: MessageInitShape<typeof JobSpecSchema>;
+  wait?: boolean;
+}): Promise<Job> {
+  const client = o.connection.client(TrainingService);
+  const { job } = await client.createJob({ spec: o.spec, idempotencyKey: crypto.randomUUID() });
+  if (o.wait === false) return job as Job;
+  const bar = o.output.progress("training");
+  const backoff = new Backoff();
+  let last = job as Job;
+  let sequence = 0n;
+  for (let failures = 0; !hasEnded(last.state); ) {
+    try {
+      for await (const update of client.watchJob({ id: last.id, afterSequence: sequence }, { timeoutMs: 0 })) {
+        sequence = update.sequence;
+        if (update.event.case === "job") last = update.event.value;
+        else if (update.event.case === "logLine") o.output.say(`  ${update.event.value}`);
+        bar(hasEnded(last.state) ? 1 : last.progress, enumName(JobState, last.state).toLowerCase());
+      }
+      if (!hasEnded(last.state)) last = (await client.getJob({ id: last.id })).job as Job;
+    } catch (error) {
+      failures += 1;
+      if (ConnectError.from(error).code !== Code.Unavailable || failures > 20) throw error;
+      await systemClock.sleep(backoff.next());
+    }
+  }
+  if (last.state !== JobState.SUCCEEDED)
+    throw new AimassError(
+      "FAILED_PRECONDITION",
+      `Job ${last.id} ${enumName(JobState, last.state).toLowerCase()}: ${last.stateReason}`,
+    );
+  return last;
+}
+
+function hasEnded(state: JobState): boolean {
+  return state === JobState.SUCCEEDED || state === JobState.FAILED || state === JobState.CANCELLED;
+}
+
+function describeJob(job: Job): string[] {
+  const metrics = Object.entries(job.metrics).map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`);
+  const made =
+    job.modelVersion > 0n
+      ? ` and made ${modelName(job.spec?.project ?? "default", job.spec?.model ?? "")} v${job.modelVersion}`
+      : "";
+  return [
+    `Job ${job.id} is ${enumName(JobState, job.state)}${made}.`,
+    ...(metrics.length === 0 ? [] : [`held out: ${metrics.join(", ")}`]),
+  ];
+}
+
+function jobSpec(o: TrainOptions): MessageInitShape<typeof JobSpecSchema> {
+  const { project, model } = modelArgument(o.model);
+  const dataset = modelArgument(o.dataset);
+  if (dataset.project !== project)
+    throw new AimassError(
+      "INVALID_ARGUMENT",
+      `The dataset is in project ${dataset.project}, the model in ${project}.`,
+      { remedy: "Name both in one project." },
+    );
+  return {
+    project,
+    model,
+    recipe: o.recipe,
+    dataset: dataset.model,
+    datasetVersion: BigInt(wholeNumber("--dataset-version", o.datasetVersion)),
+    target: o.target,
+    features: o.feature ?? [],
+    testShare: decimal("--test-share", o.testShare),
+    seed: BigInt(wholeNumber("--seed", o.seed)),
+    parameters: Object.fromEntries(
+      Object.entries(pairs(o.param)).map(([name, value]) => [name, decimal(`--param ${name}`, value)]),
+    ),
+    ...(o.minR2 === undefined ? {} : { gate: { metric: "r2", bound: decimal("--min-r2", o.minR2) } }),
+  };
+}
+
+function decimal(option: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value))
+    throw new AimassError("INVALID_ARGUMENT", `${option} is "${text}".`, { remedy: "Give a number." });
+  return value;
+}
+
+function wholeNumber(option: string, text: string): number {
+  const value = decimal(option, text);
+  if (!Number.isInteger(value) || value < 0)
+    throw new AimassError("INVALID_ARGUMENT", `${option} is "${text}".`, { remedy: "Give a whole number." });
+  return value;
+}

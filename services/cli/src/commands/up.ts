@@ -1,0 +1,94 @@
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { AimassError } from "@aimass/core";
+import type { Command } from "commander";
+import { Mesh, type MeshEvent } from "../up/mesh.ts";
+import { action } from "./context.ts";
+
+export interface UpOptions {
+  readonly data: string;
+  readonly port: string;
+  readonly host: string;
+  readonly replicas: string;
+}
+
+/** Where the embedded mesh keeps its data when nobody says. */
+export const defaultData = () => process.env.AIMASS_DATA ?? ".aimass";
+
+export function addUp(program: Command): void {
+  withUpOptions(
+    program
+      .command("up")
+      .description("run a whole mesh on this machine: PostgreSQL, every service, replicas; Ctrl-C stops it"),
+  ).action(
+    action<UpOptions>(async ({ output }, options) => {
+      const startedAt = performance.now();
+      const mesh = await Mesh.start({
+        ...meshOptions(options),
+        onProgress: (event) => output.say(describeEvent(event)),
+      });
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      output.result({ url: mesh.url(), data: mesh.data.path, seconds: Number(seconds) }, () => [
+        "",
+        `AI Mass is ready on ${mesh.url()} after ${seconds} s. Data: ${mesh.data.path}`,
+        "",
+        `  sign in      npx aimass login --password-file ${mesh.data.adminPasswordFile}`,
+        "  try it       npx aimass run model.onnx        npx aimass status        npx aimass --help",
+        `  console      ${mesh.url()}/console/   (user admin, password in the file above)`,
+        "  stop         Ctrl-C",
+      ]);
+      await untilStopped();
+      output.say("\nStopping …");
+      await mesh.stop();
+      output.say("Stopped; nothing is left running.");
+    }),
+  );
+}
+
+/** The options that `up` and `demo` share. */
+export function withUpOptions(command: Command): Command {
+  return command
+    .option("--data DIR", "where everything is kept", defaultData())
+    .option("--port N", "the router's port; 0 takes a free one", "5000")
+    .option("--host ADDRESS", "the address to listen on", "127.0.0.1")
+    .option("--replicas N", "replica processes, each on its share of the CPUs", "2");
+}
+
+/** Checked options for a mesh. Errors: INVALID_ARGUMENT. */
+export function meshOptions(o: UpOptions): { data: string; port: number; host: string; replicas: number } {
+  const port = Number(o.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535)
+    throw new AimassError("INVALID_ARGUMENT", `--port is "${o.port}".`, { remedy: "Give a number from 0 to 65535." });
+  const replicas = Number(o.replicas);
+  const most = Math.max(8, availableParallelism());
+  if (!Number.isInteger(replicas) || replicas < 1 || replicas > most)
+    throw new AimassError("INVALID_ARGUMENT", `--replicas is "${o.replicas}".`, {
+      remedy: `Give a number from 1 to ${most}.`,
+    });
+  return { data: resolve(process.env.INIT_CWD ?? ".", o.data), port, host: o.host, replicas };
+}
+
+/** One line for a person. */
+export function describeEvent(event: MeshEvent): string {
+  switch (event.kind) {
+    case "ready":
+      return `  ${event.part.padEnd(12)} ready after ${(event.afterMs / 1000).toFixed(1)} s`;
+    case "restarting":
+      return `  ${event.part.padEnd(12)} ${event.reason}; restarting`;
+    case "warning":
+      return `  note: ${event.message}`;
+  }
+}
+
+/** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+export function untilStopped(): Promise<void> {
+  return new Promise((resolve_) => {
+    const stop = () => {
+      process.once("SIGINT", () => process.exit(130));
+      resolve_();
+    };
+    process.once("SIGINT", stop);
+    process.once("SIGTERM", stop);
+    process.once("SIGHUP", stop);
+  });
+}

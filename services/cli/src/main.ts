@@ -1,0 +1,52 @@
+import { Command, CommanderError } from "commander";
+import { addAccess } from "./commands/access.ts";
+import { addAdmin } from "./commands/admin.ts";
+import { addAudit } from "./commands/audit.ts";
+import { addDatasets } from "./commands/datasets.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addDeploy } from "./commands/deploy.ts";
+import { addLogin } from "./commands/login.ts";
+import { addModels } from "./commands/models.ts";
+import { addPredict } from "./commands/predict.ts";
+import { addRun } from "./commands/run.ts";
+import { addStatus } from "./commands/status.ts";
+import { addTrain } from "./commands/train.ts";
+import { addUp } from "./commands/up.ts";
+
+const program = new Command("aimass")
+  .description("AI Mass: keep, train, deploy and serve models")
+  .option("--server URL", "the mesh to talk to (AIMASS_SERVER; default http://127.0.0.1:5000)")
+  .option("--api-key KEY", "an API key instead of a session (AIMASS_API_KEY)")
+  .option("--json", "results as JSON")
+  .configureHelp({ showGlobalOptions: true })
+  .showHelpAfterError("(see --help)")
+  .exitOverride();
+
+for (const add of [
+  addUp,
+  addDemo,
+  addLogin,
+  addRun,
+  addModels,
+  addDatasets,
+  addTrain,
+  addDeploy,
+  addPredict,
+  addStatus,
+  addAccess,
+  addAudit,
+  addAdmin,
+])
+  add(program);
+for (const command of allCommands(program)) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = error.exitCode === 0 ? 0 : 2;
+}
+
+function allCommands(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allCommands(child)]);
+}

@@ -1,0 +1,117 @@
+import { ErrorDetailSchema } from "@aimass/api/common";
+import { AimassError, ConfigError } from "@aimass/core";
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** Where a command's words go: results to stdout, everything else to stderr. With `--json`, stdout holds exactly one JSON value (a line each for streams). */
+export class Output {
+  readonly json: boolean;
+  readonly #terminal: boolean;
+
+  constructor(options: { json: boolean }) {
+    this.json = options.json;
+    this.#terminal = process.stderr.isTTY === true && process.env.NO_COLOR === undefined;
+  }
+
+  /** The result: as JSON, or as lines for a person. */
+  result(value: unknown, lines: () => string | readonly string[]): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(value, jsonValue, 2)}\n`);
+    else {
+      const text = lines();
+      process.stdout.write(`${typeof text === "string" ? text : text.join("\n")}\n`);
+    }
+  }
+
+  /** A remark for a person. */
+  say(line: string): void {
+    if (!this.json) process.stderr.write(`${line}\n`);
+  }
+
+  /** What to do next, ready to paste. */
+  hint(line: string): void {
+    this.say(this.#terminal ? `\x1b[2m${line}\x1b[0m` : line);
+  }
+
+  /** A progress bar on a terminal, silent elsewhere; call the returned function with the share done, then with 1. */
+  progress(label: string): (share: number, note?: string) => void {
+    if (!this.#terminal || this.json) return () => {};
+    const width = 24;
+    return (share, note = "") => {
+      const filled = Math.round(Math.min(Math.max(share, 0), 1) * width);
+      const bar = "█".repeat(filled) + "░".repeat(width - filled);
+      process.stderr.write(
+        `\r\x1b[K${label} ${bar} ${(share * 100).toFixed(0).padStart(3)} % ${note}${share >= 1 ? "\n" : ""}`,
+      );
+    };
+  }
+}
+
+/** Lines of aligned columns with a header. */
+export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = header.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? "").length)));
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] as number))
+      .join("  ")
+      .trimEnd();
+  return [line(header), ...rows.map(line)];
+}
+
+/** What went wrong, as a person should read it, and the status to exit with. */
+export interface Failure {
+  readonly message: string;
+  readonly code: string;
+  readonly exitStatus: number;
+}
+
+/** Exit statuses: 1 anything, 2 wrong usage, 3 not signed in or not allowed, 4 not found, 5 not reachable. */
+export function describeFailure(error: unknown, server: string): Failure {
+  if (error instanceof ConfigError) return { message: error.message, code: "INVALID_ARGUMENT", exitStatus: 2 };
+  if (error instanceof AimassError)
+    return { message: error.advice, code: error.code, exitStatus: exitStatuses[error.code] ?? 1 };
+  const connect = ConnectError.from(error);
+  const code = codeName(connect.code);
+  const remedy = connect.findDetails(ErrorDetailSchema)[0]?.remedy;
+  if (connect.code === Code.Unavailable && isConnectFailure(connect)) {
+    return {
+      message: `Nothing answers at ${server}. Start a mesh with \`npm start\`, or name another server with --server URL.`,
+      code,
+      exitStatus: 5,
+    };
+  }
+  if (connect.code === Code.Unauthenticated && remedy === undefined) {
+    return {
+      message: `${connect.rawMessage} Sign in with \`aimass login\`, or set AIMASS_API_KEY.`,
+      code,
+      exitStatus: 3,
+    };
+  }
+  const message = remedy === undefined || remedy === "" ? connect.rawMessage : `${connect.rawMessage} ${remedy}`;
+  return { message, code, exitStatus: exitStatuses[code] ?? 1 };
+}
+
+const exitStatuses: Readonly<Record<string, number>> = {
+  INVALID_ARGUMENT: 2,
+  UNAUTHENTICATED: 3,
+  PERMISSION_DENIED: 3,
+  NOT_FOUND: 4,
+  UNAVAILABLE: 5,
+};
+
+function codeName(code: Code): string {
+  return Code[code].replace(/(?<=[a-z])([A-Z])/g, "_$1").toUpperCase();
+}
+
+/** A refused or reset connection, as opposed to a service that answers UNAVAILABLE. */
+function isConnectFailure(error: ConnectError): boolean {
+  return /ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ECONNRESET/.test(
+    `${error.rawMessage} ${String((error.cause as NodeJS.ErrnoException | undefined)?.code)}`,
+  );
+}
+
+/** bigint and bytes as JSON: numbers where they fit, hexadecimal digits. */
+function jsonValue(key: string, value: unknown): unknown {
+  if (key === "$typeName" || key === "$unknown") return undefined;
+  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  return value;
+}

@@ -1,0 +1,325 @@
+import { createWriteStream, existsSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AimassError, type Clock, deadlineSignal, systemClock } from "@aimass/core";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "@aimass/embedded";
+import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
+import { cpuDevices } from "./devices.ts";
+import { assertFree, freePort, isFree } from "./ports.ts";
+import { type ProcessSpec, SupervisedProcess } from "./supervised-process.ts";
+
+/** How an embedded mesh is started. */
+export interface MeshOptions {
+  /** Where everything is kept. */
+  readonly data: string;
+  /** Address the router listens on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** The router's port. Default 5000; 0 takes a free one. */
+  readonly port?: number;
+  /** Also listen where Triton's clients expect it, 8000 and 8001, when these are free. Default true. */
+  readonly tritonPorts?: boolean;
+  /** Replica processes, one for each CPU set, unless AIMASS_DEVICES says otherwise. Default 2. */
+  readonly replicas?: number;
+  /** Router processes, each on a port of its own from `port` on. Default 1. */
+  readonly routers?: number;
+  /** Scheduler processes; one leads. Default 1. */
+  readonly schedulers?: number;
+  /** Further variables for every process, for instance LOG, NATS_URL, AIMASS_DATABASE_URL. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Keep nothing safe against a power cut; for tests. */
+  readonly durable?: boolean;
+  readonly clock?: Clock;
+  /** Told as things come up, die and come back: one line each. */
+  readonly onProgress?: (event: MeshEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What happens in a mesh, for whoever narrates it. */
+export type MeshEvent =
+  | { readonly kind: "ready"; readonly part: string; readonly afterMs: number }
+  | { readonly kind: "restarting"; readonly part: string; readonly reason: string }
+  | { readonly kind: "warning"; readonly message: string };
+
+/** Longest wait for the whole mesh to be ready. */
+const startTimeoutMs = 60_000;
+/** What a process inherits of the caller's environment beside AIMASS_*, LOG* and OTEL_*. */
+const inheritedVariables = [
+  "PATH",
+  "HOME",
+  "TMPDIR",
+  "TZ",
+  "LANG",
+  "SSL_CERT_FILE",
+  "NODE_EXTRA_CA_CERTS",
+  "CUDA_VISIBLE_DEVICES",
+  "LD_LIBRARY_PATH",
+  "NATS_URL",
+  "SystemRoot",
+];
+
+/** A whole mesh on this machine: every service a real process, supervised. */
+export class Mesh {
+  readonly data: DataDirectory;
+  readonly routerPorts: readonly number[];
+  readonly host: string;
+  readonly #processes = new Map<string, SupervisedProcess>();
+  readonly #clock: Clock;
+  readonly #options: MeshOptions;
+  #postgres: EmbeddedPostgres | undefined;
+  #stopping = false;
+
+  private constructor(options: MeshOptions, data: DataDirectory, routerPorts: readonly number[]) {
+    this.data = data;
+    this.routerPorts = routerPorts;
+    this.host = options.host ?? "127.0.0.1";
+    this.#clock = options.clock ?? systemClock;
+    this.#options = options;
+  }
+
+  /** Starts everything and returns when the router is ready to serve. Errors: FAILED_PRECONDITION with a remedy. */
+  static async start(options: MeshOptions): Promise<Mesh> {
+    const host = options.host ?? "127.0.0.1";
+    const data = await openDataDirectory(options.data);
+    try {
+      const mesh = new Mesh(options, data, await choosePorts(host, options.port ?? 5000, options.routers ?? 1));
+      try {
+        await mesh.#bringUp();
+        return mesh;
+      } catch (error) {
+        await mesh.stop(1000);
+        throw error;
+      }
+    } catch (error) {
+      data[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Base URL of a router. */
+  url(router = 0): string {
+    return `http://${this.host === "0.0.0.0" ? "127.0.0.1" : this.host}:${this.routerPorts[router]}`;
+  }
+
+  /** The administrator's password of the first start; undefined once it was changed and the file removed. */
+  adminPassword(): string | undefined {
+    const file = this.data.adminPasswordFile;
+    return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
+  }
+
+  /** The supervised processes by name. */
+  get processes(): ReadonlyMap<string, SupervisedProcess> {
+    return this.#processes;
+  }
+
+  /** The embedded PostgreSQL; undefined when an own one is used. */
+  get postgres(): EmbeddedPostgres | undefined {
+    return this.#postgres;
+  }
+
+  /** Stops everything in an order that lets requests finish: router, agent, services, PostgreSQL. */
+  async stop(graceMs = 10_000): Promise<void> {
+    this.#stopping = true;
+    const named = (match: (name: string) => boolean) => [...this.#processes.values()].filter((p) => match(p.spec.name));
+    const isRouter = (name: string) => name.startsWith("router");
+    await Promise.all(named(isRouter).map((p) => p.stop(graceMs)));
+    await Promise.all(named((n) => n === "agent").map((p) => p.stop(graceMs)));
+    await Promise.all(named((n) => !isRouter(n) && n !== "agent").map((p) => p.stop(graceMs)));
+    await this.#postgres?.stop();
+    this.data[Symbol.dispose]();
+  }
+
+  async #bringUp(): Promise<void> {
+    const startedAt = this.#clock.monotonic();
+    const databaseUrl =
+      this.#options.env?.AIMASS_DATABASE_URL ?? process.env.AIMASS_DATABASE_URL ?? (await this.#startPostgres());
+    const specs = await this.#processSpecs(databaseUrl);
+    using deadline = deadlineSignal(startTimeoutMs, this.#options.signal);
+    await Promise.all(specs.map((spec) => this.#launch(spec, startedAt, deadline.signal)));
+    await this.#routerReady(deadline.signal);
+  }
+
+  async #startPostgres(): Promise<string> {
+    const startedAt = this.#clock.monotonic();
+    const directory = this.data.folder("postgres");
+    const log = createWriteStream(join(this.data.folder("logs"), "postgres.log"), { flags: "a", mode: 0o600 });
+    const start = () =>
+      startEmbeddedPostgres({
+        directory,
+        clock: this.#clock,
+        durable: this.#options.durable ?? true,
+        onLog: (line) => log.write(`${line}\n`),
+        signal: this.#options.signal ?? AbortSignal.timeout(startTimeoutMs),
+      });
+    const watch = (postgres: EmbeddedPostgres) => {
+      this.#postgres = postgres;
+      postgres.failed.catch(async (error: unknown) => {
+        if (this.#stopping) return;
+        this.#tell({ kind: "restarting", part: "postgres", reason: AimassError.from(error).message });
+        for (let waitMs = 100; !this.#stopping; waitMs = Math.min(waitMs * 2, 5000)) {
+          try {
+            watch(await start());
+            return;
+          } catch {
+            await this.#clock.sleep(waitMs);
+          }
+        }
+      });
+    };
+    const postgres = await start();
+    watch(postgres);
+    this.#tell({ kind: "ready", part: "postgres", afterMs: this.#clock.monotonic() - startedAt });
+    return postgres.url;
+  }
+
+  async #processSpecs(databaseUrl: string): Promise<ProcessSpec[]> {
+    const schedulers = this.#options.schedulers ?? 1;
+    const [auth, registry, trainer, console_] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    const schedulerPorts = await Promise.all(Array.from({ length: schedulers }, freePort));
+    const local = (port: number) => `127.0.0.1:${port}`;
+    const common = {
+      AIMASS_AUTH_ADDRESSES: local(auth),
+      AIMASS_REGISTRY_ADDRESSES: local(registry),
+      AIMASS_TRAINER_ADDRESSES: local(trainer),
+      AIMASS_SCHEDULER_ADDRESSES: schedulerPorts.map(local).join(","),
+      AIMASS_CONSOLE_ADDRESSES: local(console_),
+      AIMASS_TRUST_FILE: this.data.trustFile,
+      LOG_FORMAT: "json",
+    };
+    const withDatabase = { AIMASS_DATABASE_URL: databaseUrl };
+    const replicas = this.#options.replicas ?? 2;
+    const spec = (name: string, role: string, main: string, env: Record<string, string>): ProcessSpec => ({
+      name,
+      main: servicePath(main),
+      logFile: join(this.data.folder("logs"), `${name}.log`),
+      env: {
+        ...inheritedEnvironment(),
+        ...common,
+        AIMASS_IDENTITY_FILE: this.data.identityFile(role),
+        AIMASS_STATE_DIR: this.data.folder(name),
+        AIMASS_ADMIN_LISTEN: "127.0.0.1:0",
+        ...env,
+        ...defined(this.#options.env ?? {}),
+      },
+    });
+    return [
+      spec("auth", "auth", "auth/src/main.ts", {
+        ...withDatabase,
+        AIMASS_LISTEN: local(auth),
+        AIMASS_AUTH_SECRET_FILE: this.data.authSecretFile,
+      }),
+      spec("registry", "registry", "registry/src/main.ts", { ...withDatabase, AIMASS_LISTEN: local(registry) }),
+      spec("trainer", "trainer", "trainer/src/main.ts", { ...withDatabase, AIMASS_LISTEN: local(trainer) }),
+      ...schedulerPorts.map((port, i) =>
+        spec(i === 0 ? "scheduler" : `scheduler-${i + 1}`, "scheduler", "scheduler/src/main.ts", {
+          ...withDatabase,
+          AIMASS_LISTEN: local(port),
+        }),
+      ),
+      spec("console", "console", "console/src/main.ts", { AIMASS_LISTEN: local(console_) }),
+      spec("agent", "inference", "inference/src/agent-main.ts", {
+        AIMASS_NODE: "local",
+        AIMASS_DEVICES: process.env.AIMASS_DEVICES ?? cpuDevices(replicas, availableParallelism()),
+      }),
+      ...this.#routerListeners(await this.#tritonPorts()).map((listen, i) =>
+        spec(i === 0 ? "router" : `router-${i + 1}`, "router", "router/src/main.ts", { AIMASS_LISTEN: listen }),
+      ),
+    ];
+  }
+
+  #routerListeners(tritonPorts: readonly number[]): string[] {
+    return this.routerPorts.map((port, i) =>
+      [port, ...(i === 0 ? tritonPorts : [])].map((p) => `${this.host}:${p}`).join(","),
+    );
+  }
+
+  async #tritonPorts(): Promise<number[]> {
+    if (this.#options.tritonPorts === false) return [];
+    const ports: number[] = [];
+    for (const port of [8000, 8001]) {
+      if (await isFree(this.host, port)) ports.push(port);
+      else
+        this.#tell({
+          kind: "warning",
+          message: `Port ${port}, where Triton's clients look by default, is taken; everything is on ${this.url()} too.`,
+        });
+    }
+    return ports;
+  }
+
+  #launch(spec: ProcessSpec, startedAt: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onTimeout = () =>
+        reject(
+          new AimassError(
+            "DEADLINE_EXCEEDED",
+            `The ${spec.name} service was not ready in ${startTimeoutMs / 1000} s.`,
+            { remedy: `Its log is ${spec.logFile}.` },
+          ),
+        );
+      signal.addEventListener("abort", onTimeout, { once: true });
+      let died = 0;
+      const process_ = new SupervisedProcess(spec, this.#clock, (state) => {
+        if (state.kind === "ready") {
+          signal.removeEventListener("abort", onTimeout);
+          this.#tell({ kind: "ready", part: spec.name, afterMs: this.#clock.monotonic() - startedAt });
+          resolve();
+        } else if (state.kind === "failed") {
+          reject(state.error);
+        } else if (state.kind === "restarting" && !this.#stopping) {
+          died += 1;
+          this.#tell({ kind: "restarting", part: spec.name, reason: state.reason });
+          if (died === 5) reject(process_.failure(state.reason));
+        }
+      });
+      this.#processes.set(spec.name, process_);
+    });
+  }
+
+  async #routerReady(signal: AbortSignal): Promise<void> {
+    for (const router of this.routerPorts.keys()) {
+      while (!(await isReady(`${this.url(router)}/v2/health/ready`, signal))) await this.#clock.sleep(20, signal);
+    }
+  }
+
+  #tell(event: MeshEvent): void {
+    this.#options.onProgress?.(event);
+  }
+}
+
+async function isReady(url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal })).ok;
+  } catch {
+    signal.throwIfAborted();
+    return false;
+  }
+}
+
+async function choosePorts(host: string, first: number, count: number): Promise<number[]> {
+  const ports: number[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const port = first === 0 ? await freePort() : first + i;
+    if (first !== 0) await assertFree(host, port);
+    ports.push(port);
+  }
+  return ports;
+}
+
+function inheritedEnvironment(): Record<string, string> {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => inheritedVariables.includes(name) || /^(AIMASS_|OTEL_|LOG$|ONNXRUNTIME_)/.test(name),
+  );
+  return defined(Object.fromEntries(inherited));
+}
+
+function defined(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
+
+/** Services are started as processes, never imported: their paths are all the supervisor knows of them. */
+function servicePath(path: string): string {
+  return join(dirname(fileURLToPath(import.meta.url)), "../../..", path);
+}
