@@ -126,7 +126,7 @@ async function readDocument<T>(file: string, kind: string, fits: (value: unknown
   } catch {
     // The error below says it.
   }
-  throw new AimassError("FAILED_PRECONDITION", `"${file}" is not a ${kind} file.`, facts);
+  throw new AimassError("FAILED_PRECONDITION", `"${file}" is no ${kind} file.`, facts);
 }
 
 function isIdentityDocument(value: unknown): value is IdentityDocument {
