@@ -1,0 +1,2 @@
+export { createDatabase, dropDatabase, withDatabase } from "./database.ts";
+export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from "./embedded-postgres.ts";

@@ -1,0 +1,13 @@
+export {
+  contended,
+  fromDatabaseError,
+  isDatabaseUnavailable,
+  isForeignKeyViolation,
+  isRetryable,
+  isUniqueViolation,
+} from "./database-error.ts";
+export { holdLease, type LeaseOptions } from "./lease.ts";
+export type { Migration } from "./migrations.ts";
+export { appendOutbox, type DrainResult, drainOutbox, type OutboxEntry, outboxChannel } from "./outbox.ts";
+export { connectionSettings } from "./pool.ts";
+export { openStore, type Store, type StoreOptions, type TransactionOptions } from "./store.ts";
