@@ -1,0 +1,206 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { reconcile } from "./reconcile.ts";
+import { Situation } from "./situation.ts";
+import type { HeldState, Presence } from "./snapshot.ts";
+
+const replicaIds = ["a/cpu-0", "a/cpu-1", "b/cpu-0", "b/gpu-0"];
+const keys = ["default.m1", "default.m2", "team.m3"];
+const states: readonly (HeldState | "absent")[] = [
+  "fetching",
+  "loading",
+  "warming",
+  "ready",
+  "unloading",
+  "failed",
+  "absent",
+];
+
+type Step = (situation: Situation) => void;
+
+const replica = fc.constantFrom(...replicaIds);
+const key = fc.constantFrom(...keys);
+const version = fc.integer({ min: 1, max: 3 });
+
+/** Everything that can happen around the scheduler, in any order. */
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.tuple(replica, key, version, fc.constantFrom(...states), fc.constantFrom("aa", "aa", "aa", "bb", "")).map(
+    ([id, k, v, state, parity]): Step =>
+      (s) =>
+        s.report(id, k, v, state, { parity }),
+  ),
+  fc.tuple(replica, fc.constantFrom<Presence>("attached", "missing", "gone")).map(
+    ([id, presence]): Step =>
+      (s) =>
+        s.replica(id, { presence, held: presence === "gone" ? [] : (s.replicas.get(id)?.held ?? []) }),
+  ),
+  fc.tuple(replica, fc.boolean(), fc.boolean()).map(
+    ([id, draining, leaving]): Step =>
+      (s) =>
+        s.replica(id, { draining, leaving }),
+  ),
+  fc.tuple(replica, fc.integer({ min: 0, max: 1024 })).map(
+    ([id, mib]): Step =>
+      (s) =>
+        s.replica(id, { memoryUsed: mib * 2 ** 20 }),
+  ),
+  fc.tuple(key, version).map(
+    ([k, v]): Step =>
+      (s) =>
+        s.model(k, { default: v }, []),
+  ),
+  fc
+    .tuple(
+      key,
+      fc.record({
+        replicas: fc.integer({ min: 1, max: 3 }),
+        keepWarm: fc.integer({ min: 0, max: 2 }),
+        dedicated: fc.boolean(),
+        deviceKind: fc.constantFrom("", "", "cpu", "gpu"),
+        versions: fc.uniqueArray(version, { maxLength: 2 }),
+      }),
+    )
+    .map(
+      ([k, spec]): Step =>
+        (s) =>
+          s.deploy(k, spec),
+    ),
+  key.map(
+    (k): Step =>
+      (s) =>
+        s.deployments.delete(k),
+  ),
+  fc.tuple(key, version).map(
+    ([k, v]): Step =>
+      (s) => {
+        s.quarantine = s.quarantine.some((q) => q.key === k) ? [] : [{ key: k, version: v, crashes: 2 }];
+      },
+  ),
+  fc.constant<Step>((s) => s.obey()),
+  fc.integer({ min: 1, max: 6000 }).map(
+    (ms): Step =>
+      (s) => {
+        s.now += ms;
+      },
+  ),
+);
+
+function start(): Situation {
+  const s = new Situation();
+  for (const id of replicaIds) s.replica(id);
+  for (const name of ["a", "b"]) {
+    s.nodes.set(name, {
+      name,
+      presence: "attached",
+      freeMemory: 0,
+      freeDisk: 0,
+      devices: [{ id: "cpu-0", kind: "cpu" }],
+    });
+  }
+  for (const k of keys) s.model(k, { default: 1 }, [1, 2, 3], 200).deploy(k, { replicas: 2 });
+  s.settle();
+  return s;
+}
+
+describe("whatever happens in whatever order", () => {
+  const runs = { numRuns: 300 };
+
+  it("reconciling again changes nothing", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const s = start();
+        for (const act of steps) {
+          act(s);
+          const first = s.reconcile();
+          expect(reconcile(s.snapshot())).toEqual(first);
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("no route names a replica that is not there with the version ready", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const s = start();
+        for (const act of steps) {
+          act(s);
+          for (const { entry } of s.reconcile().routes) {
+            if (entry.case !== "model") continue;
+            const name = `${entry.value.project}.${entry.value.name}`;
+            for (const route of entry.value.versions) {
+              for (const id of route.replicaIds) expectReady(s, id, name, Number(route.version));
+              expect(route.replicaIds.length > 0 || route.unavailableReason !== "").toBe(true);
+            }
+            for (const alias of entry.value.aliases) {
+              const target = alias.targets[0]?.version;
+              expect(entry.value.versions.map((v) => v.version)).toContain(target);
+            }
+          }
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("an alias only moves to a version ready on as many replicas as wanted or as there are, unless nothing else answers", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const s = start();
+        for (const act of steps) {
+          const before = new Map(s.decisions.rollouts.map((r) => [r.key, r.served]));
+          act(s);
+          const outcome = s.reconcile();
+          for (const rollout of s.decisions.rollouts) {
+            if (rollout.served === 0 || rollout.served === before.get(rollout.key)) continue;
+            const ready = replicaIds.filter((id) => isReady(s, id, rollout.key, rollout.served)).length;
+            expect(ready).toBeGreaterThan(0);
+            expect(outcome.statuses.get(rollout.key)?.aliases[0]).toMatchObject({
+              servedVersion: BigInt(rollout.served),
+            });
+          }
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("comes to rest with every alias on its version once replicas are well and obey", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+        const s = start();
+        for (const act of steps) {
+          act(s);
+          s.reconcile();
+        }
+        s.quarantine = [];
+        for (const id of replicaIds)
+          s.replica(id, {
+            presence: "attached",
+            draining: false,
+            leaving: false,
+            memoryUsed: 0,
+            memoryLimit: 0,
+            held: [],
+          });
+        for (const k of keys) s.deploy(k, { dedicated: false, deviceKind: "" });
+        s.settle();
+        const outcome = s.settle(5000);
+        for (const [, status] of outcome.statuses) expect(status).toMatchObject({ settled: true });
+      }),
+      runs,
+    );
+  });
+});
+
+function isReady(s: Situation, id: string, key: string, version: number): boolean {
+  const replica = s.replicas.get(id);
+  return (
+    replica?.presence !== "gone" &&
+    replica?.held.some((h) => h.key === key && h.version === version && h.state === "ready") === true
+  );
+}
+
+function expectReady(s: Situation, id: string, key: string, version: number): void {
+  expect(isReady(s, id, key, version), `${id} has ${key}@${version} ready`).toBe(true);
+}
