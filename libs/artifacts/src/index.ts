@@ -1,0 +1,7 @@
+export type { ArtifactStore, ListedArtifact, StoredArtifact, Upload, UploadPlan } from "./artifact-store.ts";
+export { assertSha256, isSha256 } from "./digest.ts";
+export { artifactNotFound, uploadNotFound } from "./errors.ts";
+export { FileArtifactStore, type FileArtifactStoreOptions } from "./file-artifact-store.ts";
+export { type ArtifactLocation, openArtifactStore, parseArtifactLocation } from "./location.ts";
+export { S3ArtifactStore, type S3ArtifactStoreOptions } from "./s3-artifact-store.ts";
+export type { S3Location } from "./s3-bucket.ts";
