@@ -1,0 +1,87 @@
+import { AimassError } from "@aimass/core";
+import { quoted } from "./datatype.ts";
+import type { RestInfer } from "./decode-rest.ts";
+import type { Json } from "./json.ts";
+import { jsonFromTensor, writeJsonList } from "./json-elements.ts";
+import type { Parameters } from "./parameters.ts";
+import type { InferResponse, Tensor } from "./tensor.ts";
+
+/** An encoded REST answer. `body` is not compressed: see `compress`. */
+export interface RestAnswer {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/**
+ * Encodes the answer of a REST infer call: JSON, with the outputs that were asked for in binary behind it.
+ * Throws INVALID_ARGUMENT when an output cannot be JSON (FP16, BF16, BYTES that are not UTF-8) and was not asked for in binary.
+ */
+export function encodeRestInfer(response: InferResponse, asked: RestInfer): RestAnswer {
+  const binaryByName = new Map(asked.request.outputs.map((output) => [output.name, output.binary]));
+  const tail: Uint8Array[] = [];
+  const outputs = response.outputs.map((output) => {
+    const binary = binaryByName.get(output.name) ?? asked.binaryByDefault;
+    if (binary) tail.push(output.bytes);
+    return writeOutput(output, binary);
+  });
+  const parts = [
+    `"model_name":${JSON.stringify(response.modelName)}`,
+    `"model_version":${JSON.stringify(response.modelVersion)}`,
+  ];
+  if (response.id !== "") parts.push(`"id":${JSON.stringify(response.id)}`);
+  const parameters = writeParameters(response.parameters);
+  if (parameters !== "") parts.push(`"parameters":{${parameters}}`);
+  parts.push(`"outputs":[${outputs.join(",")}]`);
+  return assemble(Buffer.from(`{${parts.join(",")}}`), tail);
+}
+
+function assemble(json: Buffer, tail: readonly Uint8Array[]): RestAnswer {
+  if (tail.length === 0) return { headers: { "content-type": "application/json" }, body: json };
+  const headers = {
+    "content-type": "application/octet-stream",
+    "inference-header-content-length": String(json.length),
+  };
+  return { headers, body: Buffer.concat([json, ...tail]) };
+}
+
+function writeOutput(output: Tensor, binary: boolean): string {
+  const parameters = writeParameters(output.parameters, binary ? output.bytes.byteLength : undefined);
+  const parts = [
+    `"name":${JSON.stringify(output.name)}`,
+    `"datatype":"${output.datatype}"`,
+    `"shape":[${output.shape.join(",")}]`,
+  ];
+  if (parameters !== "") parts.push(`"parameters":{${parameters}}`);
+  if (!binary) parts.push(`"data":${writeData(output)}`);
+  return `{${parts.join(",")}}`;
+}
+
+function writeData(output: Tensor): string {
+  if (output.datatype === "FP16" || output.datatype === "BF16") {
+    throw new AimassError(
+      "INVALID_ARGUMENT",
+      `Output ${quoted(output.name)} is ${output.datatype}, which JSON cannot carry.`,
+      {
+        reason: "BINARY_ONLY",
+        field: output.name,
+        remedy: 'Ask for it with "binary_data": true, or for all outputs with "binary_data_output": true.',
+      },
+    );
+  }
+  return writeJsonList(jsonFromTensor(output));
+}
+
+function writeParameters(parameters: Parameters | undefined, binaryDataSize?: number): string {
+  const parts: string[] = [];
+  for (const [name, parameter] of parameters ?? []) {
+    if (name !== "binary_data_size") parts.push(`${JSON.stringify(name)}:${writeValue(parameter.value)}`);
+  }
+  if (binaryDataSize !== undefined) parts.push(`"binary_data_size":${binaryDataSize}`);
+  return parts.join(",");
+}
+
+function writeValue(value: Json): string {
+  if (typeof value === "bigint") return String(value);
+  if (typeof value === "number" && !Number.isFinite(value)) return JSON.stringify(String(value));
+  return JSON.stringify(value);
+}

@@ -1,0 +1,54 @@
+export {
+  bytesElements,
+  bytesFromElements,
+  countBytesElements,
+  decodeUtf8,
+  stringElements,
+} from "./bytes-elements.ts";
+export { classify } from "./classify.ts";
+export { acceptedEncoding, compress, defaultInflateLimit, inflate, inflateSync } from "./compression.ts";
+export {
+  type Datatype,
+  datatypes,
+  elementCount,
+  elementSize,
+  formatShape,
+  isDatatype,
+  parseDatatype,
+} from "./datatype.ts";
+export { decodeInferRequest } from "./decode-request.ts";
+export { decodeInferResponse, decodeStreamInferResponse } from "./decode-response.ts";
+export { decodeRestInfer, type RestHeaders, type RestInfer } from "./decode-rest.ts";
+export {
+  type EncodeOptions,
+  encodeInferRequest,
+  encodeInferResponse,
+  encodeStreamInferResponse,
+} from "./encode-message.ts";
+export { encodeRestInfer, type RestAnswer } from "./encode-rest.ts";
+export { fromBf16, fromFp16, toBf16, toFp16 } from "./half.ts";
+export { bytesFromJson, type ElementTarget, jsonFromTensor } from "./json-elements.ts";
+export {
+  booleanParameter,
+  integerParameter,
+  noParameters,
+  type Parameter,
+  type Parameters,
+  stringParameter,
+} from "./parameters.ts";
+export { type PeekedModel, peekModel } from "./peek.ts";
+export { decodePredict, encodePredict } from "./predict.ts";
+export { checkByteLength } from "./read-tensor.ts";
+export { encodeRestError, httpStatus } from "./rest-errors.ts";
+export type { SignatureView, TensorSpecView } from "./signature.ts";
+export {
+  alignedView,
+  bytesOf,
+  type ElementArray,
+  elementsOf,
+  type FixedDatatype,
+  type InferRequest,
+  type InferResponse,
+  type RequestedOutput,
+  type Tensor,
+} from "./tensor.ts";
