@@ -1,0 +1,24 @@
+import { type Address, type Environment, readConfig } from "@aimass/core";
+
+/** What the console needs to know. */
+export interface ConsoleConfig {
+  readonly listen: Address;
+  readonly adminListen: Address;
+  readonly authAddresses: readonly Address[];
+  readonly identityFile: string;
+  readonly trustFile: string;
+  /** True when browsers reach the router by https: session cookies are then marked Secure. */
+  readonly secureCookies: boolean;
+}
+
+/** Errors: ConfigError with every problem. */
+export function readConsoleConfig(env: Environment): ConsoleConfig {
+  return readConfig(env, (v) => ({
+    listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
+    adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+    authAddresses: v.addresses("AIMASS_AUTH_ADDRESSES"),
+    identityFile: v.string("AIMASS_IDENTITY_FILE"),
+    trustFile: v.string("AIMASS_TRUST_FILE"),
+    secureCookies: v.boolean("AIMASS_SECURE_COOKIES", false),
+  }));
+}

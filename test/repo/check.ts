@@ -1,0 +1,98 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { boundaryViolations } from "./rules/boundaries.ts";
+import { type PackageManifest, skeletonViolations, unpinnedDependencies } from "./rules/packages.ts";
+import { packageOf, repositoryFiles, root } from "./rules/source-files.ts";
+import { undocumentedVariables } from "./rules/variables.ts";
+
+/** A check: what is wrong, one line each; nothing when all is well. */
+interface Check {
+  readonly name: string;
+  readonly run: () => readonly string[];
+}
+
+const bin = (name: string) => join(root, "node_modules", ".bin", name);
+
+/** Runs a tool; its output is what is wrong when it fails. */
+function tool(command: string, args: readonly string[], cwd = root): string[] {
+  const env = { ...process.env, NO_COLOR: "1", PATH: `${join(root, "node_modules", ".bin")}:${process.env.PATH}` };
+  const result = spawnSync(command, args, { cwd, env, encoding: "utf8" });
+  if (result.status === 0) return [];
+  return [`${result.stdout ?? ""}${result.stderr ?? ""}${result.error?.message ?? ""}`.trim()];
+}
+
+const sources = repositoryFiles(".ts").filter((file) => !file.path.includes("/gen/"));
+const packages = [...new Set(repositoryFiles("package.json").map((file) => packageOf(file.path)))].filter(
+  (p): p is string => p !== undefined,
+);
+const manifest = (folder: string) =>
+  JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as PackageManifest;
+const readme = (folder: string) =>
+  existsSync(join(root, folder, "README.md")) ? readFileSync(join(root, folder, "README.md"), "utf8") : undefined;
+const dependencies = (folder: string) => {
+  const { dependencies = {}, optionalDependencies = {} } = manifest(folder);
+  return [...Object.keys(dependencies), ...Object.keys(optionalDependencies)];
+};
+
+/** Generates into a copy and compares with what is committed. */
+function staleCode(): string[] {
+  const folder = mkdtempSync(join(tmpdir(), "aimass-generate-"));
+  try {
+    for (const part of ["proto", "buf.yaml", "buf.gen.yaml"])
+      cpSync(join(root, part), join(folder, part), { recursive: true });
+    const failed = tool(bin("buf"), ["generate"], folder);
+    if (failed.length > 0) return failed;
+    return tool("diff", ["-r", "-q", join(folder, "libs/api/src/gen"), join(root, "libs/api/src/gen")]).map(
+      (text) => `Generated code is stale; run \`npm run generate\`.\n${text}`,
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Compares the contracts with those of the last commit on main that is not this one; skipped where there is no history. */
+function breakingChanges(): string[] {
+  const base = spawnSync("git", ["rev-parse", "--verify", "--quiet", "HEAD~1"], { cwd: root, encoding: "utf8" });
+  if (base.status !== 0) return [];
+  return tool(bin("buf"), ["breaking", "--against", `.git#ref=${base.stdout.trim()}`]);
+}
+
+const checks: readonly Check[] = [
+  {
+    name: "format and lint",
+    run: () => tool(bin("biome"), ["ci", "--colors=off", "--error-on-warnings", "--diagnostic-level=warn", "."]),
+  },
+  { name: "types", run: () => tool(bin("tsc"), ["--noEmit", "-p", "."]) },
+  { name: "contracts: lint", run: () => tool(bin("buf"), ["lint"]) },
+  { name: "contracts: breaking changes", run: breakingChanges },
+  { name: "contracts: generated code", run: staleCode },
+  { name: "boundaries", run: () => boundaryViolations(sources, dependencies) },
+  {
+    name: "packages",
+    run: () => [
+      ...[".", ...packages].flatMap((folder) => unpinnedDependencies(manifest(folder))),
+      ...skeletonViolations(packages, new Set(repositoryFiles("").map((f) => f.path))),
+    ],
+  },
+  {
+    name: "documented variables",
+    run: () =>
+      undocumentedVariables(
+        sources.filter((file) => file.path.includes("/src/")),
+        readme,
+      ),
+  },
+];
+
+let failed = 0;
+for (const { name, run } of checks) {
+  const startedAt = performance.now();
+  const problems = run();
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  process.stdout.write(`${problems.length === 0 ? "ok  " : "FAIL"} ${name} (${seconds} s)\n`);
+  for (const problem of problems) process.stdout.write(`     ${problem.replaceAll("\n", "\n     ")}\n`);
+  if (problems.length > 0) failed += 1;
+}
+process.exitCode = failed === 0 ? 0 : 1;

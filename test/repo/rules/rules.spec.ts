@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { boundaryViolations, importsOf } from "./boundaries.ts";
+import { skeletonViolations, unpinnedDependencies } from "./packages.ts";
+import { undocumentedVariables } from "./variables.ts";
+
+const everything = () => ["@aimass/core", "@aimass/rpc", "@aimass/store", "@aimass/oip", "pg"];
+const check = (path: string, text: string) => boundaryViolations([{ path, text }], everything);
+
+describe("boundaries", () => {
+  it("lets imports point down", () => {
+    expect(
+      check(
+        "services/auth/src/app.ts",
+        'import { x } from "@aimass/rpc";\nimport pg from "pg";\nimport { y } from "./y.ts";',
+      ),
+    ).toEqual([]);
+    expect(check("libs/store/src/a.ts", 'import { x } from "@aimass/core";')).toEqual([]);
+  });
+
+  it("refuses imports that point up or sideways", () => {
+    expect(check("libs/core/src/a.ts", 'import { x } from "@aimass/store";')).toHaveLength(1);
+    expect(check("libs/store/src/a.ts", 'import { x } from "@aimass/oip";')).toHaveLength(1);
+    expect(check("libs/store/src/a.ts", 'export * from "@aimass/rpc";')).toHaveLength(1);
+  });
+
+  it("refuses a service that imports a service, by name or by path", () => {
+    expect(check("services/auth/src/a.ts", 'import { x } from "@aimass/registry";')).toHaveLength(1);
+    expect(check("services/auth/src/a.ts", 'const x = await import("../../registry/src/app.ts");')).toHaveLength(1);
+  });
+
+  it("refuses testkit outside tests and packages nobody declared", () => {
+    expect(check("services/auth/src/a.ts", 'import { x } from "@aimass/testkit";')).toHaveLength(1);
+    expect(check("services/auth/src/a.spec.ts", 'import { x } from "@aimass/testkit";')).toEqual([]);
+    expect(check("services/auth/src/a.ts", 'import { x } from "lodash";')).toHaveLength(1);
+  });
+
+  it("sees imports over several lines, types, and re-exports", () => {
+    expect(
+      importsOf(
+        'import {\n  a,\n  type B,\n} from "@aimass/core";\nexport type { C } from "./c.ts";\nimport "side-effect";',
+      ),
+    ).toEqual(["@aimass/core", "./c.ts", "side-effect"]);
+  });
+});
+
+describe("packages", () => {
+  it("refuses ranges", () => {
+    expect(
+      unpinnedDependencies({ name: "a", dependencies: { b: "1.2.3", c: "^1.2.3" }, devDependencies: { d: "*" } }),
+    ).toHaveLength(2);
+    expect(unpinnedDependencies({ name: "a", optionalDependencies: { e: "18.4.0-beta.17" } })).toEqual([]);
+  });
+
+  it("misses a README and a service's main", () => {
+    expect(skeletonViolations(["libs/core"], new Set(["libs/core/README.md"]))).toEqual([]);
+    expect(
+      skeletonViolations(
+        ["services/auth"],
+        new Set(["services/auth/README.md", "services/auth/src/app.ts", "services/auth/src/config.ts"]),
+      ),
+    ).toEqual(["services/auth has no src/main.ts."]);
+  });
+});
+
+describe("variables", () => {
+  it("finds one that the README does not list, in a reader's call or on an environment", () => {
+    const sources = [
+      { path: "services/auth/src/config.ts", text: 'v.address("AIMASS_LISTEN"); v.secret("AIMASS_DATABASE_URL")' },
+      { path: "libs/core/src/a.ts", text: "process.env.AIMASS_GRACE_MS" },
+    ];
+    const readme = (home: string) => (home === "services/auth" ? "| AIMASS_LISTEN | where it listens |" : "");
+    expect(undocumentedVariables(sources, readme)).toEqual([
+      "libs/core reads AIMASS_GRACE_MS, which its README does not list (libs/core/src/a.ts).",
+      "services/auth reads AIMASS_DATABASE_URL, which its README does not list (services/auth/src/config.ts).",
+    ]);
+  });
+});
