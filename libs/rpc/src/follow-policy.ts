@@ -1,0 +1,144 @@
+import { PolicyService, type PolicyUpdate } from "@aimass/api/auth";
+import { type Address, AimassError, abortError, type Clock, keepTrying, linkedSignal } from "@aimass/core";
+import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
+import type { Logger, Telemetry } from "@aimass/telemetry";
+import type { Client } from "@connectrpc/connect";
+import { createServiceClient } from "./service-client.ts";
+
+export interface FollowPolicyOptions {
+  /** Of the auth service. */
+  readonly addresses: readonly Address[];
+  readonly identity: ServiceIdentity;
+  /** Stable for the life of the process: `identity.name`. */
+  readonly enforcerId: string;
+  readonly store: PolicyStore;
+  /** Where the last state is kept over restarts. */
+  readonly stateFile?: string;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly signal: AbortSignal;
+}
+
+/** The auth service gives a sign of life every 5 s; after three missed ones the stream is taken for dead. */
+const silenceMs = 15_000;
+/** How often the file is written when only the age of the state has changed. */
+const saveEveryMs = 60_000;
+
+/**
+ * Keeps a policy store up to date: loads the state file, watches the auth service, applies, acknowledges, persists. Goes on through every failure and
+ * resolves after the signal aborts. Deciding while the auth service is away is the store's business, by age.
+ */
+export async function followPolicy(options: FollowPolicyOptions): Promise<void> {
+  const follower = new PolicyFollower(options);
+  await follower.run();
+}
+
+/** Resolves when the store holds a policy. Rejects with the signal's reason when it aborts before. */
+export function policyReady(store: PolicyStore, signal: AbortSignal): Promise<void> {
+  if (store.version > 0n) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(abortError(signal));
+    const onAbort = () => {
+      subscription[Symbol.dispose]();
+      reject(abortError(signal));
+    };
+    const subscription = store.onChange(() => {
+      subscription[Symbol.dispose]();
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+class PolicyFollower {
+  readonly #options: FollowPolicyOptions;
+  readonly #client: Client<typeof PolicyService>;
+  readonly #log: Logger;
+  #acknowledged = "";
+  #savedAt = 0;
+  #saving: Promise<void> = Promise.resolve();
+  #askForAll = false;
+
+  constructor(options: FollowPolicyOptions) {
+    this.#options = options;
+    this.#client = createServiceClient(PolicyService, options);
+    this.#log = options.telemetry.log.scope("rpc.policy");
+    observePolicy(options);
+  }
+
+  async run(): Promise<void> {
+    const { clock, signal, store, stateFile } = this.#options;
+    if (stateFile !== undefined && (await store.load(stateFile))) {
+      this.#log.info("policy loaded from disk", { version: store.version.toString(), ageMs: store.ageMs() });
+    }
+    const onFailure = (error: unknown) => this.#log.warn("policy stream broken", { error });
+    await keepTrying((healthy) => this.#watch(healthy), { clock, signal, onFailure, backoff: { maxMs: 2000 } });
+    await this.#saving;
+  }
+
+  async #watch(healthy: () => void): Promise<void> {
+    const { clock, store, enforcerId, signal } = this.#options;
+    using scope = linkedSignal(signal);
+    const silence = () => scope.abort(new AimassError("UNAVAILABLE", "The auth service fell silent."));
+    let timer = clock.timer(silenceMs, silence);
+    const held = this.#askForAll ? { epoch: "", version: 0n } : { epoch: store.epoch, version: store.version };
+    this.#askForAll = false;
+    try {
+      for await (const { update } of this.#client.watchPolicy({ enforcerId, ...held }, { signal: scope.signal })) {
+        timer[Symbol.dispose]();
+        timer = clock.timer(silenceMs, silence);
+        if (update === undefined) continue;
+        this.#apply(update);
+        healthy();
+      }
+    } finally {
+      timer[Symbol.dispose]();
+    }
+  }
+
+  #apply(update: PolicyUpdate): void {
+    const { store } = this.#options;
+    const before = `${store.epoch}/${store.version}`;
+    try {
+      store.apply(update);
+    } catch (error) {
+      this.#askForAll = true;
+      throw error;
+    }
+    const now = `${store.epoch}/${store.version}`;
+    if (now !== before) this.#log.debug("policy applied", { version: store.version.toString(), full: update.full });
+    if (now !== this.#acknowledged) void this.#acknowledge(now);
+    this.#save(now !== before);
+  }
+
+  /** A lost acknowledgement is sent again with the next sign of life. */
+  async #acknowledge(state: string): Promise<void> {
+    const { store, enforcerId, signal } = this.#options;
+    try {
+      const request = { enforcerId, epoch: store.epoch, version: store.version };
+      await this.#client.acknowledgePolicy(request, { signal, timeoutMs: 2000 });
+      this.#acknowledged = state;
+    } catch (error) {
+      if (!signal.aborted) this.#log.warn("policy not acknowledged", { error });
+    }
+  }
+
+  #save(changed: boolean): void {
+    const { clock, store, stateFile } = this.#options;
+    if (stateFile === undefined || (!changed && clock.now() - this.#savedAt < saveEveryMs)) return;
+    this.#savedAt = clock.now();
+    this.#saving = this.#saving
+      .then(() => store.save(stateFile))
+      .catch((error: unknown) => this.#log.warn("policy not saved", { file: stateFile, error }));
+  }
+}
+
+function observePolicy({ store, telemetry }: FollowPolicyOptions): void {
+  telemetry.metrics.observedGauge("aimass_policy_age_seconds", { help: "Age of the access policy in use." }, () =>
+    store.version === 0n ? [] : [{ value: store.ageMs() / 1000 }],
+  );
+  telemetry.metrics.observedGauge("aimass_policy_version", { help: "Version of the access policy in use." }, () => [
+    { value: Number(store.version) },
+  ]);
+}
