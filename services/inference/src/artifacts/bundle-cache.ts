@@ -1,0 +1,139 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { copyFile, link, mkdir, open, rename, rm, stat, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { BundleFile, Version } from "@aimass/api/registry";
+import { AimassError, Backoff, type Clock } from "@aimass/core";
+import type { ArtifactSource } from "./artifact-source.ts";
+
+/** Broken reads of one file that are taken up again before the fetch fails. */
+const attempts = 5;
+
+/**
+ * The files of model versions on this machine's disk, shared by its replicas: `blobs/<sha256>` once each, and `bundles/<digest>/…` as hard links to them. Files
+ * appear under their name only when they are whole and their digest is right, so that a crash leaves nothing half-written behind.
+ */
+export class BundleCache {
+  readonly #directory: string;
+  readonly #source: ArtifactSource;
+  readonly #clock: Clock;
+
+  constructor(options: { directory: string; source: ArtifactSource; clock: Clock }) {
+    this.#directory = options.directory;
+    this.#source = options.source;
+    this.#clock = options.clock;
+  }
+
+  /**
+   * The folder with the version's files, fetched where they are not here yet. Rejects with UNAVAILABLE or NOT_FOUND from the source, DATA_LOSS for bytes that do not
+   * match their digest, INVALID_ARGUMENT for a path that leaves the bundle.
+   */
+  async ensure(version: Version, signal: AbortSignal): Promise<string> {
+    for (const file of version.files) assertInside(file.path);
+    const directory = join(this.#directory, "bundles", bundleName(version));
+    if ((await sizeOf(directory)) !== undefined) {
+      const now = new Date(this.#clock.now());
+      await utimes(directory, now, now).catch(() => {});
+      return directory;
+    }
+    const draft = join(this.#directory, "drafts", randomBytes(8).toString("hex"));
+    try {
+      await mkdir(draft, { recursive: true });
+      for (const file of version.files) {
+        const blob = await this.#ensureBlob(file, signal);
+        const path = join(draft, file.path);
+        await mkdir(dirname(path), { recursive: true });
+        await link(blob, path).catch(() => copyFile(blob, path));
+      }
+      await mkdir(dirname(directory), { recursive: true });
+      await rename(draft, directory).catch(async (error: unknown) => {
+        // Another replica of this machine was first.
+        if ((await sizeOf(directory)) === undefined) throw error;
+      });
+      return directory;
+    } finally {
+      await rm(draft, { recursive: true, force: true });
+    }
+  }
+
+  async #ensureBlob(file: BundleFile, signal: AbortSignal): Promise<string> {
+    const hex = Buffer.from(file.sha256).toString("hex");
+    const path = join(this.#directory, "blobs", hex);
+    if ((await sizeOf(path)) === Number(file.sizeBytes) && (await digestOf(path)) === hex) return path;
+    await mkdir(dirname(path), { recursive: true });
+    const part = `${path}.${randomBytes(4).toString("hex")}.part`;
+    try {
+      await this.#fetch(file, part, signal);
+      if ((await digestOf(part)) !== hex) {
+        throw new AimassError(
+          "DATA_LOSS",
+          `The file "${file.path}" arrived with another digest than ${hex.slice(0, 12)}….`,
+        );
+      }
+      await rename(part, path);
+      return path;
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
+
+  /** Writes the artifact to `part`, going on where a broken read stopped. */
+  async #fetch(file: BundleFile, part: string, signal: AbortSignal): Promise<void> {
+    await using handle = await open(part, "w", 0o600);
+    const backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
+    let offset = 0;
+    for (let attempt = 1; offset < Number(file.sizeBytes) || attempt === 1; attempt += 1) {
+      const before = offset;
+      try {
+        for await (const chunk of this.#source.read(file.sha256, offset, signal)) {
+          await handle.write(chunk, 0, chunk.length, offset);
+          offset += chunk.length;
+          if (offset > Number(file.sizeBytes))
+            throw new AimassError("DATA_LOSS", `The file "${file.path}" is longer than the registry said.`);
+        }
+        if (offset === before && offset < Number(file.sizeBytes))
+          throw new AimassError("UNAVAILABLE", `The file "${file.path}" ended early.`);
+      } catch (error) {
+        signal.throwIfAborted();
+        const failure = AimassError.from(error);
+        if (failure.code === "NOT_FOUND" || failure.code === "DATA_LOSS" || attempt >= attempts) throw failure;
+        if (offset > before) attempt = 0;
+        await this.#clock.sleep(backoff.next(), signal);
+      }
+    }
+    await handle.sync();
+  }
+}
+
+function bundleName(version: Version): string {
+  if (version.bundleDigest.length > 0) return Buffer.from(version.bundleDigest).toString("hex");
+  const hash = createHash("sha256");
+  for (const file of [...version.files].sort((a, b) => (a.path < b.path ? -1 : 1)))
+    hash.update(`${file.path}\0`).update(file.sha256);
+  return hash.digest("hex");
+}
+
+function assertInside(path: string): void {
+  const parts = path.split("/");
+  if (
+    path !== "" &&
+    !path.startsWith("/") &&
+    !path.includes("\\") &&
+    parts.every((part) => part !== "" && part !== "." && part !== "..")
+  )
+    return;
+  throw new AimassError("INVALID_ARGUMENT", `The bundle has a file "${path}", which is not inside it.`);
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    (found) => found.size,
+    () => undefined,
+  );
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}

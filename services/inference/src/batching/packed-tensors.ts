@@ -1,0 +1,66 @@
+import type { Datatype, Tensor } from "@aimass/oip";
+
+/** Where one tensor lies in a packed buffer. */
+export interface PackedTensor {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  /** Bytes from the buffer's start, a multiple of 64. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Tensors side by side in one buffer, so that one message carries them to another thread. */
+export interface PackedTensors {
+  readonly buffer: ArrayBuffer;
+  readonly tensors: readonly PackedTensor[];
+}
+
+/** Rounds up to where the next tensor may begin: aligned for any element type and for vector loads. */
+export function alignOffset(offset: number): number {
+  return (offset + 63) & ~63;
+}
+
+/**
+ * Joins the tensors of requests along axis 0 into one buffer: the only copy the bytes see on their way to a run. Requests have the same tensors in the same
+ * order, and shapes that differ in axis 0 alone. A single request keeps its shapes, whatever its rank.
+ */
+export function packRequests(requests: readonly (readonly Tensor[])[]): PackedTensors {
+  const first = requests[0] ?? [];
+  const tensors: PackedTensor[] = [];
+  let end = 0;
+  for (let i = 0; i < first.length; i += 1) {
+    const { name, datatype, shape } = first[i] as Tensor;
+    let length = 0;
+    let rows = 0;
+    for (const request of requests) {
+      const tensor = request[i] as Tensor;
+      length += tensor.bytes.byteLength;
+      rows += tensor.shape[0] ?? 1;
+    }
+    const offset = alignOffset(end);
+    tensors.push({ name, datatype, shape: requests.length === 1 ? shape : [rows, ...shape.slice(1)], offset, length });
+    end = offset + length;
+  }
+  const buffer = new ArrayBuffer(end);
+  const bytes = new Uint8Array(buffer);
+  for (let i = 0; i < tensors.length; i += 1) {
+    let at = (tensors[i] as PackedTensor).offset;
+    for (const request of requests) {
+      const part = (request[i] as Tensor).bytes;
+      bytes.set(part, at);
+      at += part.byteLength;
+    }
+  }
+  return { buffer, tensors };
+}
+
+/** The packed tensors as views into their buffer. */
+export function unpack(packed: PackedTensors): Tensor[] {
+  return packed.tensors.map(({ name, datatype, shape, offset, length }) => ({
+    name,
+    datatype,
+    shape,
+    bytes: new Uint8Array(packed.buffer, offset, length),
+  }));
+}

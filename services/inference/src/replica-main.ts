@@ -1,0 +1,9 @@
+import { runService } from "@aimass/core";
+import { createTelemetry } from "@aimass/telemetry";
+import { startReplica } from "./replica/replica-app.ts";
+import { readReplicaConfig } from "./replica/replica-config.ts";
+
+await runService("inference", async (env) => {
+  const config = readReplicaConfig(env);
+  return startReplica(config, createTelemetry({ service: "inference", instance: config.replicaId, env }));
+});

@@ -1,0 +1,147 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { ArtifactService } from "@aimass/api/registry";
+import { ReplicaService } from "@aimass/api/scheduler";
+import { type Address, type Clock, formatAddress, type RunningService, systemClock } from "@aimass/core";
+import { listen } from "@aimass/h2";
+import { ServiceIdentity } from "@aimass/identity";
+import { closeServiceClients, createServiceClient } from "@aimass/rpc";
+import { serveAdmin, type Telemetry } from "@aimass/telemetry";
+import { BundleCache } from "../artifacts/bundle-cache.ts";
+import { registryArtifactSource } from "../artifacts/registry-artifact-source.ts";
+import { AssignmentMemory } from "../assignments/assignment-memory.ts";
+import { SchedulerLink } from "../assignments/scheduler-link.ts";
+import { noteCulprit, startCrashNote } from "../crashes/crash-note.ts";
+import type { Device } from "../devices/device.ts";
+import { discoverDevices } from "../devices/discover-devices.ts";
+import { createCallSwitch } from "../rpc/call-switch.ts";
+import { Dispatcher } from "../servables/dispatcher.ts";
+import { Loader } from "../servables/loader.ts";
+import { MemoryBudget } from "../servables/memory-budget.ts";
+import { Servable } from "../servables/servable.ts";
+import { ServableSet } from "../servables/servable-set.ts";
+import { planServing } from "../servables/serving-plan.ts";
+import { versionKey } from "../servables/version-name.ts";
+import { SlotPool } from "../slots/slot-pool.ts";
+import { observeReplica, ReplicaMetrics } from "./metrics.ts";
+import { cpusOf, type ReplicaConfig } from "./replica-config.ts";
+import { describeReplica, type ReplicaFacts } from "./replica-info.ts";
+
+/** How long routers get to hear that a replica drains before it closes its door, in milliseconds. */
+const farewellMs = 500;
+
+/** Starts a replica: listens, attaches to the scheduler, serves what it is assigned. Rejects when an address or an identity file cannot be used. */
+export async function startReplica(
+  config: ReplicaConfig,
+  telemetry: Telemetry,
+  clock: Clock = systemClock,
+): Promise<RunningService> {
+  const log = telemetry.log.scope("inference.replica");
+  const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
+  const device = config.device ?? ((await discoverDevices())[0] as Device);
+  const home = join(config.stateDirectory, "replicas", config.replicaId.replaceAll("/", "_"));
+  const notePath = config.crashNote ?? join(home, "running");
+  startCrashNote(notePath);
+
+  let fail: (error: Error) => void = () => {};
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => {});
+  const pool = new SlotPool({
+    size: config.slots || cpusOf(device),
+    notePath,
+    onDied: (error) => fail(error),
+    onStuck: (version) => {
+      // A thread inside ONNX Runtime cannot be stopped; the process can. Its agent starts another.
+      noteCulprit(notePath, version);
+      log.error("a run passed its limit; the process ends itself", { version: versionKey(version) });
+      process.kill(process.pid, "SIGKILL");
+    },
+  });
+  const clients = { identity, telemetry };
+  const registry = createServiceClient(ArtifactService, { addresses: config.registryAddresses, ...clients });
+  const scheduler = createServiceClient(ReplicaService, { addresses: config.schedulerAddresses, ...clients });
+  const memory = new MemoryBudget({ limitBytes: config.memoryBytes, baseBytes: process.memoryUsage.rss() });
+  const cache = new BundleCache({
+    directory: join(config.stateDirectory, "cache"),
+    source: registryArtifactSource(registry),
+    clock,
+  });
+  const dispatcher = new Dispatcher(clock);
+  const metrics = new ReplicaMetrics(telemetry.metrics);
+  const servables = new ServableSet({
+    create: (version) => {
+      const plan = planServing(version, cpusOf(device));
+      return new Servable(plan, { clock, observer: metrics.observer(plan), wake: dispatcher.wake });
+    },
+    loader: new Loader({ cache, pool, memory, clock, executionProviders: config.executionProviders }),
+    log,
+    onChange: () => link.changed(),
+    onGone: (servable) => metrics.forget(servable),
+  });
+  observeReplica(telemetry.metrics, servables, { ...device, executionProviders: config.executionProviders.join(",") });
+
+  let draining = false;
+  const context = {
+    servables,
+    clock,
+    tracer: telemetry.tracer,
+    metrics,
+    bodyLimitBytes: config.bodyLimitBytes,
+    isDraining: () => draining,
+    device: device.id,
+  };
+  const listener = await listen({
+    listen: config.listen,
+    handler: createCallSwitch({ context, identity, kind: device.kind }),
+  });
+  const facts: ReplicaFacts = {
+    id: config.replicaId,
+    node: config.node,
+    device,
+    address: formatAddress(config.advertise ?? reachable(listener.address)),
+    dedicatedTo: config.dedicatedTo,
+    incarnation: randomUUID(),
+  };
+  const link = new SchedulerLink({
+    scheduler,
+    memory: new AssignmentMemory(join(home, "assignment")),
+    clock,
+    log: telemetry.log.scope("inference.link"),
+    describe: () => describeReplica(facts, { draining, memory, servables: servables.all, refused: servables.refused }),
+    assign: (versions) => servables.reconcile(versions),
+  });
+  const admin = await serveAdmin({
+    listen: config.adminListen,
+    telemetry,
+    ready: () => (draining ? "The replica is draining." : link.isAssigned || "No assignment has come yet."),
+  });
+  const stopped = new AbortController();
+  const linked = link.run(stopped.signal);
+  log.info("the replica is up", { ...facts, device: device.id });
+
+  return {
+    addresses: { rpc: formatAddress(listener.address), admin: formatAddress(admin.address) },
+    failed,
+    async stop(graceMs) {
+      draining = true;
+      link.changed();
+      await clock.sleep(Math.min(farewellMs, graceMs / 4));
+      await listener.drain(graceMs);
+      stopped.abort();
+      await linked;
+      await closeServiceClients();
+      dispatcher[Symbol.dispose]();
+      await pool[Symbol.asyncDispose]();
+      await admin.close();
+      await telemetry[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Any-address is where one listens, not where one is reached. */
+function reachable(address: Address): Address {
+  return address.host === "0.0.0.0" || address.host === "::" ? { host: hostname(), port: address.port } : address;
+}

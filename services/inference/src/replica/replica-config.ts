@@ -1,0 +1,97 @@
+import { homedir, hostname, totalmem } from "node:os";
+import { join } from "node:path";
+import { type Address, type Environment, readConfig, type Variables } from "@aimass/core";
+import { parseCpuList } from "../devices/cpu-list.ts";
+import { parseDeclaredDevices } from "../devices/declared-devices.ts";
+import type { Device } from "../devices/device.ts";
+
+/** What a replica process is told. */
+export interface ReplicaConfig {
+  readonly listen: Address;
+  readonly adminListen: Address;
+  /** Where routers reach it; undefined: where it listens. */
+  readonly advertise: Address | undefined;
+  readonly identityFile: string;
+  readonly trustFile: string;
+  readonly schedulerAddresses: readonly Address[];
+  readonly registryAddresses: readonly Address[];
+  /** Shared by the replicas of a machine. */
+  readonly stateDirectory: string;
+  readonly node: string;
+  readonly replicaId: string;
+  readonly dedicatedTo: string;
+  /** Undefined: discover. */
+  readonly device: Device | undefined;
+  readonly executionProviders: readonly string[];
+  readonly memoryBytes: number;
+  /** Threads that run sessions; 0: as many as CPUs. */
+  readonly slots: number;
+  readonly bodyLimitBytes: number;
+  /** Where the crash note lies; undefined: in the state directory. */
+  readonly crashNote: string | undefined;
+}
+
+/** Reads a replica's variables. Throws ConfigError with every problem. */
+export function readReplicaConfig(env: Environment): ReplicaConfig {
+  return readConfig(env, (v) => {
+    const node = v.string("AIMASS_NODE", hostname());
+    const device = readDevice(v);
+    return {
+      listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
+      adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+      advertise: v.optional("AIMASS_ADVERTISE") === undefined ? undefined : v.address("AIMASS_ADVERTISE"),
+      identityFile: v.string("AIMASS_IDENTITY_FILE"),
+      trustFile: v.string("AIMASS_TRUST_FILE"),
+      schedulerAddresses: v.addresses("AIMASS_SCHEDULER_ADDRESSES"),
+      registryAddresses: v.addresses("AIMASS_REGISTRY_ADDRESSES"),
+      stateDirectory: v.string("AIMASS_STATE_DIR", join(homedir(), ".aimass", "inference")),
+      node,
+      replicaId: v.string("AIMASS_REPLICA_ID", `${node}/${device?.id ?? "cpu-0"}`),
+      dedicatedTo: v.string("AIMASS_DEDICATED_TO", ""),
+      device,
+      executionProviders: readProviders(v, device),
+      memoryBytes: v.integer("AIMASS_REPLICA_MEMORY_BYTES", {
+        fallback: defaultMemoryBytes(),
+        minimum: 2 ** 20,
+        maximum: Number.MAX_SAFE_INTEGER,
+      }),
+      slots: v.integer("AIMASS_SLOTS", { fallback: 0, minimum: 0, maximum: 256 }),
+      bodyLimitBytes: v.integer("AIMASS_MAX_BODY_BYTES", {
+        fallback: 256 * 2 ** 20,
+        minimum: 1024,
+        maximum: 2 ** 31 - 1,
+      }),
+      crashNote: v.optional("AIMASS_CRASH_NOTE"),
+    };
+  });
+}
+
+/** CPUs of a device; 1 for a GPU, whose sessions need a thread each to feed it. */
+export function cpusOf(device: Device): number {
+  return device.kind === "cpu" ? (parseCpuList(device.selector)?.length ?? 1) : 1;
+}
+
+function readDevice(v: Variables): Device | undefined {
+  const text = v.optional("AIMASS_DEVICE");
+  if (text === undefined) return undefined;
+  const declared = parseDeclaredDevices(text);
+  if ("devices" in declared && declared.devices.length === 1) return declared.devices[0];
+  // Asking for a choice that is not there is how a problem is reported along with all others.
+  v.choice("AIMASS_DEVICE", ["one device such as cpu:0-3 or gpu:0"]);
+  return undefined;
+}
+
+function readProviders(v: Variables, device: Device | undefined): readonly string[] {
+  const text = v.string("AIMASS_EXECUTION_PROVIDERS", device?.kind === "gpu" ? "cuda,cpu" : "cpu");
+  return text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+}
+
+/** Four fifths of what this process may use: the container's limit when there is one, else the machine's memory. */
+function defaultMemoryBytes(): number {
+  const constrained = process.constrainedMemory();
+  const total = constrained > 0 && constrained < totalmem() ? constrained : totalmem();
+  return Math.floor(total * 0.8);
+}

@@ -1,0 +1,63 @@
+import {
+  type LoadedVersion,
+  LoadedVersionSchema,
+  LoadState,
+  type ReplicaInfo,
+  ReplicaInfoSchema,
+} from "@aimass/api/scheduler";
+import { create } from "@bufbuild/protobuf";
+import type { Device } from "../devices/device.ts";
+import type { MemoryBudget } from "../servables/memory-budget.ts";
+import type { Servable, ServableState } from "../servables/servable.ts";
+import type { RefusedVersion } from "../servables/servable-set.ts";
+
+/** What stays the same for the life of the process. */
+export interface ReplicaFacts {
+  readonly id: string;
+  readonly node: string;
+  readonly device: Device;
+  /** host:port at which routers reach it. */
+  readonly address: string;
+  readonly dedicatedTo: string;
+  readonly incarnation: string;
+}
+
+/** What the scheduler is told of a replica. */
+export function describeReplica(
+  facts: ReplicaFacts,
+  now: { draining: boolean; memory: MemoryBudget; servables: readonly Servable[]; refused: readonly RefusedVersion[] },
+): ReplicaInfo {
+  return create(ReplicaInfoSchema, {
+    ...facts,
+    device: { ...facts.device, memoryBytes: BigInt(facts.device.memoryBytes) },
+    draining: now.draining,
+    live: true,
+    memoryBytesUsed: BigInt(Math.round(now.memory.usedBytes)),
+    memoryBytesLimit: BigInt(now.memory.limitBytes),
+    loaded: [...now.servables.map(describeLoaded), ...now.refused.map(describeRefused)],
+  });
+}
+
+function describeLoaded({ plan, state, facts }: Servable): LoadedVersion {
+  return create(LoadedVersionSchema, {
+    ...plan.name,
+    state: loadStates[state.kind],
+    reason: state.kind === "failed" || state.kind === "fetching" ? state.reason : "",
+    memoryBytes: BigInt(Math.round(facts?.memoryBytes ?? 0)),
+    loadMicros: BigInt(facts?.loadMicros ?? 0),
+    parityDigest: facts?.parityDigest ?? new Uint8Array(),
+  });
+}
+
+function describeRefused({ name, reason }: RefusedVersion): LoadedVersion {
+  return create(LoadedVersionSchema, { ...name, state: LoadState.FAILED, reason });
+}
+
+const loadStates: Record<ServableState["kind"], LoadState> = {
+  fetching: LoadState.FETCHING,
+  loading: LoadState.LOADING,
+  warming: LoadState.WARMING,
+  ready: LoadState.READY,
+  unloading: LoadState.UNLOADING,
+  failed: LoadState.FAILED,
+};

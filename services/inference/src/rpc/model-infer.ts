@@ -1,0 +1,19 @@
+import { AimassError } from "@aimass/core";
+import type { ServerCall } from "@aimass/h2";
+import { decodeInferRequest, encodeInferResponse } from "@aimass/oip";
+import { answerTrailers, type CallContext, inferCounted } from "./call-context.ts";
+import { answerGrpc, answerGrpcError } from "./grpc-answer.ts";
+import { readUnaryMessage } from "./grpc-frames.ts";
+
+/** ModelInfer: the hot path. Always answers. */
+export async function modelInfer(context: CallContext, call: ServerCall): Promise<void> {
+  try {
+    const body = await call.body(context.bodyLimitBytes);
+    const message = readUnaryMessage(body, call.headers["grpc-encoding"], context.bodyLimitBytes);
+    const request = decodeInferRequest(message instanceof Uint8Array ? message : await message);
+    const { response, servable } = await inferCounted(context, call, request);
+    answerGrpc(call, encodeInferResponse(response, { framed: true }), answerTrailers(context, servable));
+  } catch (error) {
+    answerGrpcError(call, AimassError.from(error), answerTrailers(context, undefined));
+  }
+}

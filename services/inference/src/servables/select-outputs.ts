@@ -1,0 +1,44 @@
+import { AimassError } from "@aimass/core";
+import { classify, type RequestedOutput, type Tensor } from "@aimass/oip";
+import type { ServingPlan, TensorPlan } from "./serving-plan.ts";
+import { describeTensors } from "./validate-inputs.ts";
+
+/** Throws INVALID_ARGUMENT when a request asks for an output the model does not have, or for classes of one that has no numbers. */
+export function checkRequestedOutputs(plan: ServingPlan, requested: readonly RequestedOutput[]): void {
+  requested.forEach((output, i) => {
+    const spec = plan.outputs.find((o) => o.name === output.name);
+    if (spec === undefined) {
+      throw new AimassError("INVALID_ARGUMENT", `The model has no output "${output.name}".`, {
+        reason: "UNKNOWN_OUTPUT",
+        field: `outputs[${i}].name`,
+        remedy: `It gives ${describeTensors(plan.outputs)}.`,
+      });
+    }
+    if (output.classification !== undefined && (spec.datatype === "BYTES" || spec.datatype === "BF16")) {
+      throw new AimassError(
+        "INVALID_ARGUMENT",
+        `The output "${output.name}" is ${spec.datatype}; only numbers can be ranked as classes.`,
+        {
+          reason: "NOT_CLASSIFIABLE",
+          field: `outputs[${i}].parameters`,
+          remedy: "Leave the classification parameter out.",
+        },
+      );
+    }
+  });
+}
+
+/** The outputs a request asked for, in its order; all of them when it named none. */
+export function selectOutputs(
+  plan: ServingPlan,
+  outputs: readonly Tensor[],
+  requested: readonly RequestedOutput[],
+): readonly Tensor[] {
+  if (requested.length === 0) return outputs;
+  return requested.map(({ name, classification }) => {
+    const tensor = outputs.find((o) => o.name === name) as Tensor;
+    if (classification === undefined) return tensor;
+    const { labels } = plan.outputs.find((o) => o.name === name) as TensorPlan;
+    return classify(tensor, classification, labels, plan.batchable);
+  });
+}

@@ -1,0 +1,248 @@
+import { AimassError, type Clock } from "@aimass/core";
+import type { Tensor } from "@aimass/oip";
+import { packRequests, unpack } from "../batching/packed-tensors.ts";
+import { RequestQueue, type Waiting } from "../batching/request-queue.ts";
+import { splitOutputs } from "../batching/split-outputs.ts";
+import type { SlotSession } from "../slots/slot.ts";
+import type { ServingPlan } from "./serving-plan.ts";
+import type { ValidInputs } from "./validate-inputs.ts";
+import { versionKey } from "./version-name.ts";
+import { type BatchTimes, VersionStatistics } from "./version-statistics.ts";
+
+/** How far a servable is. */
+export type ServableState =
+  | { readonly kind: "fetching"; readonly reason: string }
+  | { readonly kind: "loading" }
+  | { readonly kind: "warming" }
+  | { readonly kind: "ready" }
+  | { readonly kind: "unloading" }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** What a load found out. */
+export interface LoadFacts {
+  readonly sessions: readonly SlotSession[];
+  readonly memoryBytes: number;
+  readonly loadMicros: number;
+  readonly parityDigest: Uint8Array;
+}
+
+/** Hears what a servable did, for metrics. Durations in seconds. */
+export interface ServableObserver {
+  queued(seconds: number): void;
+  ran(seconds: number, rows: number): void;
+}
+
+interface Pending extends Waiting {
+  readonly tensors: readonly Tensor[];
+  readonly enqueuedAt: number;
+  readonly resolve: (outputs: readonly Tensor[]) => void;
+  readonly reject: (error: AimassError) => void;
+}
+
+/** Batches a slot has at a time: one runs, one waits on the thread so that it never idles between them. */
+const outstandingPerSlot = 2;
+
+const nsPerMs = 1_000_000;
+
+/** A model version on this replica: its queue, its sessions, its counts. */
+export class Servable {
+  readonly plan: ServingPlan;
+  readonly key: string;
+  readonly statistics = new VersionStatistics();
+  state: ServableState = { kind: "fetching", reason: "" };
+  facts: LoadFacts | undefined;
+  readonly #clock: Clock;
+  readonly #observer: ServableObserver;
+  readonly #wake: (servable: Servable) => void;
+  readonly #queue: RequestQueue<Pending>;
+  #running = 0;
+  #batches: boolean;
+  #onIdle: (() => void) | undefined;
+
+  /** `wake` is told that there is something to run. */
+  constructor(
+    plan: ServingPlan,
+    options: { clock: Clock; observer: ServableObserver; wake: (servable: Servable) => void },
+  ) {
+    this.plan = plan;
+    this.key = versionKey(plan.name);
+    this.#clock = options.clock;
+    this.#observer = options.observer;
+    this.#wake = options.wake;
+    this.#queue = new RequestQueue(plan.queueLimit);
+    this.#batches = plan.batchable;
+  }
+
+  /** Requests that wait for a run. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Requests that wait or run. */
+  get pending(): number {
+    return this.#queue.length + this.#running;
+  }
+
+  /**
+   * Runs valid inputs, with others where that is possible, and gives all outputs in the model's order. `deadline`: monotonic milliseconds, Infinity for none.
+   * Rejects with UNAVAILABLE (not ready here), RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (still waiting by then), INVALID_ARGUMENT (the run failed).
+   */
+  infer(inputs: ValidInputs, deadline: number): Promise<readonly Tensor[]> {
+    if (this.state.kind !== "ready") return Promise.reject(this.#notReady());
+    return new Promise((resolve, reject) => {
+      const { tensors, samples } = inputs;
+      const batchKey = this.#batches ? inputs.batchKey : undefined;
+      const enqueuedAt = this.#clock.monotonic();
+      if (!this.#queue.push({ tensors, samples, batchKey, deadline, enqueuedAt, resolve, reject }))
+        return reject(this.#full());
+      this.#wake(this);
+    });
+  }
+
+  /** Whether the next batch should wait for more requests, and until when (monotonic milliseconds); undefined to go now. */
+  heldUntil(now: number): number | undefined {
+    const head = this.#queue.peek();
+    if (this.plan.batchDelayMs === 0 || head?.batchKey === undefined) return undefined;
+    const until = Math.min(head.enqueuedAt + this.plan.batchDelayMs, head.deadline - this.plan.batchDelayMs);
+    if (now >= until || this.#queue.readySamples(this.plan.maxBatchSize) >= this.plan.maxBatchSize) return undefined;
+    return until;
+  }
+
+  /** The session that can take a batch soonest; undefined when all have enough to do. */
+  freeSession(): SlotSession | undefined {
+    let best: SlotSession | undefined;
+    for (const session of this.facts?.sessions ?? []) {
+      if (session.slot.outstanding >= outstandingPerSlot) continue;
+      if (best === undefined || session.slot.outstanding < best.slot.outstanding) best = session;
+    }
+    return best;
+  }
+
+  /** Takes the next batch off the queue and runs it; false when nothing was left to run. Calls `done` after the run. */
+  runNext(session: SlotSession, now: number, done: () => void): boolean {
+    const batch = this.#queue.takeBatch(this.plan.maxBatchSize, now, (pending) => this.#expire(pending));
+    if (batch.length === 0) {
+      this.#checkIdle();
+      return false;
+    }
+    this.#running += batch.length;
+    void this.#run(session, batch, done);
+    return true;
+  }
+
+  /** Answers requests that wait past their deadline. */
+  sweep(now: number): void {
+    if (this.#queue.length === 0) return;
+    for (const pending of this.#queue.remove((item) => item.deadline <= now)) this.#expire(pending);
+    this.#checkIdle();
+  }
+
+  /** Resolves once nothing waits or runs. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      this.#checkIdle();
+    });
+  }
+
+  async #run(session: SlotSession, batch: readonly Pending[], done: () => void): Promise<void> {
+    const startedAt = this.#clock.monotonic();
+    const rows = batch.reduce((sum, pending) => sum + pending.samples, 0);
+    try {
+      const packed = packRequests(batch.map((pending) => pending.tensors));
+      const packedAt = this.#clock.monotonic();
+      const running = session.slot.run(session, packed);
+      const { outputs, micros } = await running;
+      const repliedAt = this.#clock.monotonic();
+      done();
+      const tensors = unpack(outputs);
+      const parts =
+        batch.length === 1
+          ? [tensors]
+          : splitOutputs(
+              tensors,
+              batch.map((pending) => pending.samples),
+            );
+      if (parts === undefined) {
+        this.#batches = false;
+        return await this.#runEach(session, batch);
+      }
+      const outputMs = this.#clock.monotonic() - repliedAt;
+      const times = {
+        size: rows,
+        inputNs: (packedAt - startedAt) * nsPerMs,
+        inferNs: micros * 1000,
+        outputNs: outputMs * nsPerMs,
+      };
+      this.#succeed(batch, parts, times);
+    } catch (error) {
+      done();
+      if (batch.length > 1) return await this.#runEach(session, batch);
+      this.#running -= 1;
+      this.#fail(batch[0] as Pending, AimassError.from(error));
+    }
+    this.#checkIdle();
+  }
+
+  /** Runs the requests of a batch one by one: one of them must not spoil the others. */
+  async #runEach(session: SlotSession, batch: readonly Pending[]): Promise<void> {
+    for (const pending of batch) await this.#run(session, [pending], () => {});
+  }
+
+  #succeed(batch: readonly Pending[], parts: readonly (readonly Tensor[])[], times: BatchTimes): void {
+    const now = this.#clock.monotonic();
+    this.#running -= batch.length;
+    this.statistics.recordRun(times, this.#clock.now());
+    this.#observer.ran(times.inferNs / 1e9, times.size);
+    const workMs = (times.inputNs + times.inferNs + times.outputNs) / nsPerMs;
+    for (let i = 0; i < batch.length; i += 1) {
+      const pending = batch[i] as Pending;
+      const totalMs = now - pending.enqueuedAt;
+      const queueMs = Math.max(0, totalMs - workMs);
+      this.statistics.recordSuccess(pending.samples, totalMs * nsPerMs, queueMs * nsPerMs, times);
+      this.#observer.queued(queueMs / 1000);
+      pending.resolve(parts[i] as readonly Tensor[]);
+    }
+  }
+
+  #expire(pending: Pending): void {
+    const waited = Math.round(this.#clock.monotonic() - pending.enqueuedAt);
+    this.#fail(
+      pending,
+      new AimassError("DEADLINE_EXCEEDED", `The deadline passed after ${waited} ms in the queue of ${this.key}.`, {
+        reason: "QUEUE_TIMEOUT",
+      }),
+    );
+  }
+
+  #fail(pending: Pending, error: AimassError): void {
+    this.statistics.recordFailure((this.#clock.monotonic() - pending.enqueuedAt) * nsPerMs);
+    pending.reject(error);
+  }
+
+  #checkIdle(): void {
+    if (this.pending > 0) return;
+    this.#onIdle?.();
+    this.#onIdle = undefined;
+  }
+
+  #notReady(): AimassError {
+    const { state } = this;
+    const why = state.kind === "failed" ? `failed: ${state.reason}` : `is ${state.kind}`;
+    return new AimassError("UNAVAILABLE", `${this.key} is not loaded here; it ${why}.`, { reason: "NOT_LOADED" });
+  }
+
+  #full(): AimassError {
+    const { infer } = this.statistics;
+    const perRequestMs = infer.count === 0 ? 1 : infer.ns / infer.count / nsPerMs / Math.max(1, this.plan.maxBatchSize);
+    return new AimassError(
+      "RESOURCE_EXHAUSTED",
+      `The queue of ${this.key} is full (${this.plan.queueLimit} requests).`,
+      {
+        reason: "QUEUE_FULL",
+        retryAfterMs: Math.min(5000, Math.max(10, Math.round(perRequestMs * this.plan.queueLimit))),
+        remedy: "Try again after the delay, or deploy more replicas.",
+      },
+    );
+  }
+}

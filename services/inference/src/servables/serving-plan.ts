@@ -1,0 +1,84 @@
+import type { Version } from "@aimass/api/registry";
+import { AimassError } from "@aimass/core";
+import { type Datatype, isDatatype } from "@aimass/oip";
+import type { VersionName } from "./version-name.ts";
+
+/** One tensor of a model as serving needs it. */
+export interface TensorPlan {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** -1 for a dynamic axis. */
+  readonly shape: readonly number[];
+  readonly optional: boolean;
+  /** Class labels of an output of scores, if the bundle has them. */
+  readonly labels: readonly string[];
+}
+
+/** How a version is served: its signature and options with every default filled in. */
+export interface ServingPlan {
+  readonly name: VersionName;
+  readonly inputs: readonly TensorPlan[];
+  readonly outputs: readonly TensorPlan[];
+  /** Axis 0 of every tensor carries the batch. */
+  readonly batchable: boolean;
+  /** Rows a batch may have; 1 when not batchable. */
+  readonly maxBatchSize: number;
+  readonly batchDelayMs: number;
+  readonly queueLimit: number;
+  readonly runLimitMs: number;
+  readonly threads: number;
+  readonly instances: number;
+  /** Every input is required and fixed but for the batch axis: all valid requests may share a run. */
+  readonly uniform: boolean;
+  /** Bytes of all files of the bundle. */
+  readonly fileBytes: number;
+  /** What the trial run's session took; 0 when unknown. */
+  readonly probedMemoryBytes: number;
+}
+
+/**
+ * The plan of a version on a replica with `cpus` CPUs. Throws FAILED_PRECONDITION when the version has no signature or a data type this server does not know.
+ */
+export function planServing(version: Version, cpus: number): ServingPlan {
+  const name = { project: version.project, model: version.model, version: version.version };
+  const { signature, serving } = version;
+  if (signature === undefined) {
+    throw new AimassError(
+      "FAILED_PRECONDITION",
+      "The version has no signature; the registry did not finish inspecting it.",
+    );
+  }
+  const inputs = signature.inputs.map(planTensor);
+  const outputs = signature.outputs.map(planTensor);
+  const batchable = signature.batchable && inputs.length > 0;
+  return {
+    name,
+    inputs,
+    outputs,
+    batchable,
+    maxBatchSize: batchable ? positive(serving?.maxBatchSize, 32) : 1,
+    batchDelayMs: positive(serving?.batchDelayUs, 0) / 1000,
+    queueLimit: positive(serving?.queueLimit, 1024),
+    runLimitMs: positive(serving?.runLimitMs, 30_000),
+    threads: positive(serving?.intraOpThreads, Math.max(1, Math.min(cpus, 4))),
+    instances: positive(serving?.instances, 1),
+    uniform: inputs.every((input) => !input.optional && input.shape.slice(1).every((n) => n >= 0)),
+    fileBytes: version.files.reduce((sum, file) => sum + Number(file.sizeBytes), 0),
+    probedMemoryBytes: Number(signature.memoryBytes),
+  };
+}
+
+function planTensor(spec: NonNullable<Version["signature"]>["inputs"][number]): TensorPlan {
+  if (!isDatatype(spec.datatype)) {
+    throw new AimassError(
+      "FAILED_PRECONDITION",
+      `The tensor "${spec.name}" is ${spec.datatype}, which the protocol does not carry.`,
+    );
+  }
+  const { name, datatype, optional, labels } = spec;
+  return { name, datatype, shape: spec.shape.map(Number), optional, labels };
+}
+
+function positive(value: number | undefined, fallback: number): number {
+  return value !== undefined && value > 0 ? value : fallback;
+}

@@ -1,0 +1,38 @@
+import type { PackedTensors } from "../batching/packed-tensors.ts";
+
+/** What a slot's thread is started with. */
+export interface SlotStart {
+  /** The crash note's file and this slot's record in it. */
+  readonly notePath: string;
+  readonly noteRecord: number;
+}
+
+/** How a session is made. */
+export interface SessionOptions {
+  /** Path of the graph; external data lies beside it. */
+  readonly path: string;
+  readonly threads: number;
+  /** In order of preference: "cuda", "cpu" … */
+  readonly executionProviders: readonly string[];
+}
+
+/** What the main thread asks of a slot. Asks are done one at a time, in order. */
+export type SlotRequest =
+  | {
+      readonly kind: "load";
+      readonly id: number;
+      readonly session: number;
+      readonly options: SessionOptions;
+      readonly note: Uint8Array;
+    }
+  | ({ readonly kind: "run"; readonly id: number; readonly session: number } & PackedTensors)
+  | { readonly kind: "release"; readonly id: number; readonly session: number }
+  | { readonly kind: "stop" };
+
+/** What a slot answers. */
+export type SlotReply =
+  | { readonly id: number; readonly ok: true; readonly micros: number; readonly outputs?: PackedTensors }
+  | { readonly id: number; readonly ok: false; readonly message: string };
+
+/** Buffers from this size on change hands; smaller ones are cheaper to copy. */
+export const transferFromBytes = 4096;

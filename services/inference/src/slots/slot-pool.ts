@@ -1,0 +1,72 @@
+import type { VersionName } from "../servables/version-name.ts";
+import { Slot } from "./slot.ts";
+
+/** Bundles from this size on get slots of their own. */
+const heavyBytes = 64 * 1024 * 1024;
+
+/** How often slots are checked for a run that is stuck, in milliseconds. */
+const watchMs = 100;
+
+/**
+ * The slots of a replica. A session is made on the thread that will run it (ONNX Runtime's sessions cannot change threads), so a load holds up the runs of that
+ * thread. Two things keep this harmless: loads go to the slot with the fewest sessions, so a new version lands beside the one it replaces rather than on it; and a
+ * bundle of 64 MiB or more, whose load takes long, gets slots of its own, which end with it. Small bundles load in milliseconds.
+ */
+export class SlotPool implements AsyncDisposable {
+  readonly #notePath: string;
+  readonly #onDied: (error: Error) => void;
+  readonly #shared: Slot[];
+  readonly #dedicated = new Set<Slot>();
+  readonly #watch: NodeJS.Timeout;
+
+  /** `size` shared slots. `onStuck` hears of a version whose run takes longer than it may; `onDied` of a thread that ended by itself. */
+  constructor(options: {
+    size: number;
+    notePath: string;
+    onStuck: (version: VersionName) => void;
+    onDied: (error: Error) => void;
+  }) {
+    this.#notePath = options.notePath;
+    this.#onDied = options.onDied;
+    this.#shared = Array.from({ length: options.size }, (_, i) => this.#create(i + 1));
+    this.#watch = setInterval(() => {
+      const stuck = this.all.map((slot) => slot.stuck(performance.now())).find((version) => version !== undefined);
+      if (stuck !== undefined) options.onStuck(stuck);
+    }, watchMs);
+    this.#watch.unref();
+  }
+
+  get all(): readonly Slot[] {
+    return [...this.#shared, ...this.#dedicated];
+  }
+
+  /** Slots for a version's sessions: at most one session a shared slot, fewest sessions first. */
+  choose(fileBytes: number, instances: number): readonly Slot[] {
+    if (fileBytes >= heavyBytes) return Array.from({ length: instances }, () => this.#addDedicated());
+    const byLoad = [...this.#shared].sort((a, b) => a.sessions - b.sessions || a.outstanding - b.outstanding);
+    return byLoad.slice(0, Math.max(1, instances));
+  }
+
+  /** Takes a slot back after its session was released. */
+  async giveBack(slot: Slot): Promise<void> {
+    if (this.#dedicated.delete(slot)) await slot.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#watch);
+    await Promise.all(this.all.map((slot) => slot.stop()));
+  }
+
+  #addDedicated(): Slot {
+    const taken = new Set(this.all.map((slot) => slot.record));
+    let record = this.#shared.length + 1;
+    while (taken.has(record)) record += 1;
+    const slot = this.#create(record);
+    this.#dedicated.add(slot);
+    return slot;
+  }
+
+  #create(record: number): Slot {
+    return new Slot({ notePath: this.#notePath, record, onDied: this.#onDied });
+  }
+}

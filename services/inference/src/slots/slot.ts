@@ -1,0 +1,188 @@
+import { Worker } from "node:worker_threads";
+import { AimassError } from "@aimass/core";
+import type { PackedTensors } from "../batching/packed-tensors.ts";
+import { encodeRecord } from "../crashes/crash-note.ts";
+import { type VersionName, versionKey } from "../servables/version-name.ts";
+import {
+  type SessionOptions,
+  type SlotReply,
+  type SlotRequest,
+  type SlotStart,
+  transferFromBytes,
+} from "./slot-messages.ts";
+
+/** A session held by a slot. */
+export interface SlotSession {
+  readonly slot: Slot;
+  readonly id: number;
+  readonly version: VersionName;
+  /** A single run may take this long, in milliseconds. */
+  readonly runLimitMs: number;
+}
+
+/** What a run gave. */
+export interface RunResult {
+  readonly outputs: PackedTensors;
+  /** Time on the slot's thread, in microseconds. */
+  readonly micros: number;
+}
+
+interface Ask {
+  readonly version: VersionName;
+  readonly limitMs: number;
+  readonly run: boolean;
+  readonly resolve: (reply: Extract<SlotReply, { ok: true }>) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Loading a session may take this long before the process counts as stuck, in milliseconds. */
+const loadLimitMs = 600_000;
+
+let nextSession = 1;
+
+/** The main thread's hold on a slot: a thread with sessions of any number of versions, which does one thing at a time. */
+export class Slot {
+  readonly record: number;
+  readonly #worker: Worker;
+  readonly #asks = new Map<number, Ask>();
+  readonly #ended: Promise<void>;
+  #nextAsk = 1;
+  #headSince = 0;
+  #sessions = 0;
+  #stopping = false;
+
+  /** `record` is the slot's record in the crash note; `onDied` hears of an end nobody asked for. */
+  constructor(options: { notePath: string; record: number; onDied: (error: Error) => void }) {
+    this.record = options.record;
+    const start: SlotStart = { notePath: options.notePath, noteRecord: options.record };
+    this.#worker = new Worker(new URL("./slot-worker.ts", import.meta.url), { workerData: start });
+    this.#worker.on("message", (reply: SlotReply) => this.#settle(reply));
+    this.#worker.on("error", (error) =>
+      this.#die(error instanceof Error ? error : new Error(String(error)), options.onDied),
+    );
+    this.#ended = new Promise((resolve) => {
+      this.#worker.once("exit", () => {
+        if (!this.#stopping) this.#die(new Error("A slot's thread ended."), options.onDied);
+        resolve();
+      });
+    });
+  }
+
+  /** Loads and runs that wait here or are under way. */
+  get outstanding(): number {
+    return this.#asks.size;
+  }
+
+  get sessions(): number {
+    return this.#sessions;
+  }
+
+  /** The version that has been busy for longer than it may, if there is one. `now` is monotonic milliseconds. */
+  stuck(now: number): VersionName | undefined {
+    const head = this.#asks.values().next().value;
+    return head !== undefined && now - this.#headSince > head.limitMs ? head.version : undefined;
+  }
+
+  /** Makes a session. Rejects with FAILED_PRECONDITION and the runtime's words. */
+  async load(version: VersionName, options: SessionOptions, runLimitMs: number): Promise<SlotSession> {
+    const session = { slot: this, id: nextSession++, version, runLimitMs };
+    this.#sessions += 1;
+    try {
+      const ask = {
+        kind: "load",
+        id: this.#nextAsk++,
+        session: session.id,
+        options,
+        note: encodeRecord(version),
+      } as const;
+      await this.#ask(ask, { version, limitMs: loadLimitMs, run: false });
+      return session;
+    } catch (error) {
+      this.#sessions -= 1;
+      throw error;
+    }
+  }
+
+  /** Runs a session; the inputs' buffer is given away. Rejects with INVALID_ARGUMENT and the runtime's words when the run fails. */
+  async run(session: SlotSession, inputs: PackedTensors): Promise<RunResult> {
+    const { buffer, tensors } = inputs;
+    const ask = { kind: "run", id: this.#nextAsk++, session: session.id, buffer, tensors } as const;
+    const transfer = buffer.byteLength >= transferFromBytes ? [buffer] : [];
+    const { outputs, micros } = await this.#ask(
+      ask,
+      { version: session.version, limitMs: session.runLimitMs, run: true },
+      transfer,
+    );
+    return { outputs: outputs as PackedTensors, micros };
+  }
+
+  /** Frees a session's memory. */
+  async release(session: SlotSession): Promise<void> {
+    const ask = { kind: "release", id: this.#nextAsk++, session: session.id } as const;
+    await this.#ask(ask, { version: session.version, limitMs: loadLimitMs, run: false });
+    this.#sessions -= 1;
+  }
+
+  /** Ends the thread after what it has to do. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#worker.postMessage({ kind: "stop" } satisfies SlotRequest);
+    await this.#ended;
+  }
+
+  #ask(
+    message: Exclude<SlotRequest, { kind: "stop" }>,
+    facts: Pick<Ask, "version" | "limitMs" | "run">,
+    transfer: ArrayBuffer[] = [],
+  ) {
+    return new Promise<Extract<SlotReply, { ok: true }>>((resolve, reject) => {
+      if (this.#asks.size === 0) this.#headSince = performance.now();
+      this.#asks.set(message.id, { ...facts, resolve, reject });
+      this.#worker.postMessage(message, transfer);
+    });
+  }
+
+  #settle(reply: SlotReply): void {
+    const ask = this.#asks.get(reply.id) as Ask;
+    this.#asks.delete(reply.id);
+    this.#headSince = performance.now();
+    if (reply.ok) ask.resolve(reply);
+    else ask.reject(ask.run ? runError(ask.version, reply.message) : loadError(ask.version, reply.message));
+  }
+
+  #die(error: Error, onDied: (error: Error) => void): void {
+    for (const ask of this.#asks.values())
+      ask.reject(new AimassError("UNAVAILABLE", "The replica is restarting.", { cause: error }));
+    this.#asks.clear();
+    onDied(error);
+  }
+}
+
+function runError(version: VersionName, message: string): AimassError {
+  return new AimassError(
+    "INVALID_ARGUMENT",
+    `${versionKey(version)} could not run on this input: ${withoutPaths(message)}`,
+    {
+      reason: "RUN_FAILED",
+      remedy: "Check the values and the dynamic axes of the inputs against what the model expects.",
+    },
+  );
+}
+
+function loadError(version: VersionName, message: string): AimassError {
+  return new AimassError(
+    "FAILED_PRECONDITION",
+    `${versionKey(version)} could not be loaded: ${withoutPaths(message)}`,
+    { reason: "LOAD_FAILED" },
+  );
+}
+
+/** The runtime's message less file paths, source positions and C++ signatures, which help no caller. */
+export function withoutPaths(message: string): string {
+  return message
+    .replace(/\S*\/onnxruntime\/\S+:\d+ [^\n]*?\)(?: const)? /g, "")
+    .replace(/(?:\/[\w.@+-]+){2,}/g, (path) => path.slice(path.lastIndexOf("/") + 1))
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, 500);
+}
