@@ -138,16 +138,14 @@ export class Demo {
     const { serviceAccounts } = await directory.listServiceAccounts({});
     if (!serviceAccounts.some((existing) => existing.name === account))
       await directory.createServiceAccount({ name: account, description: "the demo's traffic" });
-    const { grant } = await this.#admin
-      .client(AccessService)
-      .putGrant({
-        grant: {
-          subject: `service-account:${account}`,
-          resource: `${project}.${model}`,
-          level: Level.INFER,
-          effect: Effect.ALLOW,
-        },
-      });
+    const { grant } = await this.#admin.client(AccessService).putGrant({
+      grant: {
+        subject: `service-account:${account}`,
+        resource: `${project}.${model}`,
+        level: Level.INFER,
+        effect: Effect.ALLOW,
+      },
+    });
     const { key, secret } = await directory.createApiKey({
       principal: `service-account:${account}`,
       description: "demo",

@@ -1,0 +1,46 @@
+import { encodeInferRequest } from "@aimass/oip";
+import { tinyModel } from "@aimass/onnx/samples";
+import { InferClient } from "../support/infer-client.ts";
+import { TestMesh } from "../support/test-mesh.ts";
+import { Traffic, type TrafficKind, total } from "../support/traffic.ts";
+import { ChaosContext } from "./context.ts";
+import type { ChaosResult } from "./run.ts";
+
+const models = ["one", "two", "three", "four", "five", "six"];
+
+/** Six models over three replicas, each on two: one replica is killed, and no request of any model fails. */
+export async function shardingScenario(): Promise<ChaosResult> {
+  await using mesh = await TestMesh.start({ replicas: 3 });
+  for (const model of models) await mesh.serve(model, tinyModel(), 2);
+  const context = new ChaosContext(mesh, models, 2);
+  await context.recovered();
+  const spread = (await context.replicas()).map((replica) => `${replica.id} holds ${replica.loaded.length}`).join(", ");
+  const client = new InferClient({ addresses: [mesh.address()], apiKey: mesh.apiKey, deadlineMs: 8000 });
+  const traffic = new Traffic({ client, kinds: models.map(kind), inFlight: 8, pauseMs: 2 });
+  await context.wait(500);
+  traffic.take();
+  process.kill(context.replicaPids()[0] as number, "SIGKILL");
+  const recoveredMs = await context.recovered();
+  await context.wait(500);
+  await traffic.stop();
+  client.close();
+  const count = total(traffic.take());
+  const evenly = (await context.replicas()).every((replica) => replica.loaded.length === 4);
+  const problem = count.failed > 0 ? count.failures.join("; ") : evenly ? undefined : `not spread evenly: ${spread}`;
+  return { scenario: "six models over three replicas, each on two; one is killed", count, recoveredMs, problem };
+}
+
+function kind(model: string): TrafficKind {
+  const bytes = Buffer.from(new Float32Array(4).fill(0.5).buffer);
+  return {
+    name: model,
+    request: encodeInferRequest({
+      modelName: model,
+      modelVersion: "",
+      id: "",
+      parameters: new Map(),
+      inputs: [{ name: "x", datatype: "FP32", shape: [1, 4], bytes, parameters: new Map() }],
+      outputs: [],
+    }),
+  };
+}
