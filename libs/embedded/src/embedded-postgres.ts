@@ -9,13 +9,18 @@ import { prepareInstallation } from "./installation.ts";
 import { takeOwnerLock } from "./owner-lock.ts";
 import { findPlatformPackage } from "./platform-package.ts";
 import { choosePort, keepPort } from "./port.ts";
-import { ServerProcess } from "./server-process.ts";
+import { type ServerOptions, ServerProcess } from "./server-process.ts";
 import { clearStaleServer } from "./stale-server.ts";
-import { startWatcher } from "./watcher.ts";
+import { startWatcher, type Watcher } from "./watcher.ts";
 
 /** Crash recovery of a large database takes a while; beyond this something is wrong. */
 const readyLimitMs = 120_000;
 const readyPollMs = 20;
+
+/** Backends of a server that was killed end by themselves; until then they keep the next one out. */
+const orphansInTheWay = /pre-existing shared memory block/;
+const orphanPollMs = 100;
+const orphanLimitMs = 10_000;
 
 export interface EmbeddedPostgresOptions {
   /** Where everything is kept: the cluster, the password (0600), the port. Made when missing. */
@@ -83,52 +88,79 @@ async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres
     const installation = await prepareInstallation(source, account, home.path);
     const password = await prepareCluster({ home, installation, account, durable, signal });
     const port = await choosePort(options.port, home.portFile);
-    const server = new ServerProcess({ home, installation, account, port, durable, clock, onLog });
-    const watcher = startWatcher({ pid: server.pid, home, account, removeHome: temporary });
+    const launch = { home, installation, account, port, durable, clock, onLog, password, temporary, signal };
+    const { server, watcher, url } = await launchPastOrphans(launch);
+    await keepPort(home.portFile, port);
     const release = async () => {
       watcher.dismiss();
       await lock.release();
       if (temporary) await removeHome(home);
     };
-    try {
-      const url = await waitUntilReady({ server, home, port, password, clock, signal });
-      await keepPort(home.portFile, port);
-      return handle({ server, home, port, url, release });
-    } catch (error) {
-      await server.stop();
-      watcher.dismiss();
-      throw error;
-    }
+    return handle({ server, home, port, url, release });
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-async function waitUntilReady(o: {
-  server: ServerProcess;
-  home: Home;
-  port: number;
-  password: string;
-  clock: Clock;
-  signal: AbortSignal;
-}): Promise<string> {
+interface LaunchOptions extends ServerOptions {
+  readonly password: string;
+  readonly temporary: boolean;
+  readonly signal: AbortSignal;
+}
+
+interface Launched {
+  readonly server: ServerProcess;
+  readonly watcher: Watcher;
+  readonly url: string;
+}
+
+async function launchPastOrphans(options: LaunchOptions): Promise<Launched> {
+  const started = options.clock.monotonic();
+  while (true) {
+    const launched = await launch(options);
+    if (!(launched instanceof ServerProcess)) return launched;
+    const patient = options.clock.monotonic() - started < orphanLimitMs;
+    if (!patient || !orphansInTheWay.test(launched.output)) throw notReady(launched, options);
+    await options.clock.sleep(orphanPollMs, options.signal);
+  }
+}
+
+/** Starts the program and waits until it answers; the ended process when it ended instead. */
+async function launch(options: LaunchOptions): Promise<Launched | ServerProcess> {
+  const server = new ServerProcess(options);
+  const { home, account, temporary } = options;
+  const watcher = startWatcher({ pid: server.pid, home, account, removeHome: temporary });
+  try {
+    const url = await waitUntilReady(server, options);
+    if (url !== undefined) return { server, watcher, url };
+    watcher.dismiss();
+    return server;
+  } catch (error) {
+    await server.stop();
+    watcher.dismiss();
+    throw error;
+  }
+}
+
+async function waitUntilReady(server: ServerProcess, o: LaunchOptions): Promise<string | undefined> {
   const url = `postgres://${superuser}:${o.password}@127.0.0.1:${o.port}/postgres`;
   const started = o.clock.monotonic();
-  let last: unknown;
-  while (o.clock.monotonic() - started < readyLimitMs) {
-    if (o.signal.aborted) throw abortError(o.signal);
-    if (o.server.hasEnded) break;
+  while (!server.hasEnded) {
     try {
       await withClient(url, (client) => client.query("select 1"));
       return await createDatabase(url, superuser);
     } catch (error) {
-      last = error;
+      if (o.clock.monotonic() - started > readyLimitMs) throw notReady(server, o, error);
     }
-    await Promise.race([o.clock.sleep(readyPollMs, o.signal), o.server.ended]);
+    await Promise.race([o.clock.sleep(readyPollMs, o.signal), server.ended]);
   }
-  const output = o.server.output === "" ? String((last as Error | undefined)?.message ?? "") : o.server.output;
-  throw explainFailure({ what: "did not become ready", directory: o.home.directory, port: o.port, output }, last);
+  return undefined;
+}
+
+function notReady(server: ServerProcess, o: LaunchOptions, cause?: unknown): AimassError {
+  const output = server.output === "" ? String((cause as Error | undefined)?.message ?? "") : server.output;
+  return explainFailure({ what: "did not become ready", directory: o.home.directory, port: o.port, output }, cause);
 }
 
 function handle(o: {

@@ -102,7 +102,7 @@ function serverArguments(options: ServerOptions): string[] {
     timezone: "UTC",
     log_timezone: "UTC",
     jit: "off",
-    ...(options.durable ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
+    ...(options.durable ? {} : { fsync: "off", full_page_writes: "off" }),
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   return ["-D", options.home.data, "-p", String(options.port), ...flags];

@@ -3,15 +3,15 @@ import { join } from "node:path";
 import type { Clock } from "@aimass/core";
 import type { Home } from "./home.ts";
 import { directoryInUse } from "./owner-lock.ts";
-import { processCommand } from "./process-identity.ts";
+import { processCommand, processIdentity } from "./process-identity.ts";
 
 const pollMs = 50;
 const patienceMs = 3_000;
 const limitMs = 12_000;
 
 /**
- * Deals with what an earlier server left: a postmaster.pid whose process is gone, or is now some other program, is removed; a server that still ends (its owner is
- * gone, or we would not hold the lock) is waited for, then told to end.
+ * Deals with what an earlier server left. A server that still runs has lost its owner (or we would not hold the lock): it is waited for, then told to end. A
+ * postmaster.pid that names some other program by now is removed; one that names nothing is left to PostgreSQL, which also looks for orphaned backends.
  *
  * ### Errors
  * - `ALREADY_EXISTS` `DIRECTORY_IN_USE`: it does not end.
@@ -22,13 +22,13 @@ export async function clearStaleServer(home: Home, clock: Clock, signal: AbortSi
   let told = false;
   while (true) {
     const pid = Number((await readFile(file, "utf8").catch(() => "")).split("\n")[0]);
-    if (!(pid > 0) || !(await servesData(pid, home.data))) break;
+    if (!(pid > 0) || (await processIdentity(pid)) === undefined) return;
+    if (!(await servesData(pid, home.data))) return rm(file, { force: true });
     const waited = clock.monotonic() - started;
     if (waited > limitMs) throw directoryInUse(home.directory, pid);
     if (waited > patienceMs && !told) told = tellToEnd(pid);
     await clock.sleep(pollMs, signal);
   }
-  await rm(file, { force: true });
 }
 
 async function servesData(pid: number, data: string): Promise<boolean> {

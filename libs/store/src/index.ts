@@ -9,5 +9,5 @@ export {
 export { holdLease, type LeaseOptions } from "./lease.ts";
 export type { Migration } from "./migrations.ts";
 export { appendOutbox, type DrainResult, drainOutbox, type OutboxEntry, outboxChannel } from "./outbox.ts";
-export { connectionSettings } from "./pool.ts";
+export { connectionSettings, openSession } from "./pool.ts";
 export { openStore, type Store, type StoreOptions, type TransactionOptions } from "./store.ts";

@@ -36,10 +36,21 @@ export function openPool(options: PoolOptions): pg.Pool {
     idleTimeoutMillis: idleTimeoutMs,
     query_timeout: options.queryTimeoutMs,
     Client: StoreClient,
-    allowExitOnIdle: true,
   } as pg.PoolConfig);
   pool.on("error", options.onError);
   return pool;
+}
+
+/** A connection of the caller's own, for what belongs to a session: advisory locks, LISTEN. The caller listens for "error" and ends it. */
+export async function openSession(url: string, schema: string, queryTimeoutMs = 30_000): Promise<pg.Client> {
+  const client = new StoreClient({ ...connectionSettings(url, schema), query_timeout: queryTimeoutMs });
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    client.end().catch(() => {});
+    throw fromDatabaseError(error);
+  }
 }
 
 type Arguments = unknown[];

@@ -1,4 +1,15 @@
+export { type CheckLevel, type CheckNeeds, describeWith, judgeNeeds, type NeedsVerdict } from "./describe-with.ts";
 export { FakeClock } from "./fake-clock.ts";
-export { createTestDatabase, startOwnPostgres, startTestPostgres, type TestDatabase } from "./postgres.ts";
+export { expectNoLeaks, expectNoOpenHandles, openHandles } from "./leak-check.ts";
+export { freePort, startNats } from "./nats.ts";
+export {
+  createTestDatabase,
+  type MortalServer,
+  startMortalPostgres,
+  startOwnPostgres,
+  startTestPostgres,
+  type TestDatabase,
+} from "./postgres.ts";
+export { findProgram } from "./programs.ts";
 export { type TempDirectory, tempDirectory, withTempDirectory } from "./temp-directory.ts";
 export { waitFor } from "./wait-for.ts";

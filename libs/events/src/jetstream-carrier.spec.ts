@@ -1,0 +1,18 @@
+import { systemClock } from "@aimass/core";
+import { describeWith, startNats } from "@aimass/testkit";
+import { eventCarrierContract } from "./event-carrier.contract.ts";
+import { JetstreamCarrier } from "./jetstream-carrier.ts";
+
+describeWith("ci", { needs: "nats-server" }, "events over JetStream", () => {
+  eventCarrierContract(async () => {
+    const server = await startNats();
+    if (server === undefined) throw new Error("nats-server is gone from this machine.");
+    return {
+      natsUrl: server.url,
+      openCarrier: async () => new JetstreamCarrier({ natsUrl: server.url, name: "test", clock: systemClock }),
+      kill: server.kill,
+      revive: server.revive,
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    };
+  });
+});
