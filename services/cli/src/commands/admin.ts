@@ -4,12 +4,14 @@ import { fileURLToPath } from "node:url";
 import { AimassError, systemClock } from "@aimass/core";
 import { startEmbeddedPostgres } from "@aimass/embedded";
 import type { Command } from "commander";
+import { writeContainerSecrets } from "../up/container-secrets.ts";
 import { openDataDirectory, supervisorOf } from "../up/data-directory.ts";
 import { action } from "./context.ts";
 import { defaultData } from "./up.ts";
 
 export function addAdmin(program: Command): void {
   const admin = program.command("admin").description("for the one who runs the mesh");
+  addContainerSecrets(admin);
   admin
     .command("reset")
     .description(
@@ -24,6 +26,22 @@ export function addAdmin(program: Command): void {
           () => `The new password of admin is ${password}\nAll sessions of admin have ended.`,
         );
         output.hint("Next: aimass login");
+      }),
+    );
+}
+
+function addContainerSecrets(admin: Command): void {
+  admin
+    .command("container-secrets")
+    .description("write keys and passwords for containers, a folder each; keeps those that are there")
+    .argument("<folder>")
+    .option("--database-host NAME", "the database's host name in the URLs", "postgres")
+    .option("--owner UID", "the user the containers run as")
+    .action(
+      action<{ databaseHost: string; owner?: string }>(async ({ output }, options, [folder]) => {
+        const owner = options.owner === undefined ? undefined : Number(options.owner);
+        const result = writeContainerSecrets(folder as string, { databaseHost: options.databaseHost, owner });
+        output.result({ folder, result }, () => `The secrets in ${folder} were ${result}.`);
       }),
     );
 }

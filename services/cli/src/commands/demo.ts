@@ -1,9 +1,18 @@
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
-import { Demo } from "../demo/demo.ts";
+import { Demo, type DemoResult } from "../demo/demo.ts";
+import { embeddedTarget, remoteTarget } from "../demo/demo-target.ts";
+import type { Output } from "../output/output.ts";
 import { Mesh } from "../up/mesh.ts";
 import { action } from "./context.ts";
 import { describeEvent, meshOptions, type UpOptions, untilStopped, withUpOptions } from "./up.ts";
+
+interface DemoOptions extends UpOptions {
+  readonly exit?: boolean;
+  readonly against?: string;
+  readonly passwordFile?: string;
+  readonly killCommand?: string;
+}
 
 export function addDemo(program: Command): void {
   withUpOptions(
@@ -12,43 +21,62 @@ export function addDemo(program: Command): void {
       .description("the whole main job on real data, narrated: train, deploy, call, swap, roll back, kill a replica"),
   )
     .option("--exit", "stop the mesh at the end and take back what the demo granted")
+    .option("--against URL", "show it on a mesh that runs already, for instance in containers")
+    .option("--password-file FILE", "with --against: the administrator's password")
+    .option("--kill-command COMMAND", "with --against: ends one replica")
     .action(
-      action<UpOptions & { exit?: boolean }>(async ({ output }, options) => {
-        const startedAt = performance.now();
-        output.say("AI Mass: starting PostgreSQL and every service on this machine …");
-        const mesh = await Mesh.start({
-          ...meshOptions(options),
-          onProgress: (event) => output.say(describeEvent(event)),
-        });
-        try {
-          output.say(`  mesh         ready on ${mesh.url()} after ${seconds(startedAt)}\n`);
-          const demo = new Demo(mesh, (line) => output.say(line));
-          const result = await demo.run();
-          const sent = result.phases.reduce((sum, { report }) => sum + report.sent, 0);
-          if (options.exit) await demo.takeBack();
-          output.result(
-            { ...result, apiKey: undefined, sent, seconds: Number(seconds(startedAt).slice(0, -2)) },
-            () => [
-              "",
-              `${result.model}: R² ${result.r2.toFixed(3)}; ${sent} requests over a swap, a roll back and a killed replica; ${result.failed} failed. ${seconds(startedAt)} in all.`,
-            ],
-          );
-          if (result.failed > 0)
-            throw new AimassError("INTERNAL", `${result.failed} requests failed.`, {
-              remedy: `The logs are in ${mesh.data.path}/logs.`,
-            });
-          if (!options.exit) {
-            for (const line of whatNext(mesh, result.apiKey)) output.say(line);
-            await untilStopped();
-            output.say("\nStopping …");
-            await demo.takeBack();
-          }
-        } finally {
-          await mesh.stop();
-        }
-        output.say("Stopped; nothing is left running.");
+      action<DemoOptions>(async ({ output }, options) => {
+        if (options.against === undefined) await embeddedDemo(output, options);
+        else await remoteDemo(output, options, options.against);
       }),
     );
+}
+
+async function embeddedDemo(output: Output, options: DemoOptions): Promise<void> {
+  const startedAt = performance.now();
+  output.say("AI Mass: starting PostgreSQL and every service on this machine …");
+  const mesh = await Mesh.start({ ...meshOptions(options), onProgress: (event) => output.say(describeEvent(event)) });
+  try {
+    output.say(`  mesh         ready on ${mesh.url()} after ${seconds(startedAt)}\n`);
+    const demo = new Demo(embeddedTarget(mesh), (line) => output.say(line));
+    const result = await demo.run();
+    if (options.exit) await demo.takeBack();
+    summarise(output, result, startedAt);
+    if (!options.exit) {
+      for (const line of whatNext(mesh, result.apiKey)) output.say(line);
+      await untilStopped();
+      output.say("\nStopping …");
+      await demo.takeBack();
+    }
+  } finally {
+    await mesh.stop();
+  }
+  output.say("Stopped; nothing is left running.");
+}
+
+async function remoteDemo(output: Output, options: DemoOptions, url: string): Promise<void> {
+  const { passwordFile, killCommand } = options;
+  if (passwordFile === undefined || killCommand === undefined) {
+    throw new AimassError("INVALID_ARGUMENT", "--against needs --password-file and --kill-command.", {
+      remedy: "See deploy/README.md for an example.",
+    });
+  }
+  const startedAt = performance.now();
+  const demo = new Demo(remoteTarget({ url, passwordFile, killCommand }), (line) => output.say(line));
+  const result = await demo.run();
+  await demo.takeBack();
+  summarise(output, result, startedAt);
+}
+
+/** The result; an error when a request failed. */
+function summarise(output: Output, result: DemoResult, startedAt: number): void {
+  const sent = result.phases.reduce((sum, { report }) => sum + report.sent, 0);
+  output.result({ ...result, apiKey: undefined, sent, seconds: Number(seconds(startedAt).slice(0, -2)) }, () => [
+    "",
+    `${result.model}: R² ${result.r2.toFixed(3)}; ${sent} requests over a swap, a roll back and a killed replica; ${result.failed} failed. ${seconds(startedAt)} in all.`,
+  ]);
+  if (result.failed > 0)
+    throw new AimassError("INTERNAL", `${result.failed} requests failed.`, { remedy: "The logs say why." });
 }
 
 function whatNext(mesh: Mesh, apiKey: string): string[] {

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { AccessService, DirectoryService, Effect, Level } from "@aimass/api/auth";
 import { GRPCInferenceService } from "@aimass/api/inference";
 import { AliasService } from "@aimass/api/registry";
-import { FleetService } from "@aimass/api/scheduler";
+import { FleetService, LoadState } from "@aimass/api/scheduler";
 import { AimassError, systemClock } from "@aimass/core";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -15,8 +15,7 @@ import { pushDataset } from "../commands/datasets.ts";
 import { deployModel, waitUntilServed } from "../commands/deploy.ts";
 import { trainModel } from "../commands/train.ts";
 import { Output } from "../output/output.ts";
-import { childProcessesOf } from "../up/child-processes.ts";
-import type { Mesh } from "../up/mesh.ts";
+import type { DemoTarget } from "./demo-target.ts";
 import { Traffic, type TrafficReport } from "./traffic.ts";
 
 /** What the demo showed, for its summary and for whoever runs it in a script. */
@@ -38,17 +37,17 @@ const inFlight = 8;
 
 /** The main job on real data: train → evaluate → register → deploy → call → swap → roll back → kill a replica. */
 export class Demo {
-  readonly #mesh: Mesh;
+  readonly #target: DemoTarget;
   readonly #tell: (line: string) => void;
   readonly #folder = mkdtempSync(join(tmpdir(), "aimass-demo-"));
   readonly #admin: Connection;
   readonly #output = new Output({ json: true });
   readonly #granted: { grantId: string; keyId: string }[] = [];
 
-  constructor(mesh: Mesh, tell: (line: string) => void) {
-    this.#mesh = mesh;
+  constructor(target: DemoTarget, tell: (line: string) => void) {
+    this.#target = target;
     this.#tell = tell;
-    this.#admin = new Connection(mesh.url(), {
+    this.#admin = new Connection(target.url, {
       kind: "session",
       file: new CredentialsFile(join(this.#folder, "credentials.json")),
     });
@@ -84,7 +83,7 @@ export class Demo {
   }
 
   async #signIn(): Promise<void> {
-    const password = this.#mesh.adminPassword();
+    const password = this.#target.adminPassword();
     if (password === undefined)
       throw new AimassError(
         "FAILED_PRECONDITION",
@@ -159,7 +158,7 @@ export class Demo {
 
   async #callEveryWay(apiKey: string, row: Float32Array): Promise<void> {
     const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
-    const url = this.#mesh.url();
+    const url = this.#target.url;
     const grpc = createClient(GRPCInferenceService, createGrpcTransport({ baseUrl: url }));
     const raw = new Uint8Array(row.buffer as ArrayBuffer);
     const answer = await grpc.modelInfer(
@@ -193,7 +192,7 @@ export class Demo {
   }
 
   async #underLoad(apiKey: string, row: Float32Array, first: bigint, second: bigint): Promise<DemoResult["phases"]> {
-    const traffic = new Traffic({ url: this.#mesh.url(), apiKey, model, features: row, inFlight });
+    const traffic = new Traffic({ url: this.#target.url, apiKey, model, features: row, inFlight });
     const phases: { phase: string; report: TrafficReport; note: string }[] = [];
     const close = (phase: string, note: string) => {
       const report = traffic.report();
@@ -238,13 +237,9 @@ export class Demo {
 
   /** Kills a replica process the hard way and waits until the scheduler sees it live again, with the model loaded. Returns milliseconds. */
   async #killReplica(): Promise<number> {
-    const agent = this.#mesh.processes.get("agent")?.pid;
-    const victim =
-      agent === undefined ? undefined : childProcessesOf(agent).find((child) => child.command.includes("replica-main"));
-    if (victim === undefined) throw new AimassError("INTERNAL", "No replica process was found to kill.");
     const before = await this.#incarnations();
     const startedAt = performance.now();
-    process.kill(victim.pid, "SIGKILL");
+    await this.#target.killReplica();
     while (performance.now() - startedAt < 30_000) {
       await systemClock.sleep(50);
       const now = await this.#incarnations();
@@ -257,10 +252,9 @@ export class Demo {
 
   /** Live replicas that hold the model ready, with their incarnations. */
   async #incarnations(): Promise<Map<string, string>> {
-    const { nodes } = await this.#admin.client(FleetService).listNodes({});
-    const holding = nodes
-      .flatMap((node) => node.replicas)
-      .filter((r) => r.live && r.loaded.some((v) => v.model === model && v.state === 4));
+    const { nodes, standaloneReplicas } = await this.#admin.client(FleetService).listNodes({});
+    const all = [...nodes.flatMap((node) => node.replicas), ...standaloneReplicas];
+    const holding = all.filter((r) => r.live && r.loaded.some((v) => v.model === model && v.state === LoadState.READY));
     return new Map(holding.map((r) => [r.id, r.incarnation]));
   }
 
