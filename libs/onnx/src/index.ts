@@ -1,0 +1,26 @@
+export { type AdaptedModel, adaptBfloat16 } from "./bfloat16.ts";
+export {
+  type ComparableSignature,
+  type ComparableTensor,
+  compareSignatures,
+  type SignatureComparison,
+} from "./compare-signatures.ts";
+export { type Datatype, type ElementType, elementTypeOf, elementTypeOfOnnx, elementTypes } from "./element-types.ts";
+export { assertSafeBundle, type ExternalReference, externalReferences } from "./external-data.ts";
+export {
+  type Attribute,
+  type Attributes,
+  type Axis,
+  type ExternalData,
+  GraphBuilder,
+  type GraphOptions,
+  type NodeOptions,
+  type TensorData,
+  tensor,
+} from "./graph-builder.ts";
+export { graphFileName, readModel, writeModel } from "./model-file.ts";
+export { cleanRuntimeMessage } from "./probe/clean-message.ts";
+export type { ProbeResult } from "./probe/messages.ts";
+export { type ProbeOptions, probeModel } from "./probe/probe-model.ts";
+export { loadRuntime, type Runtime } from "./probe/runtime.ts";
+export { type DeclaredSignature, declaredSignature, type Signature, type TensorSpec } from "./signature.ts";

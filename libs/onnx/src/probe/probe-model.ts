@@ -1,0 +1,112 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AimassError, abortError } from "@aimass/core";
+import type { ProbeReply, ProbeResult } from "./messages.ts";
+
+/** What to probe, and how much it may take. */
+export interface ProbeOptions {
+  /** Folder with "model.onnx" and its external data. */
+  readonly directory: string;
+  /** The process is killed after this many milliseconds. */
+  readonly timeoutMs: number;
+  /** The process is killed past this much resident memory, in bytes; 4 GiB unless given. Watched on Linux only. */
+  readonly memoryLimitBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+const defaultMemoryLimit = 4 * 1024 ** 3;
+const memoryCheckMs = 50;
+
+/** What the parent's environment may lend to a process that runs a stranger's file: nothing secret. */
+const lentVariables = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "SystemRoot"] as const;
+
+/**
+ * Inspects, loads and tries a model in a process of its own, which it may crash, hang or fill: signature, batches, memory.
+ * Throws INVALID_ARGUMENT (not ONNX, refused by the runtime, not representable, unsafe external data), FAILED_PRECONDITION (it crashes
+ * the runtime, outlasts `timeoutMs`, or takes more than `memoryLimitBytes`), or the signal's reason.
+ */
+export async function probeModel(options: ProbeOptions): Promise<ProbeResult> {
+  const { signal } = options;
+  if (signal?.aborted) throw abortError(signal);
+  const child = startProbe(options.directory);
+  try {
+    const reply = await outcome(child, options);
+    if (reply.ok) return reply.result;
+    throw refusal(reply);
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+function startProbe(directory: string): ChildProcess {
+  const main = fileURLToPath(new URL("./probe-main.ts", import.meta.url));
+  const lent = lentVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
+  return fork(main, ["."], {
+    cwd: resolve(directory),
+    execArgv: ["--expose-gc", "--disable-warning=ExperimentalWarning"],
+    env: Object.fromEntries(lent),
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
+}
+
+/** The first thing that happens: a reply, an end without one, a limit, or the caller's abort. */
+function outcome(child: ChildProcess, { timeoutMs, memoryLimitBytes, signal }: ProbeOptions): Promise<ProbeReply> {
+  const { promise, resolve, reject } = Promise.withResolvers<ProbeReply>();
+  const limit = memoryLimitBytes ?? defaultMemoryLimit;
+  const onAbort = () => reject(abortError(signal as AbortSignal));
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const deadline = setTimeout(() => reject(tooSlow(timeoutMs)), timeoutMs);
+  const watch = setInterval(async () => {
+    if ((await residentBytes(child.pid)) > limit) reject(tooLarge(limit));
+  }, memoryCheckMs);
+  child.once("message", (reply) => resolve(reply as ProbeReply));
+  child.once("error", (cause) => reject(notStarted(cause)));
+  child.once("exit", (status, killedBy) => reject(crashed(killedBy ?? `exit status ${status}`)));
+  return promise.finally(() => {
+    signal?.removeEventListener("abort", onAbort);
+    clearTimeout(deadline);
+    clearInterval(watch);
+  });
+}
+
+async function residentBytes(pid: number | undefined): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
+function refusal(reply: Extract<ProbeReply, { ok: false }>): AimassError {
+  return new AimassError(reply.code, reply.message, {
+    ...(reply.reason !== undefined && { reason: reply.reason }),
+    ...(reply.field !== undefined && { field: reply.field }),
+    ...(reply.remedy !== undefined && { remedy: reply.remedy }),
+  });
+}
+
+function crashed(how: string): AimassError {
+  return new AimassError("FAILED_PRECONDITION", `The file crashes the runtime (${how}), in a process made for that.`, {
+    reason: "MODEL_CRASHES",
+    remedy:
+      "It cannot be served as it is: run it with ONNX Runtime alone to find the operation, and export it another way.",
+  });
+}
+
+function tooSlow(timeoutMs: number): AimassError {
+  return new AimassError("FAILED_PRECONDITION", `Loading and one small run took longer than ${timeoutMs} ms.`, {
+    reason: "MODEL_TOO_SLOW",
+    remedy: "Make it smaller, or raise the time a probe may take.",
+  });
+}
+
+function tooLarge(limit: number): AimassError {
+  return new AimassError("FAILED_PRECONDITION", `Loading and one small run took more than ${limit} bytes of memory.`, {
+    reason: "MODEL_TOO_LARGE",
+    remedy: "Make it smaller, or raise the memory a probe may take.",
+  });
+}
+
+function notStarted(cause: Error): AimassError {
+  return new AimassError("UNAVAILABLE", "The process that tries models could not be started.", { cause });
+}
