@@ -77,7 +77,8 @@ export class Loader {
     try {
       servable.state = { kind: "loading" };
       changed();
-      const options = { path, threads: plan.threads, executionProviders: this.#executionProviders };
+      const hasBfloat16 = [...plan.inputs, ...plan.outputs].some((tensor) => tensor.datatype === "BF16");
+      const options = { path, threads: plan.threads, hasBfloat16, executionProviders: this.#executionProviders };
       const slots = this.#pool.choose(plan.fileBytes, plan.instances);
       for (const slot of slots) sessions.push(await slot.load(plan.name, options, plan.runLimitMs));
       signal.throwIfAborted();

@@ -10,19 +10,32 @@ import {
 } from "@aimass/oip";
 import type { ServingPlan, TensorPlan } from "./serving-plan.ts";
 
+/** How probe inputs are made. */
+export interface ProbeStyle {
+  /** Length of dynamic axes but the first. */
+  readonly axisLength: number;
+  /** All numbers are 0. */
+  readonly zeros: boolean;
+}
+
 /**
- * Inputs for warming and parity: the same for the same signature everywhere. Dynamic axes are 1, the batch axis `rows`; numbers are small, whole numbers are 0 or 1
- * (so that an index stays inside), strings are short. With `zeros`, all is zero.
+ * Inputs for warming and parity: the same for the same signature everywhere. Axis 0 is `rows` for a batchable model, else 1 where it is dynamic; numbers are small,
+ * whole numbers are 0 or 1 (so that an index stays inside), strings are short.
  */
-export function probeInputs(plan: ServingPlan, rows: number, zeros = false): Tensor[] {
+export function probeInputs(plan: ServingPlan, rows: number, style: ProbeStyle): Tensor[] {
   const random = seededRandom(plan.inputs.map((i) => `${i.name} ${i.datatype} ${i.shape}`).join("\n"));
   return plan.inputs
     .filter((input) => !input.optional)
-    .map((input) => probeInput(input, plan.batchable ? rows : undefined, zeros ? () => 0 : random));
+    .map((input) => {
+      const axis = (size: number, index: number) => {
+        if (index === 0 && plan.batchable) return rows;
+        return size >= 0 ? size : index === 0 ? 1 : style.axisLength;
+      };
+      return probeInput(input, input.shape.map(axis), style.zeros ? () => 0 : random);
+    });
 }
 
-function probeInput(spec: TensorPlan, rows: number | undefined, random: () => number): Tensor {
-  const shape = spec.shape.map((n, axis) => (axis === 0 && rows !== undefined ? rows : n < 0 ? 1 : n));
+function probeInput(spec: TensorPlan, shape: readonly number[], random: () => number): Tensor {
   const count = shape.reduce((product, n) => product * n, 1);
   const { name, datatype } = spec;
   if (datatype === "BYTES") {
@@ -33,29 +46,15 @@ function probeInput(spec: TensorPlan, rows: number | undefined, random: () => nu
 }
 
 function probeNumbers(datatype: Exclude<Datatype, "BYTES">, count: number, random: () => number): ElementArray {
-  const size = {
-    BOOL: 1,
-    UINT8: 1,
-    INT8: 1,
-    UINT16: 2,
-    INT16: 2,
-    FP16: 2,
-    BF16: 2,
-    UINT32: 4,
-    INT32: 4,
-    FP32: 4,
-    UINT64: 8,
-    INT64: 8,
-    FP64: 8,
-  }[datatype];
-  const elements = elementsOf(datatype, new Uint8Array(count * size));
+  const elements = elementsOf(datatype, new Uint8Array(count * elementSize(datatype)));
   for (let i = 0; i < count; i += 1) {
     const share = random();
-    if (datatype === "FP32" || datatype === "FP64") elements[i] = share;
+    if (datatype === "BF16") elements[i] = toBf16(share);
+    else if (datatype === "FP32" || datatype === "FP64") elements[i] = share;
     else if (datatype === "FP16") elements[i] = toFp16(share);
     else if (elements instanceof BigInt64Array || elements instanceof BigUint64Array)
       elements[i] = BigInt(Math.round(share));
-    else if (datatype !== "BF16") elements[i] = Math.round(share);
+    else elements[i] = Math.round(share);
   }
   return elements;
 }

@@ -2,29 +2,39 @@ import type { Tensor } from "@aimass/oip";
 import { packRequests, unpack } from "../batching/packed-tensors.ts";
 import type { SlotSession } from "../slots/slot.ts";
 import { parityDigest } from "./parity-digest.ts";
-import { probeInputs } from "./probe-inputs.ts";
+import { type ProbeStyle, probeInputs } from "./probe-inputs.ts";
 import type { ServingPlan } from "./serving-plan.ts";
+
+/** Ways to make probe inputs, in the order they are tried: different models refuse different inputs. */
+const styles: readonly ProbeStyle[] = [
+  { axisLength: 1, zeros: false },
+  { axisLength: 1, zeros: true },
+  { axisLength: 4, zeros: false },
+  { axisLength: 16, zeros: false },
+  { axisLength: 64, zeros: false },
+  { axisLength: 224, zeros: false },
+];
 
 /**
  * Runs a fresh session once with every batch size it may get (1, 2, 4 … largest), so that no request pays for the first run of a shape, and takes the parity
- * digest of the single-row outputs. Rejects with what the runtime said.
+ * digest of the single-row outputs. Rejects with what the runtime said when a batch size fails.
  *
- * @returns the digest; empty when two equal runs differ, because the model is random by design
+ * @returns the digest; empty when two equal runs differ, because the model is random by design, and when the model took no probe input at all, as the registry's
+ *   trial may have found too: it is served all the same, since a caller may know what it takes
  */
 export async function warmUp(plan: ServingPlan, session: SlotSession): Promise<Uint8Array> {
-  const run = async (rows: number, zeros: boolean): Promise<readonly Tensor[]> => {
-    const result = await session.slot.run(session, packRequests([probeInputs(plan, rows, zeros)]));
+  const run = async (rows: number, style: ProbeStyle): Promise<readonly Tensor[]> => {
+    const result = await session.slot.run(session, packRequests([probeInputs(plan, rows, style)]));
     return unpack(result.outputs);
   };
-  // Values that one model takes may be out of range for another; zeros are the second try.
-  const zeros = await run(1, false).then(
-    () => false,
-    () => true,
-  );
-  for (const rows of batchSizes(plan.maxBatchSize)) await run(rows, zeros);
-  const first = parityDigest(await run(1, zeros));
-  const second = parityDigest(await run(1, zeros));
-  return Buffer.compare(first, second) === 0 ? first : new Uint8Array();
+  for (const style of styles) {
+    const first = await run(1, style).catch(() => undefined);
+    if (first === undefined) continue;
+    for (const rows of batchSizes(plan.maxBatchSize).slice(1)) await run(rows, style);
+    const digest = parityDigest(first);
+    return Buffer.compare(digest, parityDigest(await run(1, style))) === 0 ? digest : new Uint8Array();
+  }
+  return new Uint8Array();
 }
 
 /** 1, 2, 4 … and the largest itself. */

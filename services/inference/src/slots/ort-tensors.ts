@@ -10,7 +10,7 @@ import {
 import { Tensor as OrtTensor } from "onnxruntime-node";
 import { alignOffset, type PackedTensor, type PackedTensors } from "../batching/packed-tensors.ts";
 
-/** ONNX Runtime's names of the data types it takes from JavaScript. BF16 is not among them. */
+/** ONNX Runtime's names of the data types it takes from JavaScript. BF16 is not among them: it travels as FP32, see `loadableModel`. */
 const ortTypes: Partial<Record<Datatype, OrtTensor.Type>> = {
   BOOL: "bool",
   UINT8: "uint8",
@@ -29,7 +29,7 @@ const ortTypes: Partial<Record<Datatype, OrtTensor.Type>> = {
 
 const datatypeByOrtType = new Map(Object.entries(ortTypes).map(([datatype, type]) => [type, datatype as Datatype]));
 
-/** Packed inputs as feeds of a run; numbers are read in place. Throws for BYTES that are not UTF-8 and for BF16. */
+/** Packed inputs as feeds of a run; numbers are read in place, but for BF16. Throws for BYTES that are not UTF-8. */
 export function toFeeds(packed: PackedTensors): Record<string, OrtTensor> {
   const feeds: Record<string, OrtTensor> = {};
   for (const tensor of packed.tensors) feeds[tensor.name] = toOrtTensor(tensor, packed.buffer);
@@ -39,14 +39,30 @@ export function toFeeds(packed: PackedTensors): Record<string, OrtTensor> {
 function toOrtTensor({ name, datatype, shape, offset, length }: PackedTensor, buffer: ArrayBuffer): OrtTensor {
   const bytes = new Uint8Array(buffer, offset, length);
   if (datatype === "BYTES") return new OrtTensor("string", stringElements(bytes, name), shape);
-  const type = ortTypes[datatype];
-  if (type === undefined) throw new Error(`ONNX Runtime takes no ${datatype} tensors from this runtime.`);
+  if (datatype === "BF16") return new OrtTensor("float32", widened(bytes), shape);
+  const type = ortTypes[datatype] as OrtTensor.Type;
   return new OrtTensor(type, elementsOf(datatype, bytes) as OrtTensor.DataType, shape);
 }
 
-/** A run's outputs in one buffer of their own, in the order of `names`. */
-export function packOutputs(outputs: Readonly<Record<string, OrtTensor>>, names: readonly string[]): PackedTensors {
-  const parts = names.map((name) => outputTensor(name, outputs[name] as OrtTensor));
+/** BF16 is the upper half of FP32. */
+function widened(bytes: Uint8Array): Float32Array {
+  const bits = Uint32Array.from(elementsOf("BF16", bytes) as Uint16Array, (half) => half << 16);
+  return new Float32Array(bits.buffer);
+}
+
+/** FP32 that came out of a cast from BF16: its lower half is zero. */
+function narrowed(values: Float32Array): Uint8Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return bytesOf(Uint16Array.from(bits, (word) => word >>> 16));
+}
+
+/** A run's outputs in one buffer of their own, in the order of `names`; those of `bfloat16` as BF16. */
+export function packOutputs(
+  outputs: Readonly<Record<string, OrtTensor>>,
+  names: readonly string[],
+  bfloat16: ReadonlySet<string>,
+): PackedTensors {
+  const parts = names.map((name) => outputTensor(name, outputs[name] as OrtTensor, bfloat16.has(name)));
   const tensors: PackedTensor[] = [];
   let end = 0;
   for (const { name, datatype, shape, bytes } of parts) {
@@ -62,11 +78,13 @@ export function packOutputs(outputs: Readonly<Record<string, OrtTensor>>, names:
   return { buffer, tensors };
 }
 
-function outputTensor(name: string, tensor: OrtTensor): Tensor {
+function outputTensor(name: string, tensor: OrtTensor, isBfloat16: boolean): Tensor {
+  const shape = tensor.dims;
+  if (isBfloat16) return { name, datatype: "BF16", shape, bytes: narrowed(tensor.data as Float32Array) };
   const datatype = datatypeByOrtType.get(tensor.type);
   if (datatype === undefined)
     throw new Error(`The output "${name}" is ${tensor.type}, which the protocol does not carry.`);
   const bytes =
     datatype === "BYTES" ? bytesFromElements(tensor.data as string[]) : bytesOf(tensor.data as unknown as ElementArray);
-  return { name, datatype, shape: tensor.dims, bytes };
+  return { name, datatype, shape, bytes };
 }

@@ -12,6 +12,8 @@ export interface SessionOptions {
   /** Path of the graph; external data lies beside it. */
   readonly path: string;
   readonly threads: number;
+  /** Whether an input or an output is BF16. */
+  readonly hasBfloat16: boolean;
   /** In order of preference: "cuda", "cpu" … */
   readonly executionProviders: readonly string[];
 }

@@ -4,17 +4,17 @@
  */
 import { openSync, writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
-import { InferenceSession } from "onnxruntime-node";
+import { loadRuntime } from "@aimass/onnx";
+import type { InferenceSession } from "onnxruntime-node";
 import { clearedRecord, recordSize } from "../crashes/crash-note.ts";
+import { loadableModel } from "./loadable-model.ts";
 import { packOutputs, toFeeds } from "./ort-tensors.ts";
 import { type SlotReply, type SlotRequest, type SlotStart, transferFromBytes } from "./slot-messages.ts";
-
-// With Float16Array about, ONNX Runtime's tensors insist on it, but its native half reads FP16 only from Uint16Array. It looks once, at the first tensor.
-Reflect.deleteProperty(globalThis, "Float16Array");
 
 interface Held {
   readonly session: InferenceSession;
   readonly note: Uint8Array;
+  readonly bfloat16Outputs: ReadonlySet<string>;
 }
 
 const port = parentPort as NonNullable<typeof parentPort>;
@@ -23,6 +23,7 @@ const noteFile = openSync(notePath, "r+");
 const sessions = new Map<number, Held>();
 const asks: SlotRequest[] = [];
 let working = false;
+const runtime = await loadRuntime();
 
 port.on("message", (ask: SlotRequest) => {
   asks.push(ask);
@@ -56,8 +57,9 @@ async function perform(ask: Exclude<SlotRequest, { kind: "stop" }>) {
   switch (ask.kind) {
     case "load":
       return noted(ask.note, async () => {
-        const session = await InferenceSession.create(ask.options.path, sessionOptions(ask.options));
-        sessions.set(ask.session, { session, note: ask.note });
+        const { path, bfloat16Outputs } = await loadableModel(ask.options.path, ask.options.hasBfloat16);
+        const session = await runtime.InferenceSession.create(path, sessionOptions(ask.options));
+        sessions.set(ask.session, { session, note: ask.note, bfloat16Outputs });
         return undefined;
       });
     case "run": {
@@ -65,7 +67,7 @@ async function perform(ask: Exclude<SlotRequest, { kind: "stop" }>) {
       if (held === undefined) throw new Error("The session is not loaded.");
       const feeds = toFeeds(ask);
       const outputs = await noted(held.note, () => held.session.run(feeds));
-      return packOutputs(outputs, held.session.outputNames);
+      return packOutputs(outputs, held.session.outputNames, held.bfloat16Outputs);
     }
     case "release": {
       const held = sessions.get(ask.session);
@@ -94,7 +96,8 @@ function sessionOptions(options: Extract<SlotRequest, { kind: "load" }>["options
     interOpNumThreads: 1,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
-    logSeverityLevel: 3,
+    // Failed runs are answered to whoever asked; a log line each would let callers flood the log.
+    logSeverityLevel: 4,
     // Threads that wait for work must not burn the CPU that the transport and other models need.
     extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
   };

@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { AimassError } from "@aimass/core";
+import { cleanRuntimeMessage } from "@aimass/onnx";
 import type { PackedTensors } from "../batching/packed-tensors.ts";
 import { encodeRecord } from "../crashes/crash-note.ts";
 import { type VersionName, versionKey } from "../servables/version-name.ts";
@@ -161,7 +162,7 @@ export class Slot {
 function runError(version: VersionName, message: string): AimassError {
   return new AimassError(
     "INVALID_ARGUMENT",
-    `${versionKey(version)} could not run on this input: ${withoutPaths(message)}`,
+    `${versionKey(version)} could not run on this input: ${cleanRuntimeMessage(message)}`,
     {
       reason: "RUN_FAILED",
       remedy: "Check the values and the dynamic axes of the inputs against what the model expects.",
@@ -172,17 +173,7 @@ function runError(version: VersionName, message: string): AimassError {
 function loadError(version: VersionName, message: string): AimassError {
   return new AimassError(
     "FAILED_PRECONDITION",
-    `${versionKey(version)} could not be loaded: ${withoutPaths(message)}`,
+    `${versionKey(version)} could not be loaded: ${cleanRuntimeMessage(message)}`,
     { reason: "LOAD_FAILED" },
   );
-}
-
-/** The runtime's message less file paths, source positions and C++ signatures, which help no caller. */
-export function withoutPaths(message: string): string {
-  return message
-    .replace(/\S*\/onnxruntime\/\S+:\d+ [^\n]*?\)(?: const)? /g, "")
-    .replace(/(?:\/[\w.@+-]+){2,}/g, (path) => path.slice(path.lastIndexOf("/") + 1))
-    .replace(/\s+/g, " ")
-    .trim()
-    .slice(0, 500);
 }

@@ -1,0 +1,134 @@
+import { readFile } from "node:fs/promises";
+import { LoadState } from "@aimass/api/scheduler";
+import { parseAddress } from "@aimass/core";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ChildService } from "../spec-support/child-service.ts";
+import { ControlPlane } from "../spec-support/control-plane.ts";
+import { slowModel } from "../spec-support/models.ts";
+import { ReplicaClient } from "../spec-support/replica-client.ts";
+import { until } from "../spec-support/until.ts";
+import { findTaskset } from "./machine.ts";
+import { replicaCommand } from "./replica-command.ts";
+
+let plane: ControlPlane;
+
+beforeEach(async () => {
+  plane = await ControlPlane.start();
+});
+
+afterEach(async () => {
+  await plane[Symbol.asyncDispose]();
+});
+
+const startAgent = (devices: string) =>
+  ChildService.start("agent-main.ts", { ...plane.env(), AIMASS_DEVICES: devices });
+
+/** Processes whose parent is `pid`. */
+async function childrenOf(pid: number | undefined): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.trim().split(" ").filter(Boolean).map(Number);
+}
+
+async function allowedCpus(pid: number): Promise<string | undefined> {
+  return /^Cpus_allowed_list:\s*(\S+)$/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1];
+}
+
+describe("an agent", () => {
+  it("announces its machine and keeps one pinned replica a device", async () => {
+    await using agent = await startAgent("cpu:0,name=left;cpu:1,name=right");
+    const left = await until("left attached", () => plane.replicas.get("node-a/left"));
+    const right = await until("right attached", () => plane.replicas.get("node-a/right"));
+    expect(left.address).not.toBe(right.address);
+    expect(right.device).toMatchObject({ id: "right", kind: "cpu", selector: "1" });
+    const node = await until("the node is announced", () => plane.nodes.get("node-a"));
+    expect(node.devices.map((d) => d.id)).toEqual(["left", "right"]);
+    expect(node.total?.memoryBytes).toBeGreaterThan(0n);
+    if ((await findTaskset()) !== undefined) {
+      const cpus = await Promise.all((await childrenOf(agent.process.pid)).map(allowedCpus));
+      expect(cpus.sort()).toEqual(["0", "1"]);
+    }
+  });
+
+  it("starts a replica again that died of a stuck run, at the same address, and reports what it ran", async () => {
+    await using _agent = await startAgent("cpu:0-1");
+    plane.assign("node-a/cpu-0", [
+      plane.publish({
+        model: "slow",
+        bytes: slowModel(),
+        inputs: ["steps INT64"],
+        outputs: ["y FP32 1"],
+        serving: { runLimitMs: 300 },
+      }),
+    ]);
+    const isReady = () => {
+      const replica = plane.replicas.get("node-a/cpu-0");
+      return replica?.loaded.some((l) => l.state === LoadState.READY) ? replica : undefined;
+    };
+    const before = await until("slow is ready", isReady);
+    using client = await new ReplicaClient(parseAddress(before.address) ?? { host: "", port: 0 }, () =>
+      plane.token("router"),
+    ).ready();
+    const stuck = {
+      name: "steps",
+      datatype: "INT64",
+      shape: [],
+      bytes: new Uint8Array(BigInt64Array.of(10n ** 12n).buffer),
+    } as const;
+    await expect(client.infer("slow", [stuck])).rejects.toMatchObject({ name: "TransportError" });
+    const [exit] = await until("the death is reported", () => plane.exits.length > 0 && plane.exits);
+    expect(exit).toMatchObject({
+      replicaId: "node-a/cpu-0",
+      exitCode: -1,
+      signal: "SIGKILL",
+      running: [{ project: "default", model: "slow", version: 1n }],
+    });
+    const after = await until("it is back", () => {
+      const replica = isReady();
+      return replica !== undefined && replica.incarnation !== before.incarnation && replica;
+    });
+    expect(after.address).toBe(before.address);
+  });
+
+  it("starts dedicated replicas as it is told and ends those nobody wants", async () => {
+    plane.dedicated = [{ replicaId: "node-a/cpu-0/fraud", deviceId: "cpu-0", dedicatedTo: "default.fraud" }];
+    await using agent = await startAgent("cpu:0-1");
+    const dedicated = await until("it attached", () => plane.replicas.get("node-a/cpu-0/fraud"));
+    expect(dedicated.dedicatedTo).toBe("default.fraud");
+    expect(await childrenOf(agent.process.pid)).toHaveLength(2);
+    plane.dedicated = [];
+    await until("it ended", async () => (await childrenOf(agent.process.pid)).length === 1);
+  });
+
+  it("leaves no process behind when it ends", async () => {
+    const agent = await startAgent("cpu:0;cpu:1");
+    await until("both attached", () => plane.replicas.size === 2);
+    const children = await childrenOf(agent.process.pid);
+    expect(await agent.end("SIGTERM")).toBe(0);
+    for (const pid of children) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  });
+});
+
+describe("a replica's command", () => {
+  const options = { node: "/bin/node", nodeArguments: [], main: "/replica.ts" };
+
+  it("shows a GPU replica its own GPU alone", () => {
+    const device = { id: "gpu-1", kind: "gpu", selector: "GPU-77a", memoryBytes: 1024, description: "" } as const;
+    expect(replicaCommand({ device, taskset: "/usr/bin/taskset", ...options })).toEqual({
+      file: "/bin/node",
+      arguments: ["/replica.ts"],
+      env: { AIMASS_DEVICE: "gpu:GPU-77a,name=gpu-1,memory=1024", CUDA_VISIBLE_DEVICES: "GPU-77a" },
+    });
+  });
+
+  it("runs unpinned where there is no taskset", () => {
+    const device = { id: "cpu-0", kind: "cpu", selector: "0-3", memoryBytes: 0, description: "" } as const;
+    expect(replicaCommand({ device, taskset: undefined, ...options })).toMatchObject({
+      file: "/bin/node",
+      env: { AIMASS_DEVICE: "cpu:0-3,name=cpu-0" },
+    });
+    expect(replicaCommand({ device, taskset: "/t", ...options })).toMatchObject({
+      file: "/t",
+      arguments: ["-c", "0-3", "/bin/node", "/replica.ts"],
+    });
+  });
+});
