@@ -262,6 +262,46 @@ export declare type ExplainAccessResponse = Message<"aimass.auth.v1.ExplainAcces
 export declare const ExplainAccessResponseSchema: GenMessage<ExplainAccessResponse>;
 
 /**
+ * @generated from message aimass.auth.v1.PutProjectPolicyRequest
+ */
+export declare type PutProjectPolicyRequest = Message<"aimass.auth.v1.PutProjectPolicyRequest"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * Absent: the limit of the platform (24 h unless configured otherwise), which this may only shorten. 0: the snapshot must be
+   * fresh, at most 15 s old.
+   *
+   * @generated from field: optional int64 max_snapshot_age_seconds = 2;
+   */
+  maxSnapshotAgeSeconds?: bigint | undefined;
+};
+
+/**
+ * Describes the message aimass.auth.v1.PutProjectPolicyRequest.
+ * Use `create(PutProjectPolicyRequestSchema)` to create a new message.
+ */
+export declare const PutProjectPolicyRequestSchema: GenMessage<PutProjectPolicyRequest>;
+
+/**
+ * @generated from message aimass.auth.v1.PutProjectPolicyResponse
+ */
+export declare type PutProjectPolicyResponse = Message<"aimass.auth.v1.PutProjectPolicyResponse"> & {
+  /**
+   * @generated from field: aimass.auth.v1.Acknowledgement acknowledgement = 1;
+   */
+  acknowledgement?: Acknowledgement | undefined;
+};
+
+/**
+ * Describes the message aimass.auth.v1.PutProjectPolicyResponse.
+ * Use `create(PutProjectPolicyResponseSchema)` to create a new message.
+ */
+export declare const PutProjectPolicyResponseSchema: GenMessage<PutProjectPolicyResponse>;
+
+/**
  * The levels people see: each holds all verbs of those before it.
  *
  * @generated from enum aimass.auth.v1.Level
@@ -391,6 +431,17 @@ export declare const AccessService: GenService<{
     methodKind: "unary";
     input: typeof ExplainAccessRequestSchema;
     output: typeof ExplainAccessResponseSchema;
+  },
+  /**
+   * Says how old a policy snapshot may be and still decide for a project. Idempotent. Errors: INVALID_ARGUMENT.
+   * Verb: project.manage on the project.
+   *
+   * @generated from rpc aimass.auth.v1.AccessService.PutProjectPolicy
+   */
+  putProjectPolicy: {
+    methodKind: "unary";
+    input: typeof PutProjectPolicyRequestSchema;
+    output: typeof PutProjectPolicyResponseSchema;
   },
 }>;
 

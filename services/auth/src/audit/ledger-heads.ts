@@ -1,0 +1,145 @@
+import { sign, verify } from "node:crypto";
+import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type AuditHead, AuditHeadSchema } from "@aimass/api/auth";
+import type { Clock } from "@aimass/core";
+import { importPublicJwk } from "@aimass/identity";
+import type { Logger } from "@aimass/telemetry";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { AuthStore } from "../database.ts";
+import type { SigningKeys } from "../signing/signing-keys.ts";
+import { headBytes } from "./audit-chain.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** A head as it was signed. */
+export interface SignedHead {
+  readonly sequence: bigint;
+  readonly hash: Uint8Array;
+  readonly signedAtMs: number;
+  readonly keyId: string;
+  readonly signature: Uint8Array;
+}
+
+export interface LedgerHeadsOptions {
+  readonly store: AuthStore;
+  readonly ledger: Ledger;
+  readonly keys: SigningKeys;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Undefined: heads go to the log and the database alone. */
+  readonly stateDirectory: string | undefined;
+}
+
+const fileName = "audit-heads.jsonl";
+
+/** Signed heads of the ledger, and the copies of them kept outside of it: who rewrites the ledger must rewrite those too. */
+export class LedgerHeads {
+  readonly #o: LedgerHeadsOptions;
+
+  constructor(options: LedgerHeadsOptions) {
+    this.#o = options;
+  }
+
+  /** Signs the ledger's head as it is now. */
+  async signed(): Promise<SignedHead> {
+    const { sequence, hash } = await this.#o.ledger.head();
+    const signedAtMs = this.#o.clock.now();
+    const key = await this.#o.keys.current();
+    const signature = new Uint8Array(sign(null, headBytes({ sequence, hash, signedAtMs }), key.privateKey));
+    return { sequence, hash, signedAtMs, keyId: key.keyId, signature };
+  }
+
+  /** Exports the head unless it was already: to the database, the log and, where there is a state directory, its file `audit-heads.jsonl`. */
+  async export(): Promise<void> {
+    const head = await this.signed();
+    if (head.sequence === 0n) return;
+    const { numInsertedOrUpdatedRows } = await this.#o.store.db
+      .insertInto("audit_head")
+      .values({
+        sequence: head.sequence.toString(),
+        hash: Buffer.from(head.hash),
+        signed_at: new Date(head.signedAtMs),
+        key_id: head.keyId,
+        signature: Buffer.from(head.signature),
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .executeTakeFirst();
+    if (numInsertedOrUpdatedRows !== 1n) return;
+    this.#o.log.info("ledger head signed", toLine(head));
+    await this.#appendToFile(head);
+  }
+
+  /** The newest exported heads, from the database and from the file, whose signatures hold; and the first that does not. */
+  async exported(): Promise<{ valid: SignedHead[]; forged: SignedHead | undefined }> {
+    const keys = await this.#o.keys.publicKeys();
+    const heads = [...(await this.#fromDatabase()), ...(await this.#fromFile())];
+    const holds = (head: SignedHead) => {
+      const x = keys.get(head.keyId);
+      if (x === undefined) return false;
+      const key = importPublicJwk({ kty: "OKP", crv: "Ed25519", x: Buffer.from(x).toString("base64url") });
+      return verify(null, headBytes(head), key, head.signature);
+    };
+    return { valid: heads.filter(holds), forged: heads.find((head) => !holds(head)) };
+  }
+
+  async #fromDatabase(): Promise<SignedHead[]> {
+    const rows = await this.#o.store.db.selectFrom("audit_head").selectAll().orderBy("sequence").execute();
+    return rows.map((row) => ({
+      sequence: BigInt(row.sequence),
+      hash: row.hash,
+      signedAtMs: row.signed_at.getTime(),
+      keyId: row.key_id,
+      signature: row.signature,
+    }));
+  }
+
+  async #fromFile(): Promise<SignedHead[]> {
+    if (this.#o.stateDirectory === undefined) return [];
+    const text = await readFile(join(this.#o.stateDirectory, fileName), "utf8").catch(() => "");
+    return text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => fromLine(JSON.parse(line)));
+  }
+
+  async #appendToFile(head: SignedHead): Promise<void> {
+    if (this.#o.stateDirectory === undefined) return;
+    await mkdir(this.#o.stateDirectory, { recursive: true });
+    await appendFile(join(this.#o.stateDirectory, fileName), `${JSON.stringify(toLine(head))}\n`, { mode: 0o600 });
+  }
+}
+
+/** A head as the API carries it. */
+export function encodeHead(head: SignedHead): AuditHead {
+  const { signedAtMs, ...rest } = head;
+  return create(AuditHeadSchema, { ...rest, signedAt: timestampFromMs(signedAtMs) });
+}
+
+interface HeadLine {
+  readonly sequence: string;
+  readonly hash: string;
+  readonly signedAt: string;
+  readonly keyId: string;
+  readonly signature: string;
+}
+
+function toLine(head: SignedHead): HeadLine {
+  return {
+    sequence: head.sequence.toString(),
+    hash: Buffer.from(head.hash).toString("hex"),
+    signedAt: new Date(head.signedAtMs).toISOString(),
+    keyId: head.keyId,
+    signature: Buffer.from(head.signature).toString("base64url"),
+  };
+}
+
+function fromLine(line: HeadLine): SignedHead {
+  return {
+    sequence: BigInt(line.sequence),
+    hash: new Uint8Array(Buffer.from(line.hash, "hex")),
+    signedAtMs: Date.parse(line.signedAt),
+    keyId: line.keyId,
+    signature: new Uint8Array(Buffer.from(line.signature, "base64url")),
+  };
+}

@@ -1,0 +1,96 @@
+import { AimassError } from "@aimass/core";
+import { createApiKey, policyEntryKey } from "@aimass/identity";
+import { type Selectable, sql } from "kysely";
+import type { AuthDatabase, Cause } from "../database.ts";
+import type { Page } from "../page.ts";
+import type { Changed } from "../policy/policy-change.ts";
+import type { DirectoryOptions } from "./users.ts";
+
+export type ApiKeyRow = Selectable<AuthDatabase["api_key"]>;
+
+const mostKeys = 100;
+
+/** Long-lived credentials. Who may do what with them is decided by the caller. */
+export class ApiKeys {
+  readonly #o: DirectoryOptions;
+
+  constructor(options: DirectoryOptions) {
+    this.#o = options;
+  }
+
+  /** Makes a key; `text` is shown once. Throws NOT_FOUND for an unknown principal, RESOURCE_EXHAUSTED over 100 keys in use. */
+  async create(
+    request: { principal: string; description: string; expiresAt: Date | null },
+    cause: Cause,
+  ): Promise<Changed<{ row: ApiKeyRow; text: string }>> {
+    const now = new Date(this.#o.clock.now());
+    if (request.expiresAt !== null && request.expiresAt <= now) {
+      throw new AimassError("INVALID_ARGUMENT", "The key would have expired already.", { field: "expires_at" });
+    }
+    return await this.#o.writer.change(async ({ tx, touch }) => {
+      const principal = tx.selectFrom("principal").select("id").where("id", "=", request.principal);
+      if ((await principal.executeTakeFirst()) === undefined) {
+        const message = `There is no "${request.principal.slice(0, 100)}".`;
+        throw new AimassError("NOT_FOUND", message, { field: "principal" });
+      }
+      const inUse = await tx
+        .selectFrom("api_key")
+        .select(sql<number>`count(*)::int`.as("count"))
+        .where("principal", "=", request.principal)
+        .where("revoked_at", "is", null)
+        .executeTakeFirstOrThrow();
+      if (inUse.count >= mostKeys) throw tooMany(request.principal);
+      const key = createApiKey();
+      const row: ApiKeyRow = {
+        id: key.id,
+        principal: request.principal,
+        secret_sha256: Buffer.from(key.secretSha256),
+        description: request.description,
+        created_at: now,
+        expires_at: request.expiresAt,
+        revoked_at: null,
+      };
+      await tx.insertInto("api_key").values(row).execute();
+      touch(policyEntryKey.apiKey(key.id));
+      await this.#o.events.apiKey(tx, cause, { keyId: key.id, principal: request.principal, change: "created" });
+      return { row, text: key.text };
+    });
+  }
+
+  /** Revokes a key; one revoked already stays so. */
+  async revoke(id: string, cause: Cause): Promise<Changed<void>> {
+    return await this.#o.writer.change(async ({ tx, touch }) => {
+      const row = await tx
+        .updateTable("api_key")
+        .set({ revoked_at: new Date(this.#o.clock.now()) })
+        .where("id", "=", id)
+        .where("revoked_at", "is", null)
+        .returning("principal")
+        .executeTakeFirst();
+      if (row === undefined) return;
+      touch(policyEntryKey.apiKey(id));
+      await this.#o.events.apiKey(tx, cause, { keyId: id, principal: row.principal, change: "deleted" });
+    });
+  }
+
+  async find(id: string): Promise<ApiKeyRow | undefined> {
+    return await this.#o.writer.store.db.selectFrom("api_key").selectAll().where("id", "=", id).executeTakeFirst();
+  }
+
+  /** One row more than the page holds, by id. */
+  async list(principal: string, page: Page): Promise<ApiKeyRow[]> {
+    const keys = this.#o.writer.store.db.selectFrom("api_key").selectAll().where("principal", "=", principal);
+    const rest = page.after === undefined ? keys : keys.where("id", ">", page.after);
+    return await rest
+      .orderBy("id")
+      .limit(page.size + 1)
+      .execute();
+  }
+}
+
+function tooMany(principal: string): AimassError {
+  return new AimassError("RESOURCE_EXHAUSTED", `${principal} has ${mostKeys} API keys in use.`, {
+    reason: "TOO_MANY_KEYS",
+    remedy: "Revoke one that is not needed any more.",
+  });
+}

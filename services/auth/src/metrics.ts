@@ -1,0 +1,27 @@
+import type { Counter, Gauge, Metrics } from "@aimass/telemetry";
+
+/** What the auth service counts. */
+export interface AuthMetrics {
+  readonly signIns: Counter;
+  readonly auditEntries: Counter;
+  readonly liveEnforcers: Gauge;
+  readonly policyReadFailures: Counter;
+}
+
+export function createAuthMetrics(metrics: Metrics): AuthMetrics {
+  return {
+    signIns: metrics.counter("aimass_auth_sign_ins_total", {
+      help: "Attempts to sign in, by outcome.",
+      labels: ["outcome"],
+    }),
+    auditEntries: metrics.counter("aimass_auth_audit_entries_total", {
+      help: "Events this process chained into the audit ledger.",
+    }),
+    liveEnforcers: metrics.gauge("aimass_auth_live_enforcers", {
+      help: "Processes that enforce the policy and were heard of within 15 s.",
+    }),
+    policyReadFailures: metrics.counter("aimass_auth_policy_read_failures_total", {
+      help: "Reads of the policy from the database that failed.",
+    }),
+  };
+}

@@ -1,0 +1,157 @@
+import { type ApiKey, ApiKeySchema, type DirectoryService, ServiceAccountSchema, UserSchema } from "@aimass/api/auth";
+import { AimassError } from "@aimass/core";
+import { create } from "@bufbuild/protobuf";
+import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { ApiKeyRow, ApiKeys } from "../directory/api-keys.ts";
+import type { Groups } from "../directory/groups.ts";
+import type { ServiceAccounts } from "../directory/service-accounts.ts";
+import type { PrincipalRow, Users } from "../directory/users.ts";
+import { readPage, toPage } from "../page.ts";
+import { acknowledged, causeOf, type Guard, requirePerson, requirePlatform } from "./context.ts";
+
+export interface DirectoryServiceOptions {
+  readonly guard: Guard;
+  readonly users: Users;
+  readonly groups: Groups;
+  readonly serviceAccounts: ServiceAccounts;
+  readonly apiKeys: ApiKeys;
+}
+
+/** What is made is known to every live enforcer before the answer, so that callers can use it at once. */
+export function createDirectoryService(options: DirectoryServiceOptions): ServiceImpl<typeof DirectoryService> {
+  return { ...principalMethods(options), ...groupMethods(options), ...apiKeyMethods(options) };
+}
+
+function principalMethods({ guard, users, serviceAccounts }: DirectoryServiceOptions) {
+  return {
+    async createUser(request, context) {
+      requirePlatform(guard, context, "directory.manage");
+      const changed = await users.create(request, causeOf(context));
+      await acknowledged(guard, changed);
+      return { user: encodeUser(changed.value) };
+    },
+    async updateUser(request, context) {
+      requirePlatform(guard, context, "directory.manage");
+      const { name, disabled, password, roles, setRoles } = request;
+      const change = { name, disabled, password, roles: setRoles ? roles : undefined };
+      const changed = await users.update(change, causeOf(context));
+      return { user: encodeUser(changed.value), acknowledgement: await acknowledged(guard, changed) };
+    },
+    async listUsers(request, context) {
+      requirePlatform(guard, context, "directory.read");
+      const page = readPage(request.page);
+      const { rows, info } = toPage(await users.list(page), page, (row) => row.name);
+      return { users: rows.map(encodeUser), page: info };
+    },
+    async createServiceAccount(request, context) {
+      requirePlatform(guard, context, "directory.manage");
+      const changed = await serviceAccounts.create(request, causeOf(context));
+      await acknowledged(guard, changed);
+      return { serviceAccount: encodeServiceAccount(changed.value) };
+    },
+    async listServiceAccounts(request, context) {
+      requirePlatform(guard, context, "directory.read");
+      const page = readPage(request.page);
+      const { rows, info } = toPage(await serviceAccounts.list(page), page, (row) => row.name);
+      return { serviceAccounts: rows.map(encodeServiceAccount), page: info };
+    },
+  } satisfies Partial<ServiceImpl<typeof DirectoryService>>;
+}
+
+function groupMethods({ guard, groups }: DirectoryServiceOptions) {
+  return {
+    async putGroup(request, context) {
+      requirePlatform(guard, context, "directory.manage");
+      const group = { name: request.group?.name ?? "", members: request.group?.members ?? [] };
+      const changed = await groups.put(group, causeOf(context));
+      const { name, members } = changed.value;
+      return { group: { name, members: [...members] }, acknowledgement: await acknowledged(guard, changed) };
+    },
+    async deleteGroup(request, context) {
+      requirePlatform(guard, context, "directory.manage");
+      const changed = await groups.delete(request.name, causeOf(context));
+      return { acknowledgement: await acknowledged(guard, changed) };
+    },
+    async listGroups(request, context) {
+      requirePlatform(guard, context, "directory.read");
+      const page = readPage(request.page);
+      const { rows, info } = toPage(await groups.list(page), page, (group) => group.name);
+      return { groups: rows.map(({ name, members }) => ({ name, members: [...members] })), page: info };
+    },
+  } satisfies Partial<ServiceImpl<typeof DirectoryService>>;
+}
+
+function apiKeyMethods({ guard, apiKeys }: DirectoryServiceOptions) {
+  return {
+    async createApiKey(request, context) {
+      const caller = requirePerson(context);
+      const principal = request.principal === "" ? caller.id : request.principal;
+      if (principal !== caller.id) {
+        requirePlatform(guard, context, "directory.manage");
+        assertServiceAccount(principal);
+      }
+      const expiresAt = request.expiresAt === undefined ? null : timestampDate(request.expiresAt);
+      const key = { principal, description: request.description, expiresAt };
+      const changed = await apiKeys.create(key, causeOf(context));
+      await acknowledged(guard, changed);
+      return { key: encodeApiKey(changed.value.row), secret: changed.value.text };
+    },
+    async listApiKeys(request, context) {
+      const caller = requirePerson(context);
+      const principal = request.principal === "" ? caller.id : request.principal;
+      if (principal !== caller.id) requirePlatform(guard, context, "directory.read");
+      const page = readPage(request.page);
+      const { rows, info } = toPage(await apiKeys.list(principal, page), page, (row) => row.id);
+      return { keys: rows.map(encodeApiKey), page: info };
+    },
+    async revokeApiKey(request, context) {
+      const caller = requirePerson(context);
+      const key = await apiKeys.find(request.id);
+      const manages = guard.policy.policy.allows(caller, "directory.manage", "*", guard.clock.now());
+      if (key === undefined || (key.principal !== caller.id && !manages)) {
+        throw new AimassError("NOT_FOUND", `There is no API key "${request.id.slice(0, 100)}".`, { field: "id" });
+      }
+      const changed = await apiKeys.revoke(request.id, causeOf(context));
+      return { acknowledgement: await acknowledged(guard, changed) };
+    },
+  } satisfies Partial<ServiceImpl<typeof DirectoryService>>;
+}
+
+function assertServiceAccount(principal: string): void {
+  if (principal.startsWith("service-account:")) return;
+  throw new AimassError("INVALID_ARGUMENT", `A key for "${principal.slice(0, 100)}" can only be made by itself.`, {
+    field: "principal",
+    remedy: 'Keys for others are for service accounts, "service-account:NAME".',
+  });
+}
+
+function encodeUser(row: PrincipalRow) {
+  return create(UserSchema, {
+    name: row.name,
+    displayName: row.description,
+    roles: row.roles,
+    disabled: row.disabled,
+    createdAt: timestampFromDate(row.created_at),
+  });
+}
+
+function encodeServiceAccount(row: PrincipalRow) {
+  return create(ServiceAccountSchema, {
+    name: row.name,
+    description: row.description,
+    disabled: row.disabled,
+    createdAt: timestampFromDate(row.created_at),
+  });
+}
+
+function encodeApiKey(row: ApiKeyRow): ApiKey {
+  return create(ApiKeySchema, {
+    id: row.id,
+    principal: row.principal,
+    description: row.description,
+    createdAt: timestampFromDate(row.created_at),
+    ...(row.expires_at === null ? {} : { expiresAt: timestampFromDate(row.expires_at) }),
+    ...(row.revoked_at === null ? {} : { revokedAt: timestampFromDate(row.revoked_at) }),
+  });
+}
