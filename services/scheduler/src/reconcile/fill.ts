@@ -1,3 +1,4 @@
+import { isLoaded } from "./memory-ledger.ts";
 import type { Pass } from "./pass.ts";
 import type { Role } from "./roles.ts";
 import { isRelieved, isSound, letGo } from "./shed.ts";
@@ -160,17 +161,27 @@ function claimRoom(pass: Pass, deployment: DesiredDeployment, version: number, c
   }
 }
 
-/** Bytes of the warm and the released versions of a replica. */
+/** Bytes that come free when the warm versions of a replica go, beside those that go anyway. */
 function reclaimable(pass: Pass, replica: string): number {
-  return [...warmOn(pass, replica), ...releasedOn(pass, replica)].reduce(
-    (sum, placement) => sum + pass.ledger.need(placement.key, placement.version),
-    0,
+  return sumOfNeeds(pass, warmOn(pass, replica)) + leavingBytes(pass, replica);
+}
+
+/** Bytes of the versions a replica is about to unload: released ones, and loaded ones it is no longer assigned. */
+function leavingBytes(pass: Pass, replica: string): number {
+  const released = pass.placements.on(replica).filter((p) => p.releasedAt !== undefined);
+  const held = pass.fleet.find(replica)?.held ?? [];
+  const unassigned = held.filter(
+    (h) => isLoaded(h.state) && pass.placements.find(h.key, h.version, replica) === undefined,
   );
+  return sumOfNeeds(pass, released) + sumOfNeeds(pass, unassigned);
+}
+
+function sumOfNeeds(pass: Pass, versions: readonly { key: string; version: number }[]): number {
+  return versions.reduce((sum, { key, version }) => sum + pass.ledger.need(key, version), 0);
 }
 
 function evictWarm(pass: Pass, replica: string, claimedBytes: number): void {
-  const leaving = releasedOn(pass, replica).reduce((sum, p) => sum + pass.ledger.need(p.key, p.version), 0);
-  let projected = pass.ledger.free(replica) + leaving - claimedBytes;
+  let projected = pass.ledger.free(replica) + leavingBytes(pass, replica) - claimedBytes;
   for (const placement of warmOn(pass, replica)) {
     if (projected >= 0) return;
     projected += pass.ledger.need(placement.key, placement.version);
@@ -182,8 +193,4 @@ function warmOn(pass: Pass, replica: string): Placement[] {
   return pass.placements
     .on(replica)
     .filter((p) => p.releasedAt === undefined && pass.rolesOf(p.key).get(p.version) === "warm");
-}
-
-function releasedOn(pass: Pass, replica: string): Placement[] {
-  return pass.placements.on(replica).filter((p) => p.releasedAt !== undefined);
 }

@@ -1,5 +1,5 @@
 import type { FleetView } from "./fleet-view.ts";
-import type { LibraryModel, ModelKey, Placement } from "./snapshot.ts";
+import type { HeldState, LibraryModel, ModelKey, Placement } from "./snapshot.ts";
 
 /** Differences in planned memory below this are noise; replicas are then evened out by how many versions they hold. */
 const evenBytes = 64 * 2 ** 20;
@@ -67,7 +67,12 @@ export class MemoryLedger {
 
   /** True when the replica's reported memory already contains the version. */
   #occupies(placement: Placement): boolean {
-    const state = this.#fleet.held(placement.replica, placement.key, placement.version)?.state;
-    return state === "warming" || state === "ready" || state === "unloading";
+    const held = this.#fleet.held(placement.replica, placement.key, placement.version);
+    return held !== undefined && isLoaded(held.state);
   }
+}
+
+/** True for states in which a version is in a replica's memory. */
+export function isLoaded(state: HeldState): boolean {
+  return state === "warming" || state === "ready" || state === "unloading";
 }

@@ -1,0 +1,39 @@
+import type { ServableModel } from "@aimass/api/registry";
+import { type DeploymentSpec, type Plan, PlanSchema } from "@aimass/api/scheduler";
+import { create } from "@bufbuild/protobuf";
+import type { SchedulerStore } from "../database.ts";
+import { toLibraryModel } from "../library/library-model.ts";
+import { type DeploymentPlan, planDeployment } from "../reconcile/plan.ts";
+import { readDecided } from "../state/decided.ts";
+import { judgeObserved, readObserved } from "../state/observed.ts";
+import { desiredFromSpec } from "./spec.ts";
+
+/** Tries a deployment on the mesh as the database has it now. `models` is the library as just read. */
+export async function tryDeployment(
+  store: SchedulerStore,
+  spec: DeploymentSpec,
+  options: { models: ReadonlyMap<string, ServableModel>; leaseMs: number; drainMs: number },
+): Promise<DeploymentPlan> {
+  const { leaseMs, drainMs } = options;
+  const [observed, decided] = await Promise.all([readObserved(store.db), readDecided(store.db)]);
+  const kept = [...decided.library].filter(([key]) => !options.models.has(key));
+  const models = [...kept, ...options.models].map(([key, model]) => [key, toLibraryModel(model)] as const);
+  const snapshot = {
+    ...judgeObserved(observed, { leaderSince: 0, leaseMs }),
+    timings: { drainMs },
+    models: new Map(models),
+    decisions: decided.decisions,
+  };
+  return planDeployment(snapshot, desiredFromSpec(spec));
+}
+
+/** A plan in the words of the API. */
+export function encodePlan(plan: DeploymentPlan, key: string): Plan {
+  return create(PlanSchema, {
+    fits: plan.shortages.length === 0,
+    shortages: [...plan.shortages],
+    versions: plan.outcome.statuses.get(key)?.versions ?? [],
+    memoryBytesPerReplica: BigInt(plan.memoryBytesPerReplica),
+    diskBytesPerNode: BigInt(plan.diskBytesPerNode),
+  });
+}

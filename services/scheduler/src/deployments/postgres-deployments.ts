@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+import { Change } from "@aimass/api/events";
+import {
+  type Deployment,
+  DeploymentSchema,
+  type DeploymentSpec,
+  DeploymentSpecSchema,
+  DeploymentStatusSchema,
+} from "@aimass/api/scheduler";
+import { AimassError } from "@aimass/core";
+import type { EventBus } from "@aimass/events";
+import { create, equals, fromBinary, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { Changes } from "../changes.ts";
+import type { SchedulerStore, SchedulerTransaction } from "../database.ts";
+
+interface DeploymentRow {
+  readonly key: string;
+  readonly spec: Uint8Array;
+  readonly etag: string;
+  readonly created_by: string;
+  readonly created_at: Date;
+  readonly status: Uint8Array | null;
+}
+
+/** Deployments as people want them, joined with the status the leader wrote. */
+export class Deployments {
+  readonly #store: SchedulerStore;
+  readonly #changes: Changes;
+  readonly #bus: EventBus;
+
+  constructor(store: SchedulerStore, changes: Changes, bus: EventBus) {
+    this.#store = store;
+    this.#changes = changes;
+    this.#bus = bus;
+  }
+
+  async find(key: string): Promise<Deployment | undefined> {
+    const [row] = await this.#select().where("deployment.key", "=", key).execute();
+    return row === undefined ? undefined : toDeployment(row);
+  }
+
+  /** Deployments of a project (all: "") with keys after `after`, by key. */
+  async list(project: string, after: string): Promise<{ key: string; deployment: Deployment }[]> {
+    let query = this.#select().where("deployment.key", ">", after).orderBy("deployment.key");
+    if (project !== "") query = query.where("deployment.key", "like", `${project.replaceAll("_", "\\_")}.%`);
+    return (await query.execute()).map((row) => ({ key: row.key, deployment: toDeployment(row) }));
+  }
+
+  /** Creates or replaces. Throws ABORTED `ETAG_MISMATCH` when `etag` is set and not the current one. */
+  put(key: string, spec: DeploymentSpec, options: { etag: string; actor: string }): Promise<void> {
+    return this.#store.withTransaction(async (tx) => {
+      const before = await tx
+        .selectFrom("deployment")
+        .selectAll()
+        .where("key", "=", key)
+        .forUpdate()
+        .executeTakeFirst();
+      checkEtag(key, before?.etag, options.etag);
+      const isSame =
+        before !== undefined && equals(DeploymentSpecSchema, fromBinary(DeploymentSpecSchema, before.spec), spec);
+      if (isSame) return;
+      const row = { spec: Buffer.from(toBinary(DeploymentSpecSchema, spec)), etag: randomUUID() };
+      await tx
+        .insertInto("deployment")
+        .values({ key, ...row, created_by: options.actor })
+        .onConflict((conflict) => conflict.column("key").doUpdateSet(row))
+        .execute();
+      await this.#tell(tx, spec, {
+        change: before === undefined ? Change.CREATED : Change.UPDATED,
+        actor: options.actor,
+      });
+    });
+  }
+
+  /** False when there was none. */
+  remove(key: string, actor: string): Promise<boolean> {
+    return this.#store.withTransaction(async (tx) => {
+      const row = await tx.deleteFrom("deployment").where("key", "=", key).returning("spec").executeTakeFirst();
+      if (row === undefined) return false;
+      await this.#tell(tx, fromBinary(DeploymentSpecSchema, row.spec), { change: Change.DELETED, actor });
+      return true;
+    });
+  }
+
+  async #tell(tx: SchedulerTransaction, spec: DeploymentSpec, o: { change: Change; actor: string }): Promise<void> {
+    const { project, model } = spec;
+    const specJson = o.change === Change.DELETED ? "" : toJsonString(DeploymentSpecSchema, spec);
+    await this.#bus.publishFrom(tx, {
+      actor: o.actor,
+      resource: `${project}.${model}`,
+      audited: true,
+      payload: { case: "deploymentChanged", value: { project, model, change: o.change, specJson } },
+    });
+    await this.#changes.tell(tx, "desired");
+  }
+
+  #select() {
+    return this.#store.db
+      .selectFrom("deployment")
+      .leftJoin("deployment_status", "deployment_status.key", "deployment.key")
+      .select(["deployment.key", "deployment.spec", "deployment.etag", "deployment.created_by"])
+      .select(["deployment.created_at", "deployment_status.status"]);
+  }
+}
+
+function checkEtag(key: string, current: string | undefined, expected: string): void {
+  if (expected === "" || expected === current) return;
+  const state = current === undefined ? "does not exist" : "was changed by someone else";
+  throw new AimassError("ABORTED", `The deployment of ${key} ${state} since it was read.`, {
+    reason: "ETAG_MISMATCH",
+    field: "etag",
+    remedy: "Read it again and repeat the change on what it is now.",
+  });
+}
+
+function toDeployment(row: DeploymentRow): Deployment {
+  return create(DeploymentSchema, {
+    spec: fromBinary(DeploymentSpecSchema, row.spec),
+    etag: row.etag,
+    createdBy: row.created_by,
+    createdAt: timestampFromDate(row.created_at),
+    ...(row.status !== null && { status: fromBinary(DeploymentStatusSchema, row.status) }),
+  });
+}

@@ -1,0 +1,57 @@
+import type { Clock } from "@aimass/core";
+import type { Logger } from "@aimass/telemetry";
+
+/** Where reports go. */
+export interface AttachmentPort<Report> {
+  /** Takes the id over from whoever held it. */
+  attach(report: Report): Promise<void>;
+  /** Writes a report and renews the lease; false when another stream took the id over. */
+  report(report: Report, isNews: boolean): Promise<boolean>;
+  /** Says that the stream broke. */
+  detach(): Promise<void>;
+}
+
+/**
+ * One stream of an agent or a replica: writes reports when they say something new, else often enough to keep the lease. A report that could not be
+ * written is followed by the next one; the stream stays, because what is attached serves on without a database.
+ */
+export class Attachment<Report> {
+  readonly #port: AttachmentPort<Report>;
+  readonly #options: { clock: Clock; log: Logger; renewMs: number; textOf: (report: Report) => string };
+  #attached = false;
+  #written: { text: string; at: number } | undefined;
+
+  constructor(
+    port: AttachmentPort<Report>,
+    options: { clock: Clock; log: Logger; renewMs: number; textOf: (report: Report) => string },
+  ) {
+    this.#port = port;
+    this.#options = options;
+  }
+
+  /** False when another stream took over: this one must end. */
+  async report(report: Report): Promise<boolean> {
+    const { clock, log, renewMs, textOf } = this.#options;
+    const text = textOf(report);
+    const isNews = text !== this.#written?.text;
+    if (!isNews && clock.monotonic() - (this.#written?.at ?? 0) < renewMs) return true;
+    try {
+      if (!this.#attached) await this.#port.attach(report);
+      else if (!(await this.#port.report(report, isNews))) return false;
+      this.#attached = true;
+      this.#written = { text, at: clock.monotonic() };
+    } catch (error) {
+      log.warn("report not written", { error });
+    }
+    return true;
+  }
+
+  async detach(): Promise<void> {
+    if (!this.#attached) return;
+    try {
+      await this.#port.detach();
+    } catch (error) {
+      this.#options.log.warn("end of a stream not written", { error });
+    }
+  }
+}

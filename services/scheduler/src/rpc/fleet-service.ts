@@ -1,0 +1,84 @@
+import { type FleetService, type Node, NodeSchema, type ReplicaInfo, ReplicaInfoSchema } from "@aimass/api/scheduler";
+import { AimassError, type Clock } from "@aimass/core";
+import { everything, type PolicyStore } from "@aimass/identity";
+import { requireVerb } from "@aimass/rpc";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type { Changes } from "../changes.ts";
+import type { SchedulerStore } from "../database.ts";
+import { setDraining } from "../fleet/postgres-fleet.ts";
+import { readModelName } from "../names.ts";
+import type { Quarantine } from "../quarantine/postgres-quarantine.ts";
+import { type Observed, readObserved } from "../state/observed.ts";
+
+export interface FleetServiceOptions {
+  readonly store: SchedulerStore;
+  readonly changes: Changes;
+  readonly quarantine: Quarantine;
+  readonly policy: PolicyStore;
+  readonly clock: Clock;
+}
+
+/** `aimass.scheduler.v1.FleetService`. */
+export function createFleetService(o: FleetServiceOptions): ServiceImpl<typeof FleetService> {
+  const require = (context: HandlerContext, verb: string) => requireVerb(context, o.policy, verb, everything, o.clock);
+  return {
+    async listNodes(_request, context) {
+      require(context, "node.view");
+      const observed = await readObserved(o.store.db);
+      const replicas = describeReplicas(observed);
+      const nodes = describeNodes(observed, replicas);
+      const known = new Set(nodes.map((node) => node.name));
+      return { nodes, standaloneReplicas: replicas.filter((replica) => !known.has(replica.node)) };
+    },
+    async drainReplica(request, context) {
+      require(context, "node.manage");
+      const { replicaId, draining } = request;
+      if (!(await setDraining(o.store, o.changes, replicaId, draining))) throw noReplica(replicaId);
+      const replica = describeReplicas(await readObserved(o.store.db)).find(({ id }) => id === replicaId);
+      if (replica === undefined) throw noReplica(replicaId);
+      return { replica };
+    },
+    async listQuarantine(_request, context) {
+      require(context, "node.view");
+      return { quarantined: await o.quarantine.list() };
+    },
+    async releaseQuarantine(request, context) {
+      const principal = require(context, "node.manage");
+      await o.quarantine.release(readModelName(request).key, request.version, principal.id);
+      return {};
+    },
+  };
+}
+
+function describeReplicas(observed: Observed): ReplicaInfo[] {
+  return observed.replicas
+    .map(({ report, life, draining }) =>
+      create(ReplicaInfoSchema, {
+        ...report,
+        draining: report.draining || draining,
+        live: life.leaseUntil > observed.now,
+      }),
+    )
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function describeNodes(observed: Observed, replicas: readonly ReplicaInfo[]): Node[] {
+  return observed.nodes
+    .map(({ report, life }) =>
+      create(NodeSchema, {
+        name: report.node,
+        devices: report.devices,
+        replicas: replicas.filter((replica) => replica.node === report.node),
+        leaseUntil: timestampFromMs(life.leaseUntil),
+        ...(report.total && { total: report.total }),
+        ...(report.free && { free: report.free }),
+      }),
+    )
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function noReplica(id: string): AimassError {
+  return new AimassError("NOT_FOUND", `There is no replica "${id}".`, { remedy: "List them: aimass status" });
+}

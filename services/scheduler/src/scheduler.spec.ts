@@ -1,0 +1,339 @@
+import { EventSchema } from "@aimass/api/events";
+import { type ReplicaExit, ReplicaExitSchema, ReplicaService, RolloutPhase, RouteService } from "@aimass/api/scheduler";
+import { PushStream } from "@aimass/core";
+import { createServiceClient } from "@aimass/rpc";
+import { waitFor } from "@aimass/testkit";
+import { create, fromBinary } from "@bufbuild/protobuf";
+import pg from "pg";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { MeshFixture, TestAgent, TestReplica, TestRouter } from "./mesh-fixture.ts";
+
+const fraud = "default.fraud";
+type Scheduler = Awaited<ReturnType<MeshFixture["scheduler"]>>;
+
+describe("the scheduler over real RPC and a real database", () => {
+  let mesh: MeshFixture;
+  let scheduler: Scheduler;
+  let ends: (() => Promise<unknown>)[];
+
+  beforeEach(async () => {
+    mesh = await MeshFixture.start();
+    mesh.publish(fraud, { default: 1 }, [1, 2, 3]);
+    scheduler = await mesh.scheduler();
+    ends = [];
+  });
+
+  afterEach(async () => {
+    for (const end of ends.reverse()) await end();
+    await scheduler.stop(500);
+    await mesh[Symbol.asyncDispose]();
+  });
+
+  async function replica(id: string, options?: { incarnation?: string; dedicatedTo?: string }, to = [scheduler.rpc]) {
+    const started = new TestReplica(id, options).start(to, await mesh.identity("inference"));
+    ends.push(() => started.stop());
+    return started;
+  }
+
+  async function agent(node: string) {
+    const started = new TestAgent(node).start([scheduler.rpc], await mesh.identity("inference"));
+    ends.push(() => started.stop());
+    return started;
+  }
+
+  async function router(to = [scheduler.rpc]) {
+    const started = new TestRouter().start(to, await mesh.identity("router"));
+    ends.push(() => started.stop());
+    return started;
+  }
+
+  async function deploy(spec: { model?: string; replicas?: number; versions?: bigint[]; sharing?: number } = {}) {
+    const { deployments } = await mesh.clients([scheduler.rpc]);
+    const put = () => deployments.putDeployment({ spec: { model: "fraud", ...spec } });
+    // Access rules and replicas arrive within moments of the start.
+    return await waitFor(() => put().catch((error) => Promise.reject(error)), { what: "the deployment" });
+  }
+
+  it("brings a deployed model onto its replicas and into the routes", async () => {
+    const [a, b, r] = [await replica("n/cpu-0"), await replica("n/cpu-1"), await router()];
+    await waitFor(() => r.state.size === 2);
+    await deploy({ replicas: 2 });
+    await waitFor(() => r.model(fraud).aliases.default === 1);
+    expect(r.model(fraud).versions).toEqual({ 1: ["n/cpu-0", "n/cpu-1"] });
+    expect([a.holds("fraud"), b.holds("fraud")]).toEqual([[1], [1]]);
+    const { deployments } = await mesh.clients([scheduler.rpc]);
+    const { deployment } = await deployments.getDeployment({ model: "fraud" });
+    expect(deployment?.status).toMatchObject({ settled: true, summary: "fraud v1 serves on 2 of 2 replicas." });
+    expect(r.badDigests).toBe(0);
+  });
+
+  it("shifts an alias when the new version is ready everywhere, and back to the warm one at once", async () => {
+    const [a, r] = [await replica("n/cpu-0"), await router()];
+    await deploy();
+    await waitFor(() => r.model(fraud).aliases.default === 1);
+    mesh.publish(fraud, { default: 2 }, [1, 2, 3]);
+    await waitFor(() => r.model(fraud).aliases.default === 2);
+    expect(a.holds("fraud").sort()).toEqual([1, 2]);
+    const loads = a.assigned.length;
+    mesh.publish(fraud, { default: 1 }, [1, 2, 3]);
+    await waitFor(() => r.model(fraud).aliases.default === 1);
+    expect(a.assigned.length).toBe(loads);
+    expect(r.badDigests).toBe(0);
+  });
+
+  it("keeps the old version when the new one does not load, and tells the ledger", async () => {
+    const [a, r] = [await replica("n/cpu-0"), await router()];
+    a.broken.add(2);
+    await deploy();
+    await waitFor(() => r.model(fraud).aliases.default === 1);
+    mesh.publish(fraud, { default: 2 }, [1, 2, 3]);
+    const { deployments } = await mesh.clients([scheduler.rpc]);
+    const status = await waitFor(async () => {
+      const { deployment } = await deployments.getDeployment({ model: "fraud" });
+      return deployment?.status?.versions.some((v) => v.phase === RolloutPhase.FAILED) && deployment.status;
+    });
+    expect(status.summary).toBe(
+      "fraud v1 serves on 1 of 1 replicas; v2 failed: it failed to load on n/cpu-0: no such operator.",
+    );
+    expect(r.model(fraud)).toMatchObject({ aliases: { default: 1 }, versions: { 1: ["n/cpu-0"], 2: [] } });
+    const told = (await readEvents(mesh.databaseUrl)).filter((event) => event.payload.case === "rolloutChanged");
+    expect(told.map((event) => (event.payload.value as { phase: string }).phase)).toEqual(["SERVING", "FAILED"]);
+  });
+
+  it("moves the versions of a replica that dies, and gives them back when it returns", async () => {
+    const a = await replica("n/cpu-0");
+    const [b, r] = [await replica("n/cpu-1"), await router()];
+    await waitFor(() => r.state.size === 2);
+    await deploy();
+    const [home] = (await waitFor(() => r.model(fraud).versions[1]?.length && r.model(fraud).versions[1])) as string[];
+    const [dying, other] = home === "n/cpu-0" ? [a, b] : [b, a];
+    await dying.stop();
+    await waitFor(() => r.model(fraud).versions[1]?.[0] === other.id);
+    expect(r.state.has(`replica/${dying.id}`)).toBe(false);
+    const returned = await replica(dying.id, { incarnation: "2" });
+    await waitFor(() => returned.holds("fraud").length === 1 && r.model(fraud).versions[1]?.[0] === dying.id);
+    await waitFor(() => other.holds("fraud").length === 0);
+    expect(r.badDigests).toBe(0);
+  });
+
+  it("drains a replica on demand without taking the version out of the routes", async () => {
+    const [a, b, r] = [await replica("n/cpu-0"), await replica("n/cpu-1"), await router()];
+    await waitFor(() => r.state.size === 2);
+    await deploy();
+    const [home] = (await waitFor(() => r.model(fraud).versions[1]?.length && r.model(fraud).versions[1])) as string[];
+    const { fleet } = await mesh.clients([scheduler.rpc]);
+    const { replica: drained } = await fleet.drainReplica({ replicaId: home as string, draining: true });
+    expect(drained).toMatchObject({ id: home, draining: true, live: true });
+    const other = home === a.id ? b.id : a.id;
+    await waitFor(() => {
+      expect(r.model(fraud).versions[1]?.length).toBe(1);
+      return r.model(fraud).versions[1]?.[0] === other;
+    });
+    await expect(fleet.drainReplica({ replicaId: "nobody", draining: true })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
+  });
+
+  it("quarantines a version that was running in two crashes, until it is released", async () => {
+    const [a, r, g] = [await replica("n/cpu-0"), await router(), await agent("n")];
+    await deploy();
+    await waitFor(() => r.model(fraud).aliases.default === 1);
+    g.tell([crash("1")]);
+    g.tell([crash("1")]);
+    const { fleet } = await mesh.clients([scheduler.rpc]);
+    expect((await fleet.listQuarantine({})).quarantined).toEqual([]);
+    g.tell([crash("2")]);
+    await waitFor(() => a.holds("fraud").length === 0);
+    expect(r.model(fraud).reasons).toEqual([
+      "Version 1 of default.fraud is not served: it is quarantined: it was running in 2 crashes of a replica.",
+    ]);
+    expect((await fleet.listQuarantine({})).quarantined).toMatchObject([{ model: "fraud", version: 1n, crashes: 2 }]);
+    await fleet.releaseQuarantine({ model: "fraud", version: 1n });
+    await waitFor(() => r.model(fraud).versions[1]?.length === 1);
+  });
+
+  it("asks an agent for a dedicated replica and uses that alone", async () => {
+    const [shared, g, r] = [await replica("n/cpu-0"), await agent("n"), await router()];
+    await waitFor(() => g.dedicated !== undefined);
+    await deploy({ sharing: 2 });
+    const [want] = await waitFor(() => g.dedicated?.length === 1 && g.dedicated);
+    expect(want).toMatchObject({ replicaId: "n/cpu-0/default.fraud", deviceId: "cpu-0", dedicatedTo: fraud });
+    await replica("n/cpu-0/default.fraud", { dedicatedTo: fraud });
+    await waitFor(() => r.model(fraud).versions[1]?.[0] === "n/cpu-0/default.fraud");
+    expect(shared.holds("fraud")).toEqual([]);
+    const { deployments } = await mesh.clients([scheduler.rpc]);
+    await deployments.deleteDeployment({ model: "fraud" });
+    await waitFor(() => g.dedicated?.length === 0);
+  });
+
+  it("plans without storing, and refuses what does not fit", async () => {
+    await replica("n/cpu-0");
+    mesh.publish("default.big", { default: 1 }, [1]);
+    const version = mesh.models.get("default.big")?.versions[0];
+    if (version?.signature) version.signature.memoryBytes = 2_000_000_000n;
+    const { deployments, fleet } = await mesh.clients([scheduler.rpc]);
+    await waitFor(async () => (await fleet.listNodes({})).standaloneReplicas.length === 1);
+    const { plan, deployment } = await deployments.putDeployment({ spec: { model: "big" }, dryRun: true });
+    expect(deployment).toBeUndefined();
+    expect(plan).toMatchObject({
+      fits: false,
+      shortages: ["memory: needs 1.9 GiB a replica, at most 858 MiB free (replica n/cpu-0)"],
+      memoryBytesPerReplica: 2_000_000_000n,
+    });
+    await expect(deployments.putDeployment({ spec: { model: "big" } })).rejects.toMatchObject({
+      code: "FAILED_PRECONDITION",
+      reason: "DOES_NOT_FIT",
+    });
+    const gpu = await deployments.putDeployment({ spec: { model: "fraud", deviceKind: "gpu" }, dryRun: true });
+    expect(gpu.plan?.shortages).toEqual(["gpu: needs a replica on a gpu, none of the 1 replicas has one"]);
+    expect((await deployments.listDeployments({})).deployments).toEqual([]);
+  });
+
+  it("refuses a stale etag, a bad spec, and an unknown model exactly like a hidden one", async () => {
+    await replica("n/cpu-0");
+    const first = await deploy();
+    const { deployments } = await mesh.clients([scheduler.rpc]);
+    const second = await deployments.putDeployment({
+      spec: { model: "fraud", replicas: 2 },
+      etag: first.deployment?.etag ?? "",
+    });
+    expect(second.deployment?.etag).not.toBe(first.deployment?.etag);
+    await expect(
+      deployments.putDeployment({ spec: { model: "fraud" }, etag: first.deployment?.etag ?? "" }),
+    ).rejects.toMatchObject({ code: "ABORTED", reason: "ETAG_MISMATCH" });
+    await expect(deployments.putDeployment({ spec: { model: "fraud", aliases: ["7"] } })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      field: "spec.aliases",
+    });
+    const ada = await mesh.clients([scheduler.rpc], "user:ada");
+    const hidden = await ada.deployments.putDeployment({ spec: { model: "fraud" } }).catch((e: Error) => e.message);
+    const missing = await deployments.putDeployment({ spec: { model: "frau2" } }).catch((e: Error) => e.message);
+    expect(String(hidden)).toBe(String(missing).replace("frau2", "fraud"));
+    await expect(ada.deployments.getDeployment({ model: "fraud" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(ada.fleet.listNodes({})).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+    expect((await ada.deployments.listDeployments({})).deployments).toEqual([]);
+  });
+
+  it("streams a deployment's way to settled", async () => {
+    await replica("n/cpu-0");
+    await deploy();
+    const { deployments } = await mesh.clients([scheduler.rpc]);
+    for await (const { deployment } of deployments.watchDeployment({ model: "fraud" })) {
+      if (deployment?.status?.settled) return;
+    }
+    throw new Error("the stream ended before the deployment was settled");
+  });
+
+  it("lets only routers read routes and only the inference service attach", async () => {
+    const identity = await mesh.identity("console");
+    const routes = createServiceClient(RouteService, { addresses: [scheduler.rpc], identity });
+    const replicas = createServiceClient(ReplicaService, { addresses: [scheduler.rpc], identity });
+    await expect(firstOf(routes.watchRoutes({}))).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+    const reports = new PushStream<{ replica: { id: string } }>();
+    reports.push({ replica: { id: "rogue/cpu-0" } });
+    await expect(firstOf(replicas.attachReplica(reports))).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+  });
+
+  it("ends the stream of a replica whose id another process took over", async () => {
+    const identity = await mesh.identity("inference");
+    const client = createServiceClient(ReplicaService, { addresses: [scheduler.rpc], identity });
+    const reports = new PushStream<{ replica: { id: string; incarnation: string } }>();
+    reports.push({ replica: { id: "n/cpu-0", incarnation: "1" } });
+    const first = readAll(client.attachReplica(reports));
+    await waitFor(
+      async () => (await (await mesh.clients([scheduler.rpc])).fleet.listNodes({})).standaloneReplicas.length === 1,
+    );
+    await replica("n/cpu-0", { incarnation: "2" });
+    const beat = setInterval(() => reports.push({ replica: { id: "n/cpu-0", incarnation: "1" } }), 50);
+    await expect(first).rejects.toMatchObject({ code: "ABORTED", reason: "SUPERSEDED" });
+    clearInterval(beat);
+  });
+
+  it("continues the routes after a restart, so that routers get deltas", async () => {
+    await replica("n/cpu-0", {}, [scheduler.rpc]);
+    const before = await router();
+    await deploy();
+    await waitFor(() => before.model(fraud).aliases.default === 1);
+    await before.stop();
+    await scheduler.stop(500);
+    scheduler = await mesh.scheduler();
+    const after = new TestRouter();
+    after.epoch = before.epoch;
+    after.version = before.version;
+    for (const [key, bytes] of before.state) after.state.set(key, bytes);
+    after.start([scheduler.rpc], await mesh.identity("router"));
+    ends.push(() => after.stop());
+    await waitFor(() => after.steps.length > 3);
+    expect(
+      after.steps.every((step) => step.epoch === before.epoch && !step.full && step.version >= before.version),
+    ).toBe(true);
+    expect(after.badDigests).toBe(0);
+    expect(after.model(fraud).aliases.default).toBe(1);
+  });
+});
+
+describe("a leader that is killed", () => {
+  it("is replaced by a standby, and the routes stay as they were", async () => {
+    await using mesh = await MeshFixture.start();
+    mesh.publish(fraud, { default: 1 }, [1, 2]);
+    const leader = await mesh.schedulerProcess();
+    const standby = await mesh.scheduler();
+    const both = [leader.rpc, standby.rpc];
+    const replicas = ["n/cpu-0", "n/cpu-1"].map((id) => new TestReplica(id));
+    for (const replica of replicas) replica.start(both, await mesh.identity("inference"));
+    const router = new TestRouter().start(both, await mesh.identity("router"));
+    try {
+      await waitFor(() => router.state.size === 2);
+      const { deployments } = await mesh.clients(both);
+      await waitFor(() => deployments.putDeployment({ spec: { model: "fraud", replicas: 2 } }));
+      await waitFor(() => router.model(fraud).versions[1]?.length === 2);
+      const epoch = router.epoch;
+      await leader.kill();
+      const killed = performance.now();
+      mesh.publish(fraud, { default: 2 }, [1, 2]);
+      await waitFor(() => {
+        expect(router.model(fraud).versions[1]).toEqual(["n/cpu-0", "n/cpu-1"]);
+        return router.model(fraud).aliases.default === 2;
+      });
+      expect(performance.now() - killed).toBeLessThan(4000);
+      expect(router.epoch).toBe(epoch);
+      expect(router.steps.slice(1).every((step) => !step.full)).toBe(true);
+      expect(router.badDigests).toBe(0);
+    } finally {
+      for (const replica of replicas) await replica.stop();
+      await router.stop();
+      await standby.stop(500);
+    }
+  });
+});
+
+function crash(incarnation: string): ReplicaExit {
+  const running = [{ project: "default", model: "fraud", version: 1n }];
+  return create(ReplicaExitSchema, { replicaId: "n/cpu-0", incarnation, exitCode: -1, signal: "SIGSEGV", running });
+}
+
+async function firstOf<T>(stream: AsyncIterable<T>): Promise<T | undefined> {
+  for await (const item of stream) return item;
+  return undefined;
+}
+
+/** Reads a stream to its end. */
+async function readAll(stream: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of stream);
+}
+
+/** Every event the scheduler told so far, oldest first, as a consumer of its own would see it. */
+async function readEvents(url: string) {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ payload: Uint8Array }>(
+      `select payload from (
+        select 0 as place, position, payload from events.event union all select 1, position, payload from scheduler.outbox
+      ) as told order by place, position`,
+    );
+    return rows.map((row) => fromBinary(EventSchema, row.payload));
+  } finally {
+    await client.end();
+  }
+}
