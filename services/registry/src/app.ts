@@ -1,0 +1,161 @@
+import { join } from "node:path";
+import {
+  AliasService,
+  ArtifactService,
+  DatasetService,
+  LibraryService,
+  ModelService,
+  ProjectService,
+} from "@aimass/api/registry";
+import { openArtifactStore } from "@aimass/artifacts";
+import { type Clock, type Environment, formatAddress, type RunningService, systemClock } from "@aimass/core";
+import { openEventBus } from "@aimass/events";
+import { PolicyStore, ServiceIdentity } from "@aimass/identity";
+import { closeServiceClients, followPolicy, serveRpc } from "@aimass/rpc";
+import { openStore } from "@aimass/store";
+import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
+import { Aliases } from "./aliases/aliases.ts";
+import { ArtifactAccess } from "./artifacts/artifact-access.ts";
+import { runCollector } from "./artifacts/collector.ts";
+import type { RegistryConfig } from "./config.ts";
+import type { Database } from "./database.ts";
+import { DatasetMaker } from "./datasets/dataset-maker.ts";
+import { Datasets } from "./datasets/datasets.ts";
+import { Gate } from "./gate.ts";
+import { busJournal } from "./journal.ts";
+import { createRegistryMetrics } from "./metrics.ts";
+import { migrations } from "./migrations/index.ts";
+import { Library } from "./models/library.ts";
+import { Models } from "./models/models.ts";
+import { Projects } from "./projects/projects.ts";
+import { aliasRpc } from "./rpc/alias-rpc.ts";
+import { artifactRpc } from "./rpc/artifact-rpc.ts";
+import { datasetRpc } from "./rpc/dataset-rpc.ts";
+import { libraryRpc } from "./rpc/library-rpc.ts";
+import { modelRpc } from "./rpc/model-rpc.ts";
+import { projectRpc } from "./rpc/project-rpc.ts";
+import { Inspector } from "./versions/inspection.ts";
+import { onnxProbe } from "./versions/onnx-probe.ts";
+import { VersionMaker } from "./versions/version-maker.ts";
+import { Versions } from "./versions/versions.ts";
+import { WorkDirectory } from "./versions/work-directory.ts";
+
+/** What a test may bring itself. */
+export interface RegistryParts {
+  readonly clock?: Clock;
+  readonly telemetry?: Telemetry;
+  /** A policy that someone else keeps up to date; then none is fetched. */
+  readonly policy?: PolicyStore;
+}
+
+/** Builds and starts the registry. */
+export async function startRegistry(
+  config: RegistryConfig,
+  env: Environment,
+  parts: RegistryParts = {},
+): Promise<RunningService> {
+  const { clock = systemClock } = parts;
+  const { limits, stateDirectory, databaseUrl, natsUrl } = config;
+  await using cleanup = new AsyncDisposableStack();
+  const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
+  const telemetry = cleanup.use(
+    parts.telemetry ?? createTelemetry({ service: "registry", instance: identity.instance, env }),
+  );
+  const log = telemetry.log.scope("registry");
+  const ending = new AbortController();
+
+  const onError = (error: unknown) => log.debug("a database connection broke", { error });
+  const store = cleanup.use(
+    await openStore<Database>({ url: databaseUrl, schema: "registry", migrations, clock, onError }),
+  );
+  const bus = cleanup.use(await openEventBus({ source: "registry", store, natsUrl, databaseUrl, clock, telemetry }));
+  const artifacts = await openArtifactStore({ location: config.artifacts, clock, uploadTtlMs: limits.uploadTtlMs });
+
+  const metrics = createRegistryMetrics(telemetry.metrics);
+  const parted = { store, journal: busJournal(bus), clock };
+  const projects = new Projects(parted);
+  const models = new Models(parted);
+  const versions = new Versions(parted);
+  const aliases = new Aliases(parted);
+  const datasets = new Datasets(parted);
+  const access = new ArtifactAccess({ store, artifacts, clock });
+  const work = new WorkDirectory(join(stateDirectory, "inspections"));
+  const probe = onnxProbe({
+    timeoutMs: limits.probeTimeoutMs,
+    memoryLimitBytes: limits.probeMemoryBytes,
+    clock,
+    metrics,
+    signal: ending.signal,
+  });
+  const inspector = new Inspector({ artifacts, work, probe, concurrency: limits.probeConcurrency });
+  const maker = new VersionMaker({ artifacts: access, inspector, versions });
+  const csvLimits = { maxColumns: limits.maxDatasetColumns, maxRowBytes: limits.maxDatasetRowBytes };
+  const datasetMaker = new DatasetMaker({ datasets, access, artifacts, limits: csvLimits });
+
+  await projects.ensureDefault();
+  await work.sweep(clock.now());
+  const policy = parts.policy ?? new PolicyStore({ identity, clock });
+  const following =
+    parts.policy === undefined
+      ? followPolicy({
+          addresses: config.authAddresses,
+          identity,
+          enforcerId: identity.name,
+          store: policy,
+          stateFile: join(stateDirectory, "policy.bin"),
+          clock,
+          telemetry,
+          signal: ending.signal,
+        })
+      : Promise.resolve();
+  const collecting = runCollector({
+    store,
+    artifacts,
+    clock,
+    graceMs: limits.artifactGraceMs,
+    metrics,
+    log: log.scope("collector"),
+    signal: ending.signal,
+  });
+
+  const gate = new Gate({ policy, clock, projects, models });
+  const server = await serveRpc({
+    name: "registry",
+    listen: config.listen,
+    identity,
+    policy,
+    telemetry,
+    clock,
+    services: [ProjectService, ModelService, AliasService, LibraryService, ArtifactService, DatasetService],
+    routes: (router) =>
+      router
+        .service(ProjectService, projectRpc({ gate, projects }))
+        .service(ModelService, modelRpc({ gate, models, versions, maker }))
+        .service(AliasService, aliasRpc({ gate, aliases }))
+        .service(LibraryService, libraryRpc({ gate, library: new Library(store) }))
+        .service(DatasetService, datasetRpc({ gate, datasets, maker: datasetMaker }))
+        .service(
+          ArtifactService,
+          artifactRpc({ gate, artifacts, access, metrics, maxArtifactBytes: limits.maxArtifactBytes }),
+        ),
+  });
+  const admin = await serveAdmin({
+    listen: config.adminListen,
+    telemetry,
+    ready: () => policy.version > 0n || "The access policy has not arrived yet.",
+  });
+
+  const kept = cleanup.move();
+  return {
+    addresses: { rpc: formatAddress(server.address), admin: formatAddress(admin.address) },
+    async stop(graceMs) {
+      // Versions whose callers have gone are in the making too.
+      await Promise.all([server.drain(graceMs), Promise.race([maker.idle(), clock.sleep(graceMs)])]);
+      ending.abort();
+      await Promise.all([maker.idle(), collecting, following]);
+      closeServiceClients();
+      await admin.close();
+      await kept.disposeAsync();
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type ArtifactLocation, parseArtifactLocation } from "@aimass/artifacts";
+import { type Address, ConfigError, type Environment, readConfig } from "@aimass/core";
+
+/** What the registry needs to know. */
+export interface RegistryConfig {
+  readonly listen: Address;
+  readonly adminListen: Address;
+  readonly identityFile: string;
+  readonly trustFile: string;
+  readonly databaseUrl: string;
+  /** Absent: events go over PostgreSQL. */
+  readonly natsUrl: string | undefined;
+  readonly authAddresses: readonly Address[];
+  /** Holds the last policy snapshot and bundles under inspection. */
+  readonly stateDirectory: string;
+  readonly artifacts: ArtifactLocation;
+  readonly limits: RegistryLimits;
+}
+
+/** Bounds of what the registry takes. */
+export interface RegistryLimits {
+  readonly maxArtifactBytes: number;
+  /** How long an upload may be left alone. */
+  readonly uploadTtlMs: number;
+  /** How long an artifact nothing refers to is kept. */
+  readonly artifactGraceMs: number;
+  /** Time and memory the trial of a model may take, and how many run at once. */
+  readonly probeTimeoutMs: number;
+  readonly probeMemoryBytes: number;
+  readonly probeConcurrency: number;
+  readonly maxDatasetColumns: number;
+  readonly maxDatasetRowBytes: number;
+}
+
+const mebibyte = 1024 * 1024;
+const gibibyte = 1024 * mebibyte;
+const hourMs = 3600_000;
+
+/** Errors: ConfigError with every problem. */
+export function readRegistryConfig(env: Environment): RegistryConfig {
+  const config = readConfig(env, (v) => ({
+    listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
+    adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+    identityFile: v.string("AIMASS_IDENTITY_FILE"),
+    trustFile: v.string("AIMASS_TRUST_FILE"),
+    databaseUrl: v.secret("AIMASS_DATABASE_URL"),
+    natsUrl: v.optional("NATS_URL"),
+    authAddresses: v.addresses("AIMASS_AUTH_ADDRESSES"),
+    stateDirectory: v.string("AIMASS_STATE_DIR"),
+    artifacts: v.optional("AIMASS_ARTIFACTS"),
+    accessKeyId: v.optional("AIMASS_S3_ACCESS_KEY_ID"),
+    secretAccessKey: v.secret("AIMASS_S3_SECRET_ACCESS_KEY", ""),
+    limits: {
+      maxArtifactBytes: v.integer("AIMASS_MAX_ARTIFACT_BYTES", {
+        fallback: 64 * gibibyte,
+        minimum: 1,
+        maximum: 5 * 1024 * gibibyte,
+      }),
+      uploadTtlMs: hourMs * v.number("AIMASS_UPLOAD_TTL_HOURS", { fallback: 24, minimum: 0.01, maximum: 8760 }),
+      artifactGraceMs: hourMs * v.number("AIMASS_ARTIFACT_GRACE_HOURS", { fallback: 24, minimum: 1, maximum: 8760 }),
+      probeTimeoutMs: v.integer("AIMASS_PROBE_TIMEOUT_MS", { fallback: 120_000, minimum: 1000, maximum: hourMs }),
+      probeMemoryBytes:
+        mebibyte * v.integer("AIMASS_PROBE_MEMORY_MB", { fallback: 16_384, minimum: 256, maximum: 4_194_304 }),
+      probeConcurrency: v.integer("AIMASS_PROBE_CONCURRENCY", { fallback: 2, minimum: 1, maximum: 64 }),
+      maxDatasetColumns: v.integer("AIMASS_MAX_DATASET_COLUMNS", { fallback: 4096, minimum: 1, maximum: 100_000 }),
+      maxDatasetRowBytes: v.integer("AIMASS_MAX_DATASET_ROW_BYTES", {
+        fallback: mebibyte,
+        minimum: 1024,
+        maximum: 64 * mebibyte,
+      }),
+    },
+  }));
+  const { accessKeyId, secretAccessKey, artifacts, ...rest } = config;
+  const location = locate(artifacts, config.stateDirectory);
+  if ((accessKeyId === undefined) !== (secretAccessKey === "")) {
+    throw new ConfigError([
+      "AIMASS_S3_ACCESS_KEY_ID and AIMASS_S3_SECRET_ACCESS_KEY belong together; set both or none.",
+    ]);
+  }
+  if (location.kind === "file" || accessKeyId === undefined) return { ...rest, artifacts: location };
+  return { ...rest, artifacts: { ...location, credentials: { accessKeyId, secretAccessKey } } };
+}
+
+function locate(text: string | undefined, stateDirectory: string): ArtifactLocation {
+  const location = parseArtifactLocation(text ?? pathToFileURL(resolve(stateDirectory, "artifacts")).href);
+  if (location !== undefined) return location;
+  throw new ConfigError([
+    `AIMASS_ARTIFACTS is "${text}"; it must look like file:///var/lib/aimass/artifacts or s3://bucket/prefix?endpoint=http://host:9000&region=us-east-1.`,
+  ]);
+}

@@ -1,0 +1,143 @@
+import { DatasetCreatedSchema } from "@aimass/api/events";
+import { type DatasetVersion, DatasetVersionSchema } from "@aimass/api/registry";
+import { AimassError, type Clock } from "@aimass/core";
+import { formatResource } from "@aimass/identity";
+import type { Store } from "@aimass/store";
+import { create, fromJson, toJson } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { sql } from "kysely";
+import type { Actor } from "../actor.ts";
+import type { Database, Transaction } from "../database.ts";
+import { datasetNotFound } from "../errors.ts";
+import type { Journal } from "../journal.ts";
+
+/** A dataset by its two names. */
+export interface DatasetName {
+  readonly project: string;
+  readonly dataset: string;
+}
+
+/** Datasets: named series of immutable versions. */
+export class Datasets {
+  readonly #store: Store<Database>;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+
+  constructor(options: { store: Store<Database>; journal: Journal; clock: Clock }) {
+    this.#store = options.store;
+    this.#journal = options.journal;
+    this.#clock = options.clock;
+  }
+
+  /** The newest version when its content is this artifact. */
+  async findRepeat(name: DatasetName, sha256: Uint8Array): Promise<DatasetVersion | undefined> {
+    const newest = await findVersion(this.#store.db, name, undefined);
+    return newest !== undefined && Buffer.from(newest.sha256).equals(sha256) ? newest : undefined;
+  }
+
+  /** Adds a version, and the dataset when it is new; with equal content the newest version is returned. */
+  add(actor: Actor, name: DatasetName, draft: DatasetVersion): Promise<DatasetVersion> {
+    return this.#store.withTransaction(async (tx) => {
+      const last = await lockDataset(tx, name);
+      const newest = await findVersion(tx, name, undefined);
+      if (newest !== undefined && Buffer.from(newest.sha256).equals(draft.sha256)) return newest;
+      const version = create(DatasetVersionSchema, {
+        ...draft,
+        ...name,
+        version: last + 1n,
+        createdAt: timestampFromMs(this.#clock.now()),
+        createdBy: actor.id,
+      });
+      await insertVersion(tx, version);
+      const value = create(DatasetCreatedSchema, { ...name, version: version.version });
+      await this.#journal(tx, {
+        actor,
+        resource: formatResource(name.project, name.dataset),
+        audited: false,
+        payload: { case: "datasetCreated", value },
+      });
+      return version;
+    });
+  }
+
+  /** One version; 0 is the newest. Errors: NOT_FOUND. */
+  async get(name: DatasetName, version: bigint): Promise<DatasetVersion> {
+    const found = await findVersion(this.#store.db, name, version === 0n ? undefined : version);
+    if (found !== undefined) return found;
+    if ((await findVersion(this.#store.db, name, undefined)) === undefined) {
+      throw datasetNotFound(name.project, name.dataset);
+    }
+    const message = `Dataset "${formatResource(name.project, name.dataset)}" has no version ${version}.`;
+    throw new AimassError("NOT_FOUND", message, { field: "version" });
+  }
+
+  /** The newest version of each dataset, by project and name, after one. */
+  async list(
+    project: string | undefined,
+    after: readonly string[] | undefined,
+    limit: number,
+  ): Promise<readonly DatasetVersion[]> {
+    const rows = await this.#store.db
+      .selectFrom("dataset_version")
+      .select("body")
+      .distinctOn(["project", "dataset"])
+      .$if(project !== undefined, (query) => query.where("project", "=", project ?? ""))
+      .$if(after !== undefined, (query) =>
+        query.where(sql<boolean>`(project, dataset) > (${after?.[0]}, ${after?.[1]})`),
+      )
+      .orderBy("project")
+      .orderBy("dataset")
+      .orderBy("version", "desc")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => fromJson(DatasetVersionSchema, row.body, { ignoreUnknownFields: true }));
+  }
+}
+
+/** Takes the dataset for the rest of the transaction, making it when new; its last version. */
+async function lockDataset(tx: Transaction, name: DatasetName): Promise<bigint> {
+  const row = await tx
+    .insertInto("dataset")
+    .values({ project: name.project, name: name.dataset })
+    .onConflict((conflict) => conflict.columns(["project", "name"]).doUpdateSet({ name: name.dataset }))
+    .returning("last_version")
+    .executeTakeFirstOrThrow();
+  return BigInt(row.last_version);
+}
+
+async function insertVersion(tx: Transaction, version: DatasetVersion): Promise<void> {
+  const { project, dataset } = version;
+  await tx
+    .updateTable("dataset")
+    .set({ last_version: String(version.version) })
+    .where("project", "=", project)
+    .where("name", "=", dataset)
+    .execute();
+  await tx
+    .insertInto("dataset_version")
+    .values({
+      project,
+      dataset,
+      version: String(version.version),
+      sha256: Buffer.from(version.sha256),
+      body: JSON.stringify(toJson(DatasetVersionSchema, version)),
+    })
+    .execute();
+}
+
+async function findVersion(
+  db: Pick<Transaction, "selectFrom">,
+  name: DatasetName,
+  version: bigint | undefined,
+): Promise<DatasetVersion | undefined> {
+  const row = await db
+    .selectFrom("dataset_version")
+    .select("body")
+    .where("project", "=", name.project)
+    .where("dataset", "=", name.dataset)
+    .$if(version !== undefined, (query) => query.where("version", "=", String(version)))
+    .orderBy("version", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row === undefined ? undefined : fromJson(DatasetVersionSchema, row.body, { ignoreUnknownFields: true });
+}

@@ -1,0 +1,5 @@
+import type { Migration } from "@aimass/store";
+import { library } from "./0001-library.ts";
+
+/** The registry's schema, in order. */
+export const migrations: readonly Migration[] = [library];

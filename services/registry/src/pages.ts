@@ -1,0 +1,79 @@
+import type { PageInfo, PageRequest } from "@aimass/api/common";
+import { invalid } from "./names.ts";
+
+/** A part of a list that is wanted: up to `size` items after `after`. */
+export interface Page {
+  readonly size: number;
+  /** The key of the last item of the page before; undefined for the first page. */
+  readonly after: readonly string[] | undefined;
+}
+
+/** Items with the key of the last one when more may follow. */
+export interface Slice<T> {
+  readonly items: readonly T[];
+  readonly next: readonly string[] | undefined;
+}
+
+const defaultSize = 100;
+const maxSize = 1000;
+
+/** Reads a page request whose keys have `parts` parts. Errors: INVALID_ARGUMENT. */
+export function readPage(request: PageRequest | undefined, parts: number): Page {
+  const size = request?.size || defaultSize;
+  if (size < 0 || size > maxSize)
+    throw invalid("page.size", `A page of ${size} cannot be had.`, `Ask for 1 to ${maxSize}.`);
+  const token = request?.token ?? "";
+  return { size, after: token === "" ? undefined : readToken(token, parts) };
+}
+
+/** What a response says about the rest of the list. */
+export function pageInfo(slice: Slice<unknown>): Pick<PageInfo, "nextToken"> {
+  return { nextToken: slice.next === undefined ? "" : Buffer.from(JSON.stringify(slice.next)).toString("base64url") };
+}
+
+/** Cuts a slice out of `size + 1` rows that were asked for. */
+export function sliceOf<Row, T>(
+  rows: readonly Row[],
+  size: number,
+  read: { item: (row: Row) => T; key: (row: Row) => readonly string[] },
+): Slice<T> {
+  const shown = rows.slice(0, size);
+  const last = shown.at(-1);
+  return {
+    items: shown.map(read.item),
+    next: rows.length > size && last !== undefined ? read.key(last) : undefined,
+  };
+}
+
+/**
+ * Fills a page with the items that pass `admit`, fetching on until it is full or the list ends: what a caller may not see takes no room and leaves no gap.
+ */
+export async function fillPage<T>(
+  page: Page,
+  fetch: (after: readonly string[] | undefined, limit: number) => Promise<readonly T[]>,
+  read: { key: (item: T) => readonly string[]; admit: (item: T) => boolean },
+): Promise<Slice<T>> {
+  const items: T[] = [];
+  let after = page.after;
+  while (true) {
+    const limit = page.size + 1;
+    const fetched = await fetch(after, limit);
+    for (const item of fetched) {
+      if (!read.admit(item)) continue;
+      if (items.length === page.size) return { items, next: read.key(items.at(-1) as T) };
+      items.push(item);
+    }
+    if (fetched.length < limit) return { items, next: undefined };
+    after = read.key(fetched.at(-1) as T);
+  }
+}
+
+function readToken(token: string, parts: number): readonly string[] {
+  try {
+    const key: unknown = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
+    if (Array.isArray(key) && key.length === parts && key.every((part) => typeof part === "string")) return key;
+  } catch {
+    // Said below.
+  }
+  throw invalid("page.token", "The page token is not one of this list.", "Start without a token.");
+}

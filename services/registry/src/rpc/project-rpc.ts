@@ -1,0 +1,33 @@
+import { type Project, ProjectSchema, type ProjectService } from "@aimass/api/registry";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { Gate } from "../gate.ts";
+import { fillPage, pageInfo, readPage } from "../pages.ts";
+import type { ProjectRow, Projects } from "../projects/projects.ts";
+
+export function projectRpc({ gate, projects }: { gate: Gate; projects: Projects }): ServiceImpl<typeof ProjectService> {
+  return {
+    async createProject(request, context) {
+      const actor = gate.platform(context, "project.create");
+      const plan = request.project ?? create(ProjectSchema);
+      return { project: encode(await projects.create(actor, plan)) };
+    },
+    async listProjects(request, context) {
+      const slice = await fillPage(readPage(request.page, 1), (after, limit) => projects.list(after?.[0], limit), {
+        key: (row) => [row.name],
+        admit: (row) => gate.maySeeProject(context, row),
+      });
+      return { projects: slice.items.map(encode), page: pageInfo(slice) };
+    },
+  };
+}
+
+function encode(row: ProjectRow): Project {
+  return create(ProjectSchema, {
+    name: row.name,
+    description: row.description,
+    reviewRequired: row.review_required,
+    createdAt: timestampFromDate(row.created_at),
+  });
+}

@@ -1,0 +1,59 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { readManifest } from "./manifest.ts";
+
+describe("a model.yaml", () => {
+  it("gives description, labels, serving options and class names", () => {
+    const manifest = readManifest(`
+description: Tells fraud from honest payments.
+labels: { team: risk, tier: 1 }
+serving:
+  max_batch_size: 16
+  run_limit_ms: 5000
+outputs:
+  - name: probabilities
+    labels: [honest, fraud]
+  - name: score
+inputs: anything people like
+`);
+    expect(manifest).toMatchObject({
+      description: "Tells fraud from honest payments.",
+      labels: { team: "risk", tier: "1" },
+      serving: { maxBatchSize: 16, runLimitMs: 5000, instances: 0 },
+    });
+    expect([...manifest.classes]).toEqual([["probabilities", ["honest", "fraud"]]]);
+  });
+
+  it("that is empty says nothing", () => {
+    expect(readManifest("# nothing\n")).toMatchObject({ description: undefined, serving: undefined });
+  });
+
+  it.each([
+    ["- a\n- b", "model.yaml is not a map"],
+    ["labels: [a]", "labels is not a map"],
+    ["labels: { a: { b: c } }", "labels.a is not text"],
+    ["serving: { max_batch: 3 }", "serving.max_batch is not known"],
+    ["serving: { instances: -1 }", "serving.instances is not a whole number"],
+    ["serving: { instances: 1.5 }", "serving.instances is not a whole number"],
+    ["outputs: { a: b }", "outputs is not a list"],
+    ["outputs: [{ labels: [x] }]", "outputs[0].name is not text"],
+    ["description: [", "cannot be read"],
+    ["a: &x [1]\nb: [*x, *x]", "cannot be read"],
+    ["a: 1\na: 2", "cannot be read"],
+  ])("%j is refused: %s", (text, words) => {
+    expect(() => readManifest(text)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    expect(() => readManifest(text)).toThrow(words);
+  });
+
+  it("of any text is read or refused as the caller's mistake, never more", () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 200 }), (text) => {
+        try {
+          readManifest(text);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+        }
+      }),
+    );
+  });
+});

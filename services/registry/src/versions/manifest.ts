@@ -1,0 +1,141 @@
+import { type ServingOptions, ServingOptionsSchema } from "@aimass/api/registry";
+import { AimassError } from "@aimass/core";
+import { create } from "@bufbuild/protobuf";
+import { parseDocument } from "yaml";
+import { invalid, shorten } from "../names.ts";
+
+/** What `model.yaml` said. Anything it leaves out is undefined. */
+export interface Manifest {
+  readonly description: string | undefined;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  readonly serving: ServingOptions | undefined;
+  /** Names of the classes, by output. */
+  readonly classes: ReadonlyMap<string, readonly string[]>;
+}
+
+export const noManifest: Manifest = {
+  description: undefined,
+  labels: undefined,
+  serving: undefined,
+  classes: new Map(),
+};
+
+/** Largest model.yaml, in bytes. */
+export const maxManifestBytes = 256 * 1024;
+
+const servingFields = {
+  max_batch_size: "maxBatchSize",
+  batch_delay_us: "batchDelayUs",
+  queue_limit: "queueLimit",
+  run_limit_ms: "runLimitMs",
+  intra_op_threads: "intraOpThreads",
+  instances: "instances",
+} as const;
+
+/**
+ * Reads a `model.yaml`:
+ *
+ * ```yaml
+ * description: What the model is for.
+ * labels: { team: risk }
+ * serving: { max_batch_size: 16, run_limit_ms: 5000 }
+ * outputs:
+ *   - name: probabilities
+ *     labels: [no, yes]
+ * ```
+ *
+ * Other keys are kept in the file for people. Errors: INVALID_ARGUMENT, with the key that is wrong.
+ */
+export function readManifest(text: string): Manifest {
+  const root = parseYaml(text);
+  if (root === null || root === undefined) return noManifest;
+  const top = asMap(root, "model.yaml");
+  return {
+    description: top.description === undefined ? undefined : asText(top.description, "description"),
+    labels: top.labels === undefined ? undefined : readLabels(top.labels),
+    serving: top.serving === undefined ? undefined : readServing(top.serving),
+    classes: top.outputs === undefined ? new Map() : readClasses(top.outputs),
+  };
+}
+
+/** Serving options within bounds. Errors: INVALID_ARGUMENT. */
+export function assertServing(serving: ServingOptions): void {
+  for (const [name, field] of Object.entries(servingFields)) {
+    if (serving[field] < 0)
+      throw invalid(
+        `serving.${name}`,
+        `serving.${name} is ${serving[field]}.`,
+        "0 means the default; other values are positive.",
+      );
+  }
+}
+
+function parseYaml(text: string): unknown {
+  try {
+    const document = parseDocument(text, { schema: "core", stringKeys: true });
+    const problem = document.errors[0];
+    if (problem !== undefined) throw problem;
+    // Aliases are refused: a few lines of them can unfold to gigabytes.
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    const why = shorten(String((error as Error).message).split("\n", 1)[0] ?? "");
+    throw new AimassError("INVALID_ARGUMENT", `model.yaml cannot be read: ${why}`, {
+      field: "model.yaml",
+      remedy: "Write plain YAML without anchors and aliases.",
+      cause: error,
+    });
+  }
+}
+
+function readLabels(value: unknown): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(asMap(value, "labels")).map(([key, label]) => [key, asText(label, `labels.${key}`)]),
+  );
+}
+
+function readServing(value: unknown): ServingOptions {
+  const serving = create(ServingOptionsSchema);
+  for (const [key, number] of Object.entries(asMap(value, "serving"))) {
+    const field = servingFields[key as keyof typeof servingFields];
+    if (field === undefined)
+      throw wrong(`serving.${key}`, "is not known", `Known are ${Object.keys(servingFields).join(", ")}.`);
+    if (!Number.isInteger(number) || (number as number) < 0 || (number as number) > 2 ** 31 - 1) {
+      throw wrong(`serving.${key}`, "is not a whole number of 0 or more", "0 means the default.");
+    }
+    serving[field] = number as number;
+  }
+  return serving;
+}
+
+function readClasses(value: unknown): Map<string, readonly string[]> {
+  if (!Array.isArray(value)) throw wrong("outputs", "is not a list", "Write a list of outputs, each with a name.");
+  const classes = new Map<string, readonly string[]>();
+  value.forEach((item: unknown, index) => {
+    const output = asMap(item, `outputs[${index}]`);
+    const name = asText(output.name, `outputs[${index}].name`);
+    if (output.labels === undefined) return;
+    if (!Array.isArray(output.labels))
+      throw wrong(`outputs[${index}].labels`, "is not a list", "Write a list of class names.");
+    classes.set(
+      name,
+      output.labels.map((label, at) => asText(label, `outputs[${index}].labels[${at}]`)),
+    );
+  });
+  return classes;
+}
+
+function asMap(value: unknown, key: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw wrong(key, "is not a map", "Write keys and values.");
+}
+
+/** Numbers and booleans are taken as they would be written. */
+function asText(value: unknown, key: string): string {
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  throw wrong(key, "is not text", "Put it into quotes.");
+}
+
+function wrong(key: string, what: string, remedy: string): AimassError {
+  return invalid("model.yaml", `In model.yaml, ${shorten(key)} ${what}.`, remedy);
+}

@@ -1,0 +1,98 @@
+import { type CreateVersionRequest, type ServingOptions, type Version, VersionSchema } from "@aimass/api/registry";
+import { create } from "@bufbuild/protobuf";
+import type { Actor } from "../actor.ts";
+import type { ArtifactAccess } from "../artifacts/artifact-access.ts";
+import { assertTexts, invalid, type ModelName } from "../names.ts";
+import type { Reader } from "../reader.ts";
+import { type BundleEntry, bundleDigest, readBundle } from "./bundle.ts";
+import type { Inspection, Inspector } from "./inspection.ts";
+import { assertServing } from "./manifest.ts";
+import type { Versions } from "./versions.ts";
+
+const maxKeyLength = 200;
+
+/** Makes versions of uploaded files: checks, inspects, registers. Until the last step nothing is registered, so a refusal or a crash leaves nothing behind. */
+export class VersionMaker {
+  readonly #artifacts: ArtifactAccess;
+  readonly #inspector: Inspector;
+  readonly #versions: Versions;
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(options: { artifacts: ArtifactAccess; inspector: Inspector; versions: Versions }) {
+    this.#artifacts = options.artifacts;
+    this.#inspector = options.inspector;
+    this.#versions = options.versions;
+  }
+
+  /** Resolves when all versions in the making are done, refused or registered. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  /** Goes on even when nobody waits for the result any more. Errors: see ModelService.CreateVersion. */
+  make(actor: Actor, reader: Reader, name: ModelName, request: CreateVersionRequest): Promise<Version> {
+    const making = this.#make(actor, reader, name, request).finally(() => this.#running.delete(making));
+    this.#running.add(making);
+    return making;
+  }
+
+  async #make(actor: Actor, reader: Reader, name: ModelName, request: CreateVersionRequest): Promise<Version> {
+    assertRequest(request);
+    const bundle = readBundle(request.files);
+    const draft = { ...name, bundleDigest: bundleDigest(bundle), idempotencyKey: request.idempotencyKey };
+    const repeat = await this.#versions.findRepeat(draft);
+    if (repeat !== undefined) return repeat;
+    const sizes = await this.#artifacts.hold(
+      reader,
+      bundle.map((entry) => entry.sha256),
+    );
+    assertSizes(request, sizes);
+    const inspection = await this.#inspector.inspect(bundle);
+    const version = assemble(request, inspection, { bundle, sizes });
+    assertTexts(version);
+    return this.#versions.register(actor, { ...draft, version });
+  }
+}
+
+/** What the request leaves empty is taken from model.yaml. */
+function assemble(
+  request: CreateVersionRequest,
+  { signature, manifest }: Inspection,
+  files: { bundle: readonly BundleEntry[]; sizes: ReadonlyMap<string, number> },
+): Version {
+  const serving: ServingOptions | undefined = request.serving ?? manifest.serving;
+  return create(VersionSchema, {
+    signature,
+    files: files.bundle.map(({ path, sha256 }) => ({
+      path,
+      sha256: Buffer.from(sha256, "hex"),
+      sizeBytes: BigInt(files.sizes.get(sha256) ?? 0),
+    })),
+    description: request.description || (manifest.description ?? ""),
+    labels: Object.keys(request.labels).length > 0 ? request.labels : { ...manifest.labels },
+    metrics: request.metrics,
+    ...(serving === undefined ? {} : { serving }),
+    ...(request.lineage === undefined ? {} : { lineage: request.lineage }),
+  });
+}
+
+function assertRequest(request: CreateVersionRequest): void {
+  assertTexts(request);
+  if (request.serving !== undefined) assertServing(request.serving);
+  if (request.idempotencyKey.length > maxKeyLength) {
+    throw invalid("idempotency_key", "The idempotency key is too long.", `At most ${maxKeyLength} characters fit.`);
+  }
+}
+
+/** A size the caller states must be true; 0 states none. */
+function assertSizes(request: CreateVersionRequest, sizes: ReadonlyMap<string, number>): void {
+  for (const [index, file] of request.files.entries()) {
+    const size = sizes.get(Buffer.from(file.sha256).toString("hex"));
+    if (file.sizeBytes === 0n || BigInt(size ?? 0) === file.sizeBytes) continue;
+    throw invalid(
+      `files[${index}].size_bytes`,
+      `"${file.path}" has ${size} bytes, not ${file.sizeBytes}.`,
+      "Leave the size at 0 or send the true one.",
+    );
+  }
+}

@@ -1,0 +1,23 @@
+import { describe, expect, it } from "vitest";
+import { firstState, type Step, stateAfter } from "./version-state.ts";
+
+const states = ["UPLOADED", "VALIDATED", "IN_REVIEW", "READY", "REFUSED", "RETIRED"] as const;
+const legal: Record<Step, Record<string, string>> = {
+  "request review": { VALIDATED: "IN_REVIEW", IN_REVIEW: "IN_REVIEW" },
+  approve: { IN_REVIEW: "READY" },
+  refuse: { IN_REVIEW: "REFUSED" },
+  retire: { VALIDATED: "RETIRED", IN_REVIEW: "RETIRED", READY: "RETIRED", REFUSED: "RETIRED", RETIRED: "RETIRED" },
+};
+const cases = Object.keys(legal).flatMap((step) => states.map((state) => [step as Step, state] as const));
+
+describe("a version's life", () => {
+  it("begins READY, or VALIDATED where a review is required", () => {
+    expect([firstState(false), firstState(true)]).toEqual(["READY", "VALIDATED"]);
+  });
+
+  it.each(cases)("%s of %s goes only where it may", (step, state) => {
+    const after = legal[step][state];
+    if (after !== undefined) expect(stateAfter(state, step)).toBe(after);
+    else expect(() => stateAfter(state, step)).toThrow(expect.objectContaining({ code: "FAILED_PRECONDITION" }));
+  });
+});
