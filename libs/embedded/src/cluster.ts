@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chown, mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { AimassError } from "@aimass/core";
+import { chown, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { AimassError, abortError } from "@aimass/core";
 import type { Account } from "./account.ts";
 import { explainFailure, wrongVersion } from "./failure.ts";
 import type { Home } from "./home.ts";
@@ -28,20 +28,29 @@ export interface ClusterOptions {
  */
 export async function prepareCluster(options: ClusterOptions): Promise<string> {
   const { home } = options;
-  const partial = `${home.data}.partial`;
-  await rm(partial, { recursive: true, force: true });
+  await removePartials(home);
   const version = await readFile(join(home.data, "PG_VERSION"), "utf8").catch(() => undefined);
   if (version !== undefined) {
     if (version.trim() !== majorVersion) throw wrongVersion(home.directory, version.trim());
     return readPassword(home);
   }
   await refuseForeignData(home);
+  const partial = `${home.data}.partial-${randomBytes(4).toString("hex")}`;
   const password = randomBytes(24).toString("hex");
   await createCluster(options, partial, password);
   await writeFile(home.passwordFile, `${password}\n`, { mode: 0o600 });
   await rename(partial, home.data);
   if (options.durable) await syncDirectory(dirname(home.data));
   return password;
+}
+
+/** What interrupted runs left. An initdb whose starter died may still write to its own; it has a name of its own for that reason. */
+async function removePartials(home: Home): Promise<void> {
+  for (const name of await readdir(home.path)) {
+    if (name.startsWith(`${basename(home.data)}.partial`)) {
+      await rm(join(home.path, name), { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
+    }
+  }
 }
 
 async function createCluster(options: ClusterOptions, data: string, password: string): Promise<void> {
@@ -72,16 +81,19 @@ async function runInitdb(options: ClusterOptions, data: string, passwordFile: st
     ...account.lent,
     cwd: home.path,
     env: installation.env,
+    // A process group of its own, so that a cancelled start can end initdb together with the servers it runs.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    signal,
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
+  const kill = () => child.pid !== undefined && process.kill(-child.pid, "SIGKILL");
+  signal.addEventListener("abort", kill, { once: true });
   const status = await new Promise<number | null>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", resolve);
-  });
+  }).finally(() => signal.removeEventListener("abort", kill));
+  if (signal.aborted) throw abortError(signal);
   if (status !== 0) {
     throw explainFailure({
       what: `could not make its database (initdb ended with ${status})`,

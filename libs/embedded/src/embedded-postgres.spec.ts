@@ -136,7 +136,9 @@ describe("the embedded PostgreSQL", () => {
     });
     const pid = Number(await new Promise((resolve) => owner.stdout.once("data", (chunk) => resolve(String(chunk)))));
     expect(await processIdentity(pid)).toBeDefined();
+    const gone = new Promise((resolve) => owner.on("exit", resolve));
     owner.kill("SIGKILL");
+    await gone;
     const server = await start();
     expect(server.pid).not.toBe(pid);
     expect(await processIdentity(pid)).toBeUndefined();

@@ -1,7 +1,9 @@
 import { systemClock } from "@aimass/core";
-import { describeWith, startNats } from "@aimass/testkit";
+import { describeWith, expectNoOpenHandles, startNats } from "@aimass/testkit";
 import { eventCarrierContract } from "./event-carrier.contract.ts";
 import { JetstreamCarrier } from "./jetstream-carrier.ts";
+
+expectNoOpenHandles();
 
 describeWith("ci", { needs: "nats-server" }, "events over JetStream", () => {
   eventCarrierContract(async () => {

@@ -1,8 +1,10 @@
 import { systemClock } from "@aimass/core";
-import { startMortalPostgres } from "@aimass/testkit";
+import { expectNoOpenHandles, startMortalPostgres } from "@aimass/testkit";
 import { describe } from "vitest";
 import { eventCarrierContract } from "./event-carrier.contract.ts";
 import { PostgresCarrier } from "./postgres-carrier.ts";
+
+expectNoOpenHandles();
 
 describe("events over PostgreSQL", () => {
   eventCarrierContract(async () => {

@@ -20,7 +20,8 @@ export async function runRelay<Database>(options: RelayOptions<Database>): Promi
   const { store, clock, signal, onFailure } = options;
   const bell = new Bell();
   const listening = store.listen(outboxChannel(store.schema), () => bell.ring());
-  listening.catch(() => {});
+  // What was committed before we listened told nobody.
+  listening.then(() => bell.ring()).catch(() => {});
   try {
     await keepTrying((healthy) => relayTurns(options, bell, healthy), {
       clock,

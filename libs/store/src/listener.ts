@@ -1,12 +1,14 @@
 import { AimassError, type Clock, keepTrying } from "@aimass/core";
-import pg from "pg";
-import { connectionSettings } from "./pool.ts";
+import type pg from "pg";
+import { openSession } from "./pool.ts";
 
 type OnNotify = (payload: string) => void;
 
 const plainChannel = /^[a-z_][a-z0-9_.]{0,62}$/;
 /** A silent connection is asked for a sign of life this often. */
 const checkMs = 15_000;
+/** A statement of ours that takes longer means that the connection is dead. */
+const answerMs = 10_000;
 
 export interface ListenerOptions {
   readonly url: string;
@@ -24,6 +26,7 @@ export class Listener implements AsyncDisposable {
   #running: Promise<void> | undefined;
   #waiting: (() => void)[] = [];
   #connectedBefore = false;
+  #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -53,8 +56,7 @@ export class Listener implements AsyncDisposable {
       if (this.#end.signal.aborted) throw closed();
       const client = this.#client;
       if (client !== undefined) {
-        const done = await client
-          .query(`listen "${channel}"`)
+        const done = await this.#ask(client, `listen "${channel}"`)
           .then(() => true)
           .catch(() => false);
         if (done) return;
@@ -68,7 +70,7 @@ export class Listener implements AsyncDisposable {
     callbacks?.delete(onNotify);
     if (callbacks?.size !== 0) return;
     this.#channels.delete(channel);
-    this.#client?.query(`unlisten "${channel}"`).catch(() => {});
+    if (this.#client !== undefined) this.#ask(this.#client, `unlisten "${channel}"`).catch(() => {});
   }
 
   #run(): Promise<void> {
@@ -83,7 +85,8 @@ export class Listener implements AsyncDisposable {
 
   /** One life of the connection; ends by throwing. */
   async #connection(healthy: () => void): Promise<void> {
-    const client = new pg.Client(connectionSettings(this.#options.url, this.#options.schema));
+    const client = await openSession(this.#options.url, this.#options.schema, answerMs);
+    this.#queue = Promise.resolve();
     const broken = new Promise<never>((_, reject) => {
       client.on("error", reject);
       client.on("end", () => reject(new Error("The listening connection ended.")));
@@ -91,8 +94,7 @@ export class Listener implements AsyncDisposable {
     broken.catch(() => {});
     client.on("notification", ({ channel, payload }) => this.#deliver(channel, payload ?? ""));
     try {
-      await client.connect();
-      for (const channel of this.#channels.keys()) await client.query(`listen "${channel}"`);
+      for (const channel of this.#channels.keys()) await this.#ask(client, `listen "${channel}"`);
       this.#client = client;
       healthy();
       this.#wake();
@@ -106,15 +108,17 @@ export class Listener implements AsyncDisposable {
   }
 
   async #check(client: pg.Client, broken: Promise<never>): Promise<never> {
-    const { clock } = this.#options;
     while (true) {
-      await Promise.race([clock.sleep(checkMs, this.#end.signal), broken]);
-      const silence = clock
-        .sleep(checkMs, this.#end.signal)
-        .then(() => Promise.reject(new Error("The listening connection is silent.")));
-      silence.catch(() => {});
-      await Promise.race([client.query("select 1"), silence, broken]);
+      await Promise.race([this.#options.clock.sleep(checkMs, this.#end.signal), broken]);
+      await Promise.race([this.#ask(client, "select 1"), broken]);
     }
+  }
+
+  /** One statement at a time: a connection does not take a second one while the first runs. */
+  #ask(client: pg.Client, statement: string): Promise<unknown> {
+    const answer = this.#queue.then(() => client.query(statement));
+    this.#queue = answer.catch(() => {});
+    return answer;
   }
 
   #deliver(channel: string, payload: string): void {

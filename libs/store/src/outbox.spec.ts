@@ -1,7 +1,9 @@
-import { createTestDatabase, waitFor } from "@aimass/testkit";
+import { createTestDatabase, expectNoOpenHandles, waitFor } from "@aimass/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { appendOutbox, drainOutbox, type OutboxEntry, outboxChannel } from "./outbox.ts";
 import { openStore, type Store } from "./store.ts";
+
+expectNoOpenHandles();
 
 describe("the outbox", () => {
   let store: Store<unknown>;

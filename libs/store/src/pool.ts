@@ -71,7 +71,7 @@ class StoreClient extends pg.Client {
   /** After a read time-out the answer may still come and be taken for the next query's: such a connection is closed. */
   #fail(error: unknown): never {
     if (error instanceof Error && /^query read timeout/i.test(error.message)) {
-      (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+      this.end().catch(() => {});
     }
     throw fromDatabaseError(error);
   }

@@ -1,4 +1,4 @@
-import { createTestDatabase, startOwnPostgres, waitFor } from "@aimass/testkit";
+import { createTestDatabase, expectNoOpenHandles, startOwnPostgres, waitFor } from "@aimass/testkit";
 import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openStore, type Store } from "./store.ts";
@@ -10,6 +10,8 @@ interface Database {
 const migrations = [
   { name: "0001-counter", up: "create table counter (name text primary key, value integer not null)" },
 ];
+
+expectNoOpenHandles();
 
 describe("a store", () => {
   let store: Store<Database>;
@@ -117,6 +119,28 @@ describe("a store", () => {
     await store.withTransaction((tx) => store.notify(tx, "things_news", "committed"));
     await waitFor(() => heard.length > 0);
     expect(heard).toEqual(["committed"]);
+  });
+});
+
+describe("a store whose connection hangs", () => {
+  it("gives up on the query after the time-out, never uses that connection again, and goes on with another", async () => {
+    const { url } = await createTestDatabase();
+    await using store = await openStore<Database>({ url, schema: "things", migrations, queryTimeoutMs: 300 });
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(store.db);
+    const pid = rows[0]!.pid;
+    process.kill(pid, "SIGSTOP");
+    try {
+      const stuck = sql`select 'stale' as answer`.execute(store.db);
+      await expect(stuck).rejects.toMatchObject({ code: "UNAVAILABLE", reason: "DATABASE_UNAVAILABLE" });
+      const next = await sql<{
+        answer: string;
+        pid: number;
+      }>`select 'fresh' as answer, pg_backend_pid() as pid`.execute(store.db);
+      expect(next.rows[0]).toMatchObject({ answer: "fresh" });
+      expect(next.rows[0]!.pid).not.toBe(pid);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
   });
 });
 
