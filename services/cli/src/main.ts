@@ -15,8 +15,8 @@ import { addUp } from "./commands/up.ts";
 
 const program = new Command("aimass")
   .description("AI Mass: keep, train, deploy and serve models")
-  .option("--server URL", "the mesh to talk to (AIMASS_SERVER; default http://127.0.0.1:5000)")
-  .option("--api-key KEY", "an API key instead of a session (AIMASS_API_KEY)")
+  .option("--server <url>", "the mesh to talk to (AIMASS_SERVER; default http://127.0.0.1:5000)")
+  .option("--api-key <key>", "an API key instead of a session (AIMASS_API_KEY)")
   .option("--json", "results as JSON")
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError("(see --help)")

@@ -35,8 +35,8 @@ function addGrants(program: Command): void {
   grants
     .command("list")
     .description("grants you may see")
-    .option("-r, --resource NAME", '"project", "project.model", "project.model@alias"', "")
-    .option("-s, --subject NAME", '"user:ada", "group:fraud", "service-account:ci", "anonymous"', "")
+    .option("-r, --resource <name>", '"project", "project.model", "project.model@alias"', "")
+    .option("-s, --subject <name>", '"user:ada", "group:fraud", "service-account:ci", "anonymous"', "")
     .action(
       action<{ resource: string; subject: string }>(async ({ connection, output }, options) => {
         const all = await allPages(
@@ -68,10 +68,10 @@ function addGrants(program: Command): void {
     .description("give a subject a level or verbs on a resource")
     .argument("<subject>", '"user:ada", "group:fraud", "service-account:ci" or "anonymous"')
     .argument("<resource>", '"project", "project.model", "project.model@alias" or "*"')
-    .option("-l, --level LEVEL", "view < infer < edit < deploy < manage")
-    .option("-v, --verb VERB...", "single verbs, for instance model.infer")
+    .option("-l, --level <level>", "view < infer < edit < deploy < manage")
+    .option("-v, --verb <verb...>", "single verbs, for instance model.infer")
     .option("--deny", "forbid instead: wins over every grant")
-    .option("--for HOURS", "ends by itself after this time")
+    .option("--for <hours>", "ends by itself after this time")
     .action(
       action<GrantOptions>(async ({ connection, output }, options, [subject, resource]) => {
         const grant: MessageInitShape<typeof GrantSchema> = {
@@ -122,9 +122,9 @@ function addKeys(program: Command): void {
   keys
     .command("create")
     .description("make a key; it is shown once")
-    .option("-s, --service-account NAME", "for a service account; made when missing. Yourself when left out")
-    .option("-d, --description TEXT", "what it is for", "")
-    .option("--for HOURS", "ends by itself after this time")
+    .option("-s, --service-account <name>", "for a service account; made when missing. Yourself when left out")
+    .option("-d, --description <text>", "what it is for", "")
+    .option("--for <hours>", "ends by itself after this time")
     .action(
       action<{ serviceAccount?: string; description: string; for?: string }>(
         async ({ connection, output }, options) => {
@@ -155,7 +155,7 @@ function addKeys(program: Command): void {
   keys
     .command("list")
     .description("keys without their secrets")
-    .option("--principal NAME", "whose; yours when left out", "")
+    .option("--principal <name>", "whose; yours when left out", "")
     .action(
       action<{ principal: string }>(async ({ connection, output }, options) => {
         const all = await allPages(
@@ -189,8 +189,8 @@ function addUsers(program: Command): void {
     .command("create")
     .description("add a user")
     .argument("<name>")
-    .requiredOption("--password-file FILE", "the first password, at least 12 characters")
-    .option("--role ROLE...", "admin, operator, auditor")
+    .requiredOption("--password-file <file>", "the first password, at least 12 characters")
+    .option("--role <role...>", "admin, operator, auditor")
     .action(
       action<{ passwordFile: string; role?: string[] }>(async ({ connection, output }, options, [name]) => {
         const password = readFileSync(options.passwordFile, "utf8").trim();

@@ -17,7 +17,7 @@ export function addAdmin(program: Command): void {
     .description(
       "give the administrator a new random password; works on the stopped embedded mesh, or on the database in AIMASS_DATABASE_URL",
     )
-    .option("--data DIR", "the data directory of the embedded mesh", defaultData())
+    .option("--data <dir>", "the data directory of the embedded mesh", defaultData())
     .action(
       action<{ data: string }>(async ({ output }, options) => {
         const password = await resetAdmin(options.data);
@@ -35,8 +35,8 @@ function addContainerSecrets(admin: Command): void {
     .command("container-secrets")
     .description("write keys and passwords for containers, a folder each; keeps those that are there")
     .argument("<folder>")
-    .option("--database-host NAME", "the database's host name in the URLs", "postgres")
-    .option("--owner UID", "the user the containers run as")
+    .option("--database-host <name>", "the database's host name in the URLs", "postgres")
+    .option("--owner <uid>", "the user the containers run as")
     .action(
       action<{ databaseHost: string; owner?: string }>(async ({ output }, options, [folder]) => {
         const owner = options.owner === undefined ? undefined : Number(options.owner);

@@ -13,10 +13,10 @@ export function addAudit(program: Command): void {
   audit
     .command("list")
     .description("what was done, newest first")
-    .option("--actor NAME", '"user:ada"', "")
-    .option("--action NAME", '"alias" or "alias.moved"', "")
-    .option("--resource NAME", '"default.fraud@default"', "")
-    .option("-n, --count N", "at most this many", "50")
+    .option("--actor <name>", '"user:ada"', "")
+    .option("--action <name>", '"alias" or "alias.moved"', "")
+    .option("--resource <name>", '"default.fraud@default"', "")
+    .option("-n, --count <n>", "at most this many", "50")
     .action(
       action<{ actor: string; action: string; resource: string; count: string }>(
         async ({ connection, output }, options) => {
@@ -38,7 +38,7 @@ export function addAudit(program: Command): void {
   audit
     .command("verify")
     .description("fetch the whole ledger and check its chain and its signed head here, trusting the server for nothing")
-    .option("--head FILE", "also check that a head kept earlier is still part of the chain; written when missing")
+    .option("--head <file>", "also check that a head kept earlier is still part of the chain; written when missing")
     .action(
       action<{ head?: string }>(async ({ connection, output }, options) => {
         const client = connection.client(AuditService);

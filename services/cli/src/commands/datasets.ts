@@ -15,8 +15,8 @@ export function addDatasets(program: Command): void {
     .description("upload a CSV file with a header row as the next version of a dataset")
     .argument("<file>")
     .argument("[dataset]", '"dataset" or "project.dataset"; the file\'s name when left out')
-    .option("-d, --description TEXT", "what it is", "")
-    .option("--source TEXT", "where it came from", "")
+    .option("-d, --description <text>", "what it is", "")
+    .option("--source <text>", "where it came from", "")
     .action(
       action<{ description: string; source: string }>(async ({ connection, output }, options, [file, name]) => {
         const { project, model: dataset } = modelArgument(name ?? basename(file as string, extname(file as string)));
@@ -28,7 +28,7 @@ export function addDatasets(program: Command): void {
   datasets
     .command("list")
     .description("datasets you may view")
-    .option("-p, --project NAME", "only of this project", "")
+    .option("-p, --project <name>", "only of this project", "")
     .action(
       action<{ project: string }>(async ({ connection, output }, options) => {
         const all = await allPages(
@@ -56,7 +56,7 @@ export function addDatasets(program: Command): void {
     .command("show")
     .description("one dataset with its columns")
     .argument("<dataset>")
-    .option("-v, --version N", "a version; the newest when left out", "0")
+    .option("-v, --version <n>", "a version; the newest when left out", "0")
     .action(
       action<{ version: string }>(async ({ connection, output }, options, [name]) => {
         const { project, model: dataset } = modelArgument(name as string);

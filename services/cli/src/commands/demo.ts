@@ -21,9 +21,9 @@ export function addDemo(program: Command): void {
       .description("the whole main job on real data, narrated: train, deploy, call, swap, roll back, kill a replica"),
   )
     .option("--exit", "stop the mesh at the end and take back what the demo granted")
-    .option("--against URL", "show it on a mesh that runs already, for instance in containers")
-    .option("--password-file FILE", "with --against: the administrator's password")
-    .option("--kill-command COMMAND", "with --against: ends one replica")
+    .option("--against <url>", "show it on a mesh that runs already, for instance in containers")
+    .option("--password-file <file>", "with --against: the administrator's password")
+    .option("--kill-command <command>", "with --against: ends one replica")
     .action(
       action<DemoOptions>(async ({ output }, options) => {
         if (options.against === undefined) await embeddedDemo(output, options);

@@ -9,8 +9,8 @@ export function addLogin(program: Command): void {
   program
     .command("login")
     .description("sign in with a name and a password; the session is kept for this server")
-    .option("-u, --username NAME", "who you are", "admin")
-    .option("--password-file FILE", "read the password from a file instead of asking")
+    .option("-u, --username <name>", "who you are", "admin")
+    .option("--password-file <file>", "read the password from a file instead of asking")
     .addHelpText("after", "\nThe first start of a mesh prints where the administrator's password is.")
     .action(
       action<{ username: string; passwordFile?: string }>(async ({ connection, output, server }, options) => {

@@ -31,9 +31,9 @@ export function addModels(program: Command): void {
     .description("upload an ONNX file (or a folder with model.onnx) as the next version of a model")
     .argument("<model>", '"model" or "project.model"; made when missing')
     .argument("<path>", "an .onnx file, or a folder with model.onnx and its external data")
-    .option("-d, --description TEXT", "what it is and how to call it")
-    .option("-l, --label NAME=VALUE...", "labels")
-    .option("-a, --alias NAME", "point this alias at the new version")
+    .option("-d, --description <text>", "what it is and how to call it")
+    .option("-l, --label <name=value...>", "labels")
+    .option("-a, --alias <name>", "point this alias at the new version")
     .action(
       action<{ description?: string; label?: string[]; alias?: string }>(
         async ({ connection, output }, options, [name, path]) => {
@@ -74,7 +74,7 @@ export function addModels(program: Command): void {
   models
     .command("list")
     .description("models you may view")
-    .option("-p, --project NAME", "only of this project", "")
+    .option("-p, --project <name>", "only of this project", "")
     .action(
       action<{ project: string }>(async ({ connection, output }, options) => {
         const all = await allPages(
@@ -175,8 +175,8 @@ export function addModels(program: Command): void {
     .argument("<model>")
     .argument("<alias>")
     .argument("[version]", "the version; leave out with --delete")
-    .option("-m, --message TEXT", "why, for the history", "")
-    .option("--expect VERSION", "only when it points there now")
+    .option("-m, --message <text>", "why, for the history", "")
+    .option("--expect <version>", "only when it points there now")
     .option("--delete", "remove the alias")
     .option("--no-wait", "do not wait for the traffic to move")
     .action(
@@ -217,7 +217,7 @@ export function addModels(program: Command): void {
     .description("move an alias back to where it pointed before")
     .argument("<model>")
     .argument("[alias]", "the alias", "default")
-    .option("-m, --message TEXT", "why, for the history", "")
+    .option("-m, --message <text>", "why, for the history", "")
     .option("--no-wait", "do not wait for the traffic to move")
     .action(
       action<{ message: string; wait: boolean }>(async (context, options, [name, alias]) => {
@@ -257,7 +257,7 @@ export function addModels(program: Command): void {
     .option("--request", "ask for review")
     .option("--approve", "approve it")
     .option("--refuse", "refuse it")
-    .option("-m, --message TEXT", "why", "")
+    .option("-m, --message <text>", "why", "")
     .action(
       action<{ request?: boolean; approve?: boolean; refuse?: boolean; message: string }>(
         async ({ connection, output }, options, [name]) => {

@@ -34,10 +34,10 @@ export function addPredict(program: Command): void {
     .description("call a model once")
     .argument("<model>", '"model", "model:version" or "model@alias"')
     .option(
-      "-i, --input JSON",
+      "-i, --input <json>",
       "inputs by name: '{\"x\": [[1, 2, 3]]}', or @file.json; an example is made when left out",
     )
-    .option("-t, --text TEXT", "for a model that takes one string")
+    .option("-t, --text <text>", "for a model that takes one string")
     .action(
       action<{ input?: string; text?: string }>(async ({ connection, output }, options, [name]) => {
         const { project, model, version } = versionArgument(name as string);

@@ -13,8 +13,8 @@ export function addRun(program: Command): void {
     .command("run")
     .description("push an ONNX file, deploy it, call it once, and print how to call it yourself")
     .argument("<file>", "an .onnx file, or a folder with model.onnx")
-    .option("-n, --name MODEL", "its name; the file's when left out")
-    .option("-r, --replicas N", "replicas that hold it", "1")
+    .option("-n, --name <model>", "its name; the file's when left out")
+    .option("-r, --replicas <n>", "replicas that hold it", "1")
     .action(
       action<{ name?: string; replicas: string }>(async ({ connection, output, server }, options, [file]) => {
         const startedAt = performance.now();

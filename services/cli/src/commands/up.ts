@@ -48,10 +48,10 @@ export function addUp(program: Command): void {
 /** The options that `up` and `demo` share. */
 export function withUpOptions(command: Command): Command {
   return command
-    .option("--data DIR", "where everything is kept", defaultData())
-    .option("--port N", "the router's port; 0 takes a free one", "5000")
-    .option("--host ADDRESS", "the address to listen on", "127.0.0.1")
-    .option("--replicas N", "replica processes, each on its share of the CPUs", "2");
+    .option("--data <dir>", "where everything is kept", defaultData())
+    .option("--port <n>", "the router's port; 0 takes a free one", "5000")
+    .option("--host <address>", "the address to listen on", "127.0.0.1")
+    .option("--replicas <n>", "replica processes, each on its share of the CPUs", "2");
 }
 
 /** Checked options for a mesh. Errors: INVALID_ARGUMENT. */
