@@ -179,6 +179,7 @@ export async function startAuth(config: AuthConfig, surroundings: AuthSurroundin
       end.abort();
       await chores;
       await heads.export().catch(() => {});
+      await enforcers.leave(identity.name).catch(() => {});
       await adminServer.close();
       await held.disposeAsync();
     },

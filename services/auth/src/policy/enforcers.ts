@@ -43,6 +43,11 @@ export class Enforcers implements Disposable {
     });
   }
 
+  /** Takes an enforcer off that enforces nothing any more. */
+  async leave(id: string): Promise<void> {
+    await sql`delete from enforcer where id = ${id}`.execute(this.#store.db);
+  }
+
   /** Renews the leases of those whose streams are open. */
   async keepAlive(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;

@@ -1,0 +1,78 @@
+import { type AimassError, systemClock } from "@aimass/core";
+import { waitFor } from "@aimass/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type AuthFixture, startAuthFixture } from "../auth-fixture.ts";
+
+/** The machine's clock, moved ahead at will. */
+let aheadMs = 0;
+const clock = { ...systemClock, now: () => Date.now() + aheadMs };
+const password = "correct horse battery";
+let auth: AuthFixture;
+
+beforeAll(async () => {
+  auth = await startAuthFixture({ clock });
+  const root = auth.as(await auth.signInAdmin());
+  for (const name of ["ada", "bob", "cleo"]) await root.directory.createUser({ name, password });
+});
+afterAll(async () => {
+  await auth?.[Symbol.asyncDispose]();
+});
+
+const refresh = async (refreshToken: string) => (await auth.as().session.refreshSession({ refreshToken })).tokens;
+const whoAmI = (accessToken: string | undefined) =>
+  auth
+    .as(accessToken)
+    .session.whoAmI({})
+    .then((answer) => answer.principal)
+    .catch((error: AimassError) => error.code);
+
+describe("a stolen refresh token", () => {
+  it("ends the session of thief and owner alike, with every access token made so far", async () => {
+    const { tokens: owner } = await auth.as().session.signIn({ username: "ada", password });
+    const thief = await refresh(owner?.refreshToken ?? "");
+    expect(await whoAmI(thief?.accessToken)).toBe("user:ada");
+    aheadMs += 10_500;
+    await expect(refresh(owner?.refreshToken ?? "")).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+      reason: "REFRESH_REUSED",
+    });
+    await expect(refresh(thief?.refreshToken ?? "")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+    await waitFor(async () => (await whoAmI(thief?.accessToken)) === "UNAUTHENTICATED");
+    expect(await whoAmI(owner?.accessToken)).toBe("UNAUTHENTICATED");
+    const { tokens: again } = await auth.as().session.signIn({ username: "ada", password });
+    expect(await whoAmI(again?.accessToken)).toBe("user:ada");
+  });
+
+  it("is one that nobody ever got, too", async () => {
+    await expect(refresh(`aimr_${"A".repeat(43)}`)).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  });
+});
+
+describe("time", () => {
+  it("ends an access token after ten minutes and a session after thirty days without use", async () => {
+    const { tokens } = await auth.as().session.signIn({ username: "bob", password });
+    aheadMs += 9 * 60_000;
+    expect(await whoAmI(tokens?.accessToken)).toBe("user:bob");
+    aheadMs += 2 * 60_000;
+    expect(await whoAmI(tokens?.accessToken)).toBe("UNAUTHENTICATED");
+    const next = await refresh(tokens?.refreshToken ?? "");
+    expect(await whoAmI(next?.accessToken)).toBe("user:bob");
+    aheadMs += 31 * 24 * 3_600_000;
+    await expect(refresh(next?.refreshToken ?? "")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  });
+
+  it("forgives wrong passwords: after the wait the right one works", async () => {
+    const signIn = (text: string) => auth.as().session.signIn({ username: "cleo", password: text });
+    for (let i = 0; i < 6; i++)
+      await expect(signIn("not the password")).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    const blocked: AimassError = await signIn(password).then(
+      () => expect.unreachable(),
+      (error: AimassError) => error,
+    );
+    expect(blocked).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "TOO_MANY_ATTEMPTS" });
+    expect(blocked.remedy).toMatch(/Wait \d+ seconds/);
+    aheadMs += 3000;
+    await signIn(password);
+    await signIn(password);
+  });
+});
