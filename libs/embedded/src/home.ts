@@ -61,6 +61,8 @@ async function standIn(directory: string, shared: string): Promise<string> {
   // The umask may have closed what mkdir made.
   await chmod(dirname(path), 0o755);
   await chmod(path, 0o711);
+  // For whoever finds it after the directory was removed: nothing here is needed any more then.
+  await writeFile(join(path, "belongs-to"), `${directory}\n`, { mode: 0o600 });
   await writeFile(pointer, `${path}\n`, { mode: 0o600 });
   return path;
 }

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
 import type { Event } from "@aimass/api/events";
 import { systemClock } from "@aimass/core";
 import { openStore, type Store } from "@aimass/store";
@@ -188,6 +190,19 @@ export function eventCarrierContract(start: () => Promise<CarrierUnderTest>): vo
     await waitFor(() => seen.length === 3);
     expect(seen).toEqual(names(3));
     await waitFor(async () => (await source.store.pool.query(`select 1 from ${source.source}.outbox`)).rowCount === 0);
+  });
+
+  it("loses nothing of a process that is killed the moment it has committed", async () => {
+    const source = await openSource();
+    await source.bus[Symbol.asyncDispose]();
+    const bus = JSON.stringify({ source: source.source, databaseUrl, natsUrl: carrier.natsUrl });
+    const script = join(import.meta.dirname, "dying-publisher.ts");
+    const publisher = spawn(process.execPath, [script], { env: { ...process.env, TEST_BUS: bus }, stdio: "inherit" });
+    const signal = await new Promise((resolve) => publisher.on("exit", (_, by) => resolve(by)));
+    expect(signal).toBe("SIGKILL");
+    const seen = await collect({ ...source, bus: keep(await openBus(source.source, source.store)) });
+    await waitFor(() => seen.includes("n19"), { timeoutMs: 10_000 });
+    expect([...new Set(seen)]).toEqual(names(20));
   });
 
   it("loses nothing when the carrier is killed and comes back", async () => {
