@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import { TrainingService } from "@aimass/api/trainer";
+import { type Clock, type Environment, formatAddress, type RunningService, systemClock } from "@aimass/core";
+import { openEventBus } from "@aimass/events";
+import { PolicyStore, ServiceIdentity } from "@aimass/identity";
+import { closeServiceClients, followPolicy, serveRpc } from "@aimass/rpc";
+import { openStore } from "@aimass/store";
+import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
+import type { TrainerConfig } from "./config.ts";
+import type { Database } from "./database.ts";
+import { JobFeed } from "./jobs/job-feed.ts";
+import { JobJournal } from "./jobs/job-journal.ts";
+import { JobLeases } from "./jobs/job-leases.ts";
+import { PostgresJobs } from "./jobs/postgres-jobs.ts";
+import { RegistryLibrary } from "./library/registry-library.ts";
+import { createTrainerMetrics } from "./metrics.ts";
+import { migrations } from "./migrations/index.ts";
+import { createTrainingService } from "./rpc/training-service.ts";
+import { runJobs } from "./worker/job-runner.ts";
+import { JobSupervisor } from "./worker/job-supervisor.ts";
+
+/** Builds and starts the trainer. */
+export async function startTrainer(
+  config: TrainerConfig,
+  env: Environment,
+  clock: Clock = systemClock,
+): Promise<RunningService> {
+  const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
+  const telemetry = createTelemetry({ service: "trainer", instance: identity.instance, env });
+  const { log } = telemetry;
+  const ending = new AbortController();
+  const policy = new PolicyStore({ identity, clock });
+  const following = followPolicy({
+    addresses: config.authAddresses,
+    identity,
+    enforcerId: identity.name,
+    store: policy,
+    stateFile: join(config.stateDirectory, "trainer.policy"),
+    clock,
+    telemetry,
+    signal: ending.signal,
+  });
+  const onError = (error: unknown) => log.scope("trainer.store").warn("database connection broken", { error });
+  const store = await openStore<Database>({ url: config.databaseUrl, schema: "trainer", migrations, clock, onError });
+  const { databaseUrl, natsUrl } = config;
+  const bus = await openEventBus({ source: "trainer", store, natsUrl, databaseUrl, clock, telemetry });
+  const journal = new JobJournal(store, bus);
+  const feed = await JobFeed.open(store);
+  const libraryFor = (onBehalfOf: string) =>
+    new RegistryLibrary({ addresses: config.registryAddresses, identity, onBehalfOf, clock, telemetry });
+  const service = createTrainingService({ jobs: new PostgresJobs(store, journal), feed, policy, clock, libraryFor });
+  const leases = new JobLeases(store, journal, identity.name);
+  const supervisor = createSupervisor({ config, env, leases, clock, telemetry });
+  const running = runJobs({
+    store,
+    leases,
+    supervisor,
+    clock,
+    log: log.scope("trainer.jobs"),
+    workers: config.workers,
+    signal: ending.signal,
+  });
+  const rpc = await serveRpc({
+    name: "trainer",
+    listen: config.listen,
+    identity,
+    policy,
+    telemetry,
+    clock,
+    services: [TrainingService],
+    routes: (router) => router.service(TrainingService, service),
+  });
+  const ready = () => policy.version > 0n || "The trainer has not received the access policy yet.";
+  const admin = await serveAdmin({ listen: config.adminListen, telemetry, ready });
+  log.info("trainer started", { rpc: formatAddress(rpc.address), workers: config.workers });
+  return {
+    addresses: { rpc: formatAddress(rpc.address), admin: formatAddress(admin.address) },
+    async stop(graceMs) {
+      ending.abort();
+      await Promise.all([rpc.drain(graceMs), running, following]);
+      feed[Symbol.dispose]();
+      await bus[Symbol.asyncDispose]();
+      closeServiceClients();
+      await store[Symbol.asyncDispose]();
+      await admin.close();
+      await telemetry[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function createSupervisor(o: {
+  config: TrainerConfig;
+  env: Environment;
+  leases: JobLeases;
+  clock: Clock;
+  telemetry: Telemetry;
+}): JobSupervisor {
+  const { metrics, log } = o.telemetry;
+  const supervisor = new JobSupervisor({
+    ...o.config,
+    leases: o.leases,
+    env: o.env,
+    clock: o.clock,
+    log: log.scope("trainer.jobs"),
+    metrics: createTrainerMetrics(metrics),
+  });
+  metrics.observedGauge("aimass_trainer_jobs_running", { help: "Jobs that run in this process's workers." }, () => [
+    { value: supervisor.running },
+  ]);
+  return supervisor;
+}

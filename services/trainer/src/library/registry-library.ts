@@ -1,0 +1,143 @@
+import { createHash } from "node:crypto";
+import {
+  ArtifactService,
+  DatasetService,
+  type DatasetVersion,
+  type LineageSchema,
+  ModelService,
+  type Version,
+} from "@aimass/api/registry";
+import { type Address, AimassError, Backoff, type Clock } from "@aimass/core";
+import type { ServiceIdentity } from "@aimass/identity";
+import { createServiceClient } from "@aimass/rpc";
+import type { Telemetry } from "@aimass/telemetry";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Client } from "@connectrpc/connect";
+
+export interface LibraryOptions {
+  readonly addresses: readonly Address[];
+  readonly identity: ServiceIdentity;
+  /** In whose name: rights and authorship are theirs. */
+  readonly onBehalfOf: string;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+/** A version to be. */
+export interface NewVersion {
+  readonly project: string;
+  readonly model: string;
+  readonly onnx: Uint8Array;
+  readonly description: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly lineage: MessageInitShape<typeof LineageSchema>;
+  readonly idempotencyKey: string;
+}
+
+const chunkBytes = 512 * 1024;
+/** The registry loads the model in a disposable process before it answers. */
+const createVersionMs = 180_000;
+const tries = 5;
+
+/** What a training needs of the registry. */
+export class RegistryLibrary {
+  readonly #datasets: Client<typeof DatasetService>;
+  readonly #artifacts: Client<typeof ArtifactService>;
+  readonly #models: Client<typeof ModelService>;
+  readonly #clock: Clock;
+
+  constructor(options: LibraryOptions) {
+    this.#datasets = createServiceClient(DatasetService, options);
+    this.#artifacts = createServiceClient(ArtifactService, options);
+    this.#models = createServiceClient(ModelService, options);
+    this.#clock = options.clock;
+  }
+
+  /** A dataset version; 0 is the newest. Errors: NOT_FOUND. */
+  async dataset(project: string, dataset: string, version: bigint): Promise<DatasetVersion> {
+    const { datasetVersion } = await this.#datasets.getDatasetVersion({ project, dataset, version });
+    if (datasetVersion !== undefined) return datasetVersion;
+    throw new AimassError("INTERNAL", "The registry answered without a dataset version.");
+  }
+
+  /** The bytes of an artifact; goes on where it was after a broken stream. Errors: DATA_LOSS when they are not those of the digest. */
+  async *read(sha256: Uint8Array, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const hash = createHash("sha256");
+    const backoff = new Backoff({ initialMs: 200, maxMs: 3000 });
+    let offset = 0n;
+    for (let failures = 0; ; ) {
+      try {
+        for await (const { chunk } of this.#artifacts.readArtifact({ sha256, offset }, { signal })) {
+          hash.update(chunk);
+          offset += BigInt(chunk.length);
+          failures = 0;
+          yield chunk;
+        }
+        break;
+      } catch (error) {
+        if (!isPassing(error) || ++failures >= tries) throw error;
+        await this.#clock.sleep(backoff.next(), signal);
+      }
+    }
+    if (!hash.digest().equals(sha256)) {
+      throw new AimassError("DATA_LOSS", "The dataset's bytes do not fit its digest.", { reason: "DIGEST_MISMATCH" });
+    }
+  }
+
+  /** Uploads a model and makes a version of it; the model is made when missing. A repeat with the same key gives the same version. */
+  async createVersion(version: NewVersion, signal: AbortSignal): Promise<Version> {
+    const sha256 = createHash("sha256").update(version.onnx).digest();
+    await this.#ensureModel(version, signal);
+    await this.#persist(() => this.#upload(version, sha256, signal), signal);
+    const { project, model, description, labels, metrics, lineage, idempotencyKey } = version;
+    const files = [{ path: "model.onnx", sha256, sizeBytes: BigInt(version.onnx.length) }];
+    const request = { project, model, files, description, labels, metrics, lineage, idempotencyKey };
+    const call = () => this.#models.createVersion(request, { signal, timeoutMs: createVersionMs });
+    const answer = await this.#persist(call, signal);
+    if (answer.version !== undefined) return answer.version;
+    throw new AimassError("INTERNAL", "The registry answered without a version.");
+  }
+
+  /** Looks before it makes, because whoever may add versions need not be allowed to add models. */
+  async #ensureModel({ project, model }: NewVersion, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#persist(() => this.#models.getModel({ project, name: model }, { signal }), signal);
+    } catch (error) {
+      if (!(error instanceof AimassError && error.code === "NOT_FOUND")) throw error;
+      const request = { project, name: model, description: "Trained models.", allowExisting: true };
+      await this.#persist(() => this.#models.createModel(request, { signal }), signal);
+    }
+  }
+
+  async #upload({ onnx, project }: NewVersion, sha256: Uint8Array, signal: AbortSignal): Promise<void> {
+    const start = await this.#artifacts.startUpload({ sha256, sizeBytes: BigInt(onnx.length), project }, { signal });
+    if (start.complete) return;
+    await this.#artifacts.writeUpload(uploadChunks(start.uploadId, onnx, Number(start.receivedBytes)), { signal });
+  }
+
+  /** Every step here bears repetition; a registry that restarts is waited for. */
+  async #persist<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const backoff = new Backoff({ initialMs: 200, maxMs: 3000 });
+    for (let failures = 0; ; ) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!isPassing(error) || ++failures >= tries) throw error;
+        await this.#clock.sleep(backoff.next(), signal);
+      }
+    }
+  }
+}
+
+async function* uploadChunks(uploadId: string, bytes: Uint8Array, from: number) {
+  // Of an empty rest one empty message must go out, so that the upload is told to finish.
+  for (let at = from; at === from || at < bytes.length; at += chunkBytes) {
+    yield { uploadId, offset: BigInt(at), chunk: bytes.subarray(at, at + chunkBytes) };
+  }
+}
+
+/** Whether a later try may do better. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof AimassError && ["UNAVAILABLE", "ABORTED", "DEADLINE_EXCEEDED"].includes(error.code);
+}

@@ -1,0 +1,5 @@
+import type { Migration } from "@aimass/store";
+import { jobs } from "./0001-jobs.ts";
+
+/** Every migration of the schema "trainer", in order. */
+export const migrations: readonly Migration[] = [jobs];

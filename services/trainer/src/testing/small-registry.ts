@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import {
+  ArtifactService,
+  ColumnType,
+  type CreateVersionRequest,
+  DatasetService,
+  ModelService,
+  VersionState,
+} from "@aimass/api/registry";
+import { type Address, AimassError, systemClock } from "@aimass/core";
+import type { ServiceIdentity } from "@aimass/identity";
+import { callerOf, type RpcServer, serveRpc } from "@aimass/rpc";
+import { silentTelemetry } from "@aimass/telemetry";
+
+export interface SmallRegistry {
+  readonly server: RpcServer;
+  readonly address: Address;
+  /** Adds version 1 of a dataset. Columns whose cells are all plain numbers are number columns. */
+  addDataset(name: string, csv: string): void;
+  /** What was asked of CreateVersion, one for each version that was made. */
+  readonly versions: { readonly request: CreateVersionRequest; readonly by: string; readonly onnx: Uint8Array }[];
+  /** Awaited before each chunk of a download. */
+  beforeChunk: () => Promise<void>;
+  /** Awaited after a version was made, before it is told. */
+  afterVersion: () => Promise<void>;
+}
+
+/** The few calls of the registry that a training makes, in memory, over real RPC. For tests of the trainer alone. */
+export async function startSmallRegistry(
+  identity: ServiceIdentity,
+  listen: Address = { host: "127.0.0.1", port: 0 },
+): Promise<SmallRegistry> {
+  const blobs = new Map<string, Buffer>();
+  const datasets = new Map<string, Buffer>();
+  const models = new Set<string>();
+  const state = {
+    versions: [] as SmallRegistry["versions"],
+    beforeChunk: async () => {},
+    afterVersion: async () => {},
+  };
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+  const server = await serveRpc({
+    name: "registry",
+    listen,
+    identity,
+    telemetry: silentTelemetry(),
+    clock: systemClock,
+    services: [DatasetService, ArtifactService, ModelService],
+    routes: (router) =>
+      router
+        .service(DatasetService, {
+          getDatasetVersion({ project, dataset, version }) {
+            const csv = datasets.get(dataset);
+            if (csv === undefined || version > 1n)
+              throw new AimassError("NOT_FOUND", `There is no dataset ${dataset}.`);
+            return {
+              datasetVersion: { project, dataset, version: 1n, sha256: sha256(csv), ...describeCsv(csv.toString()) },
+            };
+          },
+        })
+        .service(ArtifactService, {
+          startUpload: (request) => ({ uploadId: hex(request.sha256), complete: blobs.has(hex(request.sha256)) }),
+          async writeUpload(requests) {
+            const chunks: Uint8Array[] = [];
+            let id = "";
+            for await (const { uploadId, chunk } of requests) {
+              id ||= uploadId;
+              chunks.push(chunk);
+            }
+            const bytes = Buffer.concat(chunks);
+            if (hex(sha256(bytes)) !== id) throw new AimassError("DATA_LOSS", "The digest does not match.");
+            blobs.set(id, bytes);
+            return { receivedBytes: BigInt(bytes.length), complete: true };
+          },
+          async *readArtifact({ sha256: digest, offset }) {
+            const bytes = [...datasets.values()].find((csv) => sha256(csv).equals(digest));
+            if (bytes === undefined) throw new AimassError("NOT_FOUND", "There is no such artifact.");
+            for (let at = Number(offset); at < bytes.length; at += 4096) {
+              await state.beforeChunk();
+              yield { chunk: bytes.subarray(at, at + 4096) };
+            }
+          },
+        })
+        .service(ModelService, {
+          getModel({ name }) {
+            if (!models.has(name)) throw new AimassError("NOT_FOUND", `There is no model ${name}.`);
+            return { model: { name } };
+          },
+          createModel({ name }) {
+            models.add(name);
+            return { model: { name } };
+          },
+          async createVersion(request, context) {
+            const known = state.versions.findIndex((v) => v.request.idempotencyKey === request.idempotencyKey);
+            const onnx = blobs.get(hex(request.files[0]?.sha256 ?? new Uint8Array()));
+            if (onnx === undefined) throw new AimassError("NOT_FOUND", "There is no such artifact.");
+            if (known < 0) state.versions.push({ request, by: callerOf(context).principal.id, onnx });
+            await state.afterVersion();
+            const version = BigInt(known < 0 ? state.versions.length : known + 1);
+            const { project, model } = request;
+            return { version: { project, model, version, state: VersionState.READY } };
+          },
+        }),
+  });
+  return Object.assign(state, {
+    server,
+    address: server.address,
+    addDataset: (name: string, csv: string) => void datasets.set(name, Buffer.from(csv)),
+  });
+}
+
+function sha256(bytes: Uint8Array): Buffer {
+  return createHash("sha256").update(bytes).digest();
+}
+
+function describeCsv(csv: string) {
+  const [header = [], ...rows] = csv
+    .trim()
+    .split("\n")
+    .map((line) => line.split(","));
+  const columns = header.map((name, i) => {
+    const cells = rows.map((row) => row[i] ?? "");
+    const numbers = cells.filter((cell) => cell !== "").map(Number);
+    const type = numbers.every(Number.isFinite) ? ColumnType.NUMBER : ColumnType.STRING;
+    const missing = BigInt(cells.filter((cell) => cell === "").length);
+    return { name, type, missing, minimum: Math.min(...numbers), maximum: Math.max(...numbers) };
+  });
+  return { rows: BigInt(rows.length), columns };
+}

@@ -1,0 +1,378 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Job, JobState, TrainingService, type WatchJobResponse } from "@aimass/api/trainer";
+import { type AimassError, parseAddress, type RunningService, systemClock } from "@aimass/core";
+import { createMeshIdentity, ServiceIdentity } from "@aimass/identity";
+import { closeServiceClients, createServiceClient, fromConnectError, type RpcServer } from "@aimass/rpc";
+import { createTestDatabase, type TestDatabase, waitFor } from "@aimass/testkit";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { startTrainer } from "./app.ts";
+import { readTrainerConfig } from "./config.ts";
+import { startSmallAuth } from "./testing/small-auth.ts";
+import { type SmallRegistry, startSmallRegistry } from "./testing/small-registry.ts";
+
+let directory: string;
+let auth: RpcServer;
+let registry: SmallRegistry;
+let database: TestDatabase;
+let trainers: RunningService[] = [];
+
+const identity = (role: string) =>
+  ServiceIdentity.load(join(directory, `${role}.identity.json`), join(directory, "trust.json"), systemClock);
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "aimass-test-"));
+  await createMeshIdentity(directory, ["auth", "registry", "trainer", "router"]);
+  auth = await startSmallAuth(await identity("auth"));
+});
+
+beforeEach(async () => {
+  registry = await startSmallRegistry(await identity("registry"));
+  registry.addDataset("plane", planeCsv(300));
+  database = await createTestDatabase();
+});
+
+afterEach(async () => {
+  await Promise.all(trainers.splice(0).map((trainer) => trainer.stop(1000)));
+  await registry.server.drain(0);
+  await database.drop();
+});
+
+afterAll(async () => {
+  await auth.drain(0);
+  closeServiceClients();
+  await rm(directory, { recursive: true });
+});
+
+/** y = 3a − 2b + 5 with a little noise that depends on the row alone. */
+function planeCsv(rows: number): string {
+  const lines = Array.from({ length: rows }, (_, i) => {
+    const a = (i * 7919) % 101;
+    const b = (i * 104729) % 53;
+    return `${a},${b},${3 * a - 2 * b + 5 + Math.sin(i)},city${i % 3}`;
+  });
+  return `a,b,y,city\n${lines.join("\n")}\n`;
+}
+
+function environment(workers: number): Record<string, string | undefined> {
+  const address = (a: { host: string; port: number }) => `${a.host}:${a.port}`;
+  return {
+    PATH: process.env.PATH,
+    LOG: "silent",
+    AIMASS_IDENTITY_FILE: join(directory, "trainer.identity.json"),
+    AIMASS_TRUST_FILE: join(directory, "trust.json"),
+    AIMASS_DATABASE_URL: database.url,
+    AIMASS_AUTH_ADDRESSES: address(auth.address),
+    AIMASS_REGISTRY_ADDRESSES: address(registry.address),
+    AIMASS_STATE_DIR: directory,
+    AIMASS_TRAINER_WORKERS: String(workers),
+  };
+}
+
+async function start(options: { workers?: number; as?: string } = {}) {
+  const env = environment(options.workers ?? 1);
+  const trainer = await startTrainer(readTrainerConfig(env), env);
+  trainers.push(trainer);
+  await waitFor(async () => (await fetch(`http://${trainer.addresses.admin}/readyz`)).ok, { what: "a ready trainer" });
+  return { trainer, client: await clientOf(trainer, options.as ?? "user:ada") };
+}
+
+async function clientOf(trainer: RunningService, onBehalfOf: string) {
+  const addresses = [parseAddress(trainer.addresses.rpc ?? "") ?? expect.fail()];
+  return createServiceClient(TrainingService, { addresses, identity: await identity("router"), onBehalfOf });
+}
+
+type Trainer = Awaited<ReturnType<typeof start>>["client"];
+
+const spec = { recipe: "linear", dataset: "plane", target: "y", model: "slope", seed: 7n };
+
+async function create(client: Trainer, change: object = {}, idempotencyKey = ""): Promise<Job> {
+  const { job = expect.fail() } = await client.createJob({ spec: { ...spec, ...change }, idempotencyKey });
+  return job;
+}
+
+async function watch(client: Trainer, id: string, afterSequence = 0n): Promise<WatchJobResponse[]> {
+  const events: WatchJobResponse[] = [];
+  for await (const event of client.watchJob({ id, afterSequence })) events.push(event);
+  return events;
+}
+
+async function ended(client: Trainer, id: string): Promise<Job> {
+  const last = (await watch(client, id)).filter((e) => e.event.case === "job").at(-1);
+  return last?.event.value as Job;
+}
+
+const states = (events: readonly WatchJobResponse[]) =>
+  events
+    .flatMap(({ event }) => (event.case === "job" ? [JobState[event.value.state]] : []))
+    .filter((s, i, all) => s !== all[i - 1]);
+
+const failure = (call: Promise<unknown>): Promise<AimassError> =>
+  call.then(() => expect.fail("it went through"), fromConnectError);
+
+/** Holds downloads up from now on; gives back how to let them go. */
+function holdDownloads(): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  registry.beforeChunk = () => promise;
+  return () => {
+    registry.beforeChunk = async () => {};
+    resolve();
+  };
+}
+
+const stateOf = async (client: Trainer, id: string) => (await client.getJob({ id })).job?.state;
+const isRunning = (client: Trainer, id: string) => async () => (await stateOf(client, id)) === JobState.RUNNING;
+
+/** The process that runs the job, by looking at the children of this one. */
+async function workerPids(): Promise<number[]> {
+  const { execFileSync } = await import("node:child_process");
+  const table = execFileSync("ps", ["-eo", "pid,ppid,args"], { encoding: "utf8" });
+  return table
+    .split("\n")
+    .filter((line) => line.includes("worker-main.ts"))
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .filter(([, parent]) => parent === process.pid)
+    .map(([pid = 0]) => pid);
+}
+
+describe("a job", () => {
+  it("trains, registers in its creator's name with its whole lineage, and what is served is what was trained", async () => {
+    const { client } = await start();
+    const job = await create(client);
+    expect(job).toMatchObject({ state: JobState.QUEUED, createdBy: "user:ada" });
+    expect(job.spec).toMatchObject({ datasetVersion: 1n, features: ["a", "b"], testShare: 0.2 });
+    const events = await watch(client, job.id);
+    expect(states(events)).toEqual(["QUEUED", "LEASED", "RUNNING", "SUCCEEDED"]);
+    expect(events.map((e) => e.sequence)).toEqual(events.map((_, i) => BigInt(i + 1)));
+    const done = (await client.getJob({ id: job.id })).job as Job;
+    expect(done).toMatchObject({ progress: 1, modelVersion: 1n, stateReason: "Version 1 of default.slope is ready." });
+    expect(done.metrics.r2).toBeGreaterThan(0.999);
+    expect(Object.keys(done.metrics).sort()).toEqual(["mae", "r2", "rmse", "train_mae", "train_r2", "train_rmse"]);
+
+    const [version = expect.fail()] = registry.versions;
+    expect(version.by).toBe("user:ada");
+    const { lineage = expect.fail(), metrics, labels } = version.request;
+    expect(lineage).toMatchObject({ jobId: job.id, recipe: "linear", dataset: "plane", datasetVersion: 1n });
+    expect(lineage.datasetSha256).toHaveLength(32);
+    expect(JSON.parse(lineage.split)).toMatchObject({ seed: "7", testShare: 0.2, trainRows: 240, testRows: 60 });
+    expect(JSON.parse(lineage.parametersJson)).toEqual({ l2: 1 });
+    const baseline = JSON.parse(lineage.featureBaselineJson);
+    expect(baseline).toMatchObject({ rows: 240, features: { a: { minimum: 0, maximum: 100 } } });
+    expect(baseline.features.b.bins.reduce((x: number, y: number) => x + y)).toBe(240);
+    expect([metrics.r2, labels]).toEqual([done.metrics.r2, { recipe: "linear", target: "y" }]);
+
+    const session = await InferenceSession.create(version.onnx);
+    const { y = expect.fail() } = await session.run({ x: new Tensor("float32", [10, 20, 100, 0], [2, 2]) });
+    expect(y.dims).toEqual([2, 1]);
+    expect(Math.abs((y.data[0] as number) - -5)).toBeLessThan(2);
+    expect(Math.abs((y.data[1] as number) - 305)).toBeLessThan(4);
+  });
+
+  it("can be watched from the middle and from another trainer", async () => {
+    const { client } = await start();
+    const job = await create(client);
+    const all = await watch(client, job.id);
+    const { client: other } = await start({ workers: 0 });
+    const rest = await watch(other, job.id, 3n);
+    expect(rest.map((e) => e.sequence)).toEqual(all.slice(3).map((e) => e.sequence));
+    const next = await create(client);
+    expect(states(await watch(other, next.id)).at(-1)).toBe("SUCCEEDED");
+  });
+
+  it("asked for twice with one key is one job", async () => {
+    const { client } = await start({ workers: 0 });
+    const [first, second] = await Promise.all([create(client, {}, "key-1"), create(client, {}, "key-1")]);
+    expect(second.id).toBe(first.id);
+    expect((await create(client, {}, "key-2")).id).not.toBe(first.id);
+  });
+
+  it("runs in the order of the queue", async () => {
+    const { client } = await start();
+    const jobs = [await create(client), await create(client), await create(client)];
+    const endings = await Promise.all(jobs.map((job) => ended(client, job.id)));
+    const versions = endings.map((job) => job.modelVersion);
+    expect(versions).toEqual([1n, 2n, 3n]);
+  });
+
+  it("fails with row and column when a cell is bad, and makes no version", async () => {
+    const { client } = await start();
+    // 0x… passes as a number in the schema of this small registry, and is none for the trainer.
+    registry.addDataset("plane", planeCsv(300).replace(/\n(\d+),/, "\n0x$1,"));
+    const done = await ended(client, (await create(client)).id);
+    expect(done.state).toBe(JobState.FAILED);
+    expect(done.stateReason).toMatch(/^Row 1, column "a" has "0x0", which is not a finite number\. Correct the cell/);
+    registry.addDataset("holes", "a,y\n1,2\n2,3\n,4\n4,5\n5,6\n6,7\n7,8\n8,9\n9,10\n10,11\n");
+    const holes = await failure(create(client, { dataset: "holes", features: ["a"] }));
+    expect(holes.message).toContain("1 empty cells");
+    expect(registry.versions).toEqual([]);
+  });
+
+  it("that its gate holds back fails with its numbers and makes no version", async () => {
+    const { client } = await start();
+    const job = await create(client, { gate: { metric: "rmse", bound: 1e-6 } });
+    const done = await ended(client, job.id);
+    expect(done.state).toBe(JobState.FAILED);
+    expect(done.stateReason).toMatch(/gate held the model back: held-out rmse is .* must be at most 0.000001/);
+    expect(done.metrics.rmse).toBeGreaterThan(0);
+    expect(registry.versions).toEqual([]);
+  });
+});
+
+describe("cancelling", () => {
+  it("ends a queued job at once and leaves an ended one as it is", async () => {
+    const { client } = await start({ workers: 0 });
+    const { id } = await create(client);
+    expect((await client.cancelJob({ id })).job?.state).toBe(JobState.CANCELLED);
+    expect((await client.cancelJob({ id })).job?.state).toBe(JobState.CANCELLED);
+    expect(states(await watch(client, id))).toEqual(["QUEUED", "CANCELLED"]);
+  });
+
+  it("stops a running job within two seconds, and its process", async () => {
+    const release = holdDownloads();
+    const { client } = await start();
+    const { id } = await create(client);
+    await waitFor(isRunning(client, id), { what: "a running job" });
+    const startedAt = performance.now();
+    await client.cancelJob({ id });
+    const done = await ended(client, id);
+    expect(performance.now() - startedAt).toBeLessThan(2000);
+    expect(done).toMatchObject({ state: JobState.CANCELLED, stateReason: "Cancelled." });
+    await waitFor(async () => (await workerPids()).length === 0, { what: "no worker" });
+    release();
+  });
+
+  it("by a trainer that does not run the job works too", async () => {
+    const release = holdDownloads();
+    const { client } = await start();
+    const { client: other } = await start({ workers: 0 });
+    const { id } = await create(client);
+    await waitFor(isRunning(client, id));
+    await other.cancelJob({ id });
+    expect((await ended(other, id)).state).toBe(JobState.CANCELLED);
+    release();
+  });
+});
+
+describe("a worker that is killed", () => {
+  it("sends its job back, and the next attempt makes the one version", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    registry.afterVersion = () => promise;
+    const { client } = await start();
+    const { id } = await create(client);
+    await waitFor(() => registry.versions.length === 1, { what: "a version" });
+    const [pid = expect.fail()] = await workerPids();
+    process.kill(pid, "SIGKILL");
+    await waitFor(async () => (await client.getJob({ id })).job?.attempt === 2, { timeoutMs: 10_000 });
+    resolve();
+    const done = await ended(client, id);
+    expect(done).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2, modelVersion: 1n });
+    expect(registry.versions).toHaveLength(1);
+  });
+
+  it("three times fails the job and says so", async () => {
+    const release = holdDownloads();
+    const { client } = await start();
+    const { id } = await create(client);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      const attempted = async () => {
+        const { job } = await client.getJob({ id });
+        return job?.attempt === attempt && job.state === JobState.RUNNING;
+      };
+      await waitFor(attempted, { timeoutMs: 15_000, what: `attempt ${attempt}` });
+      for (const pid of await workerPids()) process.kill(pid, "SIGKILL");
+    }
+    const done = await ended(client, id);
+    expect(done.state).toBe(JobState.FAILED);
+    expect(done.stateReason).toBe("The worker died (SIGKILL). That was attempt 3 of 3.");
+    release();
+  });
+});
+
+describe("a trainer that goes", () => {
+  it("cleanly gives its job back, and another finishes it", async () => {
+    const release = holdDownloads();
+    const { trainer, client } = await start();
+    const { id } = await create(client);
+    await waitFor(isRunning(client, id));
+    const { client: other } = await start();
+    await trainer.stop(500);
+    trainers = trainers.filter((t) => t !== trainer);
+    release();
+    expect((await ended(other, id)).state).toBe(JobState.SUCCEEDED);
+    expect(registry.versions).toHaveLength(1);
+  });
+
+  it("silently loses its job when the lease runs out, and what it writes later is refused", async () => {
+    const { client } = await start({ workers: 0 });
+    const { id } = await create(client);
+    // A trainer that took the job and will never be heard of again.
+    const pool = new pg.Pool({ connectionString: database.url });
+    await pool.query(
+      `update trainer.job set state = 'RUNNING', attempt = 1, lease_holder = 'trainer/gone', lease_expires_at = clock_timestamp() + interval '1 second'`,
+    );
+    const { client: other } = await start();
+    const done = await ended(other, id);
+    expect(done).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2 });
+    const late = await pool.query(
+      `update trainer.job set state = 'FAILED' where id = $1 and lease_holder = 'trainer/gone' and attempt = 1`,
+      [id],
+    );
+    expect(late.rowCount).toBe(0);
+    await pool.end();
+  });
+});
+
+describe("rights", () => {
+  it("are asked of the caller: viewers see jobs, make none, and strangers see nothing", async () => {
+    const { trainer, client } = await start({ workers: 0 });
+    const { id } = await create(client);
+    const eve = await clientOf(trainer, "user:eve");
+    expect((await eve.getJob({ id })).job?.id).toBe(id);
+    expect((await eve.listJobs({})).jobs).toHaveLength(1);
+    expect((await failure(create(eve))).code).toBe("PERMISSION_DENIED");
+    expect((await failure(eve.cancelJob({ id }))).code).toBe("PERMISSION_DENIED");
+    const nobody = await clientOf(trainer, "anonymous");
+    expect((await failure(nobody.getJob({ id }))).message).toBe(`There is no job "${id}".`);
+    expect((await failure(watch(nobody, id))).code).toBe("NOT_FOUND");
+    expect((await nobody.listJobs({})).jobs).toEqual([]);
+    expect((await failure(create(nobody))).code).toBe("UNAUTHENTICATED");
+    expect((await nobody.listRecipes({})).recipes.map((r) => r.name)).toEqual(["linear"]);
+  });
+
+  it("of another project do not count, and lists go page by page, newest first", async () => {
+    const { client } = await start({ workers: 0 });
+    expect((await failure(create(client, { project: "other" }))).code).toBe("PERMISSION_DENIED");
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++) ids.unshift((await create(client)).id);
+    const seen: string[] = [];
+    let token = "";
+    do {
+      const { jobs, page } = await client.listJobs({ project: "default", page: { size: 2, token } });
+      seen.push(...jobs.map((job) => job.id));
+      token = page?.nextToken ?? "";
+    } while (token !== "");
+    expect(seen).toEqual(ids);
+    expect((await failure(client.listJobs({ page: { token: "x" } }))).code).toBe("INVALID_ARGUMENT");
+  });
+});
+
+describe("a registry that is away", () => {
+  it("for a while is waited for", async () => {
+    const { client } = await start();
+    const release = holdDownloads();
+    const { id } = await create(client);
+    await waitFor(isRunning(client, id));
+    const listening = registry.address;
+    await registry.server.drain(0);
+    release();
+    await systemClock.sleep(500);
+    const { versions } = registry;
+    registry = await startSmallRegistry(await identity("registry"), listening);
+    registry.addDataset("plane", planeCsv(300));
+    expect(versions).toEqual([]);
+    expect((await ended(client, id)).state).toBe(JobState.SUCCEEDED);
+  });
+});
