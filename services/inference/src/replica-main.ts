@@ -5,5 +5,8 @@ import { readReplicaConfig } from "./replica/replica-config.ts";
 
 await runService("inference", async (env) => {
   const config = readReplicaConfig(env);
-  return startReplica(config, createTelemetry({ service: "inference", instance: config.replicaId, env }));
+  return startReplica(
+    config,
+    createTelemetry({ service: "inference", instance: config.replicaId ?? config.node, env }),
+  );
 });

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { LoadState } from "@aimass/api/scheduler";
 import { parseAddress } from "@aimass/core";
+import { poisonModel } from "@aimass/onnx/samples";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ChildService } from "../spec-support/child-service.ts";
 import { ControlPlane } from "../spec-support/control-plane.ts";
@@ -87,6 +88,33 @@ describe("an agent", () => {
       return replica !== undefined && replica.incarnation !== before.incarnation && replica;
     });
     expect(after.address).toBe(before.address);
+  });
+
+  it("reports which version ran when a request took the process down", async () => {
+    await using _agent = await startAgent("cpu:0-1");
+    plane.assign("node-a/cpu-0", [
+      plane.publish({
+        model: "poison",
+        bytes: poisonModel(),
+        inputs: ["x INT32 -1"],
+        outputs: ["y INT32 -1"],
+        batchable: true,
+      }),
+      plane.publish({ model: "bystander", bytes: slowModel(), inputs: ["steps INT64"], outputs: ["y FP32 1"] }),
+    ]);
+    const replica = await until("both are ready", () => {
+      const found = plane.replicas.get("node-a/cpu-0");
+      return found?.loaded.filter((l) => l.state === LoadState.READY).length === 2 ? found : undefined;
+    });
+    using client = await new ReplicaClient(parseAddress(replica.address) ?? { host: "", port: 0 }, () =>
+      plane.token("router"),
+    ).ready();
+    const poison = (value: number) =>
+      ({ name: "x", datatype: "INT32", shape: [1], bytes: new Uint8Array(Int32Array.of(value).buffer) }) as const;
+    expect((await client.infer("poison", [poison(5)])).outputs[0]?.shape).toEqual([1]);
+    await expect(client.infer("poison", [poison(-(2 ** 31))])).rejects.toMatchObject({ name: "TransportError" });
+    const [exit] = await until("the death is reported", () => plane.exits.length > 0 && plane.exits);
+    expect(exit).toMatchObject({ exitCode: -1, running: [{ project: "default", model: "poison", version: 1n }] });
   });
 
   it("starts dedicated replicas as it is told and ends those nobody wants", async () => {

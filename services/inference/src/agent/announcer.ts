@@ -31,6 +31,7 @@ export class Announcer {
   readonly #onWanted: (wanted: readonly DedicatedReplica[]) => void;
   #deaths: ReplicaDeath[] = [];
   #report: (() => void) | undefined;
+  #isLost = false;
 
   constructor(options: {
     scheduler: Pick<Client<typeof ReplicaService>, "announceNode">;
@@ -62,8 +63,14 @@ export class Announcer {
       clock: this.#clock,
       signal,
       backoff: { initialMs: 100, maxMs: 2000 },
-      onFailure: (error) => this.#log.warn("the scheduler is out of reach", { error }),
+      onFailure: (error) => this.#lost(error),
     });
+  }
+
+  /** One line a loss, however long it lasts. */
+  #lost(error: unknown): void {
+    if (!this.#isLost) this.#log.warn("the scheduler is out of reach", { error });
+    this.#isLost = true;
   }
 
   async #announce(signal: AbortSignal, healthy: () => void): Promise<void> {
@@ -85,6 +92,7 @@ export class Announcer {
     try {
       for await (const { dedicated } of this.#scheduler.announceNode(reports, { signal })) {
         healthy();
+        this.#isLost = false;
         told = [];
         this.#onWanted(dedicated);
       }

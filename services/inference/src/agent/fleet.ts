@@ -26,7 +26,7 @@ export class Fleet {
   constructor(options: {
     config: AgentConfig;
     devices: readonly Device[];
-    /** Of each replica. */
+    /** Of each replica whose device does not say how much memory it has. */
     memoryBytes: number;
     taskset: string | undefined;
     clock: Clock;
@@ -101,8 +101,9 @@ export class Fleet {
         AIMASS_REPLICA_ID: replicaId,
         AIMASS_DEDICATED_TO: dedicatedTo,
         AIMASS_LISTEN: `${replicaHost}:${await freePort(replicaHost)}`,
+        AIMASS_ADVERTISE: "",
         AIMASS_ADMIN_LISTEN: "127.0.0.1:0",
-        AIMASS_REPLICA_MEMORY_BYTES: String(this.#memoryBytes),
+        AIMASS_REPLICA_MEMORY_BYTES: String(device.memoryBytes || this.#memoryBytes),
         AIMASS_CRASH_NOTE: notePath,
       },
       notePath,

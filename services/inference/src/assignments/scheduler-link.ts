@@ -28,6 +28,7 @@ export class SchedulerLink {
   #reports: PushStream<ReplicaInfo> | undefined;
   #isReportDue = false;
   #isAssigned = false;
+  #isLost = false;
 
   constructor(options: {
     scheduler: Pick<Client<typeof ReplicaService>, "attachReplica">;
@@ -70,7 +71,7 @@ export class SchedulerLink {
       clock: this.#clock,
       signal,
       backoff: { initialMs: 100, maxMs: 2000 },
-      onFailure: (error) => this.#log.warn("the scheduler is out of reach", { error }),
+      onFailure: (error) => this.#lost(error),
     });
   }
 
@@ -83,6 +84,7 @@ export class SchedulerLink {
       const requests = asRequests(reports);
       for await (const response of this.#scheduler.attachReplica(requests, { signal })) {
         healthy();
+        this.#isLost = false;
         this.#take(response);
       }
     } finally {
@@ -90,6 +92,12 @@ export class SchedulerLink {
       reports.end();
       if (this.#reports === reports) this.#reports = undefined;
     }
+  }
+
+  /** One line a loss, however long it lasts. */
+  #lost(error: unknown): void {
+    if (!this.#isLost) this.#log.warn("the scheduler is out of reach", { error });
+    this.#isLost = true;
   }
 
   #take(response: AttachReplicaResponse): void {

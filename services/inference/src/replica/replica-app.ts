@@ -40,7 +40,9 @@ export async function startReplica(
   const log = telemetry.log.scope("inference.replica");
   const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
   const device = config.device ?? ((await discoverDevices())[0] as Device);
-  const home = join(config.stateDirectory, "replicas", config.replicaId.replaceAll("/", "_"));
+  const id = config.replicaId ?? `${config.node}/${device.id}`;
+  const executionProviders = config.executionProviders ?? (device.kind === "gpu" ? ["cuda", "cpu"] : ["cpu"]);
+  const home = join(config.stateDirectory, "replicas", id.replaceAll("/", "_"));
   const notePath = config.crashNote ?? join(home, "running");
   startCrashNote(notePath);
 
@@ -76,12 +78,12 @@ export async function startReplica(
       const plan = planServing(version, cpusOf(device));
       return new Servable(plan, { clock, observer: metrics.observer(plan), wake: dispatcher.wake });
     },
-    loader: new Loader({ cache, pool, memory, clock, executionProviders: config.executionProviders }),
+    loader: new Loader({ cache, pool, memory, clock, executionProviders }),
     log,
     onChange: () => link.changed(),
     onGone: (servable) => metrics.forget(servable),
   });
-  observeReplica(telemetry.metrics, servables, { ...device, executionProviders: config.executionProviders.join(",") });
+  observeReplica(telemetry.metrics, servables, { ...device, executionProviders: executionProviders.join(",") });
 
   let draining = false;
   const context = {
@@ -98,7 +100,7 @@ export async function startReplica(
     handler: createCallSwitch({ context, identity, kind: device.kind }),
   });
   const facts: ReplicaFacts = {
-    id: config.replicaId,
+    id,
     node: config.node,
     device,
     address: formatAddress(config.advertise ?? reachable(listener.address)),

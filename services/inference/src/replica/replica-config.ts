@@ -18,11 +18,13 @@ export interface ReplicaConfig {
   /** Shared by the replicas of a machine. */
   readonly stateDirectory: string;
   readonly node: string;
-  readonly replicaId: string;
+  /** Undefined: node and device. */
+  readonly replicaId: string | undefined;
   readonly dedicatedTo: string;
   /** Undefined: discover. */
   readonly device: Device | undefined;
-  readonly executionProviders: readonly string[];
+  /** In order of preference; undefined: by the device. */
+  readonly executionProviders: readonly string[] | undefined;
   readonly memoryBytes: number;
   /** Threads that run sessions; 0: as many as CPUs. */
   readonly slots: number;
@@ -46,10 +48,10 @@ export function readReplicaConfig(env: Environment): ReplicaConfig {
       registryAddresses: v.addresses("AIMASS_REGISTRY_ADDRESSES"),
       stateDirectory: v.string("AIMASS_STATE_DIR", join(homedir(), ".aimass", "inference")),
       node,
-      replicaId: v.string("AIMASS_REPLICA_ID", `${node}/${device?.id ?? "cpu-0"}`),
+      replicaId: v.optional("AIMASS_REPLICA_ID"),
       dedicatedTo: v.string("AIMASS_DEDICATED_TO", ""),
       device,
-      executionProviders: readProviders(v, device),
+      executionProviders: readProviders(v),
       memoryBytes: v.integer("AIMASS_REPLICA_MEMORY_BYTES", {
         fallback: defaultMemoryBytes(),
         minimum: 2 ** 20,
@@ -81,12 +83,13 @@ function readDevice(v: Variables): Device | undefined {
   return undefined;
 }
 
-function readProviders(v: Variables, device: Device | undefined): readonly string[] {
-  const text = v.string("AIMASS_EXECUTION_PROVIDERS", device?.kind === "gpu" ? "cuda,cpu" : "cpu");
-  return text
-    .split(",")
+function readProviders(v: Variables): readonly string[] | undefined {
+  const names = v
+    .optional("AIMASS_EXECUTION_PROVIDERS")
+    ?.split(",")
     .map((name) => name.trim())
     .filter((name) => name !== "");
+  return names === undefined || names.length === 0 ? undefined : names;
 }
 
 /** Four fifths of what this process may use: the container's limit when there is one, else the machine's memory. */

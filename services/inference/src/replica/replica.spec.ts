@@ -1,6 +1,14 @@
 import type { Version } from "@aimass/api/registry";
 import { type LoadedVersion, LoadState } from "@aimass/api/scheduler";
-import { bytesFromElements, type Datatype, datatypes, elementSize, stringElements, type Tensor } from "@aimass/oip";
+import {
+  bytesFromElements,
+  type Datatype,
+  datatypes,
+  elementSize,
+  noParameters,
+  stringElements,
+  type Tensor,
+} from "@aimass/oip";
 import { echoModel } from "@aimass/onnx/samples";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ChildService } from "../spec-support/child-service.ts";
@@ -214,6 +222,28 @@ describe("a replica that was assigned a model", () => {
     for (const reason of refused)
       expect(reason).toMatchObject({ code: "RESOURCE_EXHAUSTED", retryAfterMs: expect.any(Number) });
     for (const answer of await Promise.all(running)) expect(floatsOf(answer.outputs[0])).toEqual([300_000]);
+  });
+
+  it("answers each message of a stream by itself, errors in-band", async () => {
+    const message = (id: string, name: string) => ({
+      modelName: "affine",
+      modelVersion: "",
+      id,
+      parameters: noParameters,
+      inputs: [floats([1, 4], [Number(id), 0, 0, 0], name)],
+      outputs: [],
+    });
+    const sent = Array.from({ length: 150 }, (_, i) => message(String(i), i % 10 === 3 ? "z" : "x"));
+    const { answers, trailers } = await client.stream("affine", sent);
+    expect(trailers["grpc-status"]).toBe("0");
+    const good = answers.flatMap((a) => a.response ?? []);
+    expect(good.map((r) => Number(r.id)).sort((a, b) => a - b)).toEqual(
+      sent.flatMap((_, i) => (i % 10 === 3 ? [] : [i])),
+    );
+    for (const response of good) expect(floatsOf(response.outputs[0])[0]).toBe(2 * Number(response.id) + 1);
+    const bad = answers.filter((a) => a.errorMessage !== "");
+    expect(bad).toHaveLength(15);
+    expect(bad[0]?.errorMessage).toMatch(/^\[request id: \d+\] The model has no input "z"/);
   });
 
   it("serves REST: JSON, binary, predict, metadata, config and statistics", async () => {

@@ -4,8 +4,10 @@ import {
   bytesOf,
   type Datatype,
   type ElementArray,
+  elementSize,
   elementsOf,
   type Tensor,
+  toBf16,
   toFp16,
 } from "@aimass/oip";
 import type { ServingPlan, TensorPlan } from "./serving-plan.ts";

@@ -108,11 +108,16 @@ export class Servable {
     return until;
   }
 
-  /** The session that can take a batch soonest; undefined when all have enough to do. */
+  /**
+   * The session that can take a batch soonest; undefined when all have enough to do. A batch waits on the thread behind another of this version only when it is at
+   * least as large: while the thread is busy anyway, requests do better to gather than to go off in small batches.
+   */
   freeSession(): SlotSession | undefined {
     let best: SlotSession | undefined;
     for (const session of this.facts?.sessions ?? []) {
       if (session.slot.outstanding >= outstandingPerSlot) continue;
+      const running = Math.min(session.slot.soleRunRows(session.version), this.plan.maxBatchSize);
+      if (running > 1 && this.#queue.readySamples(running) < running) continue;
       if (best === undefined || session.slot.outstanding < best.slot.outstanding) best = session;
     }
     return best;
@@ -151,8 +156,7 @@ export class Servable {
     try {
       const packed = packRequests(batch.map((pending) => pending.tensors));
       const packedAt = this.#clock.monotonic();
-      const running = session.slot.run(session, packed);
-      const { outputs, micros } = await running;
+      const { outputs, micros } = await session.slot.run(session, packed, Math.max(1, rows));
       const repliedAt = this.#clock.monotonic();
       done();
       const tensors = unpack(outputs);

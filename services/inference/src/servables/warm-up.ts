@@ -1,3 +1,4 @@
+import { AimassError } from "@aimass/core";
 import type { Tensor } from "@aimass/oip";
 import { packRequests, unpack } from "../batching/packed-tensors.ts";
 import type { SlotSession } from "../slots/slot.ts";
@@ -24,17 +25,22 @@ const styles: readonly ProbeStyle[] = [
  */
 export async function warmUp(plan: ServingPlan, session: SlotSession): Promise<Uint8Array> {
   const run = async (rows: number, style: ProbeStyle): Promise<readonly Tensor[]> => {
-    const result = await session.slot.run(session, packRequests([probeInputs(plan, rows, style)]));
+    const result = await session.slot.run(session, packRequests([probeInputs(plan, rows, style)]), rows);
     return unpack(result.outputs);
   };
   for (const style of styles) {
-    const first = await run(1, style).catch(() => undefined);
+    const first = await run(1, style).catch(refusedInput);
     if (first === undefined) continue;
     for (const rows of batchSizes(plan.maxBatchSize).slice(1)) await run(rows, style);
     const digest = parityDigest(first);
     return Buffer.compare(digest, parityDigest(await run(1, style))) === 0 ? digest : new Uint8Array();
   }
   return new Uint8Array();
+}
+
+function refusedInput(error: unknown): undefined {
+  if (!(error instanceof AimassError) || error.code !== "INVALID_ARGUMENT") throw error;
+  return undefined;
 }
 
 /** 1, 2, 4 … and the largest itself. */

@@ -31,7 +31,8 @@ export interface RunResult {
 interface Ask {
   readonly version: VersionName;
   readonly limitMs: number;
-  readonly run: boolean;
+  /** 0 for what is no run. */
+  readonly rows: number;
   readonly resolve: (reply: Extract<SlotReply, { ok: true }>) => void;
   readonly reject: (error: Error) => void;
 }
@@ -96,7 +97,7 @@ export class Slot {
         options,
         note: encodeRecord(version),
       } as const;
-      await this.#ask(ask, { version, limitMs: loadLimitMs, run: false });
+      await this.#ask(ask, { version, limitMs: loadLimitMs, rows: 0 });
       return session;
     } catch (error) {
       this.#sessions -= 1;
@@ -104,14 +105,20 @@ export class Slot {
     }
   }
 
-  /** Runs a session; the inputs' buffer is given away. Rejects with INVALID_ARGUMENT and the runtime's words when the run fails. */
-  async run(session: SlotSession, inputs: PackedTensors): Promise<RunResult> {
+  /** Rows of the run under way for `version` when it is all this slot has to do; 0 otherwise. */
+  soleRunRows(version: VersionName): number {
+    const head = this.#asks.size === 1 ? this.#asks.values().next().value : undefined;
+    return head?.version === version ? head.rows : 0;
+  }
+
+  /** Runs a session on `rows` rows; the inputs' buffer is given away. Rejects with INVALID_ARGUMENT and the runtime's words when the run fails. */
+  async run(session: SlotSession, inputs: PackedTensors, rows: number): Promise<RunResult> {
     const { buffer, tensors } = inputs;
     const ask = { kind: "run", id: this.#nextAsk++, session: session.id, buffer, tensors } as const;
     const transfer = buffer.byteLength >= transferFromBytes ? [buffer] : [];
     const { outputs, micros } = await this.#ask(
       ask,
-      { version: session.version, limitMs: session.runLimitMs, run: true },
+      { version: session.version, limitMs: session.runLimitMs, rows },
       transfer,
     );
     return { outputs: outputs as PackedTensors, micros };
@@ -120,7 +127,7 @@ export class Slot {
   /** Frees a session's memory. */
   async release(session: SlotSession): Promise<void> {
     const ask = { kind: "release", id: this.#nextAsk++, session: session.id } as const;
-    await this.#ask(ask, { version: session.version, limitMs: loadLimitMs, run: false });
+    await this.#ask(ask, { version: session.version, limitMs: loadLimitMs, rows: 0 });
     this.#sessions -= 1;
   }
 
@@ -133,7 +140,7 @@ export class Slot {
 
   #ask(
     message: Exclude<SlotRequest, { kind: "stop" }>,
-    facts: Pick<Ask, "version" | "limitMs" | "run">,
+    facts: Pick<Ask, "version" | "limitMs" | "rows">,
     transfer: ArrayBuffer[] = [],
   ) {
     return new Promise<Extract<SlotReply, { ok: true }>>((resolve, reject) => {
@@ -148,7 +155,7 @@ export class Slot {
     this.#asks.delete(reply.id);
     this.#headSince = performance.now();
     if (reply.ok) ask.resolve(reply);
-    else ask.reject(ask.run ? runError(ask.version, reply.message) : loadError(ask.version, reply.message));
+    else ask.reject(ask.rows > 0 ? runError(ask.version, reply.message) : loadError(ask.version, reply.message));
   }
 
   #die(error: Error, onDied: (error: Error) => void): void {

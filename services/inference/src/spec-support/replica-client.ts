@@ -2,6 +2,7 @@ import { type Address, AimassError, codeFromNumber, systemClock } from "@aimass/
 import { type UnaryResult, Upstream } from "@aimass/h2";
 import {
   decodeInferResponse,
+  decodeStreamInferResponse,
   encodeInferRequest,
   type InferRequest,
   type InferResponse,
@@ -62,6 +63,27 @@ export class ReplicaClient implements Disposable {
     throw new AimassError(codeFromNumber(Number(fields["grpc-status"])), message, {
       retryAfterMs: Number(fields["grpc-retry-pushback-ms"] ?? 0),
     });
+  }
+
+  /** ModelStreamInfer with these messages; resolves with its answers and trailers. */
+  async stream(
+    model: string,
+    messages: readonly InferRequest[],
+  ): Promise<{ answers: { errorMessage: string; response?: InferResponse }[]; trailers: Record<string, string> }> {
+    const headers = { ...this.#own(), ...this.#target(model, 1), "content-type": "application/grpc", te: "trailers" };
+    const stream = this.#upstream.open({ path: `${service}ModelStreamInfer`, headers });
+    for (const message of messages) await stream.write(encodeInferRequest(message, { framed: true }));
+    stream.end();
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream.chunks()) chunks.push(chunk);
+    const all = Buffer.concat(chunks);
+    const answers: { errorMessage: string; response?: InferResponse }[] = [];
+    for (let at = 0; at < all.length; ) {
+      const end = at + 5 + all.readUInt32BE(at + 1);
+      answers.push(decodeStreamInferResponse(all.subarray(at + 5, end)));
+      at = end;
+    }
+    return { answers, trailers: { ...(await stream.trailers) } };
   }
 
   /** A REST call about "default.<model>". */

@@ -1,0 +1,62 @@
+import { bytesFromElements, elementSize, type Tensor } from "@aimass/oip";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { packRequests, unpack } from "./packed-tensors.ts";
+import { splitOutputs } from "./split-outputs.ts";
+
+/** Tensors of one name, type and inner shape, with any number of rows each, filled with anything. */
+const requests = fc
+  .record({
+    datatype: fc.constantFrom("FP32", "INT64", "UINT8", "FP16", "BYTES" as const),
+    inner: fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 2 }),
+    rows: fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 2, maxLength: 6 }),
+    seed: fc.nat(),
+  })
+  .map(({ datatype, inner, rows, seed }) =>
+    rows.map((count, request): Tensor[] => {
+      const elements = inner.reduce((product, n) => product * n, count);
+      const fill = (i: number) => (seed + request * 31 + i * 7) % 256;
+      const bytes =
+        datatype === "BYTES"
+          ? bytesFromElements(Array.from({ length: elements }, (_, i) => "ß".repeat(fill(i) % 5)))
+          : Uint8Array.from({ length: elements * elementSize(datatype) }, (_, i) => fill(i));
+      return [{ name: "t", datatype, shape: [count, ...inner], bytes }];
+    }),
+  );
+
+describe("a batch", () => {
+  it("gives back what went in: joined and split again, every request has its own bytes and shape", () => {
+    fc.assert(
+      fc.property(requests, (all) => {
+        const joined = unpack(packRequests(all));
+        const parts = splitOutputs(
+          joined,
+          all.map(([tensor]) => tensor?.shape[0] ?? 0),
+        );
+        expect(parts).toBeDefined();
+        all.forEach(([given], i) => {
+          const [got] = parts?.[i] ?? [];
+          expect(got?.shape).toEqual(given?.shape);
+          expect(Buffer.from(got?.bytes ?? []).equals(Buffer.from(given?.bytes ?? []))).toBe(true);
+        });
+      }),
+    );
+  });
+
+  it("begins every tensor where any element type may begin", () => {
+    const tensor = (name: string, length: number): Tensor => ({
+      name,
+      datatype: "UINT8",
+      shape: [1, length],
+      bytes: new Uint8Array(length),
+    });
+    const { tensors } = packRequests([[tensor("a", 3), tensor("b", 65), tensor("c", 1)]]);
+    expect(tensors.map((t) => t.offset)).toEqual([0, 64, 192]);
+  });
+
+  it("is not split when an output does not have a row for each of its rows", () => {
+    const output: Tensor = { name: "y", datatype: "UINT8", shape: [1, 4], bytes: new Uint8Array(4) };
+    expect(splitOutputs([output], [1, 1])).toBeUndefined();
+    expect(splitOutputs([{ ...output, shape: [] }], [1, 1])).toBeUndefined();
+  });
+});
