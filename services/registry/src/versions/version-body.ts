@@ -1,24 +1,27 @@
 import { type Version, VersionSchema, VersionState } from "@aimass/api/registry";
-import { fromJson, toJson } from "@bufbuild/protobuf";
+import { clearField, clone, fromJson, toJson } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Insertable, Selectable } from "kysely";
 import type { Database, StateName } from "../database.ts";
 
 export type VersionRow = Selectable<Database["version"]>;
 
-/** The immutable parts of a version as they are stored. */
+/** The immutable parts of a version as they are stored; what has a column of its own stays empty. */
 export function encodeBody(version: Version): Insertable<Database["version"]>["body"] {
-  const {
-    project: _p,
-    model: _m,
-    version: _v,
-    state: _s,
-    stateReason: _r,
-    createdAt: _c,
-    createdBy: _b,
-    ...body
-  } = version;
-  return JSON.stringify(toJson(VersionSchema, { ...body } as Version));
+  const body = clone(VersionSchema, version);
+  for (const field of [
+    "project",
+    "model",
+    "version",
+    "state",
+    "stateReason",
+    "createdAt",
+    "createdBy",
+    "bundleDigest",
+  ] as const) {
+    clearField(body, VersionSchema.field[field]);
+  }
+  return JSON.stringify(toJson(VersionSchema, body));
 }
 
 /** A stored version as the API shows it. */

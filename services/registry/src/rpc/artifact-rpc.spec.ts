@@ -1,0 +1,182 @@
+import { createHash, randomBytes } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { Level } from "@aimass/api/auth";
+import { AimassError, systemClock } from "@aimass/core";
+import { echoModel } from "@aimass/onnx/samples";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  type Clients,
+  chunksOf,
+  push,
+  startTestRegistry,
+  type TestRegistry,
+  upload,
+} from "../testing/test-registry.ts";
+
+const grants = [
+  { subject: "user:ada", resource: "default", level: Level.EDIT },
+  { subject: "user:bob", resource: "default.shared", level: Level.EDIT },
+  { subject: "user:eve", resource: "default", level: Level.VIEW },
+];
+
+let registry: TestRegistry;
+
+beforeAll(async () => {
+  registry = await startTestRegistry({ grants, env: { AIMASS_MAX_ARTIFACT_BYTES: String(256 << 20) } });
+});
+
+afterAll(async () => {
+  await registry?.[Symbol.asyncDispose]();
+});
+
+async function refusal(call: Promise<unknown>): Promise<AimassError> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(AimassError);
+  return error as AimassError;
+}
+
+async function read(clients: Clients, sha256: Uint8Array, offset = 0n): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const { chunk } of clients.artifacts.readArtifact({ sha256, offset })) {
+    expect(chunk.byteLength).toBeLessThanOrEqual(1 << 20);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function digestOf(bytes: Uint8Array): Buffer {
+  return createHash("sha256").update(bytes).digest();
+}
+
+describe("an upload", () => {
+  it("comes back byte for byte, from the start and from the middle", async () => {
+    const ada = registry.as("user:ada");
+    const bytes = randomBytes(3_000_000);
+    const sha256 = await upload(ada, bytes);
+    expect(await read(ada, sha256)).toEqual(bytes);
+    expect(await read(ada, sha256, 2_999_990n)).toEqual(bytes.subarray(2_999_990));
+    expect(await read(ada, sha256, 3_000_000n)).toHaveLength(0);
+    expect(await refusal(read(ada, sha256, 3_000_001n))).toMatchObject({ code: "OUT_OF_RANGE" });
+    expect(await refusal(read(ada, sha256, -1n))).toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  it("torn in the middle goes on after a restart of the registry", async () => {
+    const bytes = randomBytes(5_000_000);
+    const request = { sha256: digestOf(bytes), sizeBytes: 5_000_000n };
+    const { uploadId } = await registry.as("user:ada").artifacts.startUpload(request);
+    async function* torn() {
+      for await (const part of chunksOf(bytes.subarray(0, 3_000_000), uploadId, 0, 100_000)) yield part;
+      await systemClock.sleep(100);
+      throw new Error("the network broke");
+    }
+    await refusal(registry.as("user:ada").artifacts.writeUpload(torn()));
+    await registry.restart();
+
+    const { artifacts } = registry.as("user:ada");
+    const resumed = await artifacts.startUpload(request);
+    expect(resumed).toMatchObject({ uploadId, complete: false });
+    expect(Number(resumed.receivedBytes)).toBeGreaterThan(0);
+    expect(Number(resumed.receivedBytes)).toBeLessThanOrEqual(3_000_000);
+    const done = await artifacts.writeUpload(chunksOf(bytes, uploadId, Number(resumed.receivedBytes)));
+    expect(done).toMatchObject({ complete: true, receivedBytes: 5_000_000n });
+    expect(await read(registry.as("user:ada"), request.sha256)).toEqual(bytes);
+    expect(await artifacts.startUpload(request)).toMatchObject({ complete: true, uploadId: "" });
+  });
+
+  it("with another digest than announced leaves nothing", async () => {
+    const { artifacts } = registry.as("user:ada");
+    const { uploadId } = await artifacts.startUpload({ sha256: Buffer.alloc(32, 9), sizeBytes: 1000n });
+    const error = await refusal(artifacts.writeUpload(chunksOf(randomBytes(1000), uploadId)));
+    expect(error).toMatchObject({ code: "DATA_LOSS", reason: "DIGEST_MISMATCH" });
+    expect(await readdir(join(registry.directory, "state", "artifacts", "uploads"))).toEqual([]);
+    const again = await refusal(artifacts.writeUpload(chunksOf(randomBytes(1000), uploadId)));
+    expect(again).toMatchObject({ code: "NOT_FOUND", reason: "UPLOAD_NOT_FOUND" });
+  });
+
+  it("at the wrong place is told the right one", async () => {
+    const { artifacts } = registry.as("user:ada");
+    const bytes = randomBytes(1000);
+    const { uploadId } = await artifacts.startUpload({ sha256: digestOf(bytes), sizeBytes: 1000n });
+    const error = await refusal(artifacts.writeUpload(chunksOf(bytes, uploadId, 500)));
+    expect(error).toMatchObject({ code: "ABORTED", remedy: "Go on from byte 0." });
+  });
+
+  it("of nothing at all is complete at once", async () => {
+    const ada = registry.as("user:ada");
+    const sha256 = digestOf(Buffer.alloc(0));
+    expect(await ada.artifacts.startUpload({ sha256, sizeBytes: 0n })).toMatchObject({ complete: true });
+    expect(await read(ada, sha256)).toHaveLength(0);
+  });
+
+  it.each([
+    ["a digest of 31 bytes", { sha256: Buffer.alloc(31), sizeBytes: 1n }],
+    ["a negative size", { sha256: Buffer.alloc(32), sizeBytes: -1n }],
+    ["more than is taken", { sha256: Buffer.alloc(32), sizeBytes: BigInt((256 << 20) + 1) }],
+  ])("of %s is refused", async (_, request) => {
+    const error = await refusal(registry.as("user:ada").artifacts.startUpload(request));
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  it("in chunks over 1 MiB is refused", async () => {
+    const { artifacts } = registry.as("user:ada");
+    const bytes = randomBytes((1 << 20) + 1);
+    const { uploadId } = await artifacts.startUpload({ sha256: digestOf(bytes), sizeBytes: BigInt(bytes.length) });
+    const error = await refusal(artifacts.writeUpload(chunksOf(bytes, uploadId, 0, 2 << 20)));
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", field: "chunk" });
+  });
+
+  it("belongs to whoever started it", async () => {
+    const bytes = randomBytes(1000);
+    const request = { sha256: digestOf(bytes), sizeBytes: 1000n };
+    const { uploadId } = await registry.as("user:ada").artifacts.startUpload(request);
+    const stolen = await refusal(registry.as("user:bob").artifacts.writeUpload(chunksOf(randomBytes(1000), uploadId)));
+    expect(stolen).toMatchObject({ code: "NOT_FOUND", reason: "UPLOAD_NOT_FOUND" });
+    expect((await registry.as("user:bob").artifacts.startUpload(request)).uploadId).not.toBe(uploadId);
+  });
+
+  it("needs the right to make something of it", async () => {
+    const request = { sha256: Buffer.alloc(32, 3), sizeBytes: 10n };
+    const seen = await refusal(registry.as("user:eve").artifacts.startUpload(request));
+    expect(seen).toMatchObject({ code: "PERMISSION_DENIED" });
+    const unseen = await refusal(registry.as("user:eve").artifacts.startUpload({ ...request, project: "nowhere" }));
+    expect(unseen).toMatchObject({ code: "NOT_FOUND" });
+  });
+});
+
+describe("an artifact", () => {
+  it("of a model is read by whoever may read the model, and by the services that load it", async () => {
+    const ada = registry.as("user:ada");
+    await ada.models.createModel({ name: "shared" });
+    const version = await push(ada, "shared", { "model.onnx": echoModel("FP32") });
+    const sha256 = version.files[0]?.sha256 as Uint8Array;
+    for (const reader of [
+      ada,
+      registry.as("user:bob"),
+      registry.service("inference"),
+      registry.service("scheduler"),
+      registry.service("trainer"),
+    ]) {
+      expect(await read(reader, sha256)).toEqual(Buffer.from(echoModel("FP32")));
+    }
+    const eve = await refusal(read(registry.as("user:eve"), sha256));
+    const absent = await refusal(read(registry.as("user:eve"), Buffer.alloc(32, 5)));
+    expect(eve).toMatchObject({ code: "NOT_FOUND", reason: absent.reason, remedy: absent.remedy });
+    expect(eve.message.length).toBe(absent.message.length);
+    expect(await refusal(read(registry.service("router"), sha256))).toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("is not handed out for its digest: a stranger brings the same bytes first", async () => {
+    const bytes = randomBytes(2000);
+    const sha256 = await upload(registry.as("user:ada"), bytes);
+    const bob = registry.as("user:bob");
+    const started = await bob.artifacts.startUpload({ sha256, sizeBytes: 2000n });
+    expect(started).toMatchObject({ complete: false, receivedBytes: 0n });
+    expect(await refusal(read(bob, sha256))).toMatchObject({ code: "NOT_FOUND" });
+    await bob.artifacts.writeUpload(chunksOf(bytes, started.uploadId));
+    expect(await read(bob, sha256)).toEqual(bytes);
+  });
+});
