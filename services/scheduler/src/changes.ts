@@ -46,7 +46,7 @@ export class Changes implements AsyncDisposable {
 
 /**
  * Runs `work` at once, after every `wake`, and every `tickMs`, one at a time and until the signal aborts. Wakes during a run lead to one more.
- * What it throws goes to `onFailure`; the next turn tries again.
+ * The next turn tries again after a failure. `onFailure` hears of the first failure of a row alone: an outage is one line in a log, not thousands.
  */
 export async function runOnChange(options: {
   readonly clock: Clock;
@@ -58,6 +58,7 @@ export async function runOnChange(options: {
 }): Promise<void> {
   const { clock, tickMs, signal, work, onFailure } = options;
   let isDue = true;
+  let isFailing = false;
   let ring = () => {};
   const wake = () => {
     isDue = true;
@@ -73,8 +74,10 @@ export async function runOnChange(options: {
     isDue = false;
     try {
       await work();
+      isFailing = false;
     } catch (error) {
-      if (!signal.aborted) onFailure(error);
+      if (!signal.aborted && !isFailing) onFailure(error);
+      isFailing = true;
     }
   }
 }

@@ -62,11 +62,12 @@ export class MeshFixture implements AsyncDisposable {
     return this.#databaseUrl;
   }
 
-  static async start(): Promise<MeshFixture> {
+  /** With a database of its own unless it is given one. */
+  static async start(databaseUrl?: string): Promise<MeshFixture> {
     const stack = new AsyncDisposableStack();
-    const database = stack.use(await createTestDatabase());
+    const url = databaseUrl ?? stack.use(await createTestDatabase()).url;
     const directory = stack.use(await tempDirectory());
-    const mesh = new MeshFixture(directory.path, database.url);
+    const mesh = new MeshFixture(directory.path, url);
     mesh.#stack.defer(() => stack.disposeAsync());
     await createMeshIdentity(directory.path, ["auth", "registry", "scheduler", "inference", "router", "console"]);
     await mesh.#serveLibrary();
@@ -110,8 +111,8 @@ export class MeshFixture implements AsyncDisposable {
   }
 
   /** A scheduler in this process. */
-  async scheduler(): Promise<RunningService & { rpc: Address }> {
-    const service = await startScheduler(readSchedulerConfig(this.environment()));
+  async scheduler(changes: Record<string, string> = {}): Promise<RunningService & { rpc: Address }> {
+    const service = await startScheduler(readSchedulerConfig({ ...this.environment(), ...changes }));
     return { ...service, rpc: parseAddress(service.addresses.rpc as string) as Address };
   }
 

@@ -1,8 +1,13 @@
+import { chmod } from "node:fs/promises";
 import { EventSchema } from "@aimass/api/events";
 import { type ReplicaExit, ReplicaExitSchema, ReplicaService, RolloutPhase, RouteService } from "@aimass/api/scheduler";
-import { PushStream } from "@aimass/core";
+import { PushStream, systemClock } from "@aimass/core";
+import { createDatabase, startEmbeddedPostgres } from "@aimass/embedded";
+import { openEventBus } from "@aimass/events";
 import { createServiceClient } from "@aimass/rpc";
-import { waitFor } from "@aimass/testkit";
+import { openStore } from "@aimass/store";
+import { silentTelemetry } from "@aimass/telemetry";
+import { tempDirectory, waitFor } from "@aimass/testkit";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -143,7 +148,7 @@ describe("the scheduler over real RPC and a real database", () => {
     const { fleet } = await mesh.clients([scheduler.rpc]);
     expect((await fleet.listQuarantine({})).quarantined).toEqual([]);
     g.tell([crash("2")]);
-    await waitFor(() => a.holds("fraud").length === 0);
+    await waitFor(() => a.holds("fraud").length === 0 && r.model(fraud).reasons.length === 1);
     expect(r.model(fraud).reasons).toEqual([
       "Version 1 of default.fraud is not served: it is quarantined: it was running in 2 crashes of a replica.",
     ]);
@@ -307,6 +312,94 @@ describe("a leader that is killed", () => {
   });
 });
 
+describe("an alias that moves in the registry", () => {
+  it("is heard of by its event, and a warm version takes over within moments", async () => {
+    await using mesh = await MeshFixture.start();
+    mesh.publish(fraud, { default: 1 }, [1, 2]);
+    const scheduler = await mesh.scheduler({ AIMASS_SCHEDULER_LIBRARY_MS: "60000", AIMASS_SCHEDULER_TICK_MS: "60000" });
+    const replica = new TestReplica("n/cpu-0").start([scheduler.rpc], await mesh.identity("inference"));
+    const router = new TestRouter().start([scheduler.rpc], await mesh.identity("router"));
+    const registry = await openStore<Record<string, never>>({
+      url: mesh.databaseUrl,
+      schema: "registry",
+      migrations: [],
+    });
+    const facts = { clock: systemClock, telemetry: silentTelemetry(), databaseUrl: mesh.databaseUrl };
+    const bus = await openEventBus({ source: "registry", store: registry, ...facts });
+    const move = async (to: number) => {
+      mesh.publish(fraud, { default: to }, [1, 2]);
+      const value = { project: "default", model: "fraud", alias: "default", toVersion: BigInt(to) };
+      await registry.withTransaction((tx) => bus.publishFrom(tx, { payload: { case: "aliasMoved", value } }));
+      const moved = performance.now();
+      await waitFor(() => router.model(fraud).aliases.default === to, { intervalMs: 1 });
+      return performance.now() - moved;
+    };
+    try {
+      const { deployments } = await mesh.clients([scheduler.rpc]);
+      await waitFor(() => deployments.putDeployment({ spec: { model: "fraud" } }));
+      await waitFor(() => router.model(fraud).aliases.default === 1);
+      await move(2);
+      // The clock would take a minute; the event takes some ten milliseconds.
+      expect(await move(1)).toBeLessThan(1000);
+    } finally {
+      await bus[Symbol.asyncDispose]();
+      await registry[Symbol.asyncDispose]();
+      await replica.stop();
+      await router.stop();
+      await scheduler.stop(500);
+    }
+  });
+});
+
+describe("a database that dies and comes back", () => {
+  it("takes no route, no replica and no assignment away", async () => {
+    await using directory = await tempDirectory();
+    await chmod(directory.path, 0o711);
+    const open = () =>
+      startEmbeddedPostgres({
+        directory: directory.path,
+        clock: systemClock,
+        signal: new AbortController().signal,
+        durable: false,
+      });
+    let database = await open();
+    const url = await createDatabase(database.url, "mesh");
+    await using mesh = await MeshFixture.start(url);
+    mesh.publish(fraud, { default: 1 }, [1, 2]);
+    const scheduler = await mesh.scheduler();
+    const replica = new TestReplica("n/cpu-0").start([scheduler.rpc], await mesh.identity("inference"));
+    const router = new TestRouter().start([scheduler.rpc], await mesh.identity("router"));
+    try {
+      const { deployments } = await mesh.clients([scheduler.rpc]);
+      await waitFor(() => deployments.putDeployment({ spec: { model: "fraud" } }));
+      await waitFor(() => router.model(fraud).versions[1]?.length === 1);
+      database.failed.catch(() => {});
+      process.kill(database.pid, "SIGKILL");
+      const steps = router.steps.length;
+      // Longer than the lease of the replica, so that it runs out while nobody can renew it.
+      await systemClock.sleep(2500);
+      expect(router.steps.length).toBeGreaterThan(steps + 5);
+      expect(router.steps.every((step, i) => i === 0 || !step.full)).toBe(true);
+      database = await open();
+      mesh.publish(fraud, { default: 2 }, [1, 2]);
+      await waitFor(
+        () => {
+          expect(router.model(fraud).versions[1]).toEqual(["n/cpu-0"]);
+          expect(replica.holds("fraud")).toContain(1);
+          return router.model(fraud).aliases.default === 2;
+        },
+        { timeoutMs: 15_000 },
+      );
+      expect(router.badDigests).toBe(0);
+    } finally {
+      await replica.stop();
+      await router.stop();
+      await scheduler.stop(500);
+      await database.stop();
+    }
+  });
+});
+
 function crash(incarnation: string): ReplicaExit {
   const running = [{ project: "default", model: "fraud", version: 1n }];
   return create(ReplicaExitSchema, { replicaId: "n/cpu-0", incarnation, exitCode: -1, signal: "SIGSEGV", running });
@@ -332,7 +425,9 @@ async function readEvents(url: string) {
         select 0 as place, position, payload from events.event union all select 1, position, payload from scheduler.outbox
       ) as told order by place, position`,
     );
-    return rows.map((row) => fromBinary(EventSchema, row.payload));
+    // One that is being published is in both places.
+    const events = rows.map((row) => fromBinary(EventSchema, row.payload));
+    return [...new Map(events.map((event) => [event.id, event])).values()];
   } finally {
     await client.end();
   }

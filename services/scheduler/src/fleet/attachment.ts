@@ -19,6 +19,7 @@ export class Attachment<Report> {
   readonly #port: AttachmentPort<Report>;
   readonly #options: { clock: Clock; log: Logger; renewMs: number; textOf: (report: Report) => string };
   #attached = false;
+  #isFailing = false;
   #written: { text: string; at: number } | undefined;
 
   constructor(
@@ -40,8 +41,10 @@ export class Attachment<Report> {
       else if (!(await this.#port.report(report, isNews))) return false;
       this.#attached = true;
       this.#written = { text, at: clock.monotonic() };
+      this.#isFailing = false;
     } catch (error) {
-      log.warn("report not written", { error });
+      if (!this.#isFailing) log.warn("reports cannot be written; what is attached serves on", { error });
+      this.#isFailing = true;
     }
     return true;
   }

@@ -1,6 +1,6 @@
 import type { ServableModel } from "@aimass/api/registry";
 import { type DeploymentStatus, DeploymentStatusSchema } from "@aimass/api/scheduler";
-import { type Clock, deadlineSignal } from "@aimass/core";
+import { AimassError, type Clock, deadlineSignal } from "@aimass/core";
 import type { EventBus } from "@aimass/events";
 import { parseModelName } from "@aimass/identity";
 import { holdLease } from "@aimass/store";
@@ -16,9 +16,9 @@ import type { ReadLibrary } from "../library/registry-library.ts";
 import type { SchedulerMetrics } from "../metrics.ts";
 import { type Outcome, reconcile } from "../reconcile/reconcile.ts";
 import type { ModelKey, Snapshot } from "../reconcile/snapshot.ts";
-import { readRouteLog, saveRoutes } from "../routes/postgres-routes.ts";
+import { type NextRoutes, nextRoutes, readRouteLog, saveRoutes } from "../routes/postgres-routes.ts";
 import type { RouteLog } from "../routes/route-log.ts";
-import { type Decided, readDecided, saveDecided } from "../state/decided.ts";
+import { type Decided, type DecidedChanges, diffDecided, readDecided, saveDecided } from "../state/decided.ts";
 import { judgeObserved, type Observed, readObserved } from "../state/observed.ts";
 import { LibraryFollower } from "./library-follower.ts";
 import { findTransitions, type Transition } from "./transitions.ts";
@@ -49,6 +49,9 @@ export interface LeaderOptions {
 
 /** How long a pass waits for the library because of a new deployment. */
 const newSpecPatienceMs = 500;
+
+/** How often what is long gone is looked for. */
+const forgetEveryMs = 10_000;
 
 /** Registry events after which the library is read again. */
 const libraryEvents = ["aliasMoved", "versionChanged", "modelChanged"] as const;
@@ -99,12 +102,22 @@ export class Leader {
   }
 }
 
+/** What a pass has to write. */
+interface Writes {
+  readonly decided: DecidedChanges;
+  readonly routes: NextRoutes | undefined;
+  readonly transitions: readonly Transition[];
+  /** The time, when agents and replicas long gone are to be forgotten now. */
+  readonly forget: number | undefined;
+}
+
 /** One time of leading. Its state is what the database has, kept at hand because nobody else may write it; after a failed write it is read again. */
 class Term {
   readonly #options: LeaderOptions;
   readonly #token: bigint;
   readonly #since: number;
   readonly #library: LibraryFollower;
+  #forgotAt = 0;
   #known: { decided: Decided; routes: RouteLog } | undefined;
   readonly #seenEtags = new Set<string>();
   #wake = () => {};
@@ -136,7 +149,7 @@ class Term {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, timings, changes, log, metrics } = this.#options;
+    const { clock, timings, changes, log } = this.#options;
     const passes = runOnChange({
       clock,
       tickMs: timings.tickMs,
@@ -145,14 +158,24 @@ class Term {
         this.#wake = wake;
         return changes.on(["fleet", "desired"], wake);
       },
-      work: () => this.#reconcile(),
+      work: () => this.#tryReconcile(),
       onFailure: (error) => {
-        this.#known = undefined;
-        metrics.failedPasses.add(1);
-        log.error("pass failed", { error });
+        const isOutage = error instanceof AimassError && error.code === "UNAVAILABLE";
+        log[isOutage ? "warn" : "error"]("pass failed", { error });
       },
     });
     await Promise.all([passes, this.#library.run(signal)]);
+  }
+
+  async #tryReconcile(): Promise<void> {
+    try {
+      await this.#reconcile();
+    } catch (error) {
+      // Whether the write happened is unknown: what is at hand may be wrong.
+      this.#known = undefined;
+      this.#options.metrics.failedPasses.add(1);
+      throw error;
+    }
   }
 
   async #reconcile(): Promise<void> {
@@ -165,11 +188,27 @@ class Term {
     const library = this.#mergeLibrary(observed, decided);
     const outcome = reconcile(this.#snapshot(observed, decided, library));
     const after = { decisions: outcome.decisions, library, statuses: datedStatuses(decided, outcome, observed.now) };
-    const saved = await store.withTransaction((tx) => this.#save(tx, { decided, after, routes, outcome }));
-    if (saved.routes !== undefined) routes.apply(saved.routes.head, saved.routes.changes);
+    await this.#write(
+      {
+        decided: diffDecided(decided, after),
+        routes: nextRoutes(routes, outcome.routes),
+        transitions: findTransitions(decided.statuses, after.statuses),
+        forget: observed.now - this.#forgotAt >= forgetEveryMs ? observed.now : undefined,
+      },
+      routes,
+    );
     this.#known = { decided: after, routes };
     metrics.passSeconds.record((clock.monotonic() - started) / 1000);
-    this.#note(saved.transitions);
+  }
+
+  /** A pass that changes nothing writes nothing. */
+  async #write(writes: Writes, routes: RouteLog): Promise<void> {
+    const { decided, routes: next, transitions, forget } = writes;
+    if (decided.length === 0 && next === undefined && transitions.length === 0 && forget === undefined) return;
+    await this.#options.store.withTransaction((tx) => this.#save(tx, writes));
+    if (next !== undefined) routes.apply(next.head, next.changes);
+    if (forget !== undefined) this.#forgotAt = forget;
+    this.#note(transitions);
   }
 
   /** A deployment may be younger than the last look at the library; for a new one it is read again, if that goes quickly. */
@@ -207,19 +246,14 @@ class Term {
     };
   }
 
-  async #save(
-    tx: SchedulerTransaction,
-    pass: { decided: Decided; after: Decided; routes: RouteLog; outcome: Outcome },
-  ) {
+  async #save(tx: SchedulerTransaction, { decided, routes, transitions, forget }: Writes): Promise<void> {
     const { rows } = await sql<{ leader_token: string }>`select leader_token from route_head for update`.execute(tx);
     if (BigInt(rows[0]?.leader_token ?? 0) !== this.#token) throw new Error("A newer leader is at work.");
-    const changed = await saveDecided(tx, pass.decided, pass.after);
-    const routes = await saveRoutes(tx, pass.routes, pass.outcome.routes);
-    const transitions = findTransitions(pass.decided.statuses, pass.after.statuses);
+    await saveDecided(tx, decided);
+    if (routes !== undefined) await saveRoutes(tx, routes);
     for (const transition of transitions) await this.#publish(tx, transition);
-    await forgetGone(tx, this.#options.timings.forgetMs);
-    if (changed || routes !== undefined) await this.#options.changes.tell(tx, "decided");
-    return { routes, transitions };
+    if (forget !== undefined) await forgetGone(tx, this.#options.timings.forgetMs);
+    if (decided.length > 0 || routes !== undefined) await this.#options.changes.tell(tx, "decided");
   }
 
   async #publish(tx: SchedulerTransaction, transition: Transition): Promise<void> {

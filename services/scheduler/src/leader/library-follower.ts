@@ -19,6 +19,7 @@ export class LibraryFollower {
   readonly #options: LibraryFollowerOptions;
   #models: ReadonlyMap<string, ServableModel> | undefined;
   #wake = () => {};
+  #isFailing = false;
 
   constructor(options: LibraryFollowerOptions) {
     this.#options = options;
@@ -38,8 +39,12 @@ export class LibraryFollower {
   async readNow(signal: AbortSignal): Promise<void> {
     try {
       this.#models = await this.#options.read(signal);
+      this.#isFailing = false;
     } catch (error) {
-      this.#options.log.warn("library not read; the last state stays in use", { error });
+      if (!this.#isFailing && !signal.aborted) {
+        this.#options.log.warn("library not read; the last state stays in use", { error });
+      }
+      this.#isFailing = true;
     }
   }
 

@@ -96,45 +96,51 @@ function pickReplica(
   version: number,
   claimed: ReadonlyMap<string, number>,
 ): ReplicaState | undefined {
-  let best: { replica: ReplicaState; rank: readonly (number | string)[] } | undefined;
+  const neighbours = neighboursOf(pass, deployment, version);
+  let best: { replica: ReplicaState; rank: Rank } | undefined;
   for (const replica of candidates(pass, deployment, version)) {
     if (claimed.has(replica.id)) continue;
-    const rank = rankOf(pass, deployment, version, replica);
+    const rank = rankOf(pass, { key: deployment.key, version, replica, neighbours });
     if (best === undefined || compareRanks(rank, best.rank) < 0) best = { replica, rank };
   }
   return best?.replica;
+}
+
+type Rank = readonly (number | string)[];
+
+/** Where a version and its siblings are. */
+interface Neighbours {
+  /** Placements of the version, by node. */
+  readonly onNode: ReadonlyMap<string, number>;
+  /** Replicas that hold another wanted version of the model. */
+  readonly siblings: ReadonlySet<string>;
+}
+
+function neighboursOf(pass: Pass, { key }: DesiredDeployment, version: number): Neighbours {
+  const onNode = new Map<string, number>();
+  for (const { replica } of pass.placements.active(key, version)) {
+    const node = pass.fleet.find(replica)?.node ?? "";
+    onNode.set(node, (onNode.get(node) ?? 0) + 1);
+  }
+  const others = [...pass.rolesOf(key)].filter(([other, role]) => other !== version && role === "wanted");
+  const siblings = others.flatMap(([other]) => pass.placements.active(key, other).map((p) => p.replica));
+  return { onNode, siblings: new Set(siblings) };
 }
 
 /**
  * Lower is better: where it is still loaded; a node that has fewer of it; beside the model's other versions, so that a rollout does not
  * shift the balance; the least loaded; a spread by name, so that equal replicas are not all tried in one order.
  */
-function rankOf(
-  pass: Pass,
-  deployment: DesiredDeployment,
-  version: number,
-  replica: ReplicaState,
-): (number | string)[] {
-  const { key } = deployment;
+function rankOf(pass: Pass, o: { key: string; version: number; replica: ReplicaState; neighbours: Neighbours }): Rank {
+  const { key, version, replica, neighbours } = o;
   const released = pass.placements.find(key, version, replica.id) !== undefined;
-  const onNode = pass.placements
-    .active(key, version)
-    .filter((placement) => pass.fleet.find(placement.replica)?.node === replica.node).length;
-  const siblings = [...pass.rolesOf(key)].some(([other, role]) => {
-    const beside = other === version || role !== "wanted" ? undefined : pass.placements.find(key, other, replica.id);
-    return beside !== undefined && beside.releasedAt === undefined;
-  });
-  return [
-    released ? 0 : 1,
-    onNode,
-    siblings ? 0 : 1,
-    ...pass.ledger.load(replica.id),
-    spread(key, replica.id),
-    replica.id,
-  ];
+  const onNode = neighbours.onNode.get(replica.node) ?? 0;
+  const isSibling = neighbours.siblings.has(replica.id);
+  const load = pass.ledger.load(replica.id);
+  return [released ? 0 : 1, onNode, isSibling ? 0 : 1, ...load, spread(key, replica.id), replica.id];
 }
 
-function compareRanks(a: readonly (number | string)[], b: readonly (number | string)[]): number {
+function compareRanks(a: Rank, b: Rank): number {
   for (let i = 0; i < a.length; i += 1) {
     const [left, right] = [a[i] as number | string, b[i] as number | string];
     if (left !== right) return left < right ? -1 : 1;

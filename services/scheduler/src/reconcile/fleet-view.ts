@@ -6,6 +6,8 @@ export class FleetView {
   readonly #byId: ReadonlyMap<string, ReplicaState>;
   readonly #held: ReadonlyMap<string, ReadonlyMap<string, HeldVersion>>;
 
+  readonly #suitable = new Map<string, readonly ReplicaState[]>();
+
   constructor(snapshot: Pick<Snapshot, "replicas">) {
     this.replicas = [...snapshot.replicas].sort((a, b) => (a.id < b.id ? -1 : 1));
     this.#byId = new Map(this.replicas.map((replica) => [replica.id, replica]));
@@ -37,8 +39,14 @@ export class FleetView {
   }
 
   /** Replicas that may keep versions of a deployment. */
-  suitable(deployment: DesiredDeployment): ReplicaState[] {
-    return this.replicas.filter((replica) => isSuitable(replica, deployment));
+  suitable(deployment: DesiredDeployment): readonly ReplicaState[] {
+    const kind = `${deployment.dedicated ? deployment.key : ""} ${deployment.deviceKind}`;
+    let suitable = this.#suitable.get(kind);
+    if (suitable === undefined) {
+      suitable = this.replicas.filter((replica) => isSuitable(replica, deployment));
+      this.#suitable.set(kind, suitable);
+    }
+    return suitable;
   }
 
   /** Replicas that may get new versions of a deployment. */

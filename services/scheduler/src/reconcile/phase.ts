@@ -51,8 +51,10 @@ function preparing(pass: Pass, deployment: DesiredDeployment, version: number): 
   if (active.length === 0) {
     return { version, phase: RolloutPhase.PENDING, reason: explainNoRoom(pass, deployment), replicaIds };
   }
-  const states = active.map((p) => pass.fleet.held(p.replica, key, version)?.state ?? "fetching");
-  const reason = verdict.kind === "waiting" ? verdict.reason : "";
+  const held = active.map((p) => pass.fleet.held(p.replica, key, version));
+  const states = held.map((h) => h?.state ?? "fetching");
+  const told = held.find((h) => h !== undefined && h.state !== "ready" && h.reason !== "")?.reason;
+  const reason = told ?? (verdict.kind === "waiting" ? verdict.reason : "");
   return { version, phase: slowestPhase(states), reason, replicaIds };
 }
 

@@ -29,12 +29,14 @@ export async function refreshRouteLog(store: SchedulerStore, log: RouteLog): Pro
   return log.isSound ? log : readRouteLog(store);
 }
 
-/** Makes `routes` the routes: the next version, if anything is different. Returns the changes to apply to `log` once committed. */
-export async function saveRoutes(
-  tx: SchedulerTransaction,
-  log: RouteLog,
-  routes: readonly RouteEntry[],
-): Promise<{ head: RouteHead; changes: RouteChanges } | undefined> {
+/** The next version of the routes. */
+export interface NextRoutes {
+  readonly head: RouteHead;
+  readonly changes: RouteChanges;
+}
+
+/** What makes `routes` the routes; undefined when they are that already. */
+export function nextRoutes(log: RouteLog, routes: readonly RouteEntry[]): NextRoutes | undefined {
   const after = new KeyedState(routes.map((entry) => [entry.key, routeEntryBytes(entry)] as const));
   const difference = KeyedState.diff(log.entries, after);
   if (difference.changed.size === 0 && difference.removed.length === 0) return undefined;
@@ -42,14 +44,21 @@ export async function saveRoutes(
   const historyFrom = version > historyVersions ? version - historyVersions : 0n;
   const head = { epoch: log.head.epoch, version, digest: after.digest(), historyFrom };
   const written = [...difference.changed].map(([key, bytes]) => ({ key, bytes, version }));
-  const removed = difference.removed.map((key) => ({ key, version }));
-  await writeEntries(tx, { written, removed });
-  await tx.deleteFrom("route_removed").where("version", "<", String(historyFrom)).execute();
+  return { head, changes: { written, removed: difference.removed.map((key) => ({ key, version })) } };
+}
+
+/** Writes it. The caller applies it to its log once that is committed. */
+export async function saveRoutes(tx: SchedulerTransaction, { head, changes }: NextRoutes): Promise<void> {
+  await writeEntries(tx, changes);
+  await tx.deleteFrom("route_removed").where("version", "<", String(head.historyFrom)).execute();
   await tx
     .updateTable("route_head")
-    .set({ version: String(version), digest: Buffer.from(head.digest), history_from: String(historyFrom) })
+    .set({
+      version: String(head.version),
+      digest: Buffer.from(head.digest),
+      history_from: String(head.historyFrom),
+    })
     .execute();
-  return { head, changes: { written, removed } };
 }
 
 async function writeEntries(tx: SchedulerTransaction, { written, removed }: RouteChanges): Promise<void> {

@@ -90,9 +90,9 @@ export function createDeploymentService(o: DeploymentServiceOptions): ServiceImp
   };
 }
 
-/** The same for a model that does not exist and one the caller may not know of. */
+/** The same for a model that does not exist, one the caller may not know of, and one without anything to serve. */
 function noModel(key: string): string {
-  return `There is no model ${key} to deploy.`;
+  return `There is no model ${key} with a version that is READY.`;
 }
 
 function found(deployment: Deployment | undefined, key: string): Deployment {

@@ -43,16 +43,19 @@ export async function readDecided(db: Kysely<SchedulerDatabase>): Promise<Decide
   };
 }
 
-/** Writes what changed; false when nothing did. */
-export async function saveDecided(tx: SchedulerTransaction, before: Decided, after: Decided): Promise<boolean> {
-  let changed = false;
-  for (const table of decidedTables) {
-    const change = diffRows(table.rows(before), table.rows(after));
-    if (change.removed.length === 0 && change.written.length === 0) continue;
-    changed = true;
-    await writeRows(tx, table, change);
-  }
-  return changed;
+/** What has to be written, by table; tables without a change are left out. */
+export type DecidedChanges = readonly { readonly table: DecidedTable; readonly change: RowChange<Row> }[];
+
+/** Compares two sets of decisions. */
+export function diffDecided(before: Decided, after: Decided): DecidedChanges {
+  return decidedTables
+    .map((table) => ({ table, change: diffRows(table.rows(before), table.rows(after)) }))
+    .filter(({ change }) => change.removed.length > 0 || change.written.length > 0);
+}
+
+/** Writes what changed. */
+export async function saveDecided(tx: SchedulerTransaction, changes: DecidedChanges): Promise<void> {
+  for (const { table, change } of changes) await writeRows(tx, table, change);
 }
 
 interface DecidedTable {
