@@ -5,10 +5,17 @@ import { type PolicyUpdate, PolicyUpdateSchema } from "@aimass/api/auth";
 import { clone, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { KeyedState } from "./keyed-state.ts";
-import { enforcerWith, fullUpdate, grantEntry, principalEntry, stillClock, twoServices } from "./policy-fixture.ts";
 import { PolicyStore } from "./policy-store.ts";
 import { policyEntryBytes, signPolicyUpdate } from "./policy-update.ts";
 import type { Principal } from "./principal.ts";
+import {
+  enforcerWith,
+  fullUpdate,
+  grantEntry,
+  principalEntry,
+  stillClock,
+  twoServices,
+} from "./testing/policy-fixture.ts";
 
 const now = 1_700_000_000_000;
 const ada: Principal = { kind: "user", id: "user:ada", groups: [], roles: [] };

@@ -11,8 +11,8 @@ import { toBase64url } from "./encoding.ts";
 import { signJwt } from "./jwt.ts";
 import type { Policy } from "./policy.ts";
 import { levelName, policyEntryKey } from "./policy-entry.ts";
-import { enforcerWith, fullUpdate, grantEntry, principalEntry, stillClock } from "./policy-fixture.ts";
 import { anonymous, type Principal, servicePrincipal } from "./principal.ts";
+import { enforcerWith, fullUpdate, grantEntry, principalEntry, stillClock } from "./testing/policy-fixture.ts";
 import { levelNames, levelVerbs, type RoleName, roleVerbs, verbs } from "./verbs.ts";
 
 const now = 1_700_000_000_000;

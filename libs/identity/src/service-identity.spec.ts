@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { systemClock } from "@aimass/core";
 import { describe, expect, it } from "vitest";
 import { createMeshIdentity, generateMeshIdentity } from "./mesh-identity.ts";
-import { stillClock, twoServices } from "./policy-fixture.ts";
 import { ServiceIdentity } from "./service-identity.ts";
+import { stillClock, twoServices } from "./testing/policy-fixture.ts";
 
 describe("ServiceIdentity", () => {
   it("is believed by the services that trust its key", () => {

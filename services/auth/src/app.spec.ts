@@ -5,7 +5,7 @@ import type { AimassError } from "@aimass/core";
 import { waitFor } from "@aimass/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { adminReset } from "./admin-reset.ts";
-import { type AuthClients, type AuthFixture, startAuthFixture } from "./auth-fixture.ts";
+import { type AuthClients, type AuthFixture, startAuthFixture } from "./testing/auth-fixture.ts";
 
 const password = "correct horse battery";
 

@@ -1,38 +1,26 @@
 import { AccessService, AuditService, DirectoryService, PolicyService, SessionService } from "@aimass/api/auth";
+import type { Event } from "@aimass/api/events";
 import { type Clock, formatAddress, type RunningService, systemClock } from "@aimass/core";
 import { openEventBus } from "@aimass/events";
-import { PolicyStore, ServiceIdentity } from "@aimass/identity";
-import { serveRpc } from "@aimass/rpc";
+import { ServiceIdentity } from "@aimass/identity";
+import { type RpcServer, serveRpc } from "@aimass/rpc";
 import { openStore } from "@aimass/store";
 import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
-import { Grants } from "./access/grants.ts";
-import { Ledger } from "./audit/ledger.ts";
-import { LedgerHeads } from "./audit/ledger-heads.ts";
+import { removeOrphanedGrants } from "./access/orphaned-grants.ts";
 import { bootstrapAdmin } from "./bootstrap/admin.ts";
+import { choresOf, signOfLifeMs } from "./chores.ts";
 import type { AuthConfig } from "./config.ts";
 import type { AuthDatabase } from "./database.ts";
-import { ApiKeys } from "./directory/api-keys.ts";
-import { Groups } from "./directory/groups.ts";
-import { ServiceAccounts } from "./directory/service-accounts.ts";
-import { Users } from "./directory/users.ts";
-import { AuthEvents } from "./events.ts";
-import { type Chore, doChores } from "./housekeeping.ts";
-import { type AuthMetrics, createAuthMetrics } from "./metrics.ts";
+import { doChores } from "./housekeeping.ts";
 import { authMigrations } from "./migrations/index.ts";
-import { AttemptLimit } from "./passwords/attempt-limit.ts";
-import { PasswordHasher } from "./passwords/password-hasher.ts";
+import { createParts, type Parts } from "./parts.ts";
 import { Enforcers } from "./policy/enforcers.ts";
-import { PolicyWriter, policyChannel } from "./policy/policy-change.ts";
-import { PolicyFeed } from "./policy/policy-feed.ts";
-import { trimChanges } from "./policy/policy-reader.ts";
+import { policyChannel } from "./policy/policy-change.ts";
 import { createAccessService } from "./rpc/access-service.ts";
 import { createAuditService } from "./rpc/audit-service.ts";
 import { createDirectoryService } from "./rpc/directory-service.ts";
 import { createPolicyService } from "./rpc/policy-service.ts";
 import { createSessionService, publicMethods } from "./rpc/session-service.ts";
-import { Sessions } from "./sessions/sessions.ts";
-import { Seal } from "./signing/seal.ts";
-import { SigningKeys } from "./signing/signing-keys.ts";
 
 /** What a test may replace. */
 export interface AuthSurroundings {
@@ -40,92 +28,98 @@ export interface AuthSurroundings {
   readonly telemetry?: Telemetry;
 }
 
-const signOfLifeMs = 5000;
-const exportEveryMs = 60_000;
 const exportEveryEntries = 100n;
 
 /** Starts an auth process: any number may run on one database. */
 export async function startAuth(config: AuthConfig, surroundings: AuthSurroundings = {}): Promise<RunningService> {
+  await using resources = new AsyncDisposableStack();
+  const end = new AbortController();
+  const parts = createParts(await openGround(config, surroundings, resources));
+  const { telemetry, clock, identity, policy, feed, heads, enforcers } = parts;
+  const log = telemetry.log.scope("auth");
+
+  await makeFirstThings(parts);
+  resources.use(await parts.store.listen(policyChannel, parts.refresh));
+  await feed.refresh();
+  await subscribe(parts, end.signal);
+  const server = await serve(parts);
+  resources.defer(() => server.drain(0));
+  const ready = () => policy.ageMs() < 3 * signOfLifeMs || "The database cannot be read.";
+  const admin = await serveAdmin({ listen: config.adminListen, telemetry, ready });
+  const chores = doChores(choresOf(parts), { clock, log, signal: end.signal });
+  log.info("auth started", { instance: identity.instance, policyVersion: policy.version.toString() });
+
+  const held = resources.move();
+  return {
+    addresses: { rpc: formatAddress(server.address), admin: formatAddress(admin.address) },
+    async stop(graceMs) {
+      feed.close();
+      await server.drain(graceMs);
+      end.abort();
+      await chores;
+      await heads.export().catch(() => {});
+      await enforcers.leave(identity.name).catch(() => {});
+      await admin.close();
+      await held.disposeAsync();
+    },
+  };
+}
+
+/** Opens what the parts stand on; all of it is released with `resources`. */
+async function openGround(config: AuthConfig, surroundings: AuthSurroundings, resources: AsyncDisposableStack) {
   const clock = surroundings.clock ?? systemClock;
   const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
-  const telemetry =
-    surroundings.telemetry ?? createTelemetry({ service: "auth", instance: identity.instance, env: config.env });
-  const log = telemetry.log.scope("auth");
-  const end = new AbortController();
-  await using resources = new AsyncDisposableStack();
+  const { instance } = identity;
+  const telemetry = surroundings.telemetry ?? createTelemetry({ service: "auth", instance, env: config.env });
   resources.use(telemetry);
-  const metrics = createAuthMetrics(telemetry.metrics);
-  const store = resources.use(
-    await openStore<AuthDatabase>({
-      url: config.databaseUrl,
-      schema: "auth",
-      migrations: authMigrations,
-      clock,
-      onError: (error) => log.debug("database connection broken", { error }),
-    }),
-  );
-  const bus = resources.use(
-    await openEventBus({
-      source: "auth",
-      store,
-      natsUrl: config.natsUrl,
-      databaseUrl: config.databaseUrl,
-      clock,
-      telemetry,
-    }),
-  );
-  const enforcers = resources.use(await Enforcers.open(store, clock));
-  const policy = new PolicyStore({ identity, clock });
-  const feed = new PolicyFeed({
-    store,
-    identity,
-    policy,
+  const log = telemetry.log.scope("auth");
+  const { databaseUrl, natsUrl } = config;
+  const store = await openStore<AuthDatabase>({
+    url: databaseUrl,
+    schema: "auth",
+    migrations: authMigrations,
     clock,
-    maxAgeSeconds: config.policyMaxAgeSeconds,
-    onVersion: (held) => void enforcers.acknowledge(identity.name, held).catch(() => {}),
+    onError: (error) => log.debug("database connection broken", { error }),
   });
-  const refresh = () => {
-    void feed.refresh().catch((error: unknown) => {
-      metrics.policyReadFailures.add();
-      log.scope("policy").warn("policy not read", { error });
-    });
-  };
-  const writer = new PolicyWriter(store, refresh);
-  const events = new AuthEvents(bus);
-  const hasher = new PasswordHasher(config.passwordHashers);
-  const attempts = new AttemptLimit(store, clock);
-  const keys = new SigningKeys({ writer, seal: new Seal(config.secret), clock });
-  const sessions = new Sessions({ writer, keys, hasher, attempts, events, clock });
-  const directory = { writer, events, clock };
-  const ledger = new Ledger(store);
-  const { stateDirectory } = config;
-  const heads = new LedgerHeads({ store, ledger, keys, clock, log: log.scope("audit"), stateDirectory });
-  const rotationMs = config.keyRotationHours * 3_600_000;
+  resources.use(store);
+  const bus = resources.use(await openEventBus({ source: "auth", store, natsUrl, databaseUrl, clock, telemetry }));
+  const enforcers = resources.use(await Enforcers.open(store, clock));
+  return { config, identity, telemetry, clock, store, bus, enforcers };
+}
 
-  await keys.maintain(rotationMs);
+/** What a new database lacks: a signing key and an admin. */
+async function makeFirstThings(parts: Parts): Promise<void> {
+  const { keys, config, telemetry } = parts;
+  await keys.maintain(config.keyRotationHours * 3_600_000);
   await keys.current();
-  const admin = await bootstrapAdmin({ writer, events, hasher, clock, stateDirectory });
-  if (admin !== undefined) {
-    // Without a file the log is the only place to tell it; this line comes once in the life of a database.
-    const { username, file, password } = admin;
-    log.warn("first admin made; sign in and change the password", { username, ...(file ? { file } : { password }) });
-  }
-  resources.use(await store.listen(policyChannel, refresh));
-  await feed.refresh();
-  await bus.subscribe({
-    consumer: "audit-ledger",
-    signal: end.signal,
-    async handle(event) {
-      if (!event.audited) return;
-      const sequence = await ledger.append(event);
-      if (sequence === undefined) return;
-      metrics.auditEntries.add();
-      if (sequence % exportEveryEntries === 0n) await heads.export();
-    },
-  });
+  const admin = await bootstrapAdmin({ ...parts, stateDirectory: config.stateDirectory });
+  if (admin === undefined) return;
+  // Without a file the log is the only place to tell the password; this line comes once in the life of a database.
+  const { username, file, password } = admin;
+  const where = file === undefined ? { password } : { file };
+  telemetry.log.scope("auth").warn("first admin made; sign in and change the password", { username, ...where });
+}
 
-  const guard = { policy, enforcers, clock };
-  const server = await serveRpc({
+async function subscribe(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { bus, ledger, heads, metrics, writer, events } = parts;
+  const chain = async (event: Event) => {
+    const sequence = event.audited ? await ledger.append(event) : undefined;
+    if (sequence === undefined) return;
+    metrics.auditEntries.add();
+    if (sequence % exportEveryEntries === 0n) await heads.export();
+  };
+  await bus.subscribe({ consumer: "audit-ledger", signal, handle: chain });
+  await bus.subscribe({
+    consumer: "auth-orphaned-grants",
+    kinds: ["modelChanged", "projectChanged"],
+    signal,
+    handle: (event) => removeOrphanedGrants(writer, events, event),
+  });
+}
+
+function serve(parts: Parts): Promise<RpcServer> {
+  const { config, identity, policy, telemetry, clock } = parts;
+  return serveRpc({
     name: "auth",
     listen: config.listen,
     identity,
@@ -135,75 +129,11 @@ export async function startAuth(config: AuthConfig, surroundings: AuthSurroundin
     services: [SessionService, DirectoryService, AccessService, AuditService, PolicyService],
     publicMethods: (method) => method.parent === SessionService && publicMethods.has(method.name),
     routes(router) {
-      router.service(SessionService, createSessionService({ guard, sessions, keys, metrics }));
-      router.service(
-        DirectoryService,
-        createDirectoryService({
-          guard,
-          users: new Users({ ...directory, hasher, sessions }),
-          groups: new Groups(directory),
-          serviceAccounts: new ServiceAccounts(directory),
-          apiKeys: new ApiKeys(directory),
-        }),
-      );
-      router.service(AccessService, createAccessService({ guard, grants: new Grants(directory) }));
-      router.service(AuditService, createAuditService({ guard, ledger, heads }));
-      router.service(PolicyService, createPolicyService({ feed, enforcers }));
+      router.service(SessionService, createSessionService(parts));
+      router.service(DirectoryService, createDirectoryService(parts));
+      router.service(AccessService, createAccessService(parts));
+      router.service(AuditService, createAuditService(parts));
+      router.service(PolicyService, createPolicyService(parts));
     },
   });
-  const adminServer = await serveAdmin({
-    listen: config.adminListen,
-    telemetry,
-    ready: () => policy.ageMs() < 3 * signOfLifeMs || "The database cannot be read.",
-  });
-
-  const chores = doChores(
-    [
-      pulse({ feed, enforcers, metrics, name: identity.name }),
-      { name: "rotate signing keys", everyMs: 60_000, run: () => keys.maintain(rotationMs) },
-      { name: "export the ledger's head", everyMs: exportEveryMs, run: () => heads.export() },
-      { name: "forget old attempts", everyMs: 600_000, run: () => attempts.forgetOld() },
-      { name: "forget old sessions", everyMs: 3_600_000, run: () => sessions.forgetOld() },
-      { name: "forget old enforcers", everyMs: 3_600_000, run: () => enforcers.forgetOld() },
-      { name: "trim the policy's history", everyMs: 3_600_000, run: () => trimChanges(store) },
-    ],
-    { clock, log, signal: end.signal },
-  );
-  log.info("auth started", { instance: identity.instance, policyVersion: policy.version.toString() });
-  const held = resources.move();
-  return {
-    addresses: { rpc: formatAddress(server.address), admin: formatAddress(adminServer.address) },
-    async stop(graceMs) {
-      feed.close();
-      await server.drain(graceMs);
-      end.abort();
-      await chores;
-      await heads.export().catch(() => {});
-      await enforcers.leave(identity.name).catch(() => {});
-      await adminServer.close();
-      await held.disposeAsync();
-    },
-  };
-}
-
-/** Makes sure that the state is still the newest, and says so to all who follow here. */
-function pulse(options: { feed: PolicyFeed; enforcers: Enforcers; metrics: AuthMetrics; name: string }): Chore {
-  const { feed, enforcers, metrics, name } = options;
-  return {
-    name: "sign of life",
-    everyMs: signOfLifeMs,
-    async run() {
-      try {
-        await feed.refresh();
-        await enforcers.keepAlive([name, ...feed.followers]);
-        metrics.liveEnforcers.set(await enforcers.countLive());
-      } catch (error) {
-        metrics.policyReadFailures.add();
-        throw error;
-      } finally {
-        // Also while the database is away: the stream lives, and the update carries the time of the last read.
-        feed.signOfLife();
-      }
-    },
-  };
 }

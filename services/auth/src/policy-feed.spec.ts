@@ -5,7 +5,7 @@ import { waitFor } from "@aimass/testkit";
 import { fromBinary } from "@bufbuild/protobuf";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AuthClients, type AuthFixture, type Enforcer, startAuthFixture } from "./auth-fixture.ts";
+import { type AuthClients, type AuthFixture, type Enforcer, startAuthFixture } from "./testing/auth-fixture.ts";
 
 let auth: AuthFixture;
 let root: AuthClients;

@@ -7,9 +7,9 @@ import { waitFor } from "@aimass/testkit";
 import { create } from "@bufbuild/protobuf";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AuthClients, type AuthFixture, startAuthFixture } from "../auth-fixture.ts";
 import type { AuthDatabase } from "../database.ts";
 import { authMigrations } from "../migrations/index.ts";
+import { type AuthClients, type AuthFixture, startAuthFixture } from "../testing/auth-fixture.ts";
 import { Ledger } from "./ledger.ts";
 
 let auth: AuthFixture;

@@ -1,7 +1,7 @@
 import type { Acknowledgement } from "@aimass/api/auth";
 import { AimassError, type Clock } from "@aimass/core";
 import type { PolicyStore, Principal } from "@aimass/identity";
-import { type Caller, callerOf, requireVerb } from "@aimass/rpc";
+import { callerOf, requireVerb } from "@aimass/rpc";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { Cause } from "../database.ts";
 import type { Enforcers } from "../policy/enforcers.ts";
@@ -39,8 +39,11 @@ export function acknowledged(guard: Guard, changed: Changed<unknown>): Promise<A
   return guard.enforcers.waitFor(changed);
 }
 
-/** The client's address as the router saw it; empty when the call did not come through one. */
+/** Services that tell where a call came from; each overwrites what its client said. */
+const doors: readonly string[] = ["router", "console"];
+
+/** The client's address as the door of the mesh saw it; empty when the call did not come through one. */
 export function clientAddress(context: HandlerContext): string {
-  const caller: Caller = callerOf(context);
-  return caller.service.role === "router" ? (context.requestHeader.get("aimass-client-address") ?? "") : "";
+  const { service } = callerOf(context);
+  return doors.includes(service.role) ? (context.requestHeader.get("x-forwarded-for") ?? "").slice(0, 64) : "";
 }

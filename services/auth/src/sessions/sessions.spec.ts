@@ -1,7 +1,7 @@
 import { type AimassError, systemClock } from "@aimass/core";
 import { waitFor } from "@aimass/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AuthFixture, startAuthFixture } from "../auth-fixture.ts";
+import { type AuthFixture, startAuthFixture } from "../testing/auth-fixture.ts";
 
 /** The machine's clock, moved ahead at will. */
 let aheadMs = 0;

@@ -1,12 +1,12 @@
 import { Effect, type Grant, GrantSchema, Level, type PolicyEntry, PolicyEntrySchema } from "@aimass/api/auth";
 import { type Clock, systemClock } from "@aimass/core";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { KeyedState } from "./keyed-state.ts";
-import { generateMeshIdentity } from "./mesh-identity.ts";
-import { policyEntryKey } from "./policy-entry.ts";
-import { PolicyStore } from "./policy-store.ts";
-import { policyEntryBytes, signPolicyUpdate } from "./policy-update.ts";
-import { ServiceIdentity } from "./service-identity.ts";
+import { KeyedState } from "../keyed-state.ts";
+import { generateMeshIdentity } from "../mesh-identity.ts";
+import { policyEntryKey } from "../policy-entry.ts";
+import { PolicyStore } from "../policy-store.ts";
+import { policyEntryBytes, signPolicyUpdate } from "../policy-update.ts";
+import { ServiceIdentity } from "../service-identity.ts";
 
 /** A clock that stands still until it is set. */
 export function stillClock(startMs: number): Clock & { at: number } {

@@ -8,8 +8,8 @@ import { silentTelemetry } from "@aimass/telemetry";
 import { createTestDatabase, type TestDatabase, tempDirectory, waitFor } from "@aimass/testkit";
 import type { DescService } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
-import { startAuth } from "./app.ts";
-import { readAuthConfig } from "./config.ts";
+import { startAuth } from "../app.ts";
+import { readAuthConfig } from "../config.ts";
 
 /** An auth service on a database of its own, with the tools to talk to it as the router does. */
 export interface AuthFixture extends AsyncDisposable {
