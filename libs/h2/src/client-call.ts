@@ -14,6 +14,8 @@ export interface UnaryRequest {
   readonly signal?: AbortSignal;
   /** Ends the wait after so many milliseconds. */
   readonly timeoutMs?: number;
+  /** Called when the connection that carries the call falls silent. The call goes on: its answer may still come. */
+  readonly onStall?: () => void;
 }
 
 /** A whole answer, whatever its status. */

@@ -35,6 +35,7 @@ export class UpstreamSession {
   readonly #session: ClientHttp2Session;
   readonly #resets: TokenBucket;
   readonly #owedResets = new Set<ClientHttp2Stream>();
+  readonly #stallListeners = new Set<() => void>();
   readonly #connectTimer: Disposable;
   #pingTimer: Disposable | undefined;
   #state: SessionState = "connecting";
@@ -73,6 +74,7 @@ export class UpstreamSession {
       if (request.signal?.aborted) return reject(new TransportError("cancelled", "The call was cancelled.", false));
       const stream = this.#request(request, false);
       if (stream instanceof TransportError) return reject(stream);
+      this.#watchForStall(stream, request.onStall);
       new UnaryExchange({ stream, request, resolve, reject, cancel: this.#cancel }).start();
     });
   }
@@ -175,12 +177,23 @@ export class UpstreamSession {
     this.#pingTimer = clock.timer(pingTimeoutMs, () => {
       setImmediate(() => {
         if (isAnswered) return;
-        if (isSilent() && this.#state === "ready") this.#enter("stalled");
+        if (isSilent()) this.#onSilence();
         this.#pingTimer = clock.timer(Math.max(0, deadAfterMs - pingTimeoutMs), () => {
           setImmediate(() => (isAnswered ? undefined : this.#session.destroy()));
         });
       });
     });
+  }
+
+  #watchForStall(stream: ClientHttp2Stream, onStall: (() => void) | undefined): void {
+    if (onStall === undefined) return;
+    this.#stallListeners.add(onStall);
+    stream.once("close", () => this.#stallListeners.delete(onStall));
+  }
+
+  #onSilence(): void {
+    if (this.#state === "ready") this.#enter("stalled");
+    for (const onStall of [...this.#stallListeners]) onStall();
   }
 
   #enter(state: SessionState): void {

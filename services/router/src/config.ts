@@ -1,0 +1,89 @@
+import { type Address, type Environment, readConfig, type Variables } from "@aimass/core";
+import type { BackendName } from "./control/public-services.ts";
+
+/** How a router runs. */
+export interface RouterConfig {
+  readonly listen: readonly Address[];
+  readonly adminListen: Address;
+  readonly identityFile: string;
+  readonly trustFile: string;
+  /** Where routes and policy are kept over restarts; undefined: nowhere. */
+  readonly stateDirectory: string | undefined;
+  readonly backends: Readonly<Record<BackendName, readonly Address[]>>;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly defaultModel: string | undefined;
+  readonly stickyHeader: string;
+  readonly limits: RouterLimits;
+  readonly tls: { readonly key: string; readonly cert: string } | undefined;
+}
+
+/** Bounds on what the router takes and keeps. */
+export interface RouterLimits {
+  readonly messageBytes: number;
+  readonly keptBodyBytes: number;
+  readonly keptBodiesBytes: number;
+  readonly defaultTimeoutMs: number;
+  readonly holdMs: number;
+  readonly heldCalls: number;
+  readonly inFlight: number;
+  readonly inFlightPerPrincipal: number;
+  readonly inFlightPerReplica: number;
+  readonly connectionAgeMs: number;
+}
+
+const mebi = 1024 * 1024;
+
+/** Throws ConfigError with every problem. */
+export function readRouterConfig(env: Environment): RouterConfig {
+  return readConfig(env, (v) => ({
+    listen: v.addresses("AIMASS_LISTEN", "127.0.0.1:5000,127.0.0.1:8000,127.0.0.1:8001"),
+    adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+    identityFile: v.string("AIMASS_IDENTITY_FILE"),
+    trustFile: v.string("AIMASS_TRUST_FILE"),
+    stateDirectory: v.optional("AIMASS_STATE_DIR"),
+    backends: {
+      auth: v.addresses("AIMASS_AUTH_ADDRESSES"),
+      registry: v.addresses("AIMASS_REGISTRY_ADDRESSES", ""),
+      scheduler: v.addresses("AIMASS_SCHEDULER_ADDRESSES"),
+      trainer: v.addresses("AIMASS_TRAINER_ADDRESSES", ""),
+      console: v.addresses("AIMASS_CONSOLE_ADDRESSES", ""),
+    },
+    allowedHosts: readList(v.optional("AIMASS_ALLOWED_HOSTS")),
+    allowedOrigins: readList(v.optional("AIMASS_ALLOWED_ORIGINS")),
+    defaultModel: v.optional("AIMASS_DEFAULT_MODEL"),
+    stickyHeader: v.string("AIMASS_STICKY_HEADER", "x-sticky-key").toLowerCase(),
+    limits: readLimits(v),
+    tls: readTls(v),
+  }));
+}
+
+function readLimits(v: Variables): RouterLimits {
+  const bytes = (name: string, fallback: number, maximum: number) =>
+    v.integer(name, { fallback, minimum: 1024, maximum });
+  const count = (name: string, fallback: number) => v.integer(name, { fallback, minimum: 1, maximum: 10_000_000 });
+  const milliseconds = (name: string, fallback: number) =>
+    v.integer(name, { fallback, minimum: 0, maximum: 86_400_000 });
+  return {
+    messageBytes: bytes("AIMASS_MAX_MESSAGE_BYTES", 256 * mebi, 2 ** 31 - 1),
+    keptBodyBytes: bytes("AIMASS_RETRY_BODY_BYTES", 4 * mebi, 2 ** 31 - 1),
+    keptBodiesBytes: bytes("AIMASS_RETRY_BODIES_BYTES", 256 * mebi, 2 ** 40),
+    defaultTimeoutMs: milliseconds("AIMASS_DEFAULT_TIMEOUT_MS", 120_000),
+    holdMs: milliseconds("AIMASS_HOLD_MS", 5000),
+    heldCalls: count("AIMASS_HELD_CALLS", 1000),
+    inFlight: count("AIMASS_MAX_IN_FLIGHT", 16_384),
+    inFlightPerPrincipal: count("AIMASS_MAX_IN_FLIGHT_PER_PRINCIPAL", 4096),
+    inFlightPerReplica: count("AIMASS_SHARD_IN_FLIGHT", 8),
+    connectionAgeMs: milliseconds("AIMASS_CONNECTION_AGE_MS", 600_000),
+  };
+}
+
+function readTls(v: Variables): RouterConfig["tls"] {
+  const key = v.secret("AIMASS_TLS_KEY", "");
+  const cert = v.secret("AIMASS_TLS_CERT", "");
+  return key === "" || cert === "" ? undefined : { key, cert };
+}
+
+function readList(text: string | undefined): string[] {
+  return (text ?? "").split(",").flatMap((part) => part.trim() || []);
+}

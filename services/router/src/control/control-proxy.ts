@@ -1,0 +1,168 @@
+import { AimassError, type Clock } from "@aimass/core";
+import { type ClientStream, type HeaderFields, type ServerCall, TransportError, type Upstream } from "@aimass/h2";
+import type { ServiceIdentity } from "@aimass/identity";
+import type { Tracer } from "@aimass/telemetry";
+import type { RouterMetrics } from "../metrics.ts";
+import type { Backend } from "./backend.ts";
+import type { BackendName } from "./public-services.ts";
+import { ReplayableBody } from "./replayable-body.ts";
+
+export interface ControlProxyOptions {
+  readonly backends: Readonly<Record<BackendName, Backend>>;
+  readonly identity: ServiceIdentity;
+  readonly clock: Clock;
+  readonly tracer: Tracer;
+  readonly metrics: RouterMetrics;
+  /** How long a call waits for a process of its service to come up. */
+  readonly holdMs: number;
+}
+
+/** Headers that belong to one connection (RFC 9110, 7.6.1), or that only the mesh may set. */
+const connectionHeaders = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+  "host",
+  "expect",
+]);
+
+/** Passes calls on to the service that answers them, both ways as they flow. Sent again to another process only when provably not begun. */
+export class ControlProxy {
+  readonly #options: ControlProxyOptions;
+
+  constructor(options: ControlProxyOptions) {
+    this.#options = options;
+  }
+
+  /** Throws UNAVAILABLE when no process of the service takes the call. */
+  async pass(call: ServerCall, name: BackendName): Promise<void> {
+    const { metrics, tracer } = this.#options;
+    using span = tracer.start(`router.${name}`, { parent: call.headers.traceparent, kind: "server" });
+    try {
+      await this.#pass(call, name, this.#forwardedHeaders(call, span.traceparent));
+      metrics.countProxied(name, "answered");
+    } catch (error) {
+      span.fail(error);
+      metrics.countProxied(name, "failed");
+      throw error;
+    }
+  }
+
+  async #pass(call: ServerCall, name: BackendName, headers: HeaderFields): Promise<void> {
+    const body = new ReplayableBody(call.chunks());
+    const tried = new Set<Upstream>();
+    const endsAt = this.#options.clock.monotonic() + this.#options.holdMs;
+    while (true) {
+      const upstream = this.#options.backends[name].pick(tried);
+      if (upstream === undefined) {
+        await this.#wait(name, endsAt, call.signal);
+        tried.clear();
+        continue;
+      }
+      tried.add(upstream);
+      try {
+        return await exchange(call, upstream, headers, body);
+      } catch (error) {
+        if (!(error instanceof TransportError)) throw error;
+        if (error.kind === "cancelled") throw new AimassError("CANCELLED", "The caller went away.");
+        if (error.started || !body.isReplayable) throw lost(name, error);
+      }
+    }
+  }
+
+  async #wait(name: BackendName, endsAt: number, signal: AbortSignal): Promise<void> {
+    const leftMs = endsAt - this.#options.clock.monotonic();
+    const backend = this.#options.backends[name];
+    const mayWait = leftMs > 0 && backend.upstreams.length > 0 && !signal.aborted;
+    if (mayWait && (await backend.wait(Math.min(leftMs, 250), signal))) return;
+    throw new AimassError("UNAVAILABLE", `The ${name} service cannot be reached.`, {
+      reason: "SERVICE_UNREACHABLE",
+      remedy: "Try again; `aimass status` shows what is up. Deployed models answer all the same.",
+      retryAfterMs: 1000,
+    });
+  }
+
+  #forwardedHeaders(call: ServerCall, traceparent: string): HeaderFields {
+    const headers: Record<string, string> = {};
+    for (const name in call.headers) {
+      if (connectionHeaders.has(name) || name.startsWith("aimass-") || name.startsWith("x-forwarded-")) continue;
+      headers[name] = call.headers[name] as string;
+    }
+    if (headers.te !== undefined) headers.te = "trailers";
+    headers["aimass-service"] = this.#options.identity.token();
+    headers["x-forwarded-for"] = call.remoteAddress;
+    headers["x-forwarded-host"] = call.authority;
+    headers.traceparent = traceparent;
+    return headers;
+  }
+}
+
+/** Sends the call to one process and brings its answer back. Throws a TransportError only as long as nothing was answered. */
+async function exchange(
+  call: ServerCall,
+  upstream: Upstream,
+  headers: HeaderFields,
+  body: ReplayableBody,
+): Promise<void> {
+  const { method, path, authority, signal } = call;
+  const stream = upstream.open({ method, path, authority, headers, signal });
+  let isCurrent = true;
+  void sendBody(
+    stream,
+    body.read(() => isCurrent),
+  );
+  try {
+    const { status, headers: answered } = await stream.response;
+    await bringAnswer(call, stream, status, answered);
+  } catch (error) {
+    isCurrent = false;
+    throw error;
+  }
+}
+
+async function sendBody(stream: ClientStream, chunks: AsyncIterable<Buffer>): Promise<void> {
+  try {
+    for await (const chunk of chunks) await stream.write(chunk);
+    stream.end();
+  } catch {
+    // The caller hung up half-way: the service must not take what it has for the whole.
+    stream.reset();
+  }
+}
+
+async function bringAnswer(
+  call: ServerCall,
+  stream: ClientStream,
+  status: number,
+  headers: HeaderFields,
+): Promise<void> {
+  const writer = call.open(status, answerHeaders(headers));
+  try {
+    for await (const chunk of stream.chunks()) await writer.write(chunk);
+    writer.end(await stream.trailers);
+  } catch {
+    // The answer has begun; all that is left is to let the caller notice that it is not whole.
+    writer.reset();
+    stream.reset();
+  }
+}
+
+function answerHeaders(headers: HeaderFields): HeaderFields {
+  const kept: Record<string, string> = {};
+  for (const name in headers) if (!connectionHeaders.has(name)) kept[name] = headers[name] as string;
+  return kept;
+}
+
+function lost(name: BackendName, cause: TransportError): AimassError {
+  return new AimassError(
+    "UNAVAILABLE",
+    `The ${name} service was lost during the call; whether it took effect is not known.`,
+    {
+      reason: "SERVICE_LOST",
+      retryAfterMs: 500,
+      cause,
+    },
+  );
+}

@@ -1,0 +1,33 @@
+import { AccessService, AuditService, DirectoryService, SessionService } from "@aimass/api/auth";
+import { AliasService, ArtifactService, DatasetService, ModelService, ProjectService } from "@aimass/api/registry";
+import { DeploymentService, FleetService } from "@aimass/api/scheduler";
+import { TrainingService } from "@aimass/api/trainer";
+import type { DescService } from "@bufbuild/protobuf";
+
+/** The services behind the router. */
+export const backendNames = ["auth", "registry", "scheduler", "trainer", "console"] as const;
+export type BackendName = (typeof backendNames)[number];
+
+/**
+ * The APIs that may be called through the router, by who serves them. PolicyService, LibraryService, ReplicaService and RouteService are for the mesh
+ * alone and not among them.
+ */
+export const publicServices: Readonly<Record<Exclude<BackendName, "console">, readonly DescService[]>> = {
+  auth: [SessionService, DirectoryService, AccessService, AuditService],
+  registry: [ProjectService, ModelService, AliasService, DatasetService, ArtifactService],
+  scheduler: [DeploymentService, FleetService],
+  trainer: [TrainingService],
+};
+
+const backendOfService: ReadonlyMap<string, BackendName> = new Map(
+  Object.entries(publicServices).flatMap(([backend, services]) =>
+    services.map((service) => [service.typeName, backend as BackendName] as const),
+  ),
+);
+
+/** Who answers a path; undefined when nobody behind the router does. Paths of RPCs look like "/aimass.auth.v1.SessionService/SignIn". */
+export function backendOf(path: string): BackendName | undefined {
+  if (path === "/" || path === "/console" || path.startsWith("/console/")) return "console";
+  const slash = path.indexOf("/", 1);
+  return slash < 0 ? undefined : backendOfService.get(path.slice(1, slash));
+}

@@ -1,0 +1,124 @@
+import type { Clock } from "@aimass/core";
+import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
+import type { Telemetry } from "@aimass/telemetry";
+import type { RouterConfig } from "./config.ts";
+import { Backend } from "./control/backend.ts";
+import { ControlProxy } from "./control/control-proxy.ts";
+import { FrontDoor } from "./doors/front-door.ts";
+import { Guard } from "./doors/guard.ts";
+import { InferDoor } from "./doors/infer-door.ts";
+import { onlyModel, RestDoor } from "./doors/rest-door.ts";
+import { createSmallRpcs } from "./doors/small-rpcs.ts";
+import { StreamDoor } from "./doors/stream-door.ts";
+import { Inference } from "./inference/inference.ts";
+import { ModelFacts } from "./inference/model-facts.ts";
+import { ServerInfo } from "./inference/server-info.ts";
+import { RouterMetrics } from "./metrics.ts";
+import { CallerFactory } from "./pipeline/caller-factory.ts";
+import { KeptBodies } from "./pipeline/kept-bodies.ts";
+import { Quota } from "./pipeline/quota.ts";
+import { ReplicaCalls } from "./pipeline/replica-calls.ts";
+import { RetryBudget } from "./pipeline/retry.ts";
+import { WaitingRoom } from "./pipeline/waiting-room.ts";
+import { ReplicaPool } from "./replicas/replica-pool.ts";
+import type { RouteTable } from "./routes/route-table.ts";
+
+export interface DataPlaneOptions {
+  readonly config: Pick<
+    RouterConfig,
+    "backends" | "allowedHosts" | "allowedOrigins" | "defaultModel" | "stickyHeader" | "limits"
+  >;
+  readonly policy: PolicyStore;
+  readonly table: RouteTable;
+  readonly identity: ServiceIdentity;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly version: string;
+}
+
+/** Everything between a listener and the replicas, wired. Dispose to close the connections it made. */
+export interface DataPlane extends Disposable {
+  readonly door: FrontDoor;
+  readonly info: ServerInfo;
+  readonly pool: ReplicaPool;
+}
+
+/** Wires the router's parts over a route table and a policy store that others keep up to date. */
+export function createDataPlane(options: DataPlaneOptions): DataPlane {
+  const { config, policy, table, identity, clock, telemetry } = options;
+  const { limits } = config;
+  const metrics = new RouterMetrics(telemetry);
+  const pool = new ReplicaPool(table, clock);
+  const room = new WaitingRoom(clock, limits.heldCalls);
+  pool.onChange(() => room.wake());
+  const budget = new RetryBudget(clock);
+  const bodies = new KeptBodies({ bodyLimitBytes: limits.keptBodyBytes, totalLimitBytes: limits.keptBodiesBytes });
+  const quota = new Quota({ totalLimit: limits.inFlight, principalLimit: limits.inFlightPerPrincipal });
+  const { inFlightPerReplica, holdMs } = limits;
+  const calls = new ReplicaCalls({
+    table,
+    pool,
+    identity,
+    clock,
+    metrics,
+    budget,
+    bodies,
+    room,
+    inFlightPerReplica,
+    holdMs,
+  });
+  const callers = new CallerFactory({
+    policy,
+    clock,
+    tracer: telemetry.tracer,
+    stickyHeader: config.stickyHeader,
+    defaultTimeoutMs: limits.defaultTimeoutMs,
+  });
+  const info = new ServerInfo({ policy, table, pool, clock, version: options.version });
+  const inference = new Inference({ policy, table, calls, quota, metrics, clock });
+  const facts = new ModelFacts({ inference, calls, info });
+  const infer = new InferDoor({ inference, callers, limitBytes: limits.messageBytes });
+  const stream = new StreamDoor({ infer, callers, limitBytes: limits.messageBytes, clock });
+  const defaultModel = () => config.defaultModel ?? onlyModel(table.models);
+  const rest = new RestDoor({ inference, facts, info, callers, limitBytes: limits.messageBytes, defaultModel });
+  const backends = createBackends(config, clock);
+  const control = new ControlProxy({ backends, identity, clock, tracer: telemetry.tracer, metrics, holdMs });
+  metrics.observe("aimass_router_in_flight", "Inference calls under way.", () => quota.inFlight);
+  metrics.observe("aimass_router_held", "Calls that wait for a replica to come up.", () => room.size);
+  metrics.observe(
+    "aimass_router_ejected",
+    "Model versions on replicas that get no calls because they failed.",
+    () => pool.ejected,
+  );
+  metrics.observe("aimass_router_retry_budget", "Retries that may still be made.", () => budget.tokens);
+  metrics.observe("aimass_router_kept_body_bytes", "Bodies kept for a retry.", () => bodies.totalBytes);
+  metrics.observe("aimass_router_route_age_seconds", "Age of the routes in use.", () => table.ageMs() / 1000);
+  metrics.observe("aimass_router_replicas", "Replicas in the routes.", () => table.replicas.size);
+  return {
+    door: new FrontDoor({
+      guard: new Guard(config),
+      infer,
+      stream,
+      rest,
+      smallRpcs: createSmallRpcs({ facts, info, callers, clock }),
+      control,
+      log: telemetry.log.scope("router.door"),
+    }),
+    info,
+    pool,
+    [Symbol.dispose]: () => {
+      pool[Symbol.dispose]();
+      for (const backend of Object.values(backends)) backend.close();
+    },
+  };
+}
+
+function createBackends(config: Pick<RouterConfig, "backends">, clock: Clock) {
+  return {
+    auth: new Backend(config.backends.auth, clock),
+    registry: new Backend(config.backends.registry, clock),
+    scheduler: new Backend(config.backends.scheduler, clock),
+    trainer: new Backend(config.backends.trainer, clock),
+    console: new Backend(config.backends.console, clock),
+  };
+}

@@ -1,0 +1,126 @@
+import { isIP } from "node:net";
+import { AimassError } from "@aimass/core";
+import type { Answer, HeaderFields, ResponseWriter, ServerCall } from "@aimass/h2";
+
+/** Which hosts the router answers as, and whose pages may call it. */
+export interface GuardOptions {
+  /** Host names without port; "*" for any. IP addresses and localhost always work: a rebound name is neither. */
+  readonly allowedHosts: readonly string[];
+  /** Origins such as "https://app.example.com" whose pages may call across origins. */
+  readonly allowedOrigins: readonly string[];
+}
+
+const exposedHeaders =
+  "grpc-status,grpc-message,grpc-status-details-bin,aimass-version,inference-header-content-length,retry-after";
+
+/** Protects people's browsers: a page of another site gets no answer, by its own name (Origin) or by one that was pointed here (Host, DNS rebinding). */
+export class Guard {
+  readonly #hosts: ReadonlySet<string>;
+  readonly #origins: ReadonlySet<string>;
+
+  constructor(options: GuardOptions) {
+    this.#hosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()));
+    this.#origins = new Set(options.allowedOrigins.map((origin) => origin.toLowerCase()));
+  }
+
+  /** The call to go on with; undefined when it was answered here. Throws PERMISSION_DENIED. */
+  admit(call: ServerCall): ServerCall | undefined {
+    if (!this.#isAllowedHost(call.authority)) throw wrongHost(call.authority);
+    const { origin } = call.headers;
+    if (origin === undefined) return call;
+    if (isSameOrigin(origin, call.authority)) return call;
+    if (!this.#origins.has(origin.toLowerCase())) throw wrongOrigin(origin);
+    const cors = {
+      "access-control-allow-origin": origin,
+      "access-control-expose-headers": exposedHeaders,
+      vary: "origin",
+    };
+    if (call.method !== "OPTIONS") return new CrossOriginCall(call, cors);
+    call.respond({ status: 204, headers: { ...cors, ...preflightHeaders(call.headers) } });
+    return undefined;
+  }
+
+  #isAllowedHost(authority: string): boolean {
+    if (this.#hosts.has("*")) return true;
+    const host = hostOf(authority);
+    return host === "localhost" || host.endsWith(".localhost") || isIP(host) !== 0 || this.#hosts.has(host);
+  }
+}
+
+/** A call whose answer a page of another, allowed origin may read. */
+class CrossOriginCall implements ServerCall {
+  readonly #call: ServerCall;
+  readonly #extra: HeaderFields;
+
+  constructor(call: ServerCall, extra: HeaderFields) {
+    this.#call = call;
+    this.#extra = extra;
+  }
+
+  get protocol() {
+    return this.#call.protocol;
+  }
+  get method() {
+    return this.#call.method;
+  }
+  get path() {
+    return this.#call.path;
+  }
+  get authority() {
+    return this.#call.authority;
+  }
+  get headers() {
+    return this.#call.headers;
+  }
+  get remoteAddress() {
+    return this.#call.remoteAddress;
+  }
+  get signal() {
+    return this.#call.signal;
+  }
+  body(limitBytes: number): Promise<Buffer> {
+    return this.#call.body(limitBytes);
+  }
+  chunks(): AsyncIterable<Buffer> {
+    return this.#call.chunks();
+  }
+  respond(answer: Answer): void {
+    this.#call.respond({ ...answer, headers: { ...answer.headers, ...this.#extra } });
+  }
+  open(status: number, headers: HeaderFields): ResponseWriter {
+    return this.#call.open(status, { ...headers, ...this.#extra });
+  }
+}
+
+function preflightHeaders(asked: HeaderFields): HeaderFields {
+  return {
+    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-headers": asked["access-control-request-headers"] ?? "",
+    "access-control-max-age": "7200",
+  };
+}
+
+/** The host of "host:port", "[v6]:port" or "host", in lower case. */
+function hostOf(authority: string): string {
+  if (authority.startsWith("[")) return authority.slice(1, Math.max(1, authority.indexOf("]"))).toLowerCase();
+  const colon = authority.lastIndexOf(":");
+  return (colon < 0 ? authority : authority.slice(0, colon)).toLowerCase();
+}
+
+function isSameOrigin(origin: string, authority: string): boolean {
+  return origin === `http://${authority}` || origin === `https://${authority}`;
+}
+
+function wrongHost(authority: string): AimassError {
+  return new AimassError("PERMISSION_DENIED", `The router does not answer as "${authority.slice(0, 200)}".`, {
+    reason: "HOST_NOT_ALLOWED",
+    remedy: "Call it by its address, or ask an operator to add the name to AIMASS_ALLOWED_HOSTS.",
+  });
+}
+
+function wrongOrigin(origin: string): AimassError {
+  return new AimassError("PERMISSION_DENIED", `Pages of ${origin.slice(0, 200)} may not call this router.`, {
+    reason: "ORIGIN_NOT_ALLOWED",
+    remedy: "An operator can add the origin to AIMASS_ALLOWED_ORIGINS.",
+  });
+}

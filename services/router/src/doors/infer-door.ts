@@ -1,0 +1,149 @@
+import { ModelInferRequestSchema, ModelInferResponseSchema } from "@aimass/api/inference";
+import { AimassError } from "@aimass/core";
+import type { HeaderFields, ServerCall } from "@aimass/h2";
+import { inflate, peekModel } from "@aimass/oip";
+import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
+import type { Inference } from "../inference/inference.ts";
+import type { Served } from "../pipeline/call.ts";
+import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts";
+import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
+import { frame, prefixBytes, readUnaryFrame, trailerFrame } from "./frames.ts";
+import { answerStatus, type Protocol, webContentType } from "./protocol.ts";
+import { okTrailers } from "./rpc-status.ts";
+
+/** Path of the call that runs a model, at the door and at the replica. */
+export const inferPath = "/inference.GRPCInferenceService/ModelInfer";
+
+/** Largest JSON body that is decoded here; larger requests come as proto or by REST, whose JSON the replica reads. */
+const jsonLimitBytes = 1024 * 1024;
+
+const grpcHeaders: HeaderFields = Object.freeze({ "content-type": "application/grpc" });
+const replicaPath = () => inferPath;
+
+/** ModelInfer by gRPC, gRPC-Web and Connect: the message goes to the replica as it came. */
+export class InferDoor {
+  readonly #inference: Inference;
+  readonly #callers: CallerFactory;
+  readonly #limitBytes: number;
+
+  constructor(options: { inference: Inference; callers: CallerFactory; limitBytes: number }) {
+    this.#inference = options.inference;
+    this.#callers = options.callers;
+    this.#limitBytes = options.limitBytes;
+  }
+
+  async answer(call: ServerCall, protocol: Protocol): Promise<void> {
+    switch (protocol) {
+      case "grpc":
+        return this.#answerGrpc(call);
+      case "grpc-web":
+      case "grpc-web-text":
+        return this.#answerWeb(call, protocol);
+      default:
+        return this.#answerConnect(call);
+    }
+  }
+
+  /** Runs one framed request for a caller. */
+  infer(framed: Buffer, caller: TracedCaller): Promise<Served> {
+    const { name, version, hasSequence } = peekModel(framed, prefixBytes);
+    return this.#inference.run({
+      caller,
+      model: name,
+      version,
+      format: "grpc",
+      path: replicaPath,
+      headers: grpcHeaders,
+      body: framed,
+      isIdempotent: !hasSequence,
+    });
+  }
+
+  async #answerGrpc(call: ServerCall): Promise<void> {
+    const { headers } = call;
+    const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
+    const body = await call.body(this.#limitBytes + prefixBytes);
+    const framed = readUnaryFrame(body, headers["grpc-encoding"], this.#limitBytes);
+    const served = await this.infer(framed instanceof Buffer ? framed : await framed, caller);
+    const trailers = clientTrailers(served);
+    if (served.code !== "OK") return answerStatus(call, "grpc", trailers);
+    call.respond({ status: 200, headers: grpcHeaders, body: served.result.body, trailers });
+  }
+
+  async #answerWeb(call: ServerCall, protocol: "grpc-web" | "grpc-web-text"): Promise<void> {
+    const { headers } = call;
+    const isText = protocol === "grpc-web-text";
+    const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
+    const sent = await call.body(
+      isText ? Math.ceil((this.#limitBytes + prefixBytes) / 3) * 4 : this.#limitBytes + prefixBytes,
+    );
+    const body = isText ? Buffer.from(sent.toString("latin1"), "base64") : sent;
+    const served = await this.infer(await readUnaryFrame(body, headers["grpc-encoding"], this.#limitBytes), caller);
+    const trailers = clientTrailers(served);
+    if (served.code !== "OK") return answerStatus(call, protocol, trailers);
+    const answer = Buffer.concat([served.result.body, trailerFrame(trailers)]);
+    call.respond({
+      status: 200,
+      headers: { "content-type": webContentType(protocol) },
+      body: isText ? Buffer.from(answer.toString("base64")) : answer,
+    });
+  }
+
+  async #answerConnect(call: ServerCall): Promise<void> {
+    const { headers } = call;
+    const type = headers["content-type"]?.split(";", 1)[0]?.trim() ?? "";
+    const isJson = type === "application/json";
+    if (call.method !== "POST" || (!isJson && type !== "application/proto")) throw wrongType(call, type);
+    const timeoutMs = parseMilliseconds("connect-timeout-ms", headers["connect-timeout-ms"]);
+    const caller = this.#callers.create(call, "router.infer", timeoutMs);
+    const limit = isJson ? jsonLimitBytes : this.#limitBytes;
+    const body = await inflate(await call.body(limit), headers["content-encoding"], limit);
+    const served = await this.infer(frame(isJson ? encodeJsonRequest(body) : body), caller);
+    const trailers = clientTrailers(served);
+    if (served.code !== "OK") return answerStatus(call, "connect", trailers);
+    const message = served.result.body.subarray(prefixBytes);
+    call.respond({
+      status: 200,
+      headers: { "content-type": type, "trailer-aimass-version": served.version },
+      body: isJson
+        ? Buffer.from(toJsonString(ModelInferResponseSchema, fromBinary(ModelInferResponseSchema, message)))
+        : message,
+    });
+  }
+}
+
+/** A replica's trailers as the caller gets them. What was said to the router alone is left out. */
+export function clientTrailers({ result, code, version }: Served): HeaderFields {
+  if (code === "OK") return { ...okTrailers, "aimass-version": version };
+  const said = result.trailers["grpc-status"] === undefined ? result.headers : result.trailers;
+  const trailers: Record<string, string> = { "grpc-status": said["grpc-status"] ?? "13", "aimass-version": version };
+  for (const name of ["grpc-message", "grpc-status-details-bin", "grpc-retry-pushback-ms"]) {
+    const value = said[name];
+    if (value !== undefined) trailers[name] = value;
+  }
+  return trailers;
+}
+
+function encodeJsonRequest(body: Uint8Array): Uint8Array {
+  try {
+    return toBinary(
+      ModelInferRequestSchema,
+      fromJsonString(ModelInferRequestSchema, Buffer.from(body).toString("utf8"), { ignoreUnknownFields: true }),
+    );
+  } catch (cause) {
+    throw new AimassError("INVALID_ARGUMENT", `The body is no ModelInferRequest in JSON: ${(cause as Error).message}`, {
+      reason: "BAD_JSON",
+      cause,
+    });
+  }
+}
+
+function wrongType(call: ServerCall, type: string): AimassError {
+  return new AimassError(
+    "INVALID_ARGUMENT",
+    `${call.method} with content type "${type.slice(0, 100)}" does not work here.`,
+    {
+      remedy: "POST with application/grpc, application/grpc-web, application/proto or application/json.",
+    },
+  );
+}

@@ -1,0 +1,215 @@
+import {
+  ModelConfigRequestSchema,
+  ModelConfigResponseSchema,
+  ModelMetadataRequestSchema,
+  ModelMetadataResponseSchema,
+  ModelStatisticsResponseSchema,
+  RepositoryIndexResponse_ModelIndexSchema,
+  ServerMetadataResponseSchema,
+} from "@aimass/api/inference";
+import { AimassError } from "@aimass/core";
+import type { HeaderFields, ServerCall } from "@aimass/h2";
+import { create } from "@bufbuild/protobuf";
+import type { Inference } from "../inference/inference.ts";
+import type { ModelFacts } from "../inference/model-facts.ts";
+import type { ServerInfo } from "../inference/server-info.ts";
+import type { Served } from "../pipeline/call.ts";
+import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts";
+import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
+import { publicName, type VersionRoutes } from "../routes/model-routes.ts";
+import { plainJson } from "./plain-json.ts";
+import { parseRestPath, type RestTarget } from "./rest-path.ts";
+
+/** Headers of a REST request that its replica reads. */
+const forwardedHeaders = [
+  "content-type",
+  "content-encoding",
+  "accept-encoding",
+  "accept",
+  "inference-header-content-length",
+];
+
+/** Headers of a replica's answer that are not the caller's business, or are made anew by the connection to it. */
+const droppedHeaders = new Set(["aimass-queue-depth", "connection", "keep-alive", "transfer-encoding", "date"]);
+
+/** A sequence parameter in JSON. Searched for in the head of the body, where requests have it; a false hit costs a retry, nothing else. */
+const sequenceKey = Buffer.from('"sequence_');
+const sequenceSearchBytes = 64 * 1024;
+
+/** The protocol's REST form and `/predict`. Bodies go to the replica as they came. */
+export class RestDoor {
+  readonly #inference: Inference;
+  readonly #facts: ModelFacts;
+  readonly #info: ServerInfo;
+  readonly #callers: CallerFactory;
+  readonly #limitBytes: number;
+  readonly #defaultModel: () => string | undefined;
+
+  constructor(options: {
+    inference: Inference;
+    facts: ModelFacts;
+    info: ServerInfo;
+    callers: CallerFactory;
+    limitBytes: number;
+    defaultModel: () => string | undefined;
+  }) {
+    this.#inference = options.inference;
+    this.#facts = options.facts;
+    this.#info = options.info;
+    this.#callers = options.callers;
+    this.#limitBytes = options.limitBytes;
+    this.#defaultModel = options.defaultModel;
+  }
+
+  /** False when the path is none of this door's. */
+  answer(call: ServerCall): Promise<void> | false {
+    const target = parseRestPath(call.path);
+    return target === undefined ? false : this.#perform(target, call);
+  }
+
+  async #perform(target: RestTarget, call: ServerCall): Promise<void> {
+    assertMethod(target, call);
+    switch (target.action) {
+      case "live":
+        return json(call, { live: true });
+      case "server-ready":
+        return readiness(call, this.#info.ready() === true);
+      case "server":
+        return json(call, plainJson(ServerMetadataResponseSchema, this.#info.metadata()));
+      case "infer":
+      case "predict":
+        return this.#run(target, call);
+      case "unsupported":
+        throw new AimassError("UNIMPLEMENTED", `${target.what} is not offered here.`, { remedy: target.remedy });
+      default:
+        return this.#describe(target, call);
+    }
+  }
+
+  async #describe(target: RestTarget, call: ServerCall): Promise<void> {
+    const caller = this.#caller(call, `router.${target.action}`);
+    const { model: name, version } = target;
+    switch (target.action) {
+      case "ready":
+        return readiness(call, this.#facts.ready({ caller, name, version }));
+      case "model": {
+        const metadata = await this.#facts.metadata(create(ModelMetadataRequestSchema, { name, version }), caller);
+        return json(call, plainJson(ModelMetadataResponseSchema, metadata));
+      }
+      case "config": {
+        const { config } = await this.#facts.config(create(ModelConfigRequestSchema, { name, version }), caller);
+        return json(
+          call,
+          (plainJson(ModelConfigResponseSchema, create(ModelConfigResponseSchema, { config })) as { config: unknown })
+            .config,
+        );
+      }
+      case "stats": {
+        const modelStats = await this.#facts.statistics({ name, version }, caller);
+        return json(
+          call,
+          plainJson(ModelStatisticsResponseSchema, create(ModelStatisticsResponseSchema, { modelStats })),
+        );
+      }
+      case "index": {
+        const body = await call.body(64 * 1024);
+        const entries = this.#info.index(caller.principal, wantsReady(body));
+        return json(
+          call,
+          entries.map((entry) => plainJson(RepositoryIndexResponse_ModelIndexSchema, entry)),
+        );
+      }
+    }
+  }
+
+  async #run(target: RestTarget, call: ServerCall): Promise<void> {
+    const caller = this.#caller(call, `router.${target.action}`);
+    const body = await call.body(this.#limitBytes);
+    const model = target.model === "" ? this.#assertDefaultModel() : target.model;
+    const path = (routes: VersionRoutes) =>
+      target.action === "predict" ? `/models/${model}/predict` : `/v2/models/${model}/versions/${routes.version}/infer`;
+    const isPlain = call.headers["content-encoding"] === undefined;
+    const served = await this.#inference.run({
+      caller,
+      model,
+      version: target.version,
+      format: "rest",
+      path,
+      headers: pickHeaders(call.headers),
+      body,
+      isIdempotent: isPlain && body.subarray(0, sequenceSearchBytes).indexOf(sequenceKey) < 0,
+    });
+    call.respond({ status: served.result.status, headers: answerHeaders(served), body: served.result.body });
+  }
+
+  #caller(call: ServerCall, name: string): TracedCaller {
+    const { headers } = call;
+    const timeoutMs =
+      parseGrpcTimeout(headers["grpc-timeout"]) ?? parseMilliseconds("x-timeout-ms", headers["x-timeout-ms"]);
+    return this.#callers.create(call, name, timeoutMs);
+  }
+
+  #assertDefaultModel(): string {
+    const model = this.#defaultModel();
+    if (model !== undefined) return model;
+    throw new AimassError("NOT_FOUND", "There is no default model here.", {
+      reason: "NO_DEFAULT_MODEL",
+      remedy: "POST to /models/NAME/predict, or ask an operator to set AIMASS_DEFAULT_MODEL.",
+    });
+  }
+}
+
+/** The only deployed model's name; undefined when there is none, or more than one. */
+export function onlyModel(
+  models: ReadonlyMap<string, { project: string; model: string; name: string }>,
+): string | undefined {
+  if (models.size !== 1) return undefined;
+  const [only] = models.values();
+  return only === undefined ? undefined : publicName(only);
+}
+
+function assertMethod(target: RestTarget, call: ServerCall): void {
+  if (target.action === "unsupported") return;
+  const isPost = target.action === "infer" || target.action === "predict";
+  const fits = isPost
+    ? call.method === "POST"
+    : call.method === "GET" || call.method === "HEAD" || (target.action === "index" && call.method === "POST");
+  if (fits) return;
+  throw new AimassError("INVALID_ARGUMENT", `${call.method} does nothing at ${call.path.slice(0, 200)}.`, {
+    remedy: `Use ${isPost || target.action === "index" ? "POST" : "GET"}.`,
+  });
+}
+
+function json(call: ServerCall, value: unknown, status = 200): void {
+  call.respond({ status, headers: { "content-type": "application/json" }, body: Buffer.from(JSON.stringify(value)) });
+}
+
+/** Triton's clients read the status, others the body. */
+function readiness(call: ServerCall, ready: boolean): void {
+  json(call, { ready }, ready ? 200 : 400);
+}
+
+function wantsReady(body: Buffer): boolean {
+  if (body.length === 0) return false;
+  try {
+    return (JSON.parse(body.toString()) as { ready?: unknown } | null)?.ready === true;
+  } catch {
+    throw new AimassError("INVALID_ARGUMENT", "The body is no JSON.", { remedy: 'Send {} or {"ready": true}.' });
+  }
+}
+
+function pickHeaders(headers: HeaderFields): HeaderFields {
+  const picked: Record<string, string> = {};
+  for (const name of forwardedHeaders) {
+    const value = headers[name];
+    if (value !== undefined) picked[name] = value;
+  }
+  return picked;
+}
+
+function answerHeaders({ result, version }: Served): HeaderFields {
+  const headers: Record<string, string> = {};
+  for (const name in result.headers) if (!droppedHeaders.has(name)) headers[name] = result.headers[name] as string;
+  headers["aimass-version"] = version;
+  return headers;
+}

@@ -1,0 +1,122 @@
+import { AimassError, type Clock } from "@aimass/core";
+import type { ResponseWriter, ServerCall } from "@aimass/h2";
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import type { Served } from "../pipeline/call.ts";
+import type { CallerFactory } from "../pipeline/caller-factory.ts";
+import { parseGrpcTimeout } from "../pipeline/deadline.ts";
+import { frame, prefixBytes, readFrames } from "./frames.ts";
+import { clientTrailers, type InferDoor } from "./infer-door.ts";
+import { connectErrorBody, errorTrailers, okTrailers } from "./rpc-status.ts";
+
+/** Path of the streaming call. */
+export const streamInferPath = "/inference.GRPCInferenceService/ModelStreamInfer";
+
+/** Requests of one stream that are under way at a time; then the client is slowed down. */
+const maxUnderWay = 64;
+
+/**
+ * parameters["triton_final_response"] = true, as the fields of a ModelInferResponse: Triton's clients wait for it, and every answer here is its
+ * request's last.
+ */
+const finalResponse = new BinaryWriter()
+  .tag(4, 2)
+  .bytes(
+    new BinaryWriter()
+      .tag(1, 2)
+      .string("triton_final_response")
+      .tag(2, 2)
+      .bytes(new BinaryWriter().tag(1, 0).bool(true).finish())
+      .finish(),
+  )
+  .finish();
+
+/** ModelStreamInfer: every message is an independent request, answered in the order of the requests; errors come in-band and the stream goes on. */
+export class StreamDoor {
+  readonly #infer: InferDoor;
+  readonly #callers: CallerFactory;
+  readonly #limitBytes: number;
+  readonly #clock: Clock;
+
+  constructor(options: { infer: InferDoor; callers: CallerFactory; limitBytes: number; clock: Clock }) {
+    this.#infer = options.infer;
+    this.#callers = options.callers;
+    this.#limitBytes = options.limitBytes;
+    this.#clock = options.clock;
+  }
+
+  async answer(call: ServerCall): Promise<void> {
+    const { headers } = call;
+    const timeoutMs = parseGrpcTimeout(headers["grpc-timeout"]);
+    const endsAt = timeoutMs === undefined ? undefined : this.#clock.monotonic() + timeoutMs;
+    // A bad credential ends the stream before it begins.
+    this.#callers.create(call, "router.stream", timeoutMs).span.end();
+    const writer = call.open(200, { "content-type": "application/grpc" });
+    const answers = new OrderedAnswers(writer);
+    try {
+      for await (const framed of readFrames(call.chunks(), headers["grpc-encoding"], this.#limitBytes)) {
+        const remainingMs = endsAt === undefined ? undefined : endsAt - this.#clock.monotonic();
+        await answers.add(this.#answerOne(call, framed, remainingMs));
+      }
+      await answers.settled();
+      writer.end(okTrailers);
+    } catch (error) {
+      await answers.settled();
+      writer.end(errorTrailers(AimassError.from(error)));
+    }
+  }
+
+  async #answerOne(call: ServerCall, framed: Buffer, remainingMs: number | undefined): Promise<Uint8Array> {
+    try {
+      // The credential is looked at for each message: a long stream ends with the right to use it.
+      const caller = this.#callers.create(call, "router.infer", remainingMs);
+      return frame(streamAnswer(await this.#infer.infer(framed, caller)));
+    } catch (error) {
+      return frame(inBandError(AimassError.from(error).advice));
+    }
+  }
+}
+
+/** ModelStreamInferResponse {error_message 1, infer_response 2}. */
+function streamAnswer(served: Served): Uint8Array {
+  if (served.code !== "OK") {
+    const { message } = JSON.parse(connectErrorBody(clientTrailers(served)).body.toString()) as { message: string };
+    return inBandError(message);
+  }
+  const response = Buffer.concat([served.result.body.subarray(prefixBytes), finalResponse]);
+  return new BinaryWriter().tag(2, 2).bytes(response).finish();
+}
+
+function inBandError(message: string): Uint8Array {
+  return new BinaryWriter().tag(1, 2).string(message).finish();
+}
+
+/** Writes answers in the order in which they were asked for, and holds the reader back while too many are under way. */
+class OrderedAnswers {
+  readonly #writer: ResponseWriter;
+  #last: Promise<void> = Promise.resolve();
+  #underWay = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(writer: ResponseWriter) {
+    this.#writer = writer;
+  }
+
+  add(answer: Promise<Uint8Array>): Promise<void> | undefined {
+    this.#underWay += 1;
+    const before = this.#last;
+    this.#last = answer.then(async (framed) => {
+      await before;
+      await this.#writer.write(framed);
+      this.#underWay -= 1;
+      this.#wake?.();
+    });
+    if (this.#underWay < maxUnderWay) return undefined;
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  settled(): Promise<void> {
+    return this.#last;
+  }
+}

@@ -1,0 +1,28 @@
+import type { ServerCall } from "@aimass/h2";
+import { type ContextValues, createContextKey, createContextValues } from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+
+/** The call behind a handler's context. */
+export const serverCallKey = createContextKey<ServerCall | undefined>(undefined);
+
+/** Lets a handler of Connect (gRPC, gRPC-Web and Connect in one) answer a call of ours. For RPCs off the hot path. */
+export async function answerByHandler(call: ServerCall, handler: UniversalHandler): Promise<void> {
+  const contextValues: ContextValues = createContextValues().set(serverCallKey, call);
+  const answer = await handler({
+    httpVersion: call.protocol === "h2" ? "2.0" : "1.1",
+    url: `http://${call.authority || "localhost"}${call.path}`,
+    method: call.method,
+    header: new Headers(call.headers),
+    body: call.chunks(),
+    signal: call.signal,
+    contextValues,
+  });
+  const headers = Object.fromEntries(answer.header ?? []);
+  const writer = call.open(answer.status, headers);
+  try {
+    for await (const chunk of answer.body ?? []) await writer.write(chunk);
+    writer.end(Object.fromEntries(answer.trailer ?? []));
+  } catch {
+    writer.reset();
+  }
+}

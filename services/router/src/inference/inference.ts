@@ -1,0 +1,103 @@
+import { AimassError, type Clock, statusCodes } from "@aimass/core";
+import type { PolicyStore } from "@aimass/identity";
+import type { RouterMetrics } from "../metrics.ts";
+import { findRunnableModel, findVisibleModel } from "../pipeline/access.ts";
+import type { ReplicaCall, Served } from "../pipeline/call.ts";
+import type { TracedCaller } from "../pipeline/caller-factory.ts";
+import type { Quota } from "../pipeline/quota.ts";
+import type { ReplicaCalls } from "../pipeline/replica-calls.ts";
+import { type ModelRoutes, publicName } from "../routes/model-routes.ts";
+import type { RouteTable } from "../routes/route-table.ts";
+
+/** A replica call whose caller is traced. */
+export type InferenceCall = ReplicaCall & { readonly caller: TracedCaller };
+
+/** Runs models for callers: verb → quota → replicas, counted and traced. */
+export class Inference {
+  readonly #policy: PolicyStore;
+  readonly #table: RouteTable;
+  readonly #calls: ReplicaCalls;
+  readonly #quota: Quota;
+  readonly #metrics: RouterMetrics;
+  readonly #clock: Clock;
+
+  constructor(options: {
+    policy: PolicyStore;
+    table: RouteTable;
+    calls: ReplicaCalls;
+    quota: Quota;
+    metrics: RouterMetrics;
+    clock: Clock;
+  }) {
+    this.#policy = options.policy;
+    this.#table = options.table;
+    this.#calls = options.calls;
+    this.#quota = options.quota;
+    this.#metrics = options.metrics;
+    this.#clock = options.clock;
+  }
+
+  /** Runs a model. Throws what access, quota and the replicas refuse; an error of the model comes as the answer. */
+  async run(call: InferenceCall): Promise<Served> {
+    const startedAt = this.#clock.monotonic();
+    const { span, principal } = call.caller;
+    let model: ModelRoutes | undefined;
+    try {
+      model = findRunnableModel(this.#accessRequest(call));
+      this.#quota.enter(principal.id);
+      try {
+        const served = await this.#calls.run(model, call);
+        this.#count(model, served, startedAt);
+        if (served.code !== "OK") span.fail(served.code);
+        return served;
+      } finally {
+        this.#quota.leave(principal.id);
+      }
+    } catch (error) {
+      span.fail(error);
+      this.#countRefusal(model, error, startedAt);
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+
+  /** Asks one replica about a model the caller may see. */
+  async ask(call: InferenceCall): Promise<{ served: Served; model: ModelRoutes }> {
+    try {
+      const model = this.visible(call);
+      return { served: await this.#calls.run(model, call), model };
+    } finally {
+      call.caller.span.end();
+    }
+  }
+
+  /** The routes of a model the caller may see. Throws like `findVisibleModel`. */
+  visible(call: Pick<InferenceCall, "caller" | "model" | "version">): ModelRoutes {
+    return findVisibleModel(this.#accessRequest(call));
+  }
+
+  #accessRequest(call: Pick<InferenceCall, "caller" | "model" | "version">) {
+    return {
+      policy: this.#policy.policy,
+      principal: call.caller.principal,
+      name: call.model,
+      version: call.version,
+      models: this.#table.models,
+      nowMs: this.#clock.now(),
+    };
+  }
+
+  #count(model: ModelRoutes, served: Served, startedAt: number): void {
+    const elapsedMs = this.#clock.monotonic() - startedAt;
+    const { version, code } = served;
+    this.#metrics.count({ model: publicName(model), version, code, seconds: elapsedMs / 1000 });
+    this.#metrics.overhead.record(Math.max(0, elapsedMs - served.upstreamMs) / 1000);
+  }
+
+  #countRefusal(model: ModelRoutes | undefined, error: unknown, startedAt: number): void {
+    const code = error instanceof AimassError && error.code in statusCodes ? error.code : "INTERNAL";
+    const seconds = (this.#clock.monotonic() - startedAt) / 1000;
+    this.#metrics.count({ model: model === undefined ? "" : publicName(model), version: "", code, seconds });
+  }
+}

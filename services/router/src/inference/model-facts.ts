@@ -1,0 +1,125 @@
+import {
+  type ModelConfigRequest,
+  ModelConfigRequestSchema,
+  type ModelConfigResponse,
+  ModelConfigResponseSchema,
+  type ModelMetadataRequest,
+  ModelMetadataRequestSchema,
+  type ModelMetadataResponse,
+  ModelMetadataResponseSchema,
+  type ModelStatistics,
+  ModelStatisticsRequestSchema,
+  ModelStatisticsResponseSchema,
+} from "@aimass/api/inference";
+import { AimassError, codeFromNumber } from "@aimass/core";
+import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import type { ReplicaCall, Served } from "../pipeline/call.ts";
+import type { TracedCaller } from "../pipeline/caller-factory.ts";
+import type { ReplicaCalls } from "../pipeline/replica-calls.ts";
+import { type ModelRoutes, publicName, type VersionRoutes } from "../routes/model-routes.ts";
+import { resolveVersion } from "../routes/resolve-version.ts";
+import type { Inference, InferenceCall } from "./inference.ts";
+import type { ServerInfo } from "./server-info.ts";
+import { mergeStatistics } from "./statistics.ts";
+
+const service = "/inference.GRPCInferenceService/";
+const prefixBytes = 5;
+
+/** Answers what is asked about models: by the routes, by one replica, or by all of them. */
+export class ModelFacts {
+  readonly #inference: Inference;
+  readonly #calls: ReplicaCalls;
+  readonly #info: ServerInfo;
+
+  constructor(options: { inference: Inference; calls: ReplicaCalls; info: ServerInfo }) {
+    this.#inference = options.inference;
+    this.#calls = options.calls;
+    this.#info = options.info;
+  }
+
+  /** Whether a replica that holds the version is up. Throws NOT_FOUND. */
+  ready({ caller, name, version }: { caller: TracedCaller; name: string; version: string }): boolean {
+    const model = this.#inference.visible({ caller, model: name, version });
+    return this.#info.isUp(resolveVersion(model, version, caller.draw));
+  }
+
+  async metadata(request: ModelMetadataRequest, caller: TracedCaller): Promise<ModelMetadataResponse> {
+    const body = frame(toBinary(ModelMetadataRequestSchema, request));
+    const { served, model } = await this.#inference.ask(question("ModelMetadata", request, body, caller));
+    const metadata = decodeAnswer(ModelMetadataResponseSchema, served);
+    metadata.versions = servedVersions(model);
+    return metadata;
+  }
+
+  async config(request: ModelConfigRequest, caller: TracedCaller): Promise<ModelConfigResponse> {
+    const body = frame(toBinary(ModelConfigRequestSchema, request));
+    const { served } = await this.#inference.ask(question("ModelConfig", request, body, caller));
+    return decodeAnswer(ModelConfigResponseSchema, served);
+  }
+
+  /** Counts of a model's versions, or of all models the caller may see when the name is empty, added up over their replicas. */
+  async statistics(asked: { name: string; version: string }, caller: TracedCaller): Promise<ModelStatistics[]> {
+    const models =
+      asked.name === ""
+        ? this.#info.visibleModels(caller.principal)
+        : [this.#inference.visible({ caller, model: asked.name, version: asked.version })];
+    const versions = models.flatMap((model) => wantedVersions(model, asked.version, caller).map((v) => ({ model, v })));
+    return Promise.all(versions.map(({ model, v }) => this.#statisticsOf(model, v, caller)));
+  }
+
+  async #statisticsOf(model: ModelRoutes, routes: VersionRoutes, caller: TracedCaller): Promise<ModelStatistics> {
+    const name = publicName(model);
+    const request = create(ModelStatisticsRequestSchema, { name, version: routes.version });
+    const body = frame(toBinary(ModelStatisticsRequestSchema, request));
+    const answers = await this.#calls.runOnAll(routes, question("ModelStatistics", request, body, caller));
+    const parts = answers.flatMap((served) =>
+      served.code === "OK" ? decodeAnswer(ModelStatisticsResponseSchema, served).modelStats : [],
+    );
+    return mergeStatistics(name, routes.version, parts);
+  }
+}
+
+function wantedVersions(model: ModelRoutes, version: string, caller: TracedCaller): readonly VersionRoutes[] {
+  return version === "" ? model.newestFirst.toReversed() : [resolveVersion(model, version, caller.draw)];
+}
+
+/** The versions that a replica holds, oldest first. */
+function servedVersions(model: ModelRoutes): string[] {
+  return model.newestFirst
+    .filter((v) => v.replicaIds.length > 0)
+    .map((v) => v.version)
+    .toReversed();
+}
+
+function question(
+  rpc: string,
+  request: { readonly name: string; readonly version: string },
+  body: Uint8Array,
+  caller: TracedCaller,
+): InferenceCall {
+  const call: ReplicaCall = {
+    caller,
+    model: request.name,
+    version: request.version,
+    format: "grpc",
+    path: () => service + rpc,
+    headers: { "content-type": "application/grpc" },
+    body,
+    isIdempotent: true,
+  };
+  return call as InferenceCall;
+}
+
+function decodeAnswer<D extends DescMessage>(schema: D, served: Served): MessageShape<D> {
+  if (served.code === "OK") return fromBinary(schema, served.result.body.subarray(prefixBytes));
+  const said = served.result.trailers["grpc-status"] === undefined ? served.result.headers : served.result.trailers;
+  const message = decodeURIComponent(said["grpc-message"] ?? "The replica gave no reason.");
+  throw new AimassError(codeFromNumber(Number(said["grpc-status"])), message);
+}
+
+function frame(message: Uint8Array): Buffer {
+  const framed = Buffer.alloc(prefixBytes + message.length);
+  framed.writeUInt32BE(message.length, 1);
+  framed.set(message, prefixBytes);
+  return framed;
+}

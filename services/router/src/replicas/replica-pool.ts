@@ -1,0 +1,107 @@
+import type { Clock } from "@aimass/core";
+import { rendezvousOrder } from "../pipeline/shard.ts";
+import type { VersionRoutes } from "../routes/model-routes.ts";
+import type { RouteTable } from "../routes/route-table.ts";
+import { Placement } from "./placement.ts";
+import { Replica } from "./replica.ts";
+
+/** Connections to every replica of the routes, and what is known of every version on them. Follows the table. */
+export class ReplicaPool implements Disposable {
+  readonly #table: RouteTable;
+  readonly #clock: Clock;
+  readonly #replicas = new Map<string, Replica>();
+  /** "model/version" → replica id → placement. */
+  readonly #placements = new Map<string, Map<string, Placement>>();
+  #ordered = new WeakMap<VersionRoutes, readonly Placement[]>();
+  readonly #listeners = new Set<() => void>();
+  readonly #subscription: Disposable;
+
+  constructor(table: RouteTable, clock: Clock) {
+    this.#table = table;
+    this.#clock = clock;
+    this.#subscription = table.onChange(() => this.#reconcile());
+    this.#reconcile();
+  }
+
+  get replicas(): ReadonlyMap<string, Replica> {
+    return this.#replicas;
+  }
+
+  /** Calls back when a replica came, went, or changed its state. */
+  onChange(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** The placements of a version in the order in which they are used; kept until the routes change. */
+  placements(routes: VersionRoutes): readonly Placement[] {
+    const known = this.#ordered.get(routes);
+    if (known !== undefined) return known;
+    const key = `${routes.model}/${routes.version}`;
+    const members = routes.replicaIds.flatMap((id) => this.#placement(key, id) ?? []);
+    const ordered = rendezvousOrder(key, members, (p) => p.replica.id);
+    this.#ordered.set(routes, ordered);
+    return ordered;
+  }
+
+  /** Ejected placements, for metrics. */
+  get ejected(): number {
+    let count = 0;
+    for (const byReplica of this.#placements.values())
+      for (const placement of byReplica.values()) if (!placement.breaker.isClosed) count += 1;
+    return count;
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+    for (const replica of this.#replicas.values()) replica.close();
+    this.#replicas.clear();
+  }
+
+  #placement(key: string, replicaId: string): Placement | undefined {
+    const replica = this.#replicas.get(replicaId);
+    if (replica === undefined) return undefined;
+    const byReplica = this.#placements.get(key) ?? new Map<string, Placement>();
+    this.#placements.set(key, byReplica);
+    const known = byReplica.get(replicaId);
+    if (known?.replica === replica) return known;
+    const placement = new Placement(replica);
+    byReplica.set(replicaId, placement);
+    return placement;
+  }
+
+  #reconcile(): void {
+    for (const [id, replica] of this.#replicas) {
+      const route = this.#table.replicas.get(id);
+      if (route !== undefined && route.address === replica.address) continue;
+      this.#replicas.delete(id);
+      replica.retire();
+      this.#ordered = new WeakMap();
+    }
+    for (const [id, route] of this.#table.replicas) {
+      const known = this.#replicas.get(id);
+      if (known !== undefined) known.update(route);
+      else this.#add(id, new Replica(route, this.#clock, () => this.#notify()));
+    }
+    this.#forgetUnserved();
+    this.#notify();
+  }
+
+  #add(id: string, replica: Replica): void {
+    this.#replicas.set(id, replica);
+    // Orders hang on route objects, which outlive a replica that moved to another address.
+    this.#ordered = new WeakMap();
+  }
+
+  #forgetUnserved(): void {
+    const served = new Set<string>();
+    for (const routes of this.#table.models.values())
+      for (const version of routes.newestFirst) served.add(`${version.model}/${version.version}`);
+    for (const key of this.#placements.keys()) if (!served.has(key)) this.#placements.delete(key);
+  }
+
+  #notify(): void {
+    for (const replica of this.#replicas.values()) if (replica.upstream.state !== "ready") replica.moveStalled();
+    for (const listener of this.#listeners) listener();
+  }
+}

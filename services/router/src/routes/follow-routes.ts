@@ -1,0 +1,94 @@
+import { RouteService, type WatchRoutesResponse } from "@aimass/api/scheduler";
+import { type Address, AimassError, type Clock, keepTrying, linkedSignal } from "@aimass/core";
+import type { ServiceIdentity } from "@aimass/identity";
+import { createServiceClient } from "@aimass/rpc";
+import type { Telemetry } from "@aimass/telemetry";
+import type { RouteTable } from "./route-table.ts";
+
+/** The scheduler says something every 2 s; a stream silent for longer than this is given up. */
+const silenceMs = 7000;
+
+/** Least time between two writes of the state file. */
+const saveEveryMs = 1000;
+
+export interface FollowRoutesOptions {
+  readonly addresses: readonly Address[];
+  readonly identity: ServiceIdentity;
+  readonly table: RouteTable;
+  /** Where the state is kept over restarts; undefined: nowhere. */
+  readonly stateFile: string | undefined;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly signal: AbortSignal;
+}
+
+/** Loads the saved routes, then follows the scheduler's until the signal aborts. */
+export async function followRoutes(options: FollowRoutesOptions): Promise<void> {
+  const { addresses, identity, table, stateFile, clock, telemetry, signal } = options;
+  const log = telemetry.log.scope("router.routes");
+  if (stateFile !== undefined && (await table.load(stateFile))) {
+    log.info("saved routes loaded", { version: String(table.version), ageMs: table.ageMs() });
+  }
+  using saver = createSaver(options);
+  if (addresses.length === 0) return;
+  const client = createServiceClient(RouteService, { addresses, identity, telemetry });
+  let wantsFull = false;
+  await keepTrying(
+    async (healthy) => {
+      using scope = linkedSignal(signal);
+      const held = wantsFull ? { epoch: "", version: 0n } : { epoch: table.epoch, version: table.version };
+      const stream = client.watchRoutes({ routerId: identity.name, ...held }, { signal: scope.signal });
+      for await (const { update } of withSilenceLimit(stream, clock, () => scope.abort())) {
+        if (update === undefined) continue;
+        wantsFull = true;
+        table.apply(update);
+        wantsFull = false;
+        healthy();
+        saver.changed();
+      }
+    },
+    {
+      clock,
+      signal,
+      backoff: { initialMs: 50, maxMs: 2000 },
+      onFailure: (error) => log.warn("route stream ended", { error: AimassError.from(error).message }),
+    },
+  );
+}
+
+/** Passes a stream on and calls `onSilence` when nothing came for a while. */
+async function* withSilenceLimit(
+  stream: AsyncIterable<WatchRoutesResponse>,
+  clock: Clock,
+  onSilence: () => void,
+): AsyncIterable<WatchRoutesResponse> {
+  let timer = clock.timer(silenceMs, onSilence);
+  try {
+    for await (const response of stream) {
+      timer[Symbol.dispose]();
+      yield response;
+      timer = clock.timer(silenceMs, onSilence);
+    }
+  } finally {
+    timer[Symbol.dispose]();
+  }
+}
+
+/** Writes the table to its file soon after a change, never two at a time. */
+function createSaver(options: FollowRoutesOptions): Disposable & { changed(): void } {
+  const { table, stateFile, clock, telemetry } = options;
+  let timer: Disposable | undefined;
+  const save = (file: string) => {
+    timer = undefined;
+    table.save(file).catch((error: unknown) => {
+      telemetry.log.scope("router.routes").warn("routes could not be saved", { file, error });
+    });
+  };
+  return {
+    changed() {
+      if (stateFile === undefined || timer !== undefined) return;
+      timer = clock.timer(saveEveryMs, () => save(stateFile));
+    },
+    [Symbol.dispose]: () => timer?.[Symbol.dispose](),
+  };
+}
