@@ -25,7 +25,6 @@ import {
 } from "@aimass/identity";
 import { createServiceClient, serveRpc } from "@aimass/rpc";
 import { silentTelemetry } from "@aimass/telemetry";
-import { createTestDatabase, tempDirectory } from "@aimass/testkit";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { startScheduler } from "./app.ts";
 import { readSchedulerConfig } from "./config.ts";
@@ -48,6 +47,7 @@ const timings = {
 export class MeshFixture implements AsyncDisposable {
   readonly models = new Map<string, ServableModel>();
   readonly #stack = new AsyncDisposableStack();
+  readonly #kept = new AsyncDisposableStack();
   readonly #directory: string;
   readonly #databaseUrl: string;
   #policyServer: Address = { host: "", port: 0 };
@@ -62,17 +62,18 @@ export class MeshFixture implements AsyncDisposable {
     return this.#databaseUrl;
   }
 
-  /** With a database of its own unless it is given one. */
-  static async start(databaseUrl?: string): Promise<MeshFixture> {
-    const stack = new AsyncDisposableStack();
-    const url = databaseUrl ?? stack.use(await createTestDatabase()).url;
-    const directory = stack.use(await tempDirectory());
-    const mesh = new MeshFixture(directory.path, url);
-    mesh.#stack.defer(() => stack.disposeAsync());
-    await createMeshIdentity(directory.path, ["auth", "registry", "scheduler", "inference", "router", "console"]);
+  /** Keeps its keys in `directory`. */
+  static async start(options: { databaseUrl: string; directory: string }): Promise<MeshFixture> {
+    const mesh = new MeshFixture(options.directory, options.databaseUrl);
+    await createMeshIdentity(options.directory, ["auth", "registry", "scheduler", "inference", "router", "console"]);
     await mesh.#serveLibrary();
     await mesh.#servePolicy();
     return mesh;
+  }
+
+  /** Released after the mesh. */
+  keep(resource: AsyncDisposable): void {
+    this.#kept.use(resource);
   }
 
   identity(role: string): Promise<ServiceIdentity> {
@@ -144,6 +145,7 @@ export class MeshFixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
+    await this.#kept.disposeAsync();
   }
 
   async #serveLibrary(): Promise<void> {

@@ -7,7 +7,7 @@ import { openEventBus } from "@aimass/events";
 import { createServiceClient } from "@aimass/rpc";
 import { openStore } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
-import { tempDirectory, waitFor } from "@aimass/testkit";
+import { createTestDatabase, tempDirectory, waitFor } from "@aimass/testkit";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -16,13 +16,23 @@ import { MeshFixture, TestAgent, TestReplica, TestRouter } from "./mesh-fixture.
 const fraud = "default.fraud";
 type Scheduler = Awaited<ReturnType<MeshFixture["scheduler"]>>;
 
+/** A mesh with a directory, and unless it is given one a database, of its own. */
+async function startMesh(databaseUrl?: string): Promise<MeshFixture> {
+  const directory = await tempDirectory();
+  const database = databaseUrl === undefined ? await createTestDatabase() : undefined;
+  const mesh = await MeshFixture.start({ databaseUrl: databaseUrl ?? database?.url ?? "", directory: directory.path });
+  mesh.keep(directory);
+  if (database !== undefined) mesh.keep(database);
+  return mesh;
+}
+
 describe("the scheduler over real RPC and a real database", () => {
   let mesh: MeshFixture;
   let scheduler: Scheduler;
   let ends: (() => Promise<unknown>)[];
 
   beforeEach(async () => {
-    mesh = await MeshFixture.start();
+    mesh = await startMesh();
     mesh.publish(fraud, { default: 1 }, [1, 2, 3]);
     scheduler = await mesh.scheduler();
     ends = [];
@@ -279,7 +289,7 @@ describe("the scheduler over real RPC and a real database", () => {
 
 describe("a leader that is killed", () => {
   it("is replaced by a standby, and the routes stay as they were", async () => {
-    await using mesh = await MeshFixture.start();
+    await using mesh = await startMesh();
     mesh.publish(fraud, { default: 1 }, [1, 2]);
     const leader = await mesh.schedulerProcess();
     const standby = await mesh.scheduler();
@@ -314,7 +324,7 @@ describe("a leader that is killed", () => {
 
 describe("an alias that moves in the registry", () => {
   it("is heard of by its event, and a warm version takes over within moments", async () => {
-    await using mesh = await MeshFixture.start();
+    await using mesh = await startMesh();
     mesh.publish(fraud, { default: 1 }, [1, 2]);
     const scheduler = await mesh.scheduler({ AIMASS_SCHEDULER_LIBRARY_MS: "60000", AIMASS_SCHEDULER_TICK_MS: "60000" });
     const replica = new TestReplica("n/cpu-0").start([scheduler.rpc], await mesh.identity("inference"));
@@ -364,7 +374,7 @@ describe("a database that dies and comes back", () => {
       });
     let database = await open();
     const url = await createDatabase(database.url, "mesh");
-    await using mesh = await MeshFixture.start(url);
+    await using mesh = await startMesh(url);
     mesh.publish(fraud, { default: 1 }, [1, 2]);
     const scheduler = await mesh.scheduler();
     const replica = new TestReplica("n/cpu-0").start([scheduler.rpc], await mesh.identity("inference"));
