@@ -1,0 +1,146 @@
+import { AliasService, type Version, VersionState } from "@aimass/api/registry";
+import { DeploymentService, RolloutPhase } from "@aimass/api/scheduler";
+import { Output, pushModel } from "@aimass/cli";
+import { systemClock } from "@aimass/core";
+import { decodeInferResponse, encodeInferRequest, noParameters } from "@aimass/oip";
+import { InferClient } from "../../support/infer-client.ts";
+import type { TestMesh } from "../../support/test-mesh.ts";
+import { type OnnxCase, readDataSet } from "./case.ts";
+import { difference } from "./compare.ts";
+
+/** Every case is a version of this model, so that hundreds of them are deployed by one wish. */
+const model = "onnx-backend-tests";
+const project = "default";
+/** Versions served at once. */
+const batchSize = 200;
+const pushesAtOnce = 3;
+const callsAtOnce = 8;
+const servingTimeoutMs = 180_000;
+
+/** What became of one case: undefined when it was served with the expected outputs, else what went wrong. */
+export type ServedResults = Map<string, string | undefined>;
+
+/** Pushes each case, has it deployed, calls it through the router and compares its outputs with the expected ones. */
+export async function runServed(
+  mesh: TestMesh,
+  cases: readonly OnnxCase[],
+  tell: (line: string) => void,
+): Promise<ServedResults> {
+  const results: ServedResults = new Map();
+  const client = new InferClient({ addresses: [mesh.address()], apiKey: mesh.apiKey, deadlineMs: 30_000 });
+  try {
+    let pushing = pushBatch(mesh, cases.slice(0, batchSize), results);
+    for (let start = 0; start < cases.length; start += batchSize) {
+      const pushed = await pushing;
+      pushing = pushBatch(mesh, cases.slice(start + batchSize, start + 2 * batchSize), results);
+      const failed = await deployBatch(mesh, [...pushed.values()]);
+      await callBatch(client, pushed, failed, results);
+      tell(`${Math.min(start + batchSize, cases.length)} of ${cases.length} served`);
+    }
+    await pushing;
+  } finally {
+    client.close();
+  }
+  return results;
+}
+
+async function pushBatch(
+  mesh: TestMesh,
+  cases: readonly OnnxCase[],
+  results: ServedResults,
+): Promise<Map<OnnxCase, bigint>> {
+  const pushed = new Map<OnnxCase, bigint>();
+  await inParallel(cases, pushesAtOnce, async (one) => {
+    try {
+      const version = await pushCase(mesh, one);
+      if (version.state === VersionState.READY) pushed.set(one, version.version);
+      else results.set(one.name, `the registry says ${VersionState[version.state]}: ${version.stateReason}`);
+    } catch (error) {
+      results.set(one.name, `push: ${(error as Error).message}`);
+    }
+  });
+  return pushed;
+}
+
+function pushCase(mesh: TestMesh, one: OnnxCase): Promise<Version> {
+  const output = new Output({ json: true });
+  return pushModel({ connection: mesh.admin, output, project, model, path: one.modelFile, labels: { case: one.name } });
+}
+
+/** Serves exactly these versions; the result says which cannot be, and why. */
+async function deployBatch(mesh: TestMesh, versions: readonly bigint[]): Promise<Map<bigint, string>> {
+  const [first] = versions;
+  if (first === undefined) return new Map();
+  await mesh.admin
+    .client(AliasService)
+    .moveAlias({ project, model, alias: "default", version: first, reason: "conformance" });
+  const deployments = mesh.admin.client(DeploymentService);
+  await deployments.putDeployment({ spec: { project, model, versions: [...versions], replicas: 1, keepWarm: 0 } });
+  const deadline = systemClock.monotonic() + servingTimeoutMs;
+  for (;;) {
+    const { deployment } = await deployments.getDeployment({ project, model });
+    const phases = new Map(deployment?.status?.versions.map((status) => [status.version, status]));
+    const open = versions.filter((version) => {
+      const phase = phases.get(version)?.phase;
+      return phase !== RolloutPhase.SERVING && phase !== RolloutPhase.FAILED;
+    });
+    if (open.length === 0 || systemClock.monotonic() > deadline) return notServed(versions, phases, new Set(open));
+    await systemClock.sleep(100);
+  }
+}
+
+function notServed(
+  versions: readonly bigint[],
+  phases: ReadonlyMap<bigint, { phase: RolloutPhase; reason: string }>,
+  open: ReadonlySet<bigint>,
+): Map<bigint, string> {
+  return new Map(
+    versions.flatMap((version) => {
+      const status = phases.get(version);
+      if (status?.phase === RolloutPhase.SERVING) return [];
+      const phase = status === undefined ? "not placed" : RolloutPhase[status.phase];
+      const late = open.has(version) ? ` after ${servingTimeoutMs / 1000} s` : "";
+      return [[version, `deploy: ${phase}${late}: ${status?.reason ?? ""}`] as const];
+    }),
+  );
+}
+
+async function callBatch(
+  client: InferClient,
+  pushed: ReadonlyMap<OnnxCase, bigint>,
+  failed: ReadonlyMap<bigint, string>,
+  results: ServedResults,
+): Promise<void> {
+  await inParallel([...pushed], callsAtOnce, async ([one, version]) => {
+    results.set(one.name, failed.get(version) ?? (await callCase(client, one, version)));
+  });
+}
+
+async function callCase(client: InferClient, one: OnnxCase, version: bigint): Promise<string | undefined> {
+  for (const name of one.dataSets) {
+    const { inputs, outputs } = readDataSet(one, name);
+    const request = {
+      modelName: model,
+      modelVersion: String(version),
+      id: one.name,
+      parameters: noParameters,
+      inputs,
+      outputs: [],
+    };
+    const outcome = await client.infer(encodeInferRequest(request));
+    if (!outcome.ok) return `call: ${outcome.code}: ${outcome.message}`;
+    const response = decodeInferResponse(outcome.body);
+    if (response.modelVersion !== String(version)) return `version ${response.modelVersion} answered for ${version}`;
+    const different = difference(response.outputs, outputs, one);
+    if (different !== undefined) return different;
+  }
+  return undefined;
+}
+
+async function inParallel<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const worker = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}

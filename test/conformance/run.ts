@@ -1,0 +1,64 @@
+/**
+ * What clients written by others see of a running mesh: `npm run conformance`. With `--only=TEXT` only checks whose name has it, with
+ * `--case=TEXT` only those ONNX tests, with `--json FILE` the findings as JSON too.
+ */
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { type Finding, runCheck } from "./check.ts";
+import { browserCheck, PageServer } from "./checks/browser.ts";
+import { onnxTests } from "./checks/onnx-tests.ts";
+import { perfAnalyzer } from "./checks/perf-analyzer.ts";
+import { curl, notebookPort, predictSnippet } from "./checks/plain-http.ts";
+import { pythonClients } from "./checks/python-clients.ts";
+import { startConformanceMesh } from "./mesh.ts";
+
+const option = (name: string) =>
+  process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3);
+const file = process.argv.includes("--json") ? process.argv[process.argv.indexOf("--json") + 1] : undefined;
+
+const findings = await runAll(option("only") ?? "", option("case"));
+const count = (outcome: Finding["outcome"]) => findings.filter((finding) => finding.outcome === outcome).length;
+process.stdout.write(`\n${count("passed")} passed, ${count("skipped")} skipped, ${count("failed")} failed\n`);
+if (file !== undefined) writeFileSync(file, `${JSON.stringify(findings, null, 2)}\n`);
+process.exitCode = count("failed") === 0 && findings.length > 0 ? 0 : 1;
+
+async function runAll(only: string, onnxCase: string | undefined): Promise<Finding[]> {
+  const page = await PageServer.open();
+  try {
+    await using mesh = await startConformanceMesh({
+      port: (await isFree(notebookPort)) ? notebookPort : 0,
+      pageOrigin: page.origin,
+    });
+    const tell = (line: string) => process.stderr.write(`     ${line}\n`);
+    const checks = [
+      ...pythonClients(mesh),
+      predictSnippet(mesh),
+      curl(mesh),
+      browserCheck(mesh, page),
+      perfAnalyzer(mesh),
+      onnxTests(mesh, { only: onnxCase, tell }),
+    ];
+    const found: Finding[] = [];
+    for (const check of checks.filter(({ name }) => name.includes(only))) {
+      const startedAt = performance.now();
+      found.push(...(await runCheck(check, print)));
+      tell(`${check.name} took ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+    }
+    return found;
+  } finally {
+    page.close();
+  }
+}
+
+function print({ name, outcome, note }: Finding): void {
+  const mark = { passed: "ok  ", failed: "FAIL", skipped: "skip" }[outcome];
+  process.stdout.write(`${mark} ${name}${note === "" ? "" : `: ${note}`}\n`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
