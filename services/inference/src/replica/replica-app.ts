@@ -10,6 +10,7 @@ import { closeServiceClients, createServiceClient } from "@aimass/rpc";
 import { serveAdmin, type Telemetry } from "@aimass/telemetry";
 import { BundleCache } from "../artifacts/bundle-cache.ts";
 import { registryArtifactSource } from "../artifacts/registry-artifact-source.ts";
+import { trimCache } from "../artifacts/trim-cache.ts";
 import { AssignmentMemory } from "../assignments/assignment-memory.ts";
 import { SchedulerLink } from "../assignments/scheduler-link.ts";
 import { noteCulprit, startCrashNote } from "../crashes/crash-note.ts";
@@ -30,6 +31,9 @@ import { describeReplica, type ReplicaFacts } from "./replica-info.ts";
 
 /** How long routers get to hear that a replica drains before it closes its door, in milliseconds. */
 const farewellMs = 500;
+
+/** How often the cache on disk is brought down to its limit, in milliseconds. */
+const trimMs = 600_000;
 
 /** Starts a replica: listens, attaches to the scheduler, serves what it is assigned. Rejects when an address or an identity file cannot be used. */
 export async function startReplica(
@@ -66,8 +70,9 @@ export async function startReplica(
   const registry = createServiceClient(ArtifactService, { addresses: config.registryAddresses, ...clients });
   const scheduler = createServiceClient(ReplicaService, { addresses: config.schedulerAddresses, ...clients });
   const memory = new MemoryBudget({ limitBytes: config.memoryBytes, baseBytes: process.memoryUsage.rss() });
+  const cacheDirectory = join(config.stateDirectory, "cache");
   const cache = new BundleCache({
-    directory: join(config.stateDirectory, "cache"),
+    directory: cacheDirectory,
     source: registryArtifactSource(registry),
     clock,
   });
@@ -122,6 +127,12 @@ export async function startReplica(
   });
   const stopped = new AbortController();
   const linked = link.run(stopped.signal);
+  const trimming = setInterval(() => {
+    trimCache(cacheDirectory, config.cacheBytes, clock.now()).catch((error: unknown) =>
+      log.warn("the cache could not be trimmed", { error }),
+    );
+  }, trimMs);
+  trimming.unref();
   log.info("the replica is up", { ...facts, device: device.id });
 
   return {
@@ -132,6 +143,7 @@ export async function startReplica(
       link.changed();
       await clock.sleep(Math.min(farewellMs, graceMs / 4));
       await listener.drain(graceMs);
+      clearInterval(trimming);
       stopped.abort();
       await linked;
       await closeServiceClients();

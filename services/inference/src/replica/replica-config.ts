@@ -29,6 +29,8 @@ export interface ReplicaConfig {
   /** Threads that run sessions; 0: as many as CPUs. */
   readonly slots: number;
   readonly bodyLimitBytes: number;
+  /** Bytes of bundles kept on disk; what is over goes, used longest ago first. */
+  readonly cacheBytes: number;
   /** Where the crash note lies; undefined: in the state directory. */
   readonly crashNote: string | undefined;
 }
@@ -62,6 +64,11 @@ export function readReplicaConfig(env: Environment): ReplicaConfig {
         fallback: 256 * 2 ** 20,
         minimum: 1024,
         maximum: 2 ** 31 - 1,
+      }),
+      cacheBytes: v.integer("AIMASS_CACHE_BYTES", {
+        fallback: 20 * 2 ** 30,
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
       }),
       crashNote: v.optional("AIMASS_CRASH_NOTE"),
     };

@@ -1,0 +1,103 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { VersionSchema } from "@aimass/api/registry";
+import { systemClock } from "@aimass/core";
+import { tinyModel } from "@aimass/onnx/samples";
+import { create } from "@bufbuild/protobuf";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { startCrashNote } from "../crashes/crash-note.ts";
+import { Slot } from "../slots/slot.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Servable } from "./servable.ts";
+import { planServing } from "./serving-plan.ts";
+import { validateInputs } from "./validate-inputs.ts";
+
+let directory: string;
+let slot: Slot;
+let dispatcher: Dispatcher;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "aimass-dispatch-"));
+  writeFileSync(join(directory, "model.onnx"), tinyModel());
+  startCrashNote(join(directory, "note"));
+  slot = new Slot({ notePath: join(directory, "note"), record: 1, onDied: () => {} });
+  dispatcher = new Dispatcher(systemClock);
+});
+
+afterEach(async () => {
+  dispatcher[Symbol.dispose]();
+  await slot.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function serve(serving: { batchDelayUs?: number; maxBatchSize?: number }): Promise<Servable> {
+  const version = create(VersionSchema, {
+    project: "default",
+    model: "tiny",
+    version: 1n,
+    signature: {
+      inputs: [{ name: "x", datatype: "FP32", shape: [-1n, 4n] }],
+      outputs: [{ name: "y", datatype: "FP32", shape: [-1n, 4n] }],
+      batchable: true,
+    },
+    serving,
+  });
+  const plan = planServing(version, 1);
+  const servable = new Servable(plan, {
+    clock: systemClock,
+    observer: { queued() {}, ran() {} },
+    wake: dispatcher.wake,
+  });
+  const options = { path: join(directory, "model.onnx"), threads: 1, hasBfloat16: false, executionProviders: ["cpu"] };
+  const sessions = [await slot.load(plan.name, options, 1000)];
+  servable.facts = { sessions, memoryBytes: 0, loadMicros: 0, parityDigest: new Uint8Array() };
+  servable.state = { kind: "ready" };
+  return servable;
+}
+
+function ask(servable: Servable, deadline = Number.POSITIVE_INFINITY) {
+  const x = { name: "x", datatype: "FP32", shape: [1, 4], bytes: new Uint8Array(16) } as const;
+  return servable.infer(validateInputs(servable.plan, [x]), deadline);
+}
+
+describe("a version that asks for a delay", () => {
+  it("waits so long for more requests and runs them together", async () => {
+    const servable = await serve({ batchDelayUs: 60_000 });
+    const first = ask(servable);
+    await systemClock.sleep(20);
+    await Promise.all([first, ask(servable)]);
+    expect(servable.statistics.executions).toBe(1);
+    expect(servable.statistics.queue.ns / 1e6).toBeGreaterThan(55);
+  });
+
+  it("goes at once when the batch is full", async () => {
+    const servable = await serve({ batchDelayUs: 5_000_000, maxBatchSize: 4 });
+    await Promise.all([ask(servable), ask(servable), ask(servable), ask(servable)]);
+    expect(servable.statistics.executions).toBe(1);
+  });
+
+  it("does not wait past a deadline", async () => {
+    const servable = await serve({ batchDelayUs: 200_000 });
+    await ask(servable, systemClock.monotonic() + 300);
+    expect(servable.statistics.success.ns / 1e6).toBeLessThan(250);
+  });
+});
+
+describe("a version without a delay", () => {
+  it("runs a lone request at once and joins those of one turn of the event loop", async () => {
+    const servable = await serve({});
+    await ask(servable);
+    await Promise.all(Array.from({ length: 10 }, () => ask(servable)));
+    expect(servable.statistics.executions).toBe(2);
+  });
+
+  it("ends idle only when all is answered", async () => {
+    const servable = await serve({});
+    const answers = Promise.all(Array.from({ length: 40 }, () => ask(servable)));
+    await servable.idle();
+    expect(servable.pending).toBe(0);
+    await answers;
+  });
+});
