@@ -45,7 +45,7 @@ export class Upstream {
     };
     this.#slots = Array.from({ length: this.#options.connections }, () => ({
       session: undefined,
-      backoff: new Backoff({ initialMs: 20, maxMs: 1000 }),
+      backoff: new Backoff({ initialMs: 20, maxMs: 500 }),
       hasFailed: false,
       retry: undefined,
     }));

@@ -1,4 +1,4 @@
-import { Effect, Level, type PolicyEntry, PolicyEntrySchema } from "@aimass/api/auth";
+import { Effect, Level, type PolicyEntry, PolicyEntrySchema, type PolicyUpdate } from "@aimass/api/auth";
 import { type RouteEntry, RouteEntrySchema, RouteUpdateSchema } from "@aimass/api/scheduler";
 import { systemClock } from "@aimass/core";
 import { listen, Upstream } from "@aimass/h2";
@@ -74,15 +74,7 @@ export async function startTestRouter(env: Record<string, string> = {}): Promise
     },
     grant(entries) {
       policyVersion += 1n;
-      const digest = keyedDigest(entries.map((e) => [e.key, policyEntryBytes(e)] as const));
-      const head = {
-        epoch: "test",
-        version: policyVersion,
-        digest,
-        issuedAtMs: Date.now(),
-        maxAgeSeconds: 86_400n,
-      };
-      policy.apply(signPolicyUpdate(auth, head, { full: true, entries: [...entries], removedKeys: [] }));
+      policy.apply(signedPolicy(auth, entries, policyVersion));
     },
     drain: (graceMs) => listener.drain(graceMs),
     async [Symbol.asyncDispose]() {
@@ -93,6 +85,13 @@ export async function startTestRouter(env: Record<string, string> = {}): Promise
   };
   router.grant([inferGrant("anonymous", "*")]);
   return router;
+}
+
+/** A full policy, signed by the auth service. */
+export function signedPolicy(auth: ServiceIdentity, entries: readonly PolicyEntry[], version: bigint): PolicyUpdate {
+  const digest = keyedDigest(entries.map((e) => [e.key, policyEntryBytes(e)] as const));
+  const head = { epoch: "test", version, digest, issuedAtMs: Date.now(), maxAgeSeconds: 86_400n };
+  return signPolicyUpdate(auth, head, { full: true, entries: [...entries], removedKeys: [] });
 }
 
 /** A full update of the routes. */
