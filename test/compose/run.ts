@@ -1,5 +1,16 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -137,7 +148,8 @@ function buildBaseImages(): void {
   run("sh", ["-c", `tar -C ${base} -c . | docker import - aimass-base:test`]);
   const context = join(folder, "context");
   mkdirSync(context);
-  writeFileSync(join(context, "postgres-entrypoint"), postgresEntrypoint, { mode: 0o755 });
+  copyFileSync(join(root, "test/compose/postgres-entrypoint"), join(context, "postgres-entrypoint"));
+  chmodSync(join(context, "postgres-entrypoint"), 0o755);
   writeFileSync(
     join(context, "Dockerfile.postgres"),
     'FROM aimass-base:test\nENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin\nCOPY postgres-entrypoint /postgres-entrypoint\nENTRYPOINT ["/postgres-entrypoint"]\n',
@@ -211,19 +223,3 @@ function directCall(): void {
   const answer = compose("exec", "-T", "console", "node", "-e", script).trim();
   if (answer !== "401") throw new Error(`A direct call to a replica was answered with ${answer} and not with 401.`);
 }
-
-const postgresEntrypoint = `#!/bin/bash
-# The part of the public image's contract that the compose file uses: POSTGRES_USER, POSTGRES_DB, POSTGRES_PASSWORD_FILE, PGDATA.
-set -e
-mkdir -p "$PGDATA" && chown -R postgres:postgres "$(dirname "$PGDATA")" && chmod 700 "$PGDATA"
-as() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
-if [ ! -s "$PGDATA/PG_VERSION" ]; then
-  install -o postgres -m 600 "$POSTGRES_PASSWORD_FILE" /tmp/password
-  as initdb -D "$PGDATA" -U "$POSTGRES_USER" --pwfile=/tmp/password --auth-host=scram-sha-256 --auth-local=trust -E UTF8 --locale=C.UTF-8 >/dev/null
-  echo "host all all all scram-sha-256" >> "$PGDATA/pg_hba.conf"
-  as pg_ctl -D "$PGDATA" -o "-c listen_addresses='' -k /tmp" -w start >/dev/null
-  as createdb -h /tmp -U "$POSTGRES_USER" "$POSTGRES_DB" 2>/dev/null || true
-  as pg_ctl -D "$PGDATA" -w stop >/dev/null
-fi
-exec setpriv --reuid=postgres --regid=postgres --clear-groups postgres -D "$PGDATA" -c listen_addresses='*' -k /tmp
-`;

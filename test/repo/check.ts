@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { boundaryViolations } from "./rules/boundaries.ts";
+import { type Lockfile, missingPlatforms } from "./rules/lockfile.ts";
 import { type PackageManifest, skeletonViolations, unpinnedDependencies } from "./rules/packages.ts";
 import { packageOf, repositoryFiles, root } from "./rules/source-files.ts";
 import { undocumentedVariables } from "./rules/variables.ts";
@@ -75,6 +76,14 @@ const checks: readonly Check[] = [
       ...[".", ...packages].flatMap((folder) => unpinnedDependencies(manifest(folder))),
       ...skeletonViolations(packages, new Set(repositoryFiles("").map((f) => f.path))),
     ],
+  },
+  {
+    name: "lockfile",
+    run: () =>
+      missingPlatforms(JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as Lockfile).map(
+        (p) =>
+          `${p.wantedBy} wants ${p.name}, which package-lock.json lacks: run \`node test/repo/complete-lockfile.ts\`.`,
+      ),
   },
   {
     name: "documented variables",

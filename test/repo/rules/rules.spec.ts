@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { boundaryViolations, importsOf } from "./boundaries.ts";
+import { missingPlatforms, platformEntry } from "./lockfile.ts";
 import { skeletonViolations, unpinnedDependencies } from "./packages.ts";
 import { undocumentedVariables } from "./variables.ts";
 
@@ -73,5 +74,32 @@ describe("variables", () => {
       "libs/core reads AIMASS_GRACE_MS, which its README does not list (libs/core/src/a.ts).",
       "services/auth reads AIMASS_DATABASE_URL, which its README does not list (services/auth/src/config.ts).",
     ]);
+  });
+});
+
+describe("lockfile", () => {
+  const lock = {
+    packages: {
+      "": {},
+      "node_modules/tool": {
+        dev: true,
+        optionalDependencies: { "@tool/linux-x64": "1.0.0", "@tool/darwin-64": "1.0.0" },
+      },
+      "node_modules/@tool/linux-x64": { version: "1.0.0" },
+    },
+  };
+
+  it("misses a platform that the registry did not have", () => {
+    expect(missingPlatforms(lock)).toEqual([
+      { name: "@tool/darwin-64", version: "1.0.0", wantedBy: "node_modules/tool", dev: true },
+    ]);
+  });
+
+  it("reads the platform from the name", () => {
+    const entry = (name: string) => platformEntry({ name, version: "1.0.0", wantedBy: "", dev: false });
+    expect(entry("@tool/darwin-64")).toMatchObject({ os: ["darwin"], cpu: ["x64"], optional: true });
+    expect(entry("@biomejs/cli-linux-arm64-musl")).toMatchObject({ os: ["linux"], cpu: ["arm64"], libc: ["musl"] });
+    expect(entry("argon2-win32-x64-msvc")).toMatchObject({ os: ["win32"], cpu: ["x64"] });
+    expect(() => entry("@tool/something")).toThrow("does not tell");
   });
 });

@@ -7,6 +7,9 @@ import { createMeshIdentity } from "@aimass/identity";
 /** Roles that get a key of their own in an embedded mesh. */
 const roles = ["auth", "registry", "trainer", "scheduler", "inference", "router", "console", "cli-supervisor"];
 
+/** Folders that others may pass through but not list: as root, PostgreSQL runs under another account and must reach its own. */
+const passable = [".", "postgres"];
+
 /** The folder an embedded mesh keeps everything in. Held by one supervisor at a time; dispose it to let it go. */
 export interface DataDirectory extends Disposable {
   readonly path: string;
@@ -28,7 +31,7 @@ export async function openDataDirectory(location: string): Promise<DataDirectory
   const path = resolve(location);
   const folder = (name: string) => {
     const full = join(path, name);
-    mkdirSync(full, { recursive: true, mode: 0o700 });
+    mkdirSync(full, { recursive: true, mode: passable.includes(name) ? 0o711 : 0o700 });
     return full;
   };
   try {
