@@ -25,10 +25,12 @@ export async function startTrainer(
   env: Environment,
   clock: Clock = systemClock,
 ): Promise<RunningService> {
+  await using resources = new AsyncDisposableStack();
   const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
-  const telemetry = createTelemetry({ service: "trainer", instance: identity.instance, env });
+  const telemetry = resources.use(createTelemetry({ service: "trainer", instance: identity.instance, env }));
   const { log } = telemetry;
   const ending = new AbortController();
+  resources.defer(() => ending.abort());
   const policy = new PolicyStore({ identity, clock });
   const following = followPolicy({
     addresses: config.authAddresses,
@@ -41,11 +43,13 @@ export async function startTrainer(
     signal: ending.signal,
   });
   const onError = (error: unknown) => log.scope("trainer.store").warn("database connection broken", { error });
-  const store = await openStore<Database>({ url: config.databaseUrl, schema: "trainer", migrations, clock, onError });
   const { databaseUrl, natsUrl } = config;
-  const bus = await openEventBus({ source: "trainer", store, natsUrl, databaseUrl, clock, telemetry });
+  const store = resources.use(
+    await openStore<Database>({ url: databaseUrl, schema: "trainer", migrations, clock, onError }),
+  );
+  const bus = resources.use(await openEventBus({ source: "trainer", store, natsUrl, databaseUrl, clock, telemetry }));
   const journal = new JobJournal(store, bus);
-  const feed = await JobFeed.open(store);
+  const feed = resources.use(await JobFeed.open(store));
   const libraryFor = (onBehalfOf: string) =>
     new RegistryLibrary({ addresses: config.registryAddresses, identity, onBehalfOf, clock, telemetry });
   const service = createTrainingService({ jobs: new PostgresJobs(store, journal), feed, policy, clock, libraryFor });
@@ -73,19 +77,24 @@ export async function startTrainer(
   const ready = () => policy.version > 0n || "The trainer has not received the access policy yet.";
   const admin = await serveAdmin({ listen: config.adminListen, telemetry, ready });
   log.info("trainer started", { rpc: formatAddress(rpc.address), workers: config.workers });
+  const kept = resources.move();
   return {
     addresses: { rpc: formatAddress(rpc.address), admin: formatAddress(admin.address) },
+    failed: neverOrRejected(running),
     async stop(graceMs) {
       ending.abort();
       await Promise.all([rpc.drain(graceMs), running, following]);
-      feed[Symbol.dispose]();
-      await bus[Symbol.asyncDispose]();
-      closeServiceClients();
-      await store[Symbol.asyncDispose]();
       await admin.close();
-      await telemetry[Symbol.asyncDispose]();
+      closeServiceClients();
+      await kept.disposeAsync();
     },
   };
+}
+
+/** Rejects when the work does, and never resolves. */
+async function neverOrRejected(work: Promise<void>): Promise<never> {
+  await work;
+  return new Promise(() => {});
 }
 
 function createSupervisor(o: {

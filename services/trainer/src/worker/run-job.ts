@@ -1,9 +1,9 @@
 import { type DatasetVersion, type Version, VersionState } from "@aimass/api/registry";
 import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
+import type { Logger } from "@aimass/telemetry";
 import { fromBinary } from "@bufbuild/protobuf";
-import type { NewVersion, RegistryLibrary } from "../library/registry-library.ts";
-import { isPassing } from "../library/registry-library.ts";
+import { isPassing, type NewVersion, type RegistryLibrary } from "../library/registry-library.ts";
 import { getRecipe } from "../recipes/catalogue.ts";
 import type { Reporter } from "../recipes/recipe.ts";
 import { type TrainedModel, train } from "../recipes/train.ts";
@@ -15,6 +15,7 @@ export interface RunJobOptions {
   readonly run: RunMessage;
   readonly library: RegistryLibrary;
   readonly report: Reporter;
+  readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
@@ -29,8 +30,10 @@ export async function runJob(options: RunJobOptions): Promise<WorkerMessage> {
     return outcome(version, metrics);
   } catch (error) {
     const failure = AimassError.from(error);
-    if (failure.code === "INTERNAL") console.error(failure.cause ?? failure);
-    const passing = isPassing(failure) || failure.code === "INTERNAL";
+    const internal = failure.code === "INTERNAL";
+    if (internal)
+      options.log.error("job failed inside the worker", { job: options.run.jobId, error: failure.cause ?? failure });
+    const passing = isPassing(failure) || internal;
     return { kind: "failed", reason: failure.advice, passing, metrics };
   }
 }
@@ -85,11 +88,13 @@ function newVersion(
 
 /** Longest list of features in a description; the whole order is in the file's metadata. */
 const mostNames = 60;
+const longestDescription = 2000;
 
 function describe({ features, target, recipe, dataset, datasetVersion }: JobSpec): string {
   const names = features.slice(0, mostNames).join(", ");
   const rest = features.length > mostNames ? ` and ${features.length - mostNames} more` : "";
-  return `Predicts ${target}. Input x: ${names}${rest}, in this order. Trained by the recipe ${recipe} on ${dataset} version ${datasetVersion}.`;
+  const text = `Predicts ${target} by the recipe ${recipe}, trained on ${dataset} version ${datasetVersion}. Input x, in this order: ${names}${rest}.`;
+  return text.slice(0, longestDescription);
 }
 
 function columnRange(dataset: DatasetVersion, name: string) {

@@ -28,7 +28,9 @@ async function work(run: RunMessage): Promise<void> {
   });
   const report = createWorkerReporter(send, systemClock);
   const signal = new AbortController().signal;
-  const result = await withTraceparent(span.traceparent, () => runJob({ run, library, report, signal }));
+  const result = await withTraceparent(span.traceparent, () =>
+    runJob({ run, library, report, log: telemetry.log, signal }),
+  );
   if (result.kind === "failed") span.fail(result.reason);
   span.end();
   await telemetry[Symbol.asyncDispose]();
