@@ -54,9 +54,10 @@ export async function fillPage<T>(
   read: { key: (item: T) => readonly string[]; admit: (item: T) => boolean },
 ): Promise<Slice<T>> {
   const items: T[] = [];
+  // Small pages of a large library of which little is visible should not take a query for each item.
+  const limit = Math.max(page.size + 1, 200);
   let after = page.after;
   while (true) {
-    const limit = page.size + 1;
     const fetched = await fetch(after, limit);
     for (const item of fetched) {
       if (!read.admit(item)) continue;

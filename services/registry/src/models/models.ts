@@ -86,18 +86,15 @@ export class Models {
   /** Adds aliases and newest versions, by two queries however many models there are. */
   async views(rows: readonly ModelRow[]): Promise<readonly ModelView[]> {
     const keys = rows.map((row) => formatResource(row.project, row.name));
+    const isWanted = sql<boolean>`(project, model) in (select * from unnest(
+      ${rows.map((row) => row.project)}::text[], ${rows.map((row) => row.name)}::text[]))`;
     const [aliases, newest] = await Promise.all([
-      this.#store.db
-        .selectFrom("alias")
-        .selectAll()
-        .where(sql<boolean>`project || '.' || model = any(${keys})`)
-        .orderBy("name")
-        .execute(),
+      this.#store.db.selectFrom("alias").selectAll().where(isWanted).orderBy("name").execute(),
       this.#store.db
         .selectFrom("version")
         .select(["project", "model"])
         .select((eb) => eb.fn.max<string>("version").as("newest"))
-        .where(sql<boolean>`project || '.' || model = any(${keys})`)
+        .where(isWanted)
         .groupBy(["project", "model"])
         .execute(),
     ]);

@@ -4,7 +4,8 @@ import type { Signature } from "@aimass/api/registry";
 import type { ArtifactStore } from "@aimass/artifacts";
 import { AimassError, Semaphore } from "@aimass/core";
 import { type BundleEntry, manifestPath } from "./bundle.ts";
-import { type Manifest, maxManifestBytes, noManifest, readManifest } from "./manifest.ts";
+import { type Manifest, maxManifestBytes, noManifest } from "./manifest.ts";
+import { readManifestApart } from "./manifest-reader.ts";
 import type { WorkDirectory } from "./work-directory.ts";
 
 /** What an inspection found. */
@@ -72,7 +73,7 @@ async function readBundleManifest(bundle: readonly BundleEntry[], directory: str
       remedy: `At most ${maxManifestBytes} fit.`,
     });
   }
-  return readManifest(await readFile(path, "utf8"));
+  return readManifestApart(await readFile(path, "utf8"));
 }
 
 function withClasses(signature: Signature, manifest: Manifest): Signature {
