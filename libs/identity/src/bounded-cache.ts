@@ -15,9 +15,15 @@ export class BoundedCache<V> {
   get(key: string, nowMs: number): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    if (entry.untilMs < nowMs) return undefined;
-    this.#entries.set(key, entry);
+    if (entry.untilMs < nowMs) {
+      this.#entries.delete(key);
+      return undefined;
+    }
+    // While nothing has to go soon, the order of use does not matter.
+    if (this.#entries.size * 2 > this.#limit) {
+      this.#entries.delete(key);
+      this.#entries.set(key, entry);
+    }
     return entry.value;
   }
 

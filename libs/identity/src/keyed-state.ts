@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 const zero = Buffer.from([0]);
 
@@ -8,12 +8,18 @@ export interface KeyedDifference {
   readonly removed: readonly string[];
 }
 
+interface Entry {
+  readonly bytes: Uint8Array;
+  /** key ‖ 0x00 ‖ SHA-256(bytes): this entry's part of the digest. */
+  readonly line: Buffer;
+}
+
 /**
  * A map from key to bytes whose digest two sides compare to know that they hold the same: SHA-256 over `key ‖ 0x00 ‖ SHA-256(bytes)` of all entries in
  * ascending byte order of their keys. The digest is kept until the next change; each entry is hashed once.
  */
 export class KeyedState {
-  readonly #entries = new Map<string, { bytes: Uint8Array; sha256: Buffer }>();
+  readonly #entries = new Map<string, Entry>();
   /** Keys in byte order; made by the first digest, kept up to date from then on. */
   #order: string[] | undefined;
   #digest: Uint8Array | undefined;
@@ -44,7 +50,8 @@ export class KeyedState {
 
   set(key: string, bytes: Uint8Array): void {
     if (this.#order !== undefined && !this.#entries.has(key)) this.#order.splice(findPlace(this.#order, key), 0, key);
-    this.#entries.set(key, { bytes, sha256: createHash("sha256").update(bytes).digest() });
+    const line = Buffer.concat([Buffer.from(key), zero, hash("sha256", bytes, "buffer")]);
+    this.#entries.set(key, { bytes, line });
     this.#digest = undefined;
   }
 
@@ -66,7 +73,7 @@ export class KeyedState {
     const changed = new Map<string, Uint8Array>();
     for (const [key, entry] of after.#entries) {
       const old = before.#entries.get(key);
-      if (old === undefined || !old.sha256.equals(entry.sha256)) changed.set(key, entry.bytes);
+      if (old === undefined || !old.line.equals(entry.line)) changed.set(key, entry.bytes);
     }
     return { changed, removed: [...before.#entries.keys()].filter((key) => !after.#entries.has(key)) };
   }
@@ -94,14 +101,9 @@ export class KeyedState {
 
   #computeDigest(): Uint8Array {
     this.#order ??= [...this.#entries.keys()].sort(compareUtf8);
-    const hash = createHash("sha256");
-    for (const key of this.#order) {
-      hash
-        .update(key)
-        .update(zero)
-        .update((this.#entries.get(key) as { sha256: Buffer }).sha256);
-    }
-    return new Uint8Array(hash.digest());
+    // One buffer and one hash: an update of the hash for each of 100 000 entries would take ten times as long.
+    const lines = this.#order.map((key) => (this.#entries.get(key) as Entry).line);
+    return new Uint8Array(hash("sha256", Buffer.concat(lines), "buffer"));
   }
 }
 
