@@ -10,6 +10,7 @@ export {
   type Variables,
 } from "./config.ts";
 export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } from "./errors.ts";
+export { freePort, isFree } from "./free-port.ts";
 export { PushStream } from "./push-stream.ts";
 export { Semaphore } from "./semaphore.ts";
 export { exitUsage, type RunningService, runService } from "./service-process.ts";

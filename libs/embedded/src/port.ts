@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { freePort } from "@aimass/core";
 import { portTaken } from "./failure.ts";
 
 /**
@@ -12,7 +13,7 @@ export async function choosePort(wanted: number | undefined, portFile: string): 
   }
   const kept = Number(await readFile(portFile, "utf8").catch(() => ""));
   if (Number.isInteger(kept) && kept > 0 && (await bind(kept)) !== undefined) return kept;
-  return (await bind(0)) as number;
+  return freePort();
 }
 
 /** Remembers the port, so that addresses stay the same over restarts. */
@@ -20,7 +21,7 @@ export function keepPort(portFile: string, port: number): Promise<void> {
   return writeFile(portFile, `${port}\n`, { mode: 0o644 });
 }
 
-/** Binds a port on loopback for a moment; the port bound, or undefined when it is taken or not allowed. */
+/** Binds a port on loopback for a moment; undefined when it is taken or not allowed. */
 function bind(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -1,7 +1,8 @@
+export { freePort } from "@aimass/core";
 export { type CheckLevel, type CheckNeeds, describeWith, judgeNeeds, type NeedsVerdict } from "./describe-with.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { expectNoLeaks, expectNoOpenHandles, openHandles } from "./leak-check.ts";
-export { freePort, startNats } from "./nats.ts";
+export { startNats } from "./nats.ts";
 export {
   createTestDatabase,
   type MortalServer,

@@ -1,9 +1,10 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { freePort } from "@aimass/core";
 import type { MortalServer } from "./postgres.ts";
 import { findProgram } from "./programs.ts";
 import { waitFor } from "./wait-for.ts";
@@ -71,17 +72,5 @@ function answers(port: number): Promise<boolean> {
     };
     socket.once("data", (chunk) => done(String(chunk).startsWith("INFO")));
     socket.once("error", () => done(false));
-  });
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
   });
 }

@@ -1,11 +1,10 @@
+export { pushModel } from "./client/bundle.ts";
 export { Connection } from "./client/connection.ts";
 export { CredentialsFile } from "./client/credentials.ts";
 export { uploadFile } from "./client/upload.ts";
 export { pushDataset } from "./commands/datasets.ts";
 export { deployModel, waitUntilServed } from "./commands/deploy.ts";
-export { pushModel } from "./commands/models.ts";
 export { trainModel } from "./commands/train.ts";
 export { Output } from "./output/output.ts";
 export { type ChildProcessInfo, childProcessesOf } from "./up/child-processes.ts";
 export { Mesh, type MeshEvent, type MeshOptions } from "./up/mesh.ts";
-export { freePort } from "./up/ports.ts";

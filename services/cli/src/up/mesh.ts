@@ -2,11 +2,11 @@ import { createWriteStream, existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AimassError, type Clock, deadlineSignal, systemClock } from "@aimass/core";
+import { AimassError, type Clock, deadlineSignal, freePort, isFree, systemClock } from "@aimass/core";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@aimass/embedded";
 import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
 import { cpuDevices } from "./devices.ts";
-import { assertFree, freePort, isFree } from "./ports.ts";
+import { assertFree } from "./ports.ts";
 import { type ProcessSpec, SupervisedProcess } from "./supervised-process.ts";
 
 /** How an embedded mesh is started. */
@@ -175,7 +175,7 @@ export class Mesh {
   async #processSpecs(databaseUrl: string): Promise<ProcessSpec[]> {
     const schedulers = this.#options.schedulers ?? 1;
     const [auth, registry, trainer, console_] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
-    const schedulerPorts = await Promise.all(Array.from({ length: schedulers }, freePort));
+    const schedulerPorts = await Promise.all(Array.from({ length: schedulers }, () => freePort()));
     const local = (port: number) => `127.0.0.1:${port}`;
     const common = {
       AIMASS_AUTH_ADDRESSES: local(auth),

@@ -1,11 +1,10 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { DedicatedReplica } from "@aimass/api/scheduler";
-import type { Clock } from "@aimass/core";
+import { type Clock, freePort } from "@aimass/core";
 import type { Logger } from "@aimass/telemetry";
 import type { Device } from "../devices/device.ts";
 import type { AgentConfig } from "./agent-config.ts";
-import { freePort } from "./free-port.ts";
 import { replicaCommand } from "./replica-command.ts";
 import { type ReplicaDeath, ReplicaProcess } from "./replica-process.ts";
 

@@ -82,8 +82,7 @@ export class RestCalls {
   async #infer(target: RestTarget, call: ServerCall): Promise<void> {
     const limit = this.#context.bodyLimitBytes;
     const body = await inflate(await call.body(limit), call.headers["content-encoding"], limit);
-    const lengthHeader = call.headers["inference-header-content-length"];
-    const header = lengthHeader === undefined ? {} : { contentLengthHeader: Number(lengthHeader) };
+    const header = jsonLength(call.headers["inference-header-content-length"]);
     const signature = findServable(this.#context.servables, call.headers, {
       name: target.model,
       version: target.version,
@@ -130,6 +129,19 @@ export class RestCalls {
       trailers: answerTrailers(this.#context, undefined),
     });
   }
+}
+
+function jsonLength(header: string | undefined): { contentLengthHeader?: number } {
+  if (header === undefined) return {};
+  if (/^\d{1,15}$/.test(header)) return { contentLengthHeader: Number(header) };
+  throw new AimassError(
+    "INVALID_ARGUMENT",
+    `Inference-Header-Content-Length is "${header.slice(0, 100)}", which is no length.`,
+    {
+      reason: "BAD_HEADER_LENGTH",
+      remedy: "It is the number of bytes of JSON in front of the binary data.",
+    },
+  );
 }
 
 function wrongMethod(given: string, wanted: string): AimassError {
