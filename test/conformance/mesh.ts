@@ -13,6 +13,7 @@ import {
   tinyModel,
 } from "@aimass/onnx/samples";
 import { TestMesh } from "../support/test-mesh.ts";
+import { inParallel } from "./in-parallel.ts";
 
 /** The models that stock clients call, by name. */
 const models: Readonly<Record<string, Uint8Array>> = {
@@ -25,6 +26,9 @@ const models: Readonly<Record<string, Uint8Array>> = {
   ...Object.fromEntries(elementTypes.map(({ datatype }) => [`echo-${datatype.toLowerCase()}`, echoModel(datatype)])),
 };
 
+/** Models pushed and deployed side by side. */
+const servedAtOnce = 4;
+
 /** Starts a mesh with every model that the checks call; anyone may call "text", which POST /predict takes. */
 export async function startConformanceMesh(options: { port: number; pageOrigin: string }): Promise<TestMesh> {
   const mesh = await TestMesh.start({
@@ -33,8 +37,12 @@ export async function startConformanceMesh(options: { port: number; pageOrigin: 
     env: { AIMASS_DEFAULT_MODEL: "text", AIMASS_ALLOWED_ORIGINS: options.pageOrigin },
   });
   try {
-    for (const [name, onnx] of Object.entries(models)) await mesh.serve(name, onnx, 1);
-    await serveExternal(mesh);
+    const served = Object.entries(models).map(
+      ([name, onnx]) =>
+        () =>
+          mesh.serve(name, onnx, 1),
+    );
+    await inParallel([...served, () => serveExternal(mesh)], servedAtOnce, (serve) => serve());
     await mesh.admin.client(AccessService).putGrant({
       grant: { subject: "anonymous", resource: "default.text", level: Level.INFER, effect: Effect.ALLOW },
     });

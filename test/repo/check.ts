@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { boundaryViolations } from "./rules/boundaries.ts";
 import { type Lockfile, missingPlatforms } from "./rules/lockfile.ts";
 import { type PackageManifest, skeletonViolations, unpinnedDependencies } from "./rules/packages.ts";
-import { packageOf, repositoryFiles, root } from "./rules/source-files.ts";
+import { packageOf, repositoryFiles, repositoryPaths, root } from "./rules/source-files.ts";
 import { undocumentedVariables } from "./rules/variables.ts";
 
 /** A check: what is wrong, one line each; nothing when all is well. */
@@ -74,7 +74,7 @@ const checks: readonly Check[] = [
     name: "packages",
     run: () => [
       ...[".", ...packages].flatMap((folder) => unpinnedDependencies(manifest(folder))),
-      ...skeletonViolations(packages, new Set(repositoryFiles("").map((f) => f.path))),
+      ...skeletonViolations(packages, new Set(repositoryPaths())),
     ],
   },
   {

@@ -5,6 +5,7 @@ import { systemClock } from "@aimass/core";
 import { decodeInferResponse, encodeInferRequest, noParameters } from "@aimass/oip";
 import { InferClient } from "../../support/infer-client.ts";
 import type { TestMesh } from "../../support/test-mesh.ts";
+import { inParallel } from "../in-parallel.ts";
 import { type OnnxCase, readDataSet } from "./case.ts";
 import { difference } from "./compare.ts";
 
@@ -135,12 +136,4 @@ async function callCase(client: InferClient, one: OnnxCase, version: bigint): Pr
     if (different !== undefined) return different;
   }
   return undefined;
-}
-
-async function inParallel<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const waiting = [...items];
-  const worker = async () => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
 }

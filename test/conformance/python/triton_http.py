@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 
+import ml_dtypes
 import numpy as np
 import requests
 import tritonclient.http as triton
@@ -12,6 +13,7 @@ from report import Report, expect, expect_error
 from tritonclient.utils import InferenceServerException
 
 address, key = sys.argv[1:3]
+# The client writes its own headers into the dictionary it is given: each call gets a copy.
 auth = {"authorization": f"Bearer {key}"}
 client = triton.InferenceServerClient(address, concurrency=8)
 report = Report("tritonclient HTTP")
@@ -44,7 +46,7 @@ def tiny(batch=1, seed=0):
 
 
 def infer(model, inputs, **more):
-    return client.infer(model, inputs, headers=auth, **more)
+    return client.infer(model, inputs, headers=dict(auth), **more)
 
 
 def asked(name, **more):
@@ -56,18 +58,18 @@ def same(got, wanted):
 
 
 def information():
-    expect(client.is_server_live(headers=auth) and client.is_server_ready(headers=auth), "not live or not ready")
-    expect(client.is_model_ready("tiny", headers=auth), "tiny is not ready")
-    expect(not client.is_model_ready("no-such-model", headers=auth), "a model that is not there is ready")
-    expect("classification" in client.get_server_metadata(headers=auth)["extensions"], "extensions")
-    expect(client.get_model_metadata("tiny", headers=auth)["inputs"][0]["shape"] == [-1, 4], "metadata")
-    expect(client.get_model_config("tiny", headers=auth)["max_batch_size"] > 1, "config")
-    expect("tiny" in [model["name"] for model in client.get_model_repository_index(headers=auth)], "index")
+    expect(client.is_server_live(headers=dict(auth)) and client.is_server_ready(headers=dict(auth)), "not live or not ready")
+    expect(client.is_model_ready("tiny", headers=dict(auth)), "tiny is not ready")
+    expect(not client.is_model_ready("no-such-model", headers=dict(auth)), "a model that is not there is ready")
+    expect("classification" in client.get_server_metadata(headers=dict(auth))["extensions"], "extensions")
+    expect(client.get_model_metadata("tiny", headers=dict(auth))["inputs"][0]["shape"] == [-1, 4], "metadata")
+    expect(client.get_model_config("tiny", headers=dict(auth))["max_batch_size"] > 1, "config")
+    expect("tiny" in [model["name"] for model in client.get_model_repository_index(headers=dict(auth))], "index")
 
 
 def statistics():
     infer("tiny", [tensor(tiny())])
-    stats = client.get_inference_statistics("tiny", headers=auth)["model_stats"][0]
+    stats = client.get_inference_statistics("tiny", headers=dict(auth))["model_stats"][0]
     expect(isinstance(stats["version"], str), "the version is no string")
     for name in ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output", "cache_hit", "cache_miss"):
         duration = stats["inference_stats"][name]
@@ -77,8 +79,8 @@ def statistics():
 def binary_numbers():
     for datatype, value in NUMBERS.items():
         same(infer(f"echo-{datatype.lower()}", [tensor(value, datatype=datatype)]).as_numpy("y"), value)
-    got = infer("echo-bf16", [tensor(np.array([1.5], np.float32), datatype="BF16")]).as_numpy("y")
-    same(got, [1.5])
+    value = np.array([1.5, -2.25], dtype=ml_dtypes.bfloat16)
+    same(infer("echo-bf16", [tensor(value, datatype="BF16")]).as_numpy("y"), value)
     return f"{', '.join(NUMBERS)}, BF16"
 
 
@@ -121,7 +123,7 @@ def classification():
 
 
 def parallel():
-    calls = [client.async_infer("tiny", [tensor(tiny(seed=seed))], headers=auth) for seed in range(40)]
+    calls = [client.async_infer("tiny", [tensor(tiny(seed=seed))], headers=dict(auth)) for seed in range(40)]
     for call in calls:
         expect(call.get_result().as_numpy("y").shape == (1, 4), "a wrong shape")
 
@@ -170,7 +172,7 @@ def refusals():
 def asyncio_client():
     async def run():
         async with triton_aio.InferenceServerClient(address) as aio:
-            calls = [aio.infer("tiny", [tensor(tiny(seed=seed))], headers=auth) for seed in range(20)]
+            calls = [aio.infer("tiny", [tensor(tiny(seed=seed))], headers=dict(auth)) for seed in range(20)]
             answers = await asyncio.gather(*calls)
             expect(all(answer.as_numpy("y").shape == (1, 4) for answer in answers), "a wrong shape")
 
@@ -178,11 +180,11 @@ def asyncio_client():
 
 
 def rest_ready():
-    answer = requests.get(f"http://{address}/v2/models/tiny/ready", headers=auth, timeout=10)
+    answer = requests.get(f"http://{address}/v2/models/tiny/ready", headers=dict(auth), timeout=10)
     expect(answer.status_code == 200, str(answer.status_code))
     live = requests.get(f"http://{address}/v2/health/live", timeout=10)
     expect(live.status_code == 200, str(live.status_code))
-    listed = requests.get(f"http://{address}/v2", headers=auth, timeout=10).json()
+    listed = requests.get(f"http://{address}/v2", headers=dict(auth), timeout=10).json()
     expect("extensions" in listed, json.dumps(listed))
 
 

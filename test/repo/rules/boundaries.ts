@@ -12,8 +12,10 @@ export const tiers: Readonly<Record<string, number>> = {
   "@aimass/store": 1,
   "@aimass/onnx": 1,
   "@aimass/embedded": 1,
+  "@aimass/datasets": 1,
   "@aimass/rpc": 2,
   "@aimass/events": 2,
+  "@aimass/learn": 2,
 };
 
 /** Libraries for tests alone. */

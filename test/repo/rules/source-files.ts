@@ -12,15 +12,19 @@ export interface SourceFile {
 /** Root of the repository. */
 export const root = new URL("../../..", import.meta.url).pathname;
 
-/** Files git knows or would add, that end in one of the given ways. */
-export function repositoryFiles(...endings: readonly string[]): SourceFile[] {
+/** Paths of all files that git knows or would add. */
+export function repositoryPaths(): string[] {
   const listed = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
     cwd: root,
     encoding: "utf8",
   });
-  return listed
-    .split("\n")
-    .filter((path) => endings.some((ending) => path.endsWith(ending)) && existsSync(join(root, path)))
+  return listed.split("\n").filter((path) => path !== "" && existsSync(join(root, path)));
+}
+
+/** Files of the repository that end in one of the given ways. */
+export function repositoryFiles(...endings: readonly string[]): SourceFile[] {
+  return repositoryPaths()
+    .filter((path) => endings.some((ending) => path.endsWith(ending)))
     .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
 }
 

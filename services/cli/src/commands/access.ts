@@ -12,10 +12,10 @@ import { AimassError } from "@aimass/core";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
+import { allPages } from "../client/all-pages.ts";
 import { enumName, time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { action } from "./context.ts";
-import { allPages } from "./models.ts";
 
 export function addAccess(program: Command): void {
   addGrants(program);

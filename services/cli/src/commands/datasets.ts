@@ -1,12 +1,12 @@
 import { basename, extname } from "node:path";
 import { ColumnType, DatasetFormat, DatasetService, type DatasetVersion } from "@aimass/api/registry";
 import type { Command } from "commander";
+import { allPages } from "../client/all-pages.ts";
 import type { Connection } from "../client/connection.ts";
 import { uploadFile } from "../client/upload.ts";
 import { bytes, modelName, time } from "../output/format.ts";
 import { type Output, table } from "../output/output.ts";
 import { action, modelArgument } from "./context.ts";
-import { allPages } from "./models.ts";
 
 export function addDatasets(program: Command): void {
   const datasets = program.command("datasets").description("the dataset library: push, list, show");

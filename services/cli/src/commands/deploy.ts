@@ -1,5 +1,12 @@
 import type { DeploymentSpecSchema } from "@aimass/api/scheduler";
-import { type Deployment, DeploymentService, type DeploymentSpec, RolloutPhase, Sharing } from "@aimass/api/scheduler";
+import {
+  type Deployment,
+  DeploymentService,
+  type DeploymentSpec,
+  type DeploymentStatus,
+  RolloutPhase,
+  Sharing,
+} from "@aimass/api/scheduler";
 import { AimassError } from "@aimass/core";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -62,7 +69,7 @@ export function addDeploy(program: Command): void {
           return;
         }
         const summary = options.wait
-          ? await waitUntilServed(connection, project, model, output)
+          ? await waitUntilServed(connection, { project, model }, { output })
           : (answer.deployment?.status?.summary ?? "");
         output.result({ deployment: answer.deployment, summary }, () => summary || `${name} is being deployed.`);
         output.hint(`Next: aimass predict ${name} · aimass status`);
@@ -77,52 +84,81 @@ export async function deployModel(
   output?: Output,
 ): Promise<string> {
   await connection.client(DeploymentService).putDeployment({ spec });
-  return (await waitUntilServed(connection, spec.project, spec.model, output)) ?? "";
+  return (
+    (await waitUntilServed(
+      connection,
+      { project: spec.project, model: spec.model },
+      output === undefined ? {} : { output },
+    )) ?? ""
+  );
+}
+
+/** An alias that was just moved: the wait is over only when it is served by this version. */
+export interface ExpectedAlias {
+  readonly alias: string;
+  readonly version: bigint;
 }
 
 /**
- * Waits until every alias of a deployed model is served by the version it points at. Undefined when the model is not deployed.
+ * Waits until every alias of a deployed model is served by the version it points at, on as many replicas as there are for it. Returns the summary sentence;
+ * undefined when the model is not deployed, or does not serve the expected alias.
  * Errors: FAILED_PRECONDITION with the rollout's own reason when it fails; DEADLINE_EXCEEDED.
  */
 export async function waitUntilServed(
   connection: Connection,
-  project: string,
-  model: string,
-  output?: Output,
-  timeoutMs = 120_000,
+  model: { project: string; model: string },
+  options: { output?: Output; expected?: ExpectedAlias; timeoutMs?: number } = {},
 ): Promise<string | undefined> {
-  const say = output?.progress(`deploying ${modelName(project, model)}`) ?? (() => {});
+  const { output, expected, timeoutMs = 120_000 } = options;
+  const name = modelName(model.project, model.model);
+  const progress = output?.progress(`deploying ${name}`) ?? (() => {});
   try {
-    for await (const { deployment } of connection
-      .client(DeploymentService)
-      .watchDeployment({ project, model }, { timeoutMs })) {
-      const status = (deployment as Deployment).status;
+    const updates = connection.client(DeploymentService).watchDeployment(model, { timeoutMs });
+    for await (const { deployment } of updates) {
+      const { status, spec } = deployment as Deployment;
       if (status === undefined) continue;
-      const wanted = new Set(status.aliases.map((alias) => alias.wantedVersion));
-      const failed = status.versions.find((v) => v.phase === RolloutPhase.FAILED && wanted.has(v.version));
-      if (failed !== undefined) {
-        throw new AimassError("FAILED_PRECONDITION", `v${failed.version} does not serve: ${failed.reason}`, {
-          remedy: "What served before serves on.",
-        });
-      }
-      const phases = status.versions
-        .map((v) => `v${v.version} ${enumName(RolloutPhase, v.phase).toLowerCase()}`)
-        .join(", ");
-      say(status.settled ? 1 : 0.5, phases);
-      if (status.settled) return status.summary;
+      if (expected !== undefined && !servedAliases(spec).includes(expected.alias)) return undefined;
+      const served = isServed(status, expected);
+      progress(served ? 1 : 0.5, phases(status));
+      if (served) return status.summary;
     }
   } catch (error) {
-    const code = error instanceof ConnectError ? error.code : undefined;
-    if (code === Code.NotFound) return undefined;
-    if (code === Code.DeadlineExceeded)
-      throw new AimassError(
-        "DEADLINE_EXCEEDED",
-        `${modelName(project, model)} is not served after ${timeoutMs / 1000} s.`,
-        { remedy: "See why with `aimass status`." },
-      );
-    throw error;
+    if (!(error instanceof ConnectError)) throw error;
+    if (error.code === Code.NotFound) return undefined;
+    if (error.code !== Code.DeadlineExceeded) throw error;
+    throw new AimassError("DEADLINE_EXCEEDED", `${name} is not served after ${timeoutMs / 1000} s.`, {
+      remedy: "See why with `aimass status`.",
+    });
   }
   return undefined;
+}
+
+/** Errors: FAILED_PRECONDITION when a wanted version has failed. */
+function isServed(status: DeploymentStatus, expected: ExpectedAlias | undefined): boolean {
+  const seen =
+    expected === undefined ||
+    status.aliases.some((a) => a.alias === expected.alias && a.wantedVersion === expected.version);
+  if (!seen || status.aliases.length === 0) return false;
+  const wanted = new Set(status.aliases.map((alias) => alias.wantedVersion));
+  const phaseOf = (version: bigint) => status.versions.find((v) => v.version === version);
+  for (const version of wanted) {
+    const at = phaseOf(version);
+    if (at?.phase === RolloutPhase.FAILED) {
+      throw new AimassError("FAILED_PRECONDITION", `v${version} does not serve: ${at.reason}`, {
+        remedy: "What served before serves on.",
+      });
+    }
+  }
+  const shifted = status.aliases.every((alias) => alias.servedVersion === alias.wantedVersion);
+  return shifted && [...wanted].every((version) => phaseOf(version)?.phase === RolloutPhase.SERVING);
+}
+
+function servedAliases(spec: DeploymentSpec | undefined): readonly string[] {
+  return spec === undefined || spec.aliases.length === 0 ? ["default"] : spec.aliases;
+}
+
+function phases(status: DeploymentStatus): string {
+  return status.versions.map((v) => `v${v.version} ${enumName(RolloutPhase, v.phase).toLowerCase()}`).join(", ");
 }
 
 /** A table of deployments for `aimass status`. */

@@ -1,26 +1,13 @@
-import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { dirname, join, relative, resolve, sep } from "node:path";
-import { finished } from "node:stream/promises";
-import {
-  AliasService,
-  ArtifactService,
-  type BundleFile,
-  ModelService,
-  ReviewDecision,
-  type Version,
-  VersionState,
-} from "@aimass/api/registry";
+import { join, resolve } from "node:path";
+import { AliasService, ModelService, ReviewDecision, type Version, VersionState } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
-import type { Connection } from "../client/connection.ts";
-import { uploadFile } from "../client/upload.ts";
+import { allPages } from "../client/all-pages.ts";
+import { pullFile, pushModel } from "../client/bundle.ts";
 import { bytes, enumName, modelName, signature, time } from "../output/format.ts";
-import { type Output, table } from "../output/output.ts";
+import { table } from "../output/output.ts";
+import { addAliases } from "./aliases.ts";
 import { action, modelArgument, pairs, versionArgument, versionNumber } from "./context.ts";
-import { waitUntilServed } from "./deploy.ts";
 
 export function addModels(program: Command): void {
   const models = program
@@ -169,72 +156,7 @@ export function addModels(program: Command): void {
         ]);
       }),
     );
-  models
-    .command("alias")
-    .description("point an alias at a version, or remove it; waits until it is served when the model is deployed")
-    .argument("<model>")
-    .argument("<alias>")
-    .argument("[version]", "the version; leave out with --delete")
-    .option("-m, --message <text>", "why, for the history", "")
-    .option("--expect <version>", "only when it points there now")
-    .option("--delete", "remove the alias")
-    .option("--no-wait", "do not wait for the traffic to move")
-    .action(
-      action<{ message: string; expect?: string; delete?: boolean; wait: boolean }>(
-        async (context, options, [name, alias, version]) => {
-          const { project, model } = modelArgument(name as string);
-          const client = context.connection.client(AliasService);
-          if (options.delete) {
-            await client.deleteAlias({ project, model, alias: alias as string, reason: options.message });
-            context.output.result({ deleted: alias }, () => `The alias ${alias} is gone; its history stays.`);
-            return;
-          }
-          if (version === undefined)
-            throw new AimassError("INVALID_ARGUMENT", "No version was named.", {
-              remedy: "Name one, or use --delete.",
-            });
-          const expected = options.expect === undefined ? {} : { expectedVersion: BigInt(options.expect) };
-          const { move } = await client.moveAlias({
-            project,
-            model,
-            alias: alias as string,
-            version: versionNumber(version),
-            reason: options.message,
-            ...expected,
-          });
-          const summary = options.wait ? await waitUntilServed(context.connection, project, model) : undefined;
-          context.output.result(
-            { move, summary },
-            () =>
-              `${name}@${alias}: v${move?.fromVersion || "-"} → v${move?.toVersion}.${summary === undefined ? "" : ` ${summary}`}`,
-          );
-          context.output.hint(`Undo: aimass models rollback ${name} ${alias}`);
-        },
-      ),
-    );
-  models
-    .command("rollback")
-    .description("move an alias back to where it pointed before")
-    .argument("<model>")
-    .argument("[alias]", "the alias", "default")
-    .option("-m, --message <text>", "why, for the history", "")
-    .option("--no-wait", "do not wait for the traffic to move")
-    .action(
-      action<{ message: string; wait: boolean }>(async (context, options, [name, alias]) => {
-        const { project, model } = modelArgument(name as string);
-        const startedAt = performance.now();
-        const { move } = await context.connection
-          .client(AliasService)
-          .rollbackAlias({ project, model, alias: alias as string, reason: options.message });
-        const summary = options.wait ? await waitUntilServed(context.connection, project, model) : undefined;
-        const ms = Math.round(performance.now() - startedAt);
-        context.output.result(
-          { move, summary, ms },
-          () =>
-            `${name}@${alias}: back from v${move?.fromVersion} to v${move?.toVersion} in ${ms} ms.${summary === undefined ? "" : ` ${summary}`}`,
-        );
-      }),
-    );
+  addAliases(models);
   models
     .command("pull")
     .description("download the files of a version")
@@ -277,95 +199,6 @@ export function addModels(program: Command): void {
         },
       ),
     );
-}
-
-/** Uploads a bundle and makes it the next version of a model, which is made when missing. */
-export async function pushModel(o: {
-  connection: Connection;
-  output: Output;
-  project: string;
-  model: string;
-  path: string;
-  description?: string;
-  labels?: Record<string, string>;
-}): Promise<Version> {
-  const files: { path: string; sha256: Uint8Array<ArrayBuffer>; sizeBytes: bigint }[] = [];
-  for (const file of await bundleFiles(o.path)) {
-    const bar = o.output.progress(`uploading ${file.path}`);
-    const uploaded = await uploadFile(o.connection, o.project, file.source, (sent, total) =>
-      bar(total === 0 ? 1 : sent / total, bytes(sent)),
-    );
-    files.push({ path: file.path, sha256: uploaded.sha256 as Uint8Array<ArrayBuffer>, sizeBytes: uploaded.sizeBytes });
-  }
-  const client = o.connection.client(ModelService);
-  await client.createModel({ project: o.project, name: o.model, allowExisting: true });
-  const { version } = await client.createVersion(
-    { project: o.project, model: o.model, files, description: o.description ?? "", labels: o.labels ?? {} },
-    { timeoutMs: 300_000 },
-  );
-  return version as Version;
-}
-
-/** The files of a bundle: one .onnx file, or a folder with model.onnx. Errors: NOT_FOUND, INVALID_ARGUMENT. */
-async function bundleFiles(path: string): Promise<{ path: string; source: string }[]> {
-  const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new AimassError("NOT_FOUND", `${path} cannot be read (${error.code}).`, { remedy: "Check the path." });
-  });
-  if (info.isFile()) return [{ path: "model.onnx", source: path }];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const bundle = files.map((source) => ({ path: relative(path, source).split(sep).join("/"), source }));
-  if (!bundle.some((file) => file.path === "model.onnx")) {
-    throw new AimassError("INVALID_ARGUMENT", `${path} has no model.onnx.`, {
-      remedy: "Name the graph model.onnx, or push the .onnx file itself.",
-    });
-  }
-  return bundle;
-}
-
-async function pullFile(connection: Connection, output: Output, file: BundleFile, folder: string): Promise<void> {
-  const target = resolve(folder, file.path);
-  if (!target.startsWith(folder + sep))
-    throw new AimassError("DATA_LOSS", `The bundle has a path that leaves the folder: ${file.path}.`);
-  mkdirSync(dirname(target), { recursive: true });
-  const temporary = `${target}.part`;
-  const hash = createHash("sha256");
-  const stream = createWriteStream(temporary);
-  const bar = output.progress(`downloading ${file.path}`);
-  let received = 0;
-  try {
-    for await (const { chunk } of connection
-      .client(ArtifactService)
-      .readArtifact({ sha256: file.sha256 }, { timeoutMs: 0 })) {
-      hash.update(chunk);
-      received += chunk.length;
-      if (!stream.write(chunk)) await once(stream, "drain");
-      bar(received / Number(file.sizeBytes), bytes(received));
-    }
-    stream.end();
-    await finished(stream);
-    if (!hash.digest().equals(file.sha256))
-      throw new AimassError("DATA_LOSS", `${file.path} arrived with another digest.`, { remedy: "Pull it again." });
-    renameSync(temporary, target);
-  } finally {
-    stream.destroy();
-    rmSync(temporary, { force: true });
-  }
-}
-
-/** All items of a paged list. */
-export async function allPages<A extends { page?: { nextToken: string } | undefined }, T>(
-  list: (page: { size: number; token: string }) => Promise<A>,
-  items: (answer: A) => readonly T[],
-): Promise<T[]> {
-  const all: T[] = [];
-  let token = "";
-  do {
-    const answer = await list({ size: 1000, token });
-    all.push(...items(answer));
-    token = answer.page?.nextToken ?? "";
-  } while (token !== "");
-  return all;
 }
 
 function describeVersion(v: Version): string[] {

@@ -2,10 +2,10 @@ import { basename, extname } from "node:path";
 import { AliasService, VersionState } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
+import { pushModel } from "../client/bundle.ts";
 import { enumName, modelName, signature } from "../output/format.ts";
 import { action, modelArgument } from "./context.ts";
 import { deployModel } from "./deploy.ts";
-import { pushModel } from "./models.ts";
 import { exampleInputs, infer, modelMetadata, type RestTensor } from "./predict.ts";
 
 export function addRun(program: Command): void {

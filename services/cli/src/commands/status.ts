@@ -1,10 +1,10 @@
 import { DeploymentService, FleetService, LoadState } from "@aimass/api/scheduler";
 import type { Command } from "commander";
+import { allPages } from "../client/all-pages.ts";
 import { bytes, modelName } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { action } from "./context.ts";
 import { deploymentTable } from "./deploy.ts";
-import { allPages } from "./models.ts";
 
 export function addStatus(program: Command): void {
   program

@@ -3,11 +3,11 @@ import { AimassError, Backoff, systemClock } from "@aimass/core";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
+import { allPages } from "../client/all-pages.ts";
 import type { Connection } from "../client/connection.ts";
 import { enumName, modelName, time } from "../output/format.ts";
 import { type Output, table } from "../output/output.ts";
 import { action, modelArgument, pairs } from "./context.ts";
-import { allPages } from "./models.ts";
 
 interface TrainOptions {
   readonly recipe: string;

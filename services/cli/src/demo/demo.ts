@@ -231,7 +231,7 @@ export class Demo {
     await move();
     await served;
     const elapsed = performance.now() - startedAt;
-    await waitUntilServed(this.#admin, project, model);
+    await waitUntilServed(this.#admin, { project, model });
     return elapsed;
   }
 

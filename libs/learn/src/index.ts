@@ -1,0 +1,1 @@
+export type { DenseMatrix, Matrix, SparseMatrix } from "./matrix.ts";

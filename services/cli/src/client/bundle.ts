@@ -1,0 +1,92 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { finished } from "node:stream/promises";
+import { ArtifactService, type BundleFile, ModelService, type Version } from "@aimass/api/registry";
+import { AimassError } from "@aimass/core";
+import { bytes } from "../output/format.ts";
+import type { Output } from "../output/output.ts";
+import type { Connection } from "./connection.ts";
+import { uploadFile } from "./upload.ts";
+
+/** Uploads a bundle and makes it the next version of a model, which is made when missing. */
+export async function pushModel(o: {
+  connection: Connection;
+  output: Output;
+  project: string;
+  model: string;
+  path: string;
+  description?: string;
+  labels?: Record<string, string>;
+}): Promise<Version> {
+  const files: { path: string; sha256: Uint8Array<ArrayBuffer>; sizeBytes: bigint }[] = [];
+  for (const file of await bundleFiles(o.path)) {
+    const bar = o.output.progress(`uploading ${file.path}`);
+    const uploaded = await uploadFile(o.connection, o.project, file.source, (sent, total) =>
+      bar(total === 0 ? 1 : sent / total, bytes(sent)),
+    );
+    files.push({ path: file.path, sha256: uploaded.sha256 as Uint8Array<ArrayBuffer>, sizeBytes: uploaded.sizeBytes });
+  }
+  const client = o.connection.client(ModelService);
+  await client.createModel({ project: o.project, name: o.model, allowExisting: true });
+  const { version } = await client.createVersion(
+    { project: o.project, model: o.model, files, description: o.description ?? "", labels: o.labels ?? {} },
+    { timeoutMs: 300_000 },
+  );
+  return version as Version;
+}
+
+/** The files of a bundle: one .onnx file, or a folder with model.onnx. Errors: NOT_FOUND, INVALID_ARGUMENT. */
+async function bundleFiles(path: string): Promise<{ path: string; source: string }[]> {
+  const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw new AimassError("NOT_FOUND", `${path} cannot be read (${error.code}).`, { remedy: "Check the path." });
+  });
+  if (info.isFile()) return [{ path: "model.onnx", source: path }];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const bundle = files.map((source) => ({ path: relative(path, source).split(sep).join("/"), source }));
+  if (!bundle.some((file) => file.path === "model.onnx")) {
+    throw new AimassError("INVALID_ARGUMENT", `${path} has no model.onnx.`, {
+      remedy: "Name the graph model.onnx, or push the .onnx file itself.",
+    });
+  }
+  return bundle;
+}
+
+/** Downloads one file of a bundle and checks its digest. Errors: DATA_LOSS. */
+export async function pullFile(
+  connection: Connection,
+  output: Output,
+  file: BundleFile,
+  folder: string,
+): Promise<void> {
+  const target = resolve(folder, file.path);
+  if (!target.startsWith(folder + sep))
+    throw new AimassError("DATA_LOSS", `The bundle has a path that leaves the folder: ${file.path}.`);
+  mkdirSync(dirname(target), { recursive: true });
+  const temporary = `${target}.part`;
+  const hash = createHash("sha256");
+  const stream = createWriteStream(temporary);
+  const bar = output.progress(`downloading ${file.path}`);
+  let received = 0;
+  try {
+    for await (const { chunk } of connection
+      .client(ArtifactService)
+      .readArtifact({ sha256: file.sha256 }, { timeoutMs: 0 })) {
+      hash.update(chunk);
+      received += chunk.length;
+      if (!stream.write(chunk)) await once(stream, "drain");
+      bar(received / Number(file.sizeBytes), bytes(received));
+    }
+    stream.end();
+    await finished(stream);
+    if (!hash.digest().equals(file.sha256))
+      throw new AimassError("DATA_LOSS", `${file.path} arrived with another digest.`, { remedy: "Pull it again." });
+    renameSync(temporary, target);
+  } finally {
+    stream.destroy();
+    rmSync(temporary, { force: true });
+  }
+}
