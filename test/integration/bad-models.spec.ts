@@ -98,7 +98,7 @@ describe("a push", () => {
     async (location) => {
       const error = await refusalOf(pushFolder({ "model.onnx": externalDataModel(location).model }));
       expect(error.code).toBe(Code.InvalidArgument);
-      expect(error.rawMessage).toMatch(/bundle|folder/);
+      expect(error.rawMessage).toMatch(/beside or below it, by relative paths/);
       await expectUntouched();
     },
   );
