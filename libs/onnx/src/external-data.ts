@@ -82,7 +82,8 @@ async function plainFileSize(directory: string, path: string, owner: string): Pr
   for (let depth = 1; depth <= parts.length; depth++) {
     const part = parts.slice(0, depth).join("/");
     const entry = await lstat(join(directory, part)).catch(() => undefined);
-    if (entry === undefined) throw unsafe(`${owner} needs the file ${JSON.stringify(path.slice(0, 200))}, which the bundle lacks.`);
+    if (entry === undefined)
+      throw unsafe(`${owner} needs the file ${JSON.stringify(path.slice(0, 200))}, which the bundle lacks.`);
     if (depth < parts.length ? !entry.isDirectory() : !entry.isFile()) {
       throw unsafe(`${owner} needs ${JSON.stringify(part)}, which is a link or no plain file.`);
     }
