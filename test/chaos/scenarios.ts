@@ -1,4 +1,5 @@
 import { AccessService, Effect, Level } from "@aimass/api/auth";
+import { AimassError } from "@aimass/core";
 import { encodeInferRequest } from "@aimass/oip";
 import { InferClient } from "../support/infer-client.ts";
 import type { ChaosContext } from "./context.ts";
@@ -10,21 +11,17 @@ export interface Scenario {
   readonly strike: (context: ChaosContext) => Promise<void>;
   /** Which traffic must not fail: through one router without retries, or through two with a client that retries. */
   readonly client: "one-router" | "two-routers";
-  /** Models whose requests may fail, by a reason that is part of the scenario. */
-  readonly exempt?: readonly string[];
+  /** What a plain machine may lack. */
+  readonly needs?: "nats-server";
 }
 
 const control = ["auth", "registry", "trainer", "scheduler", "scheduler-2", "console"];
 
 /** Every way to harm a mesh that must cost no request. */
 export const scenarios: readonly Scenario[] = [
-  {
-    name: "a replica is killed",
-    client: "one-router",
-    strike: killReplica,
-  },
-  { name: "a replica is stopped for 6 s, then goes on", client: "one-router", strike: (c) => pauseReplica(c, 6000) },
-  { name: "a run hangs beyond its limit", client: "one-router", strike: hangRun, exempt: ["hang"] },
+  { name: "a replica is killed", client: "one-router", strike: async (c) => c.killReplica(0) },
+  { name: "a replica is stopped for 6 s, then goes on", client: "one-router", strike: pauseReplica },
+  { name: "a run hangs beyond its limit", client: "one-router", strike: hangRun },
   { name: "replicas are killed one after the other", client: "one-router", strike: killEachReplica },
   { name: "the leading scheduler is killed", client: "one-router", strike: async (c) => c.kill("scheduler") },
   { name: "both schedulers are killed", client: "one-router", strike: async (c) => c.kill("scheduler", "scheduler-2") },
@@ -32,36 +29,42 @@ export const scenarios: readonly Scenario[] = [
   { name: "the registry is killed", client: "one-router", strike: async (c) => c.kill("registry") },
   { name: "the trainer is killed", client: "one-router", strike: async (c) => c.kill("trainer") },
   { name: "PostgreSQL is killed", client: "one-router", strike: async (c) => c.killPostgres() },
+  { name: "nats-server is killed for 3 s", client: "one-router", needs: "nats-server", strike: killNats },
   {
-    name: "the whole control plane is killed, with PostgreSQL and a replica",
+    name: "the control plane hangs, then dies with PostgreSQL and a replica",
     client: "one-router",
     strike: killEverythingButRouters,
   },
   {
     name: "a router is stopped with SIGTERM",
     client: "two-routers",
-    strike: async (c) => c.mesh.mesh.processes.get("router-2")?.kill("SIGTERM"),
+    strike: async (c) => c.signal("SIGTERM", "router-2"),
   },
   { name: "a router is killed", client: "two-routers", strike: async (c) => c.kill("router-2") },
 ];
 
-async function killReplica(context: ChaosContext): Promise<void> {
-  process.kill(context.replicaPids()[0] as number, "SIGKILL");
-}
-
-async function pauseReplica(context: ChaosContext, ms: number): Promise<void> {
+async function pauseReplica(context: ChaosContext): Promise<void> {
   const pid = context.replicaPids()[0] as number;
   process.kill(pid, "SIGSTOP");
-  await context.wait(ms);
+  await context.wait(6000);
   process.kill(pid, "SIGCONT");
 }
 
 async function killEachReplica(context: ChaosContext): Promise<void> {
-  for (const pid of context.replicaPids()) {
-    process.kill(pid, "SIGKILL");
-    await context.wait(200);
+  for (const n of context.replicaPids().keys()) {
+    context.killReplica(n);
     await context.recovered();
+    await context.begin();
   }
+}
+
+async function killNats(context: ChaosContext): Promise<void> {
+  if (context.nats === undefined) throw new AimassError("INTERNAL", "The mesh runs without NATS.");
+  await context.nats.kill();
+  await context.wait(3000);
+  await context.nats.revive();
+  // An alias moved right after must still reach the routers: events flow again.
+  await context.mesh.moveAlias("tiny", 1n);
 }
 
 /** One request whose loop never ends: its replica must end itself, and nobody else's request may notice. */
@@ -73,29 +76,23 @@ async function hangRun(context: ChaosContext): Promise<void> {
   });
   const trips = Buffer.alloc(8);
   trips.writeBigInt64LE(1_000_000_000_000n);
-  const request = encodeInferRequest({
-    modelName: "hang",
-    modelVersion: "",
-    id: "",
-    parameters: new Map(),
-    inputs: [{ name: "trips", datatype: "INT64", shape: [], bytes: trips, parameters: new Map() }],
-    outputs: [],
-  });
-  await client.infer(request);
+  const inputs = [{ name: "trips", datatype: "INT64" as const, shape: [], bytes: trips, parameters: new Map() }];
+  context.expectReplicaEnd();
+  const outcome = await client.infer(
+    encodeInferRequest({ modelName: "hang", modelVersion: "", id: "", parameters: new Map(), inputs, outputs: [] }),
+  );
   client.close();
-  // The run limit of the model is 3 s: give the replica time to reach it and to come back.
-  await context.wait(4000);
+  if (outcome.ok) throw new AimassError("INTERNAL", "The run that should hang has ended.");
 }
 
-/** Nothing is left but routers and one replica of each model; a grant given just before must still decide. */
+/** First everything but routers and replicas hangs, then it is killed; a grant given just before must still decide. */
 async function killEverythingButRouters(context: ChaosContext): Promise<void> {
-  await context.mesh.admin.client(AccessService).putGrant({
-    grant: { subject: "service-account:traffic", resource: "default", level: Level.INFER, effect: Effect.ALLOW },
-  });
-  for (const name of control) context.mesh.mesh.processes.get(name)?.kill("SIGSTOP");
+  const grant = { subject: "service-account:traffic", resource: "default", level: Level.INFER, effect: Effect.ALLOW };
+  await context.mesh.admin.client(AccessService).putGrant({ grant });
+  context.signal("SIGSTOP", ...control);
   context.killPostgres();
   await context.wait(2000);
-  process.kill(context.replicaPids()[1] as number, "SIGKILL");
+  context.killReplica(1);
   await context.wait(4000);
   context.kill(...control);
 }

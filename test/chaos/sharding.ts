@@ -12,14 +12,15 @@ const models = ["one", "two", "three", "four", "five", "six"];
 export async function shardingScenario(): Promise<ChaosResult> {
   await using mesh = await TestMesh.start({ replicas: 3 });
   for (const model of models) await mesh.serve(model, tinyModel(), 2);
-  const context = new ChaosContext(mesh, models, 2);
+  const context = new ChaosContext({ mesh, models, replicasOfEach: 2 });
   await context.recovered();
   const spread = (await context.replicas()).map((replica) => `${replica.id} holds ${replica.loaded.length}`).join(", ");
   const client = new InferClient({ addresses: [mesh.address()], apiKey: mesh.apiKey, deadlineMs: 8000 });
   const traffic = new Traffic({ client, kinds: models.map(kind), inFlight: 8, pauseMs: 2 });
   await context.wait(500);
   traffic.take();
-  process.kill(context.replicaPids()[0] as number, "SIGKILL");
+  await context.begin();
+  context.killReplica(0);
   const recoveredMs = await context.recovered();
   await context.wait(500);
   await traffic.stop();

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AccessService, DirectoryService, Effect, Level } from "@aimass/api/auth";
@@ -47,15 +47,22 @@ export class TestMesh implements AsyncDisposable {
   }
 
   /** Pushes a model as its next version and points `default` at it. */
-  async push(model: string, onnx: Uint8Array, options: { moveAlias?: boolean } = {}): Promise<Version> {
-    const path = join(this.folder, `${model}.onnx`);
-    writeFileSync(path, onnx);
+  async push(
+    model: string,
+    onnx: Uint8Array,
+    options: { moveAlias?: boolean; runLimitMs?: number } = {},
+  ): Promise<Version> {
+    const folder = join(this.folder, model);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "model.onnx"), onnx);
+    if (options.runLimitMs !== undefined)
+      writeFileSync(join(folder, "model.yaml"), `serving: { run_limit_ms: ${options.runLimitMs} }\n`);
     const version = await pushModel({
       connection: this.admin,
       output: new Output({ json: true }),
       project: "default",
       model,
-      path,
+      path: folder,
     });
     if (options.moveAlias !== false) await this.moveAlias(model, version.version);
     return version;
@@ -68,8 +75,13 @@ export class TestMesh implements AsyncDisposable {
   }
 
   /** Pushes, deploys and waits until it serves. */
-  async serve(model: string, onnx: Uint8Array, replicas: number): Promise<Version> {
-    const version = await this.push(model, onnx);
+  async serve(
+    model: string,
+    onnx: Uint8Array,
+    replicas: number,
+    options: { runLimitMs?: number } = {},
+  ): Promise<Version> {
+    const version = await this.push(model, onnx, options);
     await deployModel(this.admin, { project: "default", model, replicas });
     return version;
   }

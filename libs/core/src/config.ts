@@ -50,7 +50,7 @@ export interface Variables {
  *
  * ### Example
  * ```ts
- * const config = readConfig(process.env, (v) => ({ listen: v.address("AIMASS_LISTEN", "127.0.0.1:0") }));
+ * const config = readConfig(process.env, (v) => ({ listen: v.address("LISTEN", "127.0.0.1:0") }));
  * ```
  */
 export function readConfig<T extends object>(env: Environment, read: (variables: Variables) => T): Readonly<T> {

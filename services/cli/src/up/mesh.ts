@@ -136,7 +136,7 @@ export class Mesh {
     const specs = await this.#processSpecs(databaseUrl);
     using deadline = deadlineSignal(startTimeoutMs, this.#options.signal);
     await Promise.all(specs.map((spec) => this.#launch(spec, startedAt, deadline.signal)));
-    await this.#routerReady(deadline.signal);
+    await Promise.all([this.#routersReady(deadline.signal), this.#replicasReady(deadline.signal)]);
   }
 
   async #startPostgres(): Promise<string> {
@@ -276,10 +276,18 @@ export class Mesh {
     });
   }
 
-  async #routerReady(signal: AbortSignal): Promise<void> {
-    for (const router of this.routerPorts.keys()) {
-      while (!(await isReady(`${this.url(router)}/v2/health/ready`, signal))) await this.#clock.sleep(20, signal);
-    }
+  async #routersReady(signal: AbortSignal): Promise<void> {
+    for (const router of this.routerPorts.keys()) await this.#untilReady(`${this.url(router)}/v2/health/ready`, signal);
+  }
+
+  /** The agent is ready once every replica process of its devices is up. */
+  async #replicasReady(signal: AbortSignal): Promise<void> {
+    const state = this.#processes.get("agent")?.state;
+    if (state?.kind === "ready") await this.#untilReady(`http://${state.addresses.admin}/readyz`, signal);
+  }
+
+  async #untilReady(url: string, signal: AbortSignal): Promise<void> {
+    while (!(await isReady(url, signal))) await this.#clock.sleep(20, signal);
   }
 
   #tell(event: MeshEvent): void {
