@@ -89,7 +89,9 @@ export class Http2Call implements ServerCall {
   #isWhole(): boolean {
     const stream = this.#stream;
     this.#isBodyRead =
-      !stream.aborted && (stream.rstCode === undefined || stream.rstCode === constants.NGHTTP2_NO_ERROR);
+      !stream.destroyed &&
+      !stream.aborted &&
+      (stream.rstCode === undefined || stream.rstCode === constants.NGHTTP2_NO_ERROR);
     return this.#isBodyRead;
   }
 

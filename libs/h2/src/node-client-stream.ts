@@ -71,6 +71,7 @@ export class NodeClientStream implements ClientStream {
   }
 
   #isWhole(): boolean {
+    if (this.#session?.destroyed) return false;
     return !this.#isCancelled && !this.#stream.aborted && (this.#stream.rstCode ?? 0) === constants.NGHTTP2_NO_ERROR;
   }
 

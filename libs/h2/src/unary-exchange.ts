@@ -48,7 +48,7 @@ export class UnaryExchange {
     stream.on("trailers", (trailers) => {
       this.#trailers = plainFields(trailers);
     });
-    stream.on("end", () => this.#onEnd());
+    stream.on("end", () => this.#onEnd(session));
     stream.on("error", () => {});
     stream.on("close", () => this.#fail(failureOf(stream, session)));
     const { signal, timeoutMs, body } = this.#request;
@@ -69,9 +69,13 @@ export class UnaryExchange {
     this.#chunks.push(chunk);
   }
 
-  #onEnd(): void {
+  #onEnd(session: ClientHttp2Session | undefined): void {
     const stream = this.#stream;
-    const isWhole = !stream.aborted && (stream.rstCode ?? 0) === constants.NGHTTP2_NO_ERROR && this.#status !== 0;
+    const isWhole =
+      !session?.destroyed &&
+      !stream.aborted &&
+      (stream.rstCode ?? 0) === constants.NGHTTP2_NO_ERROR &&
+      this.#status !== 0;
     if (!isWhole || this.#isSettled) return;
     this.#settle();
     const chunks = this.#chunks;

@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 import { type Address, type Clock, formatAddress } from "@aimass/core";
 import type { ClientStream, StreamRequest, UnaryRequest, UnaryResult } from "./client-call.ts";
+import { Liveness } from "./liveness.ts";
 import { NodeClientStream } from "./node-client-stream.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { TransportError } from "./transport-error.ts";
@@ -19,11 +20,11 @@ export interface SessionOptions {
   readonly pingTimeoutMs: number;
   readonly deadAfterMs: number;
   readonly connectTimeoutMs: number;
+  readonly receiveWindowBytes: number;
   readonly onState: (session: UpstreamSession, state: SessionState) => void;
 }
 
 const streamWindowBytes = 4 * 1024 * 1024;
-const sessionWindowBytes = 64 * 1024 * 1024;
 
 /** Stream resets we allow ourselves. Servers take a faster pace for an attack and end the connection (nghttp2: 1000 at once, 33 a second). */
 const resetBurst = 400;
@@ -37,10 +38,9 @@ export class UpstreamSession {
   readonly #owedResets = new Set<ClientHttp2Stream>();
   readonly #stallListeners = new Set<() => void>();
   readonly #connectTimer: Disposable;
-  #pingTimer: Disposable | undefined;
+  #liveness: Liveness | undefined;
   #state: SessionState = "connecting";
   #inFlight = 0;
-  #heardAt = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -52,9 +52,9 @@ export class UpstreamSession {
     });
     this.#session = session;
     this.#connectTimer = options.clock.timer(options.connectTimeoutMs, () => {
-      if (this.#state === "connecting") session.destroy();
+      if (this.#state === "connecting") this.destroy();
     });
-    session.once("connect", () => session.setLocalWindowSize(sessionWindowBytes));
+    session.once("connect", () => session.setLocalWindowSize(options.receiveWindowBytes));
     session.once("remoteSettings", () => this.#onSettings());
     session.on("goaway", () => this.#enter("retiring"));
     session.on("error", () => {});
@@ -92,8 +92,10 @@ export class UpstreamSession {
     this.#session.close();
   }
 
+  /** Ends the connection and every call on it. */
   destroy(): void {
-    this.#session.destroy();
+    // With a code: without one node:http2 ends the streams as if what came so far were whole.
+    this.#session.destroy(undefined, constants.NGHTTP2_CANCEL);
   }
 
   #request(request: StreamRequest, endStream: boolean): ClientHttp2Stream | TransportError {
@@ -107,7 +109,6 @@ export class UpstreamSession {
       const stream = this.#session.request(head, { endStream });
       this.#inFlight += 1;
       stream.once("close", this.#onStreamClose);
-      stream.once("response", this.#onHeard);
       return stream;
     } catch (error) {
       return new TransportError("not-connected", "The connection is gone.", false, error);
@@ -116,10 +117,6 @@ export class UpstreamSession {
 
   readonly #onStreamClose = (): void => {
     this.#inFlight -= 1;
-  };
-
-  readonly #onHeard = (): void => {
-    this.#heardAt = this.#options.clock.monotonic();
   };
 
   /** Resets a stream if the budget allows, else drops what still comes and resets it later. */
@@ -145,43 +142,31 @@ export class UpstreamSession {
   #onSettings(): void {
     this.#connectTimer[Symbol.dispose]();
     this.#enter("ready");
-    this.#pingLater();
+    this.#liveness = this.#watch();
   }
 
   #onClose(): void {
     this.#connectTimer[Symbol.dispose]();
-    this.#pingTimer?.[Symbol.dispose]();
+    this.#liveness?.[Symbol.dispose]();
     this.#enter("closed");
   }
 
-  #pingLater(): void {
-    this.#pingTimer = this.#options.clock.timer(this.#options.pingIntervalMs, () => this.#ping());
-  }
-
-  #ping(): void {
-    if (this.#session.destroyed) return;
-    this.#payOwedResets();
-    const { clock, pingTimeoutMs, deadAfterMs } = this.#options;
-    const sentAt = clock.monotonic();
-    let isAnswered = false;
-    const isSent = this.#session.ping((error) => {
-      isAnswered = true;
-      this.#pingTimer?.[Symbol.dispose]();
-      if (error !== null) return;
-      if (this.#state === "stalled") this.#enter("ready");
-      this.#pingLater();
-    });
-    if (!isSent) return;
-    const isSilent = () => !isAnswered && this.#heardAt < sentAt;
-    // Looked at after the next poll for input: if it was this process that stood still, the answer is there by then.
-    this.#pingTimer = clock.timer(pingTimeoutMs, () => {
-      setImmediate(() => {
-        if (isAnswered) return;
-        if (isSilent()) this.#onSilence();
-        this.#pingTimer = clock.timer(Math.max(0, deadAfterMs - pingTimeoutMs), () => {
-          setImmediate(() => (isAnswered ? undefined : this.#session.destroy()));
-        });
-      });
+  #watch(): Liveness {
+    const { clock, pingIntervalMs, pingTimeoutMs, deadAfterMs } = this.#options;
+    const session = this.#session;
+    return new Liveness({
+      clock,
+      pingIntervalMs,
+      pingTimeoutMs,
+      deadAfterMs,
+      bytesRead: () => session.socket?.bytesRead ?? 0,
+      ping: (answered) => {
+        this.#payOwedResets();
+        if (!session.destroyed) session.ping((error) => (error === null ? answered() : undefined));
+      },
+      onStall: () => this.#onSilence(),
+      onRecover: () => (this.#state === "stalled" ? this.#enter("ready") : undefined),
+      onDeath: () => this.destroy(),
     });
   }
 

@@ -143,6 +143,21 @@ describe("an upstream", () => {
     await expect.poll(() => upstream.state, { timeout: 5000 }).toBe("ready");
   });
 
+  it("does not take for whole what had come when a silent connection is given up", async () => {
+    const child = spawn(process.execPath, ["-e", peerProgram], { stdio: ["ignore", "pipe", "inherit"] });
+    cleanups.push(() => child.kill("SIGKILL"));
+    const [line] = (await once(child.stdout, "data")) as [Buffer];
+    const options = { pingIntervalMs: 50, pingTimeoutMs: 100, deadAfterMs: 300 };
+    const upstream = await ready(await dial(Number(line), options));
+    const call = upstream.unary({ path: "/half", headers: {}, body: empty });
+    const stream = upstream.open({ path: "/half", headers: {} });
+    const chunks = stream.chunks()[Symbol.asyncIterator]();
+    expect((await chunks.next()).value?.toString()).toBe("half");
+    child.kill("SIGSTOP");
+    await expect(call).rejects.toMatchObject({ started: true });
+    await expect(chunks.next()).rejects.toBeInstanceOf(TransportError);
+  });
+
   it("keeps calls when a peer stalls for less than the time that counts as dead", async () => {
     const child = spawn(process.execPath, ["-e", peerProgram], { stdio: ["ignore", "pipe", "inherit"] });
     cleanups.push(() => child.kill("SIGKILL"));
@@ -214,7 +229,9 @@ describe("an upstream", () => {
 
 const peerProgram = `
 const server = require("node:http2").createServer();
-server.on("stream", (stream) => { stream.on("error", () => {}); stream.respond({ ":status": 200 }); stream.end("ok"); });
+server.on("stream", (stream, headers) => { stream.on("error", () => {}); stream.respond({ ":status": 200 });
+  if (stream.sentHeaders && headers[":path"] === "/half") stream.write("half"); else stream.end("ok");
+});
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 `;
 

@@ -22,6 +22,12 @@ export interface UpstreamOptions {
   readonly deadAfterMs?: number;
   /** How long a connection may take until the peer's SETTINGS have come. Default 1000. */
   readonly connectTimeoutMs?: number;
+  /**
+   * Bytes of answers, of all calls of one connection together, that the peer may send before they are read. Default 65 535, HTTP/2's own: node:http2
+   * reads nothing while a write waits for room, so two peers that both send more than the system buffers would wait for each other for ever. Raise
+   * it only where large requests and large answers do not share a connection.
+   */
+  readonly receiveWindowBytes?: number;
 }
 
 /** Calls to one address over pooled connections that are kept open, watched, and made anew when they break. */
@@ -41,6 +47,7 @@ export class Upstream {
       pingTimeoutMs: 400,
       deadAfterMs: 5000,
       connectTimeoutMs: 1000,
+      receiveWindowBytes: 65_535,
       ...options,
     };
     this.#slots = Array.from({ length: this.#options.connections }, () => ({
@@ -113,17 +120,8 @@ export class Upstream {
 
   #connect(slot: Slot): void {
     if (this.#isClosed) return;
-    const { address, clock, pingIntervalMs, pingTimeoutMs, deadAfterMs, connectTimeoutMs } = this.#options;
     const onState = (session: UpstreamSession, state: SessionState) => this.#onSession(slot, session, state);
-    slot.session = new UpstreamSession({
-      address,
-      clock,
-      pingIntervalMs,
-      pingTimeoutMs,
-      deadAfterMs,
-      connectTimeoutMs,
-      onState,
-    });
+    slot.session = new UpstreamSession({ ...this.#options, onState });
   }
 
   #onSession(slot: Slot, session: UpstreamSession, state: SessionState): void {

@@ -121,7 +121,7 @@ describe("a router process", () => {
     await lanes;
     expect(code).toBe(0);
     expect(failures).toEqual([]);
-    expect(before).toBeGreaterThan(100);
+    expect(before).toBeGreaterThan(20);
     expect(answered).toBeGreaterThan(before);
   });
 

@@ -3,8 +3,8 @@ import { type ClientStream, type HeaderFields, type ServerCall, TransportError, 
 import type { ServiceIdentity } from "@aimass/identity";
 import type { Tracer } from "@aimass/telemetry";
 import type { RouterMetrics } from "../metrics.ts";
-import type { Backend } from "./backend.ts";
-import type { BackendName } from "./public-services.ts";
+import type { Backend, BackendProcess } from "./backend.ts";
+import { type BackendName, isStreamingPath } from "./public-services.ts";
 import { ReplayableBody } from "./replayable-body.ts";
 
 export interface ControlProxyOptions {
@@ -52,18 +52,19 @@ export class ControlProxy {
 
   async #pass(call: ServerCall, name: BackendName, headers: HeaderFields): Promise<void> {
     const body = new ReplayableBody(call.chunks());
-    const tried = new Set<Upstream>();
+    const tried = new Set<BackendProcess>();
     const endsAt = this.#options.clock.monotonic() + this.#options.holdMs;
     while (true) {
-      const upstream = this.#options.backends[name].pick(tried);
-      if (upstream === undefined) {
+      const process = this.#options.backends[name].pick(tried);
+      if (process === undefined) {
         await this.#wait(name, endsAt, call.signal);
         tried.clear();
         continue;
       }
-      tried.add(upstream);
+      tried.add(process);
       try {
-        return await exchange(call, upstream, headers, body);
+        if (!isStreamingPath(call.path)) return await exchange(call, process.shared, headers, body);
+        return await process.withLane(call.signal, (lane) => exchange(call, lane, headers, body));
       } catch (error) {
         if (!(error instanceof TransportError)) throw error;
         if (error.kind === "cancelled") throw new AimassError("CANCELLED", "The caller went away.");
@@ -75,7 +76,7 @@ export class ControlProxy {
   async #wait(name: BackendName, endsAt: number, signal: AbortSignal): Promise<void> {
     const leftMs = endsAt - this.#options.clock.monotonic();
     const backend = this.#options.backends[name];
-    const mayWait = leftMs > 0 && backend.upstreams.length > 0 && !signal.aborted;
+    const mayWait = leftMs > 0 && backend.processes.length > 0 && !signal.aborted;
     if (mayWait && (await backend.wait(Math.min(leftMs, 250), signal))) return;
     throw new AimassError("UNAVAILABLE", `The ${name} service cannot be reached.`, {
       reason: "SERVICE_UNREACHABLE",

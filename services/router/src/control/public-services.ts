@@ -25,6 +25,19 @@ const backendOfService: ReadonlyMap<string, BackendName> = new Map(
   ),
 );
 
+const streamingPaths: ReadonlySet<string> = new Set(
+  Object.values(publicServices)
+    .flat()
+    .flatMap((service) => service.methods)
+    .filter((method) => method.methodKind !== "unary")
+    .map((method) => `/${method.parent.typeName}/${method.name}`),
+);
+
+/** Whether a path is one of a streaming RPC. */
+export function isStreamingPath(path: string): boolean {
+  return streamingPaths.has(path);
+}
+
 /** Who answers a path; undefined when nobody behind the router does. Paths of RPCs look like "/aimass.auth.v1.SessionService/SignIn". */
 export function backendOf(path: string): BackendName | undefined {
   if (path === "/" || path === "/console" || path.startsWith("/console/")) return "console";
