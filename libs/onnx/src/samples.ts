@@ -39,7 +39,7 @@ export function echoModel(datatype: Datatype, shape: readonly Axis[] = ["N"]): U
   return graph.toBytes();
 }
 
-/** text BYTES[N] → words INT64[N] (parted by white space) and question BOOL[N] (ends in "?"). */
+/** text BYTES[N] → words INT64[N] (parted by spaces) and question BOOL[N] (ends in "?"). */
 export function textModel(): Uint8Array {
   const graph = new GraphBuilder("text", { opset: 20, irVersion: 9 });
   const text = graph.input("text", "BYTES", ["N"]);

@@ -43,7 +43,7 @@ function measure(command: Command, mesh: TestMesh, name: string, protocol: reado
   return finding(`perf_analyzer: ${name}`, async () => {
     const args = [
       ...command.args,
-      ...["-m", "tiny", "-u", mesh.address(), "-H", `authorization: Bearer ${mesh.apiKey}`],
+      ...["-m", "tiny", "-u", mesh.address(), "-H", `authorization:Bearer ${mesh.apiKey}`],
       ...["--concurrency-range", "4", "--measurement-mode", "count_windows", "--measurement-request-count", "200"],
       ...["--stability-percentage", "999", "--max-trials", "3"],
       ...protocol,
