@@ -16,6 +16,7 @@ export class ChaosContext {
   /** Services that were killed, with the process id they must no longer have. */
   readonly #killedServices = new Map<string, number>();
   #killedReplicas = 0;
+  #killedPostgres: number | undefined;
   #incarnationsBefore: ReadonlySet<string> = new Set();
 
   constructor(o: {
@@ -34,6 +35,7 @@ export class ChaosContext {
   async begin(): Promise<void> {
     this.#killedServices.clear();
     this.#killedReplicas = 0;
+    this.#killedPostgres = undefined;
     this.#incarnationsBefore = new Set((await this.replicas()).map((replica) => replica.incarnation));
   }
 
@@ -76,6 +78,7 @@ export class ChaosContext {
     const pid = this.mesh.mesh.postgres?.pid;
     if (pid === undefined) throw new AimassError("INTERNAL", "PostgreSQL is not running.");
     process.kill(pid, "SIGKILL");
+    this.#killedPostgres = pid;
   }
 
   wait(ms: number): Promise<void> {
@@ -108,6 +111,8 @@ export class ChaosContext {
   }
 
   #servicesNotBack(): string | undefined {
+    const { postgres } = this.mesh.mesh;
+    if (this.#killedPostgres !== undefined && postgres?.pid === this.#killedPostgres) return "PostgreSQL is not back";
     for (const [name, oldPid] of this.#killedServices) {
       const state = this.mesh.mesh.processes.get(name)?.state;
       if (state?.kind !== "ready" || state.pid === oldPid) return `${name} is ${state?.kind}`;

@@ -65,7 +65,6 @@ async function runScenarios(): Promise<void> {
 }
 
 async function runScenario(scenario: Scenario, context: ChaosContext, client: InferClient): Promise<ChaosResult> {
-  await context.recovered();
   await context.begin();
   const traffic = new Traffic({ client, kinds: [kind("mlp", 784), kind("tiny", 4)], inFlight: 8, pauseMs: 2 });
   await context.wait(aroundMs);

@@ -1,5 +1,5 @@
 import { AccessService, Effect, Level } from "@aimass/api/auth";
-import { AimassError } from "@aimass/core";
+import { AimassError, statusCodes } from "@aimass/core";
 import { encodeInferRequest } from "@aimass/oip";
 import { InferClient } from "../support/infer-client.ts";
 import type { ChaosContext } from "./context.ts";
@@ -76,13 +76,18 @@ async function hangRun(context: ChaosContext): Promise<void> {
   });
   const trips = Buffer.alloc(8);
   trips.writeBigInt64LE(1_000_000_000_000n);
-  const inputs = [{ name: "trips", datatype: "INT64" as const, shape: [], bytes: trips, parameters: new Map() }];
+  const inputs = [{ name: "iterations", datatype: "INT64" as const, shape: [1], bytes: trips, parameters: new Map() }];
   context.expectReplicaEnd();
   const outcome = await client.infer(
     encodeInferRequest({ modelName: "hang", modelVersion: "", id: "", parameters: new Map(), inputs, outputs: [] }),
   );
   client.close();
-  if (outcome.ok) throw new AimassError("INTERNAL", "The run that should hang has ended.");
+  if (outcome.ok || outcome.code !== statusCodes.DEADLINE_EXCEEDED) {
+    throw new AimassError(
+      "INTERNAL",
+      `The run should hang until its deadline; the answer was ${outcome.ok ? "a result" : outcome.message}.`,
+    );
+  }
 }
 
 /** First everything but routers and replicas hangs, then it is killed; a grant given just before must still decide. */
