@@ -1,5 +1,5 @@
 import { type Event, EventSchema } from "@aimass/api/events";
-import { toBinary } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { type Selectable, sql } from "kysely";
 import type { AuthDatabase, AuthStore, AuthTransaction } from "../database.ts";
@@ -97,6 +97,24 @@ export function chainedEntry(row: AuditRow): ChainedEntry {
   };
 }
 
+/** Whether the columns that entries are found by say what the payload says: only the payload is chained. */
+export function columnsFit(row: AuditRow): boolean {
+  const told = searchable(fromBinary(EventSchema, row.payload));
+  const texts = ["event_id", "actor", "action", "resource"] as const;
+  return texts.every((name) => told[name] === row[name]) && told.occurred_at.getTime() === row.occurred_at.getTime();
+}
+
+/** The columns of an entry that are read out of its event. */
+function searchable(event: Event) {
+  return {
+    event_id: event.id,
+    occurred_at: event.occurredAt === undefined ? new Date(0) : timestampDate(event.occurredAt),
+    actor: event.actor,
+    action: auditAction(event),
+    resource: event.resource,
+  };
+}
+
 async function appendAfterLast(tx: AuthTransaction, event: Event): Promise<bigint> {
   const last = await lastEntry(tx);
   const sequence = BigInt(last?.sequence ?? 0) + 1n;
@@ -106,11 +124,7 @@ async function appendAfterLast(tx: AuthTransaction, event: Event): Promise<bigin
     .insertInto("audit_entry")
     .values({
       sequence: sequence.toString(),
-      event_id: event.id,
-      occurred_at: event.occurredAt === undefined ? new Date(0) : timestampDate(event.occurredAt),
-      actor: event.actor,
-      action: auditAction(event),
-      resource: event.resource,
+      ...searchable(event),
       payload: Buffer.from(payload),
       previous_hash: Buffer.from(previousHash),
       hash: Buffer.from(entryHash(previousHash, sequence, payload)),

@@ -1,5 +1,5 @@
 import { ChainChecker } from "./audit-chain.ts";
-import { chainedEntry, type Ledger } from "./ledger.ts";
+import { type AuditRow, chainedEntry, columnsFit, type Ledger } from "./ledger.ts";
 import type { LedgerHeads, SignedHead } from "./ledger-heads.ts";
 
 /** What a check of the whole ledger found. */
@@ -25,7 +25,8 @@ export async function verifyLedger(ledger: Ledger, heads: LedgerHeads): Promise<
   const bySequence = Map.groupBy(valid, (head) => head.sequence);
   for await (const rows of ledger.read(0n)) {
     for (const row of rows) {
-      const problem = chain.check(chainedEntry(row)) ?? disagreement(chain, bySequence.get(chain.sequence));
+      const problem =
+        chain.check(chainedEntry(row)) ?? relabelled(row) ?? disagreement(chain, bySequence.get(chain.sequence));
       if (problem !== undefined) return bad(chain, BigInt(row.sequence), problem);
     }
   }
@@ -42,6 +43,11 @@ export async function verifyLedger(ledger: Ledger, heads: LedgerHeads): Promise<
   }
   const finding = `All ${chain.sequence} entries hold, and so do ${valid.length} signed heads.`;
   return { intact: true, entries: chain.sequence, firstBadSequence: 0n, finding };
+}
+
+function relabelled(row: AuditRow): string | undefined {
+  if (columnsFit(row)) return undefined;
+  return `Entry ${row.sequence} was altered: who, what, where or when is not what its event says.`;
 }
 
 function disagreement(chain: ChainChecker, heads: readonly SignedHead[] | undefined): string | undefined {

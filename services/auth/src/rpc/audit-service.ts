@@ -33,6 +33,8 @@ export function createAuditService({ guard, ledger, heads }: AuditServiceOptions
     },
     async getHead(_request, context) {
       requirePlatform(guard, context, "audit.read");
+      // A head that somebody holds is one the ledger is held against from then on.
+      await heads.export();
       return { head: encodeHead(await heads.signed()) };
     },
     async verifyLedger(_request, context) {

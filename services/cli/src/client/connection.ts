@@ -3,7 +3,7 @@ import { AimassError } from "@aimass/core";
 import type { DescService } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Client, Code, ConnectError, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
+import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { CredentialsFile, StoredSession } from "./credentials.ts";
 
 /** Where a caller's credential comes from. */
@@ -17,9 +17,10 @@ const renewBeforeMs = 30_000;
 /** Longest wait for an answer that is not a stream. */
 const unaryTimeoutMs = 60_000;
 
-/** A caller's way to a mesh: typed clients and plain HTTP, with the credential on every call. */
-export class Connection {
+/** A caller's way to a mesh: typed clients and plain HTTP, with the credential on every call. Dispose it to end what is still under way. */
+export class Connection implements Disposable {
   readonly server: string;
+  readonly #sessions: Http2SessionManager;
   readonly #credential: CredentialSource;
   readonly #transport: Transport;
   readonly #anonymous: Transport;
@@ -28,7 +29,13 @@ export class Connection {
   constructor(server: string, credential: CredentialSource) {
     this.server = server.replace(/\/+$/, "");
     this.#credential = credential;
-    const options = { baseUrl: this.server, httpVersion: "2" as const, defaultTimeoutMs: unaryTimeoutMs };
+    this.#sessions = new Http2SessionManager(this.server);
+    const options = {
+      baseUrl: this.server,
+      httpVersion: "2" as const,
+      sessionManager: this.#sessions,
+      defaultTimeoutMs: unaryTimeoutMs,
+    };
     this.#anonymous = createConnectTransport(options);
     this.#transport = createConnectTransport({ ...options, interceptors: [this.#authorize()] });
   }
@@ -77,6 +84,11 @@ export class Connection {
     if (session === undefined) return undefined;
     const fresh = session.accessExpiresAt - Date.now() > renewBeforeMs ? session : await this.#renew(session);
     return `Bearer ${fresh.accessToken}`;
+  }
+
+  /** A stream left in the middle would keep the process alive. */
+  [Symbol.dispose](): void {
+    this.#sessions.abort();
   }
 
   #authorize(): Interceptor {

@@ -1,7 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { type AuditEntry, type AuditHead, AuditService } from "@aimass/api/auth";
+import { EventSchema } from "@aimass/api/events";
 import { AimassError } from "@aimass/core";
+import { fromBinary } from "@bufbuild/protobuf";
+import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { verifyAuditHead } from "../client/audit-head.ts";
 import { time } from "../output/format.ts";
@@ -88,10 +91,26 @@ class Chain {
     if (!Buffer.from(entry.previousHash).equals(this.hash))
       throw broken(entry.sequence, "it does not follow the entry before it");
     if (!hash.equals(entry.hash)) throw broken(entry.sequence, "its content does not fit its hash");
+    if (!fieldsFit(entry)) throw broken(entry.sequence, "who, where or when is not what its event says");
     this.sequence = entry.sequence;
     this.hash = hash;
     this.byHash.add(`${entry.sequence}:${hash.toString("hex")}`);
   }
+}
+
+/** Whether the fields that people read say what the chained event says. */
+function fieldsFit(entry: AuditEntry): boolean {
+  const event = fromBinary(EventSchema, entry.payload);
+  return (
+    event.id === entry.eventId &&
+    event.actor === entry.actor &&
+    event.resource === entry.resource &&
+    millisecondsOf(event.occurredAt) === millisecondsOf(entry.occurredAt)
+  );
+}
+
+function millisecondsOf(timestamp: Timestamp | undefined): number {
+  return timestamp === undefined ? 0 : timestampMs(timestamp);
 }
 
 async function checkHead(

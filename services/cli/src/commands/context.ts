@@ -34,7 +34,7 @@ export function action<O extends object>(work: (context: CommandContext, options
     try {
       const credentials = new CredentialsFile();
       const apiKey = options.apiKey ?? process.env.AIMASS_API_KEY;
-      const connection = new Connection(
+      using connection = new Connection(
         server,
         apiKey === undefined ? { kind: "session", file: credentials } : { kind: "api-key", key: apiKey },
       );
