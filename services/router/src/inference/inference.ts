@@ -66,7 +66,9 @@ export class Inference {
   async ask(call: InferenceCall): Promise<{ served: Served; model: ModelRoutes }> {
     try {
       const model = this.visible(call);
-      return { served: await this.#calls.run(model, call), model };
+      const served = await this.#calls.run(model, call);
+      // The routes may have changed while the call waited for a replica.
+      return { served, model: this.#table.models.get(model.name) ?? model };
     } finally {
       call.caller.span.end();
     }

@@ -223,8 +223,9 @@ class CallRun {
 
   /** No replica to send to. When all were tried they are tried again after a short wait; when none is up the call is held a while. */
   async #wait(routes: VersionRoutes): Promise<void> {
-    const { room, clock, holdMs } = this.#options;
-    if (routes.replicaIds.length === 0 && routes.unavailableReason !== "") throw unavailable(this.#model, routes);
+    const { room, clock, holdMs, pool } = this.#options;
+    // Nobody waits for what has not come for longer than anybody would wait: a quarantined version must not fill the room.
+    if (pool.unservedMs(routes) > holdMs) throw unavailable(this.#model, routes);
     const now = clock.monotonic();
     this.#heldSince ??= now;
     const leftMs = Math.min(this.#heldSince + holdMs - now, this.#remainingMs());

@@ -13,6 +13,8 @@ export class ReplicaPool implements Disposable {
   /** "model/version" → replica id → placement. */
   readonly #placements = new Map<string, Map<string, Placement>>();
   #ordered = new WeakMap<VersionRoutes, readonly Placement[]>();
+  /** "model/version" → since when the routes name no replica for it. */
+  readonly #unservedSince = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
   readonly #subscription: Disposable;
 
@@ -42,6 +44,12 @@ export class ReplicaPool implements Disposable {
     const ordered = rendezvousOrder(key, members, (p) => p.replica.id);
     this.#ordered.set(routes, ordered);
     return ordered;
+  }
+
+  /** How long the routes have named no replica for a version, in milliseconds; 0 when they name one. */
+  unservedMs(routes: VersionRoutes): number {
+    const since = this.#unservedSince.get(`${routes.model}/${routes.version}`);
+    return since === undefined ? 0 : this.#clock.monotonic() - since;
   }
 
   /** Ejected placements, for metrics. */
@@ -83,7 +91,7 @@ export class ReplicaPool implements Disposable {
       if (known !== undefined) known.update(route);
       else this.#add(id, new Replica(route, this.#clock, () => this.#notify()));
     }
-    this.#forgetUnserved();
+    this.#reviewVersions();
     this.#notify();
   }
 
@@ -93,11 +101,19 @@ export class ReplicaPool implements Disposable {
     this.#ordered = new WeakMap();
   }
 
-  #forgetUnserved(): void {
-    const served = new Set<string>();
-    for (const routes of this.#table.models.values())
-      for (const version of routes.newestFirst) served.add(`${version.model}/${version.version}`);
-    for (const key of this.#placements.keys()) if (!served.has(key)) this.#placements.delete(key);
+  #reviewVersions(): void {
+    const known = new Set<string>();
+    const now = this.#clock.monotonic();
+    for (const routes of this.#table.models.values()) {
+      for (const version of routes.newestFirst) {
+        const key = `${version.model}/${version.version}`;
+        known.add(key);
+        if (version.replicaIds.length > 0) this.#unservedSince.delete(key);
+        else if (!this.#unservedSince.has(key)) this.#unservedSince.set(key, now);
+      }
+    }
+    for (const key of this.#placements.keys()) if (!known.has(key)) this.#placements.delete(key);
+    for (const key of this.#unservedSince.keys()) if (!known.has(key)) this.#unservedSince.delete(key);
   }
 
   #notify(): void {
