@@ -133,7 +133,7 @@ export async function startReplica(
     );
   }, trimMs);
   trimming.unref();
-  log.info("the replica is up", { ...facts, device: device.id });
+  log.info("the replica is up", { ...facts, device: device.id, admin: formatAddress(admin.address) });
 
   return {
     addresses: { rpc: formatAddress(listener.address), admin: formatAddress(admin.address) },

@@ -6,7 +6,7 @@ import type { ReplicaCall, Served } from "../pipeline/call.ts";
 import type { TracedCaller } from "../pipeline/caller-factory.ts";
 import type { Quota } from "../pipeline/quota.ts";
 import type { ReplicaCalls } from "../pipeline/replica-calls.ts";
-import { type ModelRoutes, publicName } from "../routes/model-routes.ts";
+import type { ModelRoutes } from "../routes/model-routes.ts";
 import type { RouteTable } from "../routes/route-table.ts";
 
 /** A replica call whose caller is traced. */
@@ -93,13 +93,13 @@ export class Inference {
   #count(model: ModelRoutes, served: Served, startedAt: number): void {
     const elapsedMs = this.#clock.monotonic() - startedAt;
     const { version, code } = served;
-    this.#metrics.count({ model: publicName(model), version, code, seconds: elapsedMs / 1000 });
+    this.#metrics.count({ model: model.name, version, code, seconds: elapsedMs / 1000 });
     this.#metrics.overhead.record(Math.max(0, elapsedMs - served.upstreamMs) / 1000);
   }
 
   #countRefusal(model: ModelRoutes | undefined, error: unknown, startedAt: number): void {
     const code = error instanceof AimassError && error.code in statusCodes ? error.code : "INTERNAL";
     const seconds = (this.#clock.monotonic() - startedAt) / 1000;
-    this.#metrics.count({ model: model === undefined ? "" : publicName(model), version: "", code, seconds });
+    this.#metrics.count({ model: model?.name ?? "", version: "", code, seconds });
   }
 }
