@@ -112,8 +112,10 @@ export async function waitUntilServed(
   const { output, expected, timeoutMs = 120_000 } = options;
   const name = modelName(model.project, model.model);
   const progress = output?.progress(`deploying ${name}`) ?? (() => {});
+  // Leaving the loop does not end the call: the signal does.
+  const leave = new AbortController();
   try {
-    const updates = connection.client(DeploymentService).watchDeployment(model, { timeoutMs });
+    const updates = connection.client(DeploymentService).watchDeployment(model, { timeoutMs, signal: leave.signal });
     for await (const { deployment } of updates) {
       const { status, spec } = deployment as Deployment;
       if (status === undefined) continue;
@@ -129,6 +131,8 @@ export async function waitUntilServed(
     throw new AimassError("DEADLINE_EXCEEDED", `${name} is not served after ${timeoutMs / 1000} s.`, {
       remedy: "See why with `aimass status`.",
     });
+  } finally {
+    leave.abort();
   }
   return undefined;
 }
