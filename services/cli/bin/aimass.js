@@ -33,8 +33,10 @@ if (node === undefined) {
   process.exit(1);
 }
 const child = spawn(node, ["--disable-warning=ExperimentalWarning", main, ...process.argv.slice(2)], {
-  stdio: "inherit",
+  // The channel tells the child when this process is killed: a mesh then ends, too.
+  stdio: ["inherit", "inherit", "inherit", "ipc"],
 });
+child.channel?.unref();
 // The terminal sends Ctrl-C to the whole group; other signals are passed on. The child decides when to end.
 process.on("SIGINT", () => {});
 for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));

@@ -7,7 +7,7 @@ import {
   RolloutPhase,
   Sharing,
 } from "@aimass/api/scheduler";
-import { AimassError } from "@aimass/core";
+import { AimassError, deadlineSignal } from "@aimass/core";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
@@ -112,10 +112,12 @@ export async function waitUntilServed(
   const { output, expected, timeoutMs = 120_000 } = options;
   const name = modelName(model.project, model.model);
   const progress = output?.progress(`deploying ${name}`) ?? (() => {});
-  // Leaving the loop does not end the call: the signal does.
-  const leave = new AbortController();
+  // Leaving the loop does not end a Connect call, nor the timer of its own deadline: this signal does both jobs.
+  using deadline = deadlineSignal(timeoutMs);
   try {
-    const updates = connection.client(DeploymentService).watchDeployment(model, { timeoutMs, signal: leave.signal });
+    const updates = connection
+      .client(DeploymentService)
+      .watchDeployment(model, { timeoutMs: 0, signal: deadline.signal });
     for await (const { deployment } of updates) {
       const { status, spec } = deployment as Deployment;
       if (status === undefined) continue;
@@ -125,14 +127,13 @@ export async function waitUntilServed(
       if (served) return status.summary;
     }
   } catch (error) {
-    if (!(error instanceof ConnectError)) throw error;
-    if (error.code === Code.NotFound) return undefined;
-    if (error.code !== Code.DeadlineExceeded) throw error;
+    if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;
+    if (!deadline.signal.aborted) throw error;
     throw new AimassError("DEADLINE_EXCEEDED", `${name} is not served after ${timeoutMs / 1000} s.`, {
       remedy: "See why with `aimass status`.",
     });
   } finally {
-    leave.abort();
+    deadline.abort();
   }
   return undefined;
 }

@@ -80,7 +80,7 @@ export function describeEvent(event: MeshEvent): string {
   }
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+/** Resolves at the first Ctrl-C or SIGTERM, or when whoever started the process is gone; a second Ctrl-C ends the process at once. */
 export function untilStopped(): Promise<void> {
   return new Promise((resolve_) => {
     const stop = () => {
@@ -90,5 +90,8 @@ export function untilStopped(): Promise<void> {
     process.once("SIGINT", stop);
     process.once("SIGTERM", stop);
     process.once("SIGHUP", stop);
+    process.once("disconnect", stop);
+    // It was gone already: this is said once, and not to those who come late.
+    if (process.channel === null) stop();
   });
 }
