@@ -47,6 +47,12 @@ try {
   process.exitCode = error.exitCode === 0 ? 0 : 2;
 }
 
+// A command that is done ends, whatever idle connections its clients still keep open.
+await Promise.all(
+  [process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))),
+);
+process.exit();
+
 function allCommands(command: Command): Command[] {
   return command.commands.flatMap((child) => [child, ...allCommands(child)]);
 }

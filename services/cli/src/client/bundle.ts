@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { finished } from "node:stream/promises";
 import { ArtifactService, type BundleFile, ModelService, type Version } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { bytes } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
 import type { Connection } from "./connection.ts";
@@ -30,12 +31,22 @@ export async function pushModel(o: {
     files.push({ path: file.path, sha256: uploaded.sha256 as Uint8Array<ArrayBuffer>, sizeBytes: uploaded.sizeBytes });
   }
   const client = o.connection.client(ModelService);
-  await client.createModel({ project: o.project, name: o.model, allowExisting: true });
+  await ensureModel(client, o.project, o.model);
   const { version } = await client.createVersion(
     { project: o.project, model: o.model, files, description: o.description ?? "", labels: o.labels ?? {} },
     { timeoutMs: 300_000 },
   );
   return version as Version;
+}
+
+/** Makes a model when it is missing. Looks first: who may add versions to a model need not be allowed to make models. */
+async function ensureModel(client: Client<typeof ModelService>, project: string, name: string): Promise<void> {
+  try {
+    await client.getModel({ project, name });
+  } catch (error) {
+    if (ConnectError.from(error).code !== Code.NotFound) throw error;
+    await client.createModel({ project, name, allowExisting: true });
+  }
 }
 
 /** The files of a bundle: one .onnx file, or a folder with model.onnx. Errors: NOT_FOUND, INVALID_ARGUMENT. */

@@ -12,6 +12,8 @@ export type CredentialSource =
   | { readonly kind: "session"; readonly file: CredentialsFile }
   | { readonly kind: "none" };
 
+/** Reason of an error that is the server's answer by REST and not the command's own finding. */
+export const refusedByServer = "REFUSED_BY_SERVER";
 /** An access token this close to its end is renewed first. */
 const renewBeforeMs = 30_000;
 /** Longest wait for an answer that is not a stream. */
@@ -26,7 +28,12 @@ export class Connection implements Disposable {
   readonly #anonymous: Transport;
   #renewal: Promise<StoredSession> | undefined;
 
+  /** Errors: INVALID_ARGUMENT when the server is no URL. */
   constructor(server: string, credential: CredentialSource) {
+    if (!/^https?:\/\/[^/]+/.test(server) || !URL.canParse(server))
+      throw new AimassError("INVALID_ARGUMENT", `"${server}" is not the URL of a server.`, {
+        remedy: "Write it like http://127.0.0.1:5000.",
+      });
     this.server = server.replace(/\/+$/, "");
     this.#credential = credential;
     this.#sessions = new Http2SessionManager(this.server);
@@ -38,6 +45,12 @@ export class Connection implements Disposable {
     };
     this.#anonymous = createConnectTransport(options);
     this.#transport = createConnectTransport({ ...options, interceptors: [this.#authorize()] });
+  }
+
+  /** False when calls go out without a credential. */
+  get isSignedIn(): boolean {
+    if (this.#credential.kind === "session") return this.#credential.file.find(this.server) !== undefined;
+    return this.#credential.kind === "api-key";
   }
 
   /** A typed client of a control-plane service. */

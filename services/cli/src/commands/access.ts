@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import {
   AccessService,
   type Acknowledgement,
@@ -13,6 +12,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
+import { readTextFile } from "../client/text-file.ts";
 import { enumName, time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { action } from "./context.ts";
@@ -193,7 +193,7 @@ function addUsers(program: Command): void {
     .option("--role <role...>", "admin, operator, auditor")
     .action(
       action<{ passwordFile: string; role?: string[] }>(async ({ connection, output }, options, [name]) => {
-        const password = readFileSync(options.passwordFile, "utf8").trim();
+        const password = readTextFile(options.passwordFile).trim();
         const { user } = await connection
           .client(DirectoryService)
           .createUser({ name: name as string, password, roles: options.role ?? [] });

@@ -1,6 +1,8 @@
+import { ErrorDetailSchema } from "@aimass/api/common";
 import { AimassError } from "@aimass/core";
+import { ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
-import { Connection } from "../client/connection.ts";
+import { Connection, refusedByServer } from "../client/connection.ts";
 import { CredentialsFile } from "../client/credentials.ts";
 import { describeFailure, Output } from "../output/output.ts";
 
@@ -38,11 +40,12 @@ export function action<O extends object>(work: (context: CommandContext, options
         server,
         apiKey === undefined ? { kind: "session", file: credentials } : { kind: "api-key", key: apiKey },
       );
-      await work(
-        { server, connection, output, credentials },
-        options as unknown as O,
-        command.processedArgs.flat().filter((arg): arg is string => arg !== undefined),
-      );
+      const args = command.processedArgs.flat().filter((arg): arg is string => arg !== undefined);
+      try {
+        await work({ server, connection, output, credentials }, options as unknown as O, args);
+      } catch (error) {
+        throw connection.isSignedIn ? error : whenNotSignedIn(error, server);
+      }
     } catch (error) {
       const failure = describeFailure(error, server);
       if (output.json)
@@ -54,6 +57,25 @@ export function action<O extends object>(work: (context: CommandContext, options
       process.exitCode = failure.exitStatus;
     }
   };
+}
+
+/** To strangers, what they may not see looks like what does not exist: say why first. */
+function whenNotSignedIn(error: unknown, server: string): unknown {
+  const hidden = ["UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND"];
+  const isAnswer = error instanceof ConnectError ? !isSignInFailure(error) : isRestAnswer(error);
+  if (!isAnswer || !hidden.includes(describeFailure(error, server).code)) return error;
+  return new AimassError("UNAUTHENTICATED", `You are not signed in to ${server}.`, {
+    remedy: "Sign in with `aimass login`, or set AIMASS_API_KEY.",
+    cause: error,
+  });
+}
+
+function isSignInFailure(error: ConnectError): boolean {
+  return error.findDetails(ErrorDetailSchema)[0]?.reason === "SIGN_IN_FAILED";
+}
+
+function isRestAnswer(error: unknown): boolean {
+  return error instanceof AimassError && error.reason === refusedByServer;
 }
 
 /** Splits "project.model" (or "model" in the default project) and checks it. Errors: INVALID_ARGUMENT. */

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { SessionService } from "@aimass/api/auth";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
+import { readTextFile } from "../client/text-file.ts";
 import { action } from "./context.ts";
 
 export function addLogin(program: Command): void {
@@ -17,7 +17,7 @@ export function addLogin(program: Command): void {
         const password =
           options.passwordFile === undefined
             ? await askPassword(options.username, server)
-            : readFileSync(options.passwordFile, "utf8").trim();
+            : readTextFile(options.passwordFile).trim();
         await connection.signIn(options.username, password);
         output.result({ server, username: options.username }, () => `Signed in to ${server} as ${options.username}.`);
         output.hint("Next: aimass models list · aimass run model.onnx");

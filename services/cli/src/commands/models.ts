@@ -70,7 +70,7 @@ export function addModels(program: Command): void {
         );
         output.result(all, () =>
           all.length === 0
-            ? "No models yet. Push one: aimass models push NAME FILE.onnx"
+            ? "No models that you may view. Sign in with aimass login, or push one: aimass models push NAME FILE.onnx"
             : table(
                 ["MODEL", "NEWEST", "ALIASES", "CREATED", "BY"],
                 all.map((m) => [

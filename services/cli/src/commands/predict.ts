@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { AimassError, type Code } from "@aimass/core";
 import type { Command } from "commander";
-import type { Connection } from "../client/connection.ts";
+import { type Connection, refusedByServer } from "../client/connection.ts";
+import { readTextFile } from "../client/text-file.ts";
 import { modelName } from "../output/format.ts";
 import { action, versionArgument } from "./context.ts";
 
@@ -92,7 +92,7 @@ export function exampleInputs(metadata: RestMetadata, text = "How are you?"): Re
 }
 
 function readInputs(metadata: RestMetadata, argument: string): RestTensor[] {
-  const text = argument.startsWith("@") ? readFileSync(argument.slice(1), "utf8") : argument;
+  const text = argument.startsWith("@") ? readTextFile(argument.slice(1)) : argument;
   let values: Record<string, unknown>;
   try {
     values = JSON.parse(text) as Record<string, unknown>;
@@ -139,7 +139,7 @@ async function rest(connection: Connection, path: string, body?: object): Promis
   try {
     message = (JSON.parse(text) as { error: string }).error;
   } catch {}
-  throw new AimassError(codeOfStatus(response.status), message);
+  throw new AimassError(codeOfStatus(response.status), message, { reason: refusedByServer });
 }
 
 function codeOfStatus(status: number): Code {

@@ -85,13 +85,15 @@ export function untilStopped(): Promise<void> {
   return new Promise((resolve_) => {
     const stop = () => {
       process.once("SIGINT", () => process.exit(130));
+      // Listening for its end keeps the channel, and with it this process, alive.
+      if (process.connected) process.disconnect();
       resolve_();
     };
     process.once("SIGINT", stop);
     process.once("SIGTERM", stop);
     process.once("SIGHUP", stop);
     process.once("disconnect", stop);
-    // It was gone already: this is said once, and not to those who come late.
-    if (process.channel === null) stop();
+    // The event is told once, and not to those who come late.
+    if (process.connected === false) stop();
   });
 }

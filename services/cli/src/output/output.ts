@@ -85,7 +85,9 @@ export function describeFailure(error: unknown, server: string): Failure {
       exitStatus: 3,
     };
   }
-  const message = remedy === undefined || remedy === "" ? connect.rawMessage : `${connect.rawMessage} ${remedy}`;
+  const { rawMessage } = connect;
+  // The server's message holds the remedy already, for clients that do not read details.
+  const message = remedy === undefined || rawMessage.includes(remedy) ? rawMessage : `${rawMessage} ${remedy}`;
   return { message, code, exitStatus: exitStatuses[code] ?? 1 };
 }
 
