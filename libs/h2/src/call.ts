@@ -10,6 +10,14 @@ export interface Answer {
   readonly trailers?: HeaderFields;
 }
 
+/** Counts the bytes of bodies while they are read, to bound what many requests hold together. */
+export interface BodyMeter {
+  /** Bytes came. False: there is no room for them, and the body is refused. */
+  add(bytes: number): boolean;
+  /** Bytes were let go. */
+  remove(bytes: number): void;
+}
+
 /** One request as a server sees it, whatever HTTP it came by. No method throws because the client has gone. */
 export interface ServerCall {
   readonly protocol: "http/1.1" | "h2";
@@ -22,8 +30,11 @@ export interface ServerCall {
   readonly remoteAddress: string;
   /** Aborts with an AbortError when the client goes before it has its answer. Made on first use. */
   readonly signal: AbortSignal;
-  /** The whole body. Rejects with RESOURCE_EXHAUSTED above `limitBytes` and with CANCELLED when the client hung up half-way. Read once. */
-  body(limitBytes: number): Promise<Buffer>;
+  /**
+   * The whole body. Rejects with RESOURCE_EXHAUSTED above `limitBytes` or when the meter has no room, and with CANCELLED when the client hung up
+   * half-way. Read once. What `body` resolves with stays counted by the meter: the caller removes it.
+   */
+  body(limitBytes: number, meter?: BodyMeter): Promise<Buffer>;
   /** The body as it comes; a slow reader slows the client down. Throws CANCELLED when the body is cut short. Read once. */
   chunks(): AsyncIterable<Buffer>;
   /** Answers at once and for good. A second answer is ignored. */

@@ -1,5 +1,5 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { Answer, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
+import type { Answer, BodyMeter, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
 import { declaredLength, plainFields } from "./fields.ts";
 import { readBody, readChunks } from "./read-body.ts";
 
@@ -45,9 +45,9 @@ export class Http2Call implements ServerCall {
     return controller.signal;
   }
 
-  body(limitBytes: number): Promise<Buffer> {
+  body(limitBytes: number, meter?: BodyMeter): Promise<Buffer> {
     const declaredBytes = declaredLength(this.headers);
-    return readBody(this.#stream, { limitBytes, declaredBytes, isWhole: () => this.#isWhole() });
+    return readBody(this.#stream, { limitBytes, declaredBytes, meter, isWhole: () => this.#isWhole() });
   }
 
   chunks(): AsyncIterable<Buffer> {

@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
+import { request as httpsRequest } from "node:https";
 import { connect as connectTcp, type Socket } from "node:net";
+import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "@aimass/core";
 import { afterEach, describe, expect, it } from "vitest";
+import { testCertificate } from "./certificate.fixture.ts";
 import { type Listener, type ListenOptions, listen, type ServerCall, Upstream } from "./index.ts";
 
 const running: Listener[] = [];
@@ -47,7 +50,7 @@ async function rawConnection(listener: Listener): Promise<Socket> {
   return socket;
 }
 
-async function readAll(socket: Socket): Promise<string> {
+async function readAll(socket: Readable): Promise<string> {
   let text = "";
   socket.on("data", (chunk) => {
     text += chunk;
@@ -87,6 +90,28 @@ describe("a listener", () => {
     const [first] = (await once(socket, "data")) as [Buffer];
     expect(first[3]).toBe(4); // SETTINGS
     socket.destroy();
+  });
+
+  it("speaks both over TLS, as ALPN agrees", async () => {
+    const listener = await serve(
+      async (call) =>
+        call.respond({
+          status: 200,
+          headers: {},
+          body: Buffer.concat([Buffer.from(call.protocol), await call.body(10)]),
+        }),
+      { tls: testCertificate },
+    );
+    const options = { ca: testCertificate.cert };
+    const session = connectHttp2(`https://localhost:${listener.address.port}`, options);
+    const stream = session.request({ ":path": "/", ":method": "POST" });
+    stream.end(" by TLS");
+    expect(await readAll(stream)).toBe("h2 by TLS");
+    session.close();
+    const answer = await new Promise<IncomingMessage>((resolve) => {
+      httpsRequest({ port: listener.address.port, host: "localhost", method: "POST", ...options }, resolve).end(" too");
+    });
+    expect(await readAll(answer)).toBe("http/1.1 too");
   });
 
   it("sends trailers over HTTP/1.1 as chunked trailers", async () => {

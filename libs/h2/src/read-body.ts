@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { AimassError } from "@aimass/core";
+import type { BodyMeter } from "./call.ts";
 
 /** The sentence for a body that ended before it was whole. */
 export function truncatedBody(): AimassError {
@@ -13,15 +14,28 @@ function oversizeBody(limitBytes: number): AimassError {
   });
 }
 
+function noRoom(): AimassError {
+  return new AimassError("RESOURCE_EXHAUSTED", "There is no room for more request bodies now.", {
+    reason: "BODIES_TOO_LARGE",
+    remedy: "Try again, with fewer or smaller requests at a time.",
+    retryAfterMs: 500,
+  });
+}
+
 /**
  * Collects a body. `isWhole` is asked at its end, because node:http2 reports 'end' for a body cut short too. `declaredBytes` is the content-length, so
  * that an oversize body is refused before it is read.
  */
 export function readBody(
   source: Readable,
-  options: { limitBytes: number; declaredBytes: number | undefined; isWhole: () => boolean },
+  options: {
+    limitBytes: number;
+    declaredBytes: number | undefined;
+    isWhole: () => boolean;
+    meter: BodyMeter | undefined;
+  },
 ): Promise<Buffer> {
-  const { limitBytes, declaredBytes, isWhole } = options;
+  const { limitBytes, declaredBytes, isWhole, meter } = options;
   if (declaredBytes !== undefined && declaredBytes > limitBytes) return Promise.reject(oversizeBody(limitBytes));
   if (source.destroyed) return Promise.reject(truncatedBody());
   return new Promise((resolve, reject) => {
@@ -32,23 +46,24 @@ export function readBody(
       source.off("end", onEnd);
       source.off("close", onClose);
     };
-    const onData = (chunk: Buffer) => {
-      size += chunk.length;
-      chunks.push(chunk);
-      if (size <= limitBytes) return;
+    const refuse = (error: AimassError) => {
       settle();
       source.pause();
-      reject(oversizeBody(limitBytes));
+      meter?.remove(size);
+      reject(error);
+    };
+    const onData = (chunk: Buffer) => {
+      if (meter?.add(chunk.length) === false) return refuse(noRoom());
+      size += chunk.length;
+      chunks.push(chunk);
+      if (size > limitBytes) refuse(oversizeBody(limitBytes));
     };
     const onEnd = () => {
+      if (!isWhole()) return refuse(truncatedBody());
       settle();
-      if (isWhole()) resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
-      else reject(truncatedBody());
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
     };
-    const onClose = () => {
-      settle();
-      reject(truncatedBody());
-    };
+    const onClose = () => refuse(truncatedBody());
     source.on("data", onData);
     source.on("end", onEnd);
     source.on("close", onClose);

@@ -83,7 +83,7 @@ describe("a router process", () => {
     const ready = await fetch(`http://${router.admin}/readyz`);
     expect(ready.status).toBe(200);
     const metrics = await (await fetch(`http://${router.admin}/metrics`)).text();
-    expect(metrics).toMatch(/aimass_router_requests_total\{[^}]*model="default.m"[^}]*code="OK"[^}]*\} \d+/);
+    expect(metrics).toMatch(/aimass_router_requests_total\{code="OK",model="default.m",version="1"\} \d+/);
     expect(metrics).toContain("aimass_router_route_age_seconds");
     expect(metrics).toContain("aimass_policy_age_seconds");
   });

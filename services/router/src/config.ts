@@ -23,6 +23,7 @@ export interface RouterLimits {
   readonly messageBytes: number;
   readonly keptBodyBytes: number;
   readonly keptBodiesBytes: number;
+  readonly receivedBytes: number;
   readonly defaultTimeoutMs: number;
   readonly holdMs: number;
   readonly heldCalls: number;
@@ -68,6 +69,7 @@ function readLimits(v: Variables): RouterLimits {
     messageBytes: bytes("AIMASS_MAX_MESSAGE_BYTES", 256 * mebi, 2 ** 31 - 1),
     keptBodyBytes: bytes("AIMASS_RETRY_BODY_BYTES", 4 * mebi, 2 ** 31 - 1),
     keptBodiesBytes: bytes("AIMASS_RETRY_BODIES_BYTES", 256 * mebi, 2 ** 40),
+    receivedBytes: bytes("AIMASS_MAX_RECEIVED_BYTES", 2048 * mebi, 2 ** 40),
     defaultTimeoutMs: milliseconds("AIMASS_DEFAULT_TIMEOUT_MS", 120_000),
     holdMs: milliseconds("AIMASS_HOLD_MS", 5000),
     heldCalls: count("AIMASS_HELD_CALLS", 1000),

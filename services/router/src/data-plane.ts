@@ -17,6 +17,7 @@ import { RouterMetrics } from "./metrics.ts";
 import { CallerFactory } from "./pipeline/caller-factory.ts";
 import { KeptBodies } from "./pipeline/kept-bodies.ts";
 import { Quota } from "./pipeline/quota.ts";
+import { ReceivedBytes } from "./pipeline/received-bytes.ts";
 import { ReplicaCalls } from "./pipeline/replica-calls.ts";
 import { RetryBudget } from "./pipeline/retry.ts";
 import { WaitingRoom } from "./pipeline/waiting-room.ts";
@@ -77,10 +78,19 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const info = new ServerInfo({ policy, table, pool, clock, version: options.version });
   const inference = new Inference({ policy, table, calls, quota, metrics, clock });
   const facts = new ModelFacts({ inference, calls, info });
-  const infer = new InferDoor({ inference, callers, limitBytes: limits.messageBytes });
-  const stream = new StreamDoor({ infer, callers, limitBytes: limits.messageBytes, clock });
+  const received = new ReceivedBytes(limits.receivedBytes);
+  const infer = new InferDoor({ inference, callers, received, limitBytes: limits.messageBytes });
+  const stream = new StreamDoor({ infer, callers, received, limitBytes: limits.messageBytes, clock });
   const defaultModel = () => config.defaultModel ?? onlyModel(table.models);
-  const rest = new RestDoor({ inference, facts, info, callers, limitBytes: limits.messageBytes, defaultModel });
+  const rest = new RestDoor({
+    inference,
+    facts,
+    info,
+    callers,
+    received,
+    limitBytes: limits.messageBytes,
+    defaultModel,
+  });
   const backends = createBackends(config, clock);
   const control = new ControlProxy({ backends, identity, clock, tracer: telemetry.tracer, metrics, holdMs });
   metrics.observe("aimass_router_in_flight", "Inference calls under way.", () => quota.inFlight);
@@ -92,6 +102,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   );
   metrics.observe("aimass_router_retry_budget", "Retries that may still be made.", () => budget.tokens);
   metrics.observe("aimass_router_kept_body_bytes", "Bodies kept for a retry.", () => bodies.totalBytes);
+  metrics.observe("aimass_router_received_bytes", "Request bodies in memory.", () => received.totalBytes);
   metrics.observe("aimass_router_route_age_seconds", "Age of the routes in use.", () => table.ageMs() / 1000);
   metrics.observe("aimass_router_replicas", "Replicas in the routes.", () => table.replicas.size);
   return {

@@ -7,9 +7,11 @@ import type { Inference } from "../inference/inference.ts";
 import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
+import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
 import { frame, prefixBytes, readUnaryFrame, trailerFrame } from "./frames.ts";
 import { answerStatus, type Protocol, webContentType } from "./protocol.ts";
 import { okTrailers } from "./rpc-status.ts";
+import { withBody } from "./with-body.ts";
 
 /** Path of the call that runs a model, at the door and at the replica. */
 export const inferPath = "/inference.GRPCInferenceService/ModelInfer";
@@ -24,9 +26,16 @@ const replicaPath = () => inferPath;
 export class InferDoor {
   readonly #inference: Inference;
   readonly #callers: CallerFactory;
+  readonly #received: ReceivedBytes;
   readonly #limitBytes: number;
 
-  constructor(options: { inference: Inference; callers: CallerFactory; limitBytes: number }) {
+  constructor(options: {
+    inference: Inference;
+    callers: CallerFactory;
+    received: ReceivedBytes;
+    limitBytes: number;
+  }) {
+    this.#received = options.received;
     this.#inference = options.inference;
     this.#callers = options.callers;
     this.#limitBytes = options.limitBytes;
@@ -62,30 +71,32 @@ export class InferDoor {
   async #answerGrpc(call: ServerCall): Promise<void> {
     const { headers } = call;
     const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
-    const body = await call.body(this.#limitBytes + prefixBytes);
-    const framed = readUnaryFrame(body, headers["grpc-encoding"], this.#limitBytes);
-    const served = await this.infer(framed instanceof Buffer ? framed : await framed, caller);
-    const trailers = clientTrailers(served);
-    if (served.code !== "OK") return answerStatus(call, "grpc", trailers);
-    call.respond({ status: 200, headers: grpcHeaders, body: served.result.body, trailers });
+    await withBody(this.#bodyOf(call, caller, this.#limitBytes + prefixBytes), async (body) => {
+      const framed = readUnaryFrame(body, headers["grpc-encoding"], this.#limitBytes);
+      const served = await this.infer(framed instanceof Buffer ? framed : await framed, caller);
+      const trailers = clientTrailers(served);
+      if (served.code !== "OK") return answerStatus(call, "grpc", trailers);
+      call.respond({ status: 200, headers: grpcHeaders, body: served.result.body, trailers });
+    });
   }
 
   async #answerWeb(call: ServerCall, protocol: "grpc-web" | "grpc-web-text"): Promise<void> {
     const { headers } = call;
     const isText = protocol === "grpc-web-text";
     const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
-    const sent = await call.body(
-      isText ? Math.ceil((this.#limitBytes + prefixBytes) / 3) * 4 : this.#limitBytes + prefixBytes,
-    );
-    const body = isText ? Buffer.from(sent.toString("latin1"), "base64") : sent;
-    const served = await this.infer(await readUnaryFrame(body, headers["grpc-encoding"], this.#limitBytes), caller);
-    const trailers = clientTrailers(served);
-    if (served.code !== "OK") return answerStatus(call, protocol, trailers);
-    const answer = Buffer.concat([served.result.body, trailerFrame(trailers)]);
-    call.respond({
-      status: 200,
-      headers: { "content-type": webContentType(protocol) },
-      body: isText ? Buffer.from(answer.toString("base64")) : answer,
+    const framedLimit = this.#limitBytes + prefixBytes;
+    const bodyLimit = isText ? Math.ceil(framedLimit / 3) * 4 : framedLimit;
+    await withBody(this.#bodyOf(call, caller, bodyLimit), async (sent) => {
+      const body = isText ? Buffer.from(sent.toString("latin1"), "base64") : sent;
+      const served = await this.infer(await readUnaryFrame(body, headers["grpc-encoding"], this.#limitBytes), caller);
+      const trailers = clientTrailers(served);
+      if (served.code !== "OK") return answerStatus(call, protocol, trailers);
+      const answer = Buffer.concat([served.result.body, trailerFrame(trailers)]);
+      call.respond({
+        status: 200,
+        headers: { "content-type": webContentType(protocol) },
+        body: isText ? Buffer.from(answer.toString("base64")) : answer,
+      });
     });
   }
 
@@ -96,20 +107,27 @@ export class InferDoor {
     if (call.method !== "POST" || (!isJson && type !== "application/proto")) throw wrongType(call, type);
     const timeoutMs = parseMilliseconds("connect-timeout-ms", headers["connect-timeout-ms"]);
     const caller = this.#callers.create(call, "router.infer", timeoutMs);
-    const limit = isJson ? jsonLimitBytes : this.#limitBytes;
-    const body = await inflate(await call.body(limit), headers["content-encoding"], limit);
-    const served = await this.infer(frame(isJson ? encodeJsonRequest(body) : body), caller);
-    const trailers = clientTrailers(served);
-    if (served.code !== "OK") return answerStatus(call, "connect", trailers);
-    const message = served.result.body.subarray(prefixBytes);
-    call.respond({
-      status: 200,
-      headers: { "content-type": type, "trailer-aimass-version": served.version },
-      body: isJson
-        ? Buffer.from(toJsonString(ModelInferResponseSchema, fromBinary(ModelInferResponseSchema, message)))
-        : message,
+    const limitBytes = isJson ? jsonLimitBytes : this.#limitBytes;
+    await withBody(this.#bodyOf(call, caller, limitBytes), async (sent) => {
+      const body = await inflate(sent, headers["content-encoding"], limitBytes);
+      const served = await this.infer(frame(isJson ? encodeJsonRequest(body) : body), caller);
+      if (served.code !== "OK") return answerStatus(call, "connect", clientTrailers(served));
+      const message = served.result.body.subarray(prefixBytes);
+      call.respond({
+        status: 200,
+        headers: { "content-type": type, "trailer-aimass-version": served.version },
+        body: isJson ? decodeToJson(message) : message,
+      });
     });
   }
+
+  #bodyOf(call: ServerCall, caller: TracedCaller, limitBytes: number) {
+    return { call, caller, received: this.#received, limitBytes };
+  }
+}
+
+function decodeToJson(message: Uint8Array): Buffer {
+  return Buffer.from(toJsonString(ModelInferResponseSchema, fromBinary(ModelInferResponseSchema, message)));
 }
 
 /** A replica's trailers as the caller gets them. What was said to the router alone is left out. */

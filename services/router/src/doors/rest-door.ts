@@ -16,9 +16,11 @@ import type { ServerInfo } from "../inference/server-info.ts";
 import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
+import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
 import { publicName, type VersionRoutes } from "../routes/model-routes.ts";
 import { plainJson } from "./plain-json.ts";
 import { parseRestPath, type RestTarget } from "./rest-path.ts";
+import { withBody } from "./with-body.ts";
 
 /** Headers of a REST request that its replica reads. */
 const forwardedHeaders = [
@@ -42,6 +44,7 @@ export class RestDoor {
   readonly #facts: ModelFacts;
   readonly #info: ServerInfo;
   readonly #callers: CallerFactory;
+  readonly #received: ReceivedBytes;
   readonly #limitBytes: number;
   readonly #defaultModel: () => string | undefined;
 
@@ -50,6 +53,7 @@ export class RestDoor {
     facts: ModelFacts;
     info: ServerInfo;
     callers: CallerFactory;
+    received: ReceivedBytes;
     limitBytes: number;
     defaultModel: () => string | undefined;
   }) {
@@ -57,6 +61,7 @@ export class RestDoor {
     this.#facts = options.facts;
     this.#info = options.info;
     this.#callers = options.callers;
+    this.#received = options.received;
     this.#limitBytes = options.limitBytes;
     this.#defaultModel = options.defaultModel;
   }
@@ -88,6 +93,7 @@ export class RestDoor {
 
   async #describe(target: RestTarget, call: ServerCall): Promise<void> {
     const caller = this.#caller(call, `router.${target.action}`);
+    using _ = caller.span;
     const { model: name, version } = target;
     switch (target.action) {
       case "ready":
@@ -124,22 +130,21 @@ export class RestDoor {
 
   async #run(target: RestTarget, call: ServerCall): Promise<void> {
     const caller = this.#caller(call, `router.${target.action}`);
-    const body = await call.body(this.#limitBytes);
     const model = target.model === "" ? this.#assertDefaultModel() : target.model;
-    const path = (routes: VersionRoutes) =>
-      target.action === "predict" ? `/models/${model}/predict` : `/v2/models/${model}/versions/${routes.version}/infer`;
-    const isPlain = call.headers["content-encoding"] === undefined;
-    const served = await this.#inference.run({
-      caller,
-      model,
-      version: target.version,
-      format: "rest",
-      path,
-      headers: pickHeaders(call.headers),
-      body,
-      isIdempotent: isPlain && body.subarray(0, sequenceSearchBytes).indexOf(sequenceKey) < 0,
+    const options = { call, caller, received: this.#received, limitBytes: this.#limitBytes };
+    await withBody(options, async (body) => {
+      const served = await this.#inference.run({
+        caller,
+        model,
+        version: target.version,
+        format: "rest",
+        path: (routes) => replicaPath(target, model, routes),
+        headers: pickHeaders(call.headers),
+        body,
+        isIdempotent: !mayBeSequence(call.headers, body),
+      });
+      call.respond({ status: served.result.status, headers: answerHeaders(served), body: served.result.body });
     });
-    call.respond({ status: served.result.status, headers: answerHeaders(served), body: served.result.body });
   }
 
   #caller(call: ServerCall, name: string): TracedCaller {
@@ -196,6 +201,16 @@ function wantsReady(body: Buffer): boolean {
   } catch {
     throw new AimassError("INVALID_ARGUMENT", "The body is no JSON.", { remedy: 'Send {} or {"ready": true}.' });
   }
+}
+
+function replicaPath(target: RestTarget, model: string, routes: VersionRoutes): string {
+  if (target.action === "predict") return `/models/${model}/predict`;
+  return `/v2/models/${model}/versions/${routes.version}/infer`;
+}
+
+/** A compressed body cannot be looked into here. */
+function mayBeSequence(headers: HeaderFields, body: Buffer): boolean {
+  return headers["content-encoding"] !== undefined || body.subarray(0, sequenceSearchBytes).includes(sequenceKey);
 }
 
 function pickHeaders(headers: HeaderFields): HeaderFields {

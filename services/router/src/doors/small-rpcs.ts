@@ -37,27 +37,24 @@ export function createSmallRpcs(options: SmallRpcsOptions): ReadonlyMap<string, 
 }
 
 function addInference(router: ConnectRouter, { facts, info, callers }: SmallRpcsOptions): void {
-  const callerOf = (context: HandlerContext): TracedCaller => {
-    const call = context.values.get(serverCallKey);
-    if (call === undefined) throw new AimassError("INTERNAL", "A call lost its context.");
-    const timeoutMs = context.timeoutMs();
-    return callers.create(call, `router.${context.method.localName}`, timeoutMs);
-  };
+  /** Finds out who calls, and ends their span with the call. */
+  const asked = <I, O>(handler: (request: I, caller: TracedCaller) => O | Promise<O>) =>
+    answering(async (request: I, context: HandlerContext) => {
+      const call = context.values.get(serverCallKey);
+      if (call === undefined) throw new AimassError("INTERNAL", "A call lost its context.");
+      const caller = callers.create(call, `router.${context.method.localName}`, context.timeoutMs());
+      using _ = caller.span;
+      return await handler(request, caller);
+    });
   router.service(GRPCInferenceService, {
     serverLive: () => ({ live: true }),
     serverReady: () => ({ ready: info.ready() === true }),
     serverMetadata: () => info.metadata(),
-    modelReady: answering(async ({ name, version }, context) => ({
-      ready: facts.ready({ caller: callerOf(context), name, version }),
-    })),
-    modelMetadata: answering((request, context) => facts.metadata(request, callerOf(context))),
-    modelConfig: answering((request, context) => facts.config(request, callerOf(context))),
-    modelStatistics: answering(async ({ name, version }, context) => ({
-      modelStats: await facts.statistics({ name, version }, callerOf(context)),
-    })),
-    repositoryIndex: answering(async ({ ready }, context) => ({
-      models: info.index(callerOf(context).principal, ready),
-    })),
+    modelReady: asked(({ name, version }, caller) => ({ ready: facts.ready({ caller, name, version }) })),
+    modelMetadata: asked((request, caller) => facts.metadata(request, caller)),
+    modelConfig: asked((request, caller) => facts.config(request, caller)),
+    modelStatistics: asked(async (request, caller) => ({ modelStats: await facts.statistics(request, caller) })),
+    repositoryIndex: asked(({ ready }, caller) => ({ models: info.index(caller.principal, ready) })),
   });
 }
 

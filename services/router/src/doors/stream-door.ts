@@ -4,6 +4,7 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout } from "../pipeline/deadline.ts";
+import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
 import { frame, prefixBytes, readFrames } from "./frames.ts";
 import { clientTrailers, type InferDoor } from "./infer-door.ts";
 import { connectErrorBody, errorTrailers, okTrailers } from "./rpc-status.ts";
@@ -34,12 +35,20 @@ const finalResponse = new BinaryWriter()
 export class StreamDoor {
   readonly #infer: InferDoor;
   readonly #callers: CallerFactory;
+  readonly #received: ReceivedBytes;
   readonly #limitBytes: number;
   readonly #clock: Clock;
 
-  constructor(options: { infer: InferDoor; callers: CallerFactory; limitBytes: number; clock: Clock }) {
+  constructor(options: {
+    infer: InferDoor;
+    callers: CallerFactory;
+    received: ReceivedBytes;
+    limitBytes: number;
+    clock: Clock;
+  }) {
     this.#infer = options.infer;
     this.#callers = options.callers;
+    this.#received = options.received;
     this.#limitBytes = options.limitBytes;
     this.#clock = options.clock;
   }
@@ -49,13 +58,17 @@ export class StreamDoor {
     const timeoutMs = parseGrpcTimeout(headers["grpc-timeout"]);
     const endsAt = timeoutMs === undefined ? undefined : this.#clock.monotonic() + timeoutMs;
     // A bad credential ends the stream before it begins.
-    this.#callers.create(call, "router.stream", timeoutMs).span.end();
+    const { principal, span } = this.#callers.create(call, "router.stream", timeoutMs);
+    span.end();
     const writer = call.open(200, { "content-type": "application/grpc" });
     const answers = new OrderedAnswers(writer);
     try {
       for await (const framed of readFrames(call.chunks(), headers["grpc-encoding"], this.#limitBytes)) {
         const remainingMs = endsAt === undefined ? undefined : endsAt - this.#clock.monotonic();
-        await answers.add(this.#answerOne(call, framed, remainingMs));
+        const meter = this.#received.of(principal.id);
+        if (!meter.add(framed.length)) throw noRoom();
+        const answering = this.#answerOne(call, framed, remainingMs).finally(() => meter.remove(framed.length));
+        await answers.add(answering);
       }
       await answers.settled();
       writer.end(okTrailers);
@@ -84,6 +97,10 @@ function streamAnswer(served: Served): Uint8Array {
   }
   const response = Buffer.concat([served.result.body.subarray(prefixBytes), finalResponse]);
   return new BinaryWriter().tag(2, 2).bytes(response).finish();
+}
+
+function noRoom(): AimassError {
+  return new AimassError("RESOURCE_EXHAUSTED", "There is no room for more request bodies now.", { retryAfterMs: 500 });
 }
 
 function inBandError(message: string): Uint8Array {

@@ -91,6 +91,8 @@ class CallRun {
   #attempts = 0;
   #startedFailures = 0;
   #upstreamMs = 0;
+  /** A retry was taken from the budget and not used yet. */
+  #hasRetry = false;
   #rounds = 0;
   #heldSince: number | undefined;
   readonly #tried = new Set<Placement>();
@@ -172,7 +174,11 @@ class CallRun {
   #mayMove(routes: VersionRoutes, from: Placement): boolean {
     if (!this.#call.isIdempotent || !this.#isBodyKept || this.#startedFailures > 0) return false;
     const others = this.#options.pool.placements(routes);
-    return others.some((p) => p !== from && !this.#tried.has(p) && p.replica.isUsable);
+    const hasOther = others.some((p) => p !== from && !this.#tried.has(p) && p.replica.isUsable);
+    // Taken before the call is given up on the silent replica: there it may still be answered.
+    if (!hasOther || !this.#options.budget.take()) return false;
+    this.#hasRetry = true;
+    return true;
   }
 
   #conclude(outcome: AttemptOutcome, placement: Placement, routes: VersionRoutes): Served | undefined {
@@ -202,7 +208,7 @@ class CallRun {
       isIdempotent: this.#call.isIdempotent,
       isBodyKept: this.#isBodyKept,
       remainingMs: this.#remainingMs(),
-      takeBudget: () => this.#options.budget.take(),
+      takeBudget: () => this.#takeRetry(),
     });
     if (refusal === undefined) return undefined;
     if (outcome.result !== undefined) return this.#served(outcome.result, outcome.code, routes);
@@ -236,6 +242,12 @@ class CallRun {
     if (this.#call.caller.signal.aborted) throw new AimassError("CANCELLED", "The caller went away.");
     this.#tried.clear();
     this.#model = this.#options.table.models.get(this.#model.name) ?? this.#model;
+  }
+
+  #takeRetry(): boolean {
+    if (!this.#hasRetry) return this.#options.budget.take();
+    this.#hasRetry = false;
+    return true;
   }
 
   #remainingMs(): number {

@@ -2,6 +2,9 @@ import type { ReplicaRoute } from "@aimass/api/scheduler";
 import { type Clock, parseAddress } from "@aimass/core";
 import { Upstream } from "@aimass/h2";
 
+/** How soon a silent replica is left: half a second at worst. Calls that cannot go elsewhere stay and may still be answered. */
+const liveness = { pingIntervalMs: 100, pingTimeoutMs: 300 };
+
 /** A call under way on a replica. */
 export interface RunningCall {
   /** Moves to another replica if this one has fallen silent and another can take it. */
@@ -24,7 +27,7 @@ export class Replica {
     this.id = route.id;
     this.#route = route;
     const address = parseAddress(route.address) ?? { host: "127.0.0.1", port: 1 };
-    this.upstream = new Upstream({ address, clock });
+    this.upstream = new Upstream({ address, clock, ...liveness });
     this.upstream.onState(onState);
   }
 
