@@ -46,6 +46,8 @@ export interface GraphOptions {
   readonly producer?: string;
   /** Free text by key, kept in the file. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Begins every name made up here: a body of Loop, If or Scan must not use the names of the graph around it. */
+  readonly prefix?: string;
 }
 
 /** How a node differs from the usual. */
@@ -75,6 +77,7 @@ export interface ExternalData {
 export class GraphBuilder {
   private readonly graph: GraphProto;
   private readonly options: GraphOptions;
+  private readonly taken = new Set<string>();
   private made = 0;
 
   constructor(name: string, options: GraphOptions = {}) {
@@ -84,6 +87,7 @@ export class GraphBuilder {
 
   input(name: string, datatype: Datatype, shape: readonly Axis[]): string {
     this.graph.input.push(valueInfo(name, datatype, shape));
+    this.taken.add(name);
     return name;
   }
 
@@ -96,6 +100,7 @@ export class GraphBuilder {
   /** A constant: weights, shapes, labels. An input of the same name makes it that input's default. */
   constant(name: string, datatype: Datatype, shape: readonly number[], data: TensorData): string {
     this.graph.initializer.push(tensor(name, datatype, shape, data));
+    this.taken.add(name);
     return name;
   }
 
@@ -118,7 +123,8 @@ export class GraphBuilder {
 
   /** Adds an operation and returns its first output. An empty input name leaves an optional input out. */
   node(operator: string, inputs: readonly string[], attributes: Attributes = {}, options: NodeOptions = {}): string {
-    const outputs = options.outputs ?? [`${operator.toLowerCase()}_${++this.made}`];
+    const outputs = options.outputs ?? [this.freshName(operator.toLowerCase())];
+    for (const output of outputs) this.taken.add(output);
     this.graph.node.push(
       create(NodeProtoSchema, {
         opType: operator,
@@ -130,6 +136,15 @@ export class GraphBuilder {
       }),
     );
     return outputs[0] as string;
+  }
+
+  /** A name no value of this graph has yet. */
+  freshName(stem: string): string {
+    const { prefix = "" } = this.options;
+    for (;;) {
+      const name = `${prefix}${stem}_${++this.made}`;
+      if (!this.taken.has(name)) return name;
+    }
   }
 
   /** The graph alone, as the body of a Loop, If or Scan. */

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AimassError, abortError } from "@aimass/core";
+import { codeCacheFolder } from "./code-cache.ts";
 import type { ProbeReply, ProbeResult } from "./messages.ts";
 
 /** What to probe, and how much it may take. */
@@ -43,10 +44,11 @@ export async function probeModel(options: ProbeOptions): Promise<ProbeResult> {
 function startProbe(directory: string): ChildProcess {
   const main = fileURLToPath(new URL("./probe-main.ts", import.meta.url));
   const lent = lentVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
+  const codeCache = codeCacheFolder();
   return fork(main, ["."], {
     cwd: resolve(directory),
     execArgv: ["--expose-gc", "--disable-warning=ExperimentalWarning"],
-    env: Object.fromEntries(lent),
+    env: { ...Object.fromEntries(lent), ...(codeCache !== undefined && { NODE_COMPILE_CACHE: codeCache }) },
     serialization: "advanced",
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
