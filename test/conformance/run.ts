@@ -20,7 +20,8 @@ const findings = await runAll(option("only") ?? "", option("case"));
 const count = (outcome: Finding["outcome"]) => findings.filter((finding) => finding.outcome === outcome).length;
 process.stdout.write(`\n${count("passed")} passed, ${count("skipped")} skipped, ${count("failed")} failed\n`);
 if (file !== undefined) writeFileSync(file, `${JSON.stringify(findings, null, 2)}\n`);
-process.exitCode = count("failed") === 0 && findings.length > 0 ? 0 : 1;
+// Timers of calls that ended early must not hold the process for their minutes.
+process.exit(count("failed") === 0 && findings.length > 0 ? 0 : 1);
 
 async function runAll(only: string, onnxCase: string | undefined): Promise<Finding[]> {
   const page = await PageServer.open();

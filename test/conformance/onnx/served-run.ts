@@ -9,11 +9,9 @@ import { inParallel } from "../in-parallel.ts";
 import { type OnnxCase, readDataSet } from "./case.ts";
 import { difference } from "./compare.ts";
 
-/** Every case is a version of this model, so that hundreds of them are deployed by one wish. */
-const model = "onnx-backend-tests";
 const project = "default";
-/** Versions served at once. */
-const batchSize = 200;
+/** Cases of one batch are versions of one model, so that one wish deploys them all: as many as a deployment takes, with its alias. */
+const batchSize = 60;
 const pushesAtOnce = 3;
 const callsAtOnce = 8;
 const servingTimeoutMs = 180_000;
@@ -30,13 +28,18 @@ export async function runServed(
   const results: ServedResults = new Map();
   const client = new InferClient({ addresses: [mesh.address()], apiKey: mesh.apiKey, deadlineMs: 30_000 });
   try {
-    let pushing = pushBatch(mesh, cases.slice(0, batchSize), results);
-    for (let start = 0; start < cases.length; start += batchSize) {
+    const batches = Array.from({ length: Math.ceil(cases.length / batchSize) }, (_, index) => ({
+      model: `onnx-backend-tests-${index + 1}`,
+      cases: cases.slice(index * batchSize, (index + 1) * batchSize),
+    }));
+    let pushing = pushBatch(mesh, batches[0], results);
+    for (const [index, { model }] of batches.entries()) {
       const pushed = await pushing;
-      pushing = pushBatch(mesh, cases.slice(start + batchSize, start + 2 * batchSize), results);
-      const failed = await deployBatch(mesh, [...pushed.values()]);
-      await callBatch(client, pushed, failed, results);
-      tell(`${Math.min(start + batchSize, cases.length)} of ${cases.length} served`);
+      pushing = pushBatch(mesh, batches[index + 1], results);
+      const failed = await deployBatch(mesh, model, [...pushed.values()]);
+      await callBatch({ client, model, pushed, failed }, results);
+      await mesh.admin.client(DeploymentService).deleteDeployment({ project, model });
+      tell(`${Math.min((index + 1) * batchSize, cases.length)} of ${cases.length} served`);
     }
     await pushing;
   } finally {
@@ -45,15 +48,20 @@ export async function runServed(
   return results;
 }
 
+interface Batch {
+  readonly model: string;
+  readonly cases: readonly OnnxCase[];
+}
+
 async function pushBatch(
   mesh: TestMesh,
-  cases: readonly OnnxCase[],
+  batch: Batch | undefined,
   results: ServedResults,
 ): Promise<Map<OnnxCase, bigint>> {
   const pushed = new Map<OnnxCase, bigint>();
-  await inParallel(cases, pushesAtOnce, async (one) => {
+  await inParallel(batch?.cases ?? [], pushesAtOnce, async (one) => {
     try {
-      const version = await pushCase(mesh, one);
+      const version = await pushCase(mesh, batch?.model ?? "", one);
       if (version.state === VersionState.READY) pushed.set(one, version.version);
       else results.set(one.name, `the registry says ${VersionState[version.state]}: ${version.stateReason}`);
     } catch (error) {
@@ -63,13 +71,13 @@ async function pushBatch(
   return pushed;
 }
 
-function pushCase(mesh: TestMesh, one: OnnxCase): Promise<Version> {
+function pushCase(mesh: TestMesh, model: string, one: OnnxCase): Promise<Version> {
   const output = new Output({ json: true });
   return pushModel({ connection: mesh.admin, output, project, model, path: one.modelFile, labels: { case: one.name } });
 }
 
 /** Serves exactly these versions; the result says which cannot be, and why. */
-async function deployBatch(mesh: TestMesh, versions: readonly bigint[]): Promise<Map<bigint, string>> {
+async function deployBatch(mesh: TestMesh, model: string, versions: readonly bigint[]): Promise<Map<bigint, string>> {
   const [first] = versions;
   if (first === undefined) return new Map();
   await mesh.admin
@@ -106,18 +114,24 @@ function notServed(
   );
 }
 
-async function callBatch(
-  client: InferClient,
-  pushed: ReadonlyMap<OnnxCase, bigint>,
-  failed: ReadonlyMap<bigint, string>,
-  results: ServedResults,
-): Promise<void> {
+interface PushedBatch {
+  readonly client: InferClient;
+  readonly model: string;
+  readonly pushed: ReadonlyMap<OnnxCase, bigint>;
+  readonly failed: ReadonlyMap<bigint, string>;
+}
+
+async function callBatch({ client, model, pushed, failed }: PushedBatch, results: ServedResults): Promise<void> {
   await inParallel([...pushed], callsAtOnce, async ([one, version]) => {
-    results.set(one.name, failed.get(version) ?? (await callCase(client, one, version)));
+    results.set(one.name, failed.get(version) ?? (await callCase(client, { model, version }, one)));
   });
 }
 
-async function callCase(client: InferClient, one: OnnxCase, version: bigint): Promise<string | undefined> {
+async function callCase(
+  client: InferClient,
+  { model, version }: { model: string; version: bigint },
+  one: OnnxCase,
+): Promise<string | undefined> {
   for (const name of one.dataSets) {
     const { inputs, outputs } = readDataSet(one, name);
     const request = {
