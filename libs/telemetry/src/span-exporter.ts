@@ -1,6 +1,5 @@
-import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { Logger } from "./logger.ts";
-import type { FinishedSpan, SpanKindName } from "./tracer.ts";
+import type { FinishedSpan } from "./tracer.ts";
 
 /** Takes finished spans. */
 export interface SpanSink extends AsyncDisposable {
@@ -10,14 +9,9 @@ export interface SpanSink extends AsyncDisposable {
 /** Spans kept while the exporter is still being loaded. */
 const earlyLimit = 2048;
 
-interface Processor {
-  onEnd(span: ReadableSpan): void;
-  shutdown(): Promise<void>;
-}
-
 /**
- * Sends spans to an OTLP/HTTP collector in batches by OpenTelemetry's batch processor, which drops rather than blocks when the collector is slow or away.
- * The SDK is loaded in the background, so that process start does not wait for it.
+ * Sends spans to an OTLP/HTTP collector through OpenTelemetry's NodeSDK, which batches, and drops rather than blocks when the collector is slow or away.
+ * The SDK takes 0.1 s to load: that happens in the background, so that process start does not wait for it.
  */
 export function createSpanExporter(options: {
   endpoint: string;
@@ -26,11 +20,11 @@ export function createSpanExporter(options: {
 }): SpanSink {
   const early: FinishedSpan[] = [];
   let deliver: ((span: FinishedSpan) => void) | undefined;
-  const loaded = load(options.endpoint, options.resource).then(
-    ({ processor, readable }) => {
-      deliver = (span) => processor.onEnd(readable(span));
+  const loaded = startSdk(options.endpoint, options.resource).then(
+    (sdk) => {
+      deliver = sdk.deliver;
       for (const span of early.splice(0)) deliver(span);
-      return processor;
+      return sdk;
     },
     (error: unknown) => {
       options.log.error("trace exporter failed to load; spans are dropped", { error });
@@ -48,55 +42,44 @@ export function createSpanExporter(options: {
   };
 }
 
-async function load(endpoint: string, attributes: Readonly<Record<string, string>>) {
-  const [
-    { BatchSpanProcessor },
-    { OTLPTraceExporter },
-    { resourceFromAttributes },
-    { SpanKind, SpanStatusCode, TraceFlags },
-  ] = await Promise.all([
-    import("@opentelemetry/sdk-trace"),
-    import("@opentelemetry/exporter-trace-otlp-http"),
-    import("@opentelemetry/resources"),
-    import("@opentelemetry/api"),
-  ]);
+/** Whether a span is recorded was decided when it began, and its ids have travelled already: the SDK samples all it gets and takes over the ids. */
+async function startSdk(endpoint: string, attributes: Readonly<Record<string, string>>) {
+  const [{ NodeSDK }, { AlwaysOnSampler, BatchSpanProcessor }, { OTLPTraceExporter }, { resourceFromAttributes }, api] =
+    await Promise.all([
+      import("@opentelemetry/sdk-node"),
+      import("@opentelemetry/sdk-trace"),
+      import("@opentelemetry/exporter-trace-otlp-http"),
+      import("@opentelemetry/resources"),
+      import("@opentelemetry/api"),
+    ]);
   const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, "")}/v1/traces`, timeoutMillis: 5000 });
-  const processor: Processor = new BatchSpanProcessor({ exporter, scheduledDelayMillis: 1000 });
-  const resource = resourceFromAttributes(attributes);
-  const kinds: Record<SpanKindName, number> = {
-    internal: SpanKind.INTERNAL,
-    server: SpanKind.SERVER,
-    client: SpanKind.CLIENT,
-    producer: SpanKind.PRODUCER,
-    consumer: SpanKind.CONSUMER,
-  };
-  const readable = (span: FinishedSpan): ReadableSpan => ({
-    name: span.name,
-    kind: kinds[span.kind],
-    spanContext: () => ({ traceId: span.traceId, spanId: span.spanId, traceFlags: TraceFlags.SAMPLED }),
-    ...(span.parentSpanId !== undefined && {
-      parentSpanContext: { traceId: span.traceId, spanId: span.parentSpanId, traceFlags: TraceFlags.SAMPLED },
-    }),
-    startTime: hrTime(span.startedAt),
-    endTime: hrTime(span.endedAt),
-    duration: hrTime(span.endedAt - span.startedAt),
-    status:
-      span.failure === undefined
-        ? { code: SpanStatusCode.UNSET }
-        : { code: SpanStatusCode.ERROR, message: span.failure },
-    attributes: span.attributes,
-    links: [],
-    events: [],
-    ended: true,
-    resource,
-    instrumentationScope: { name: "aimass" },
-    droppedAttributesCount: 0,
-    droppedEventsCount: 0,
-    droppedLinksCount: 0,
+  let current: FinishedSpan;
+  const sdk = new NodeSDK({
+    resource: resourceFromAttributes(attributes),
+    autoDetectResources: false,
+    instrumentations: [],
+    sampler: new AlwaysOnSampler(),
+    idGenerator: { generateTraceId: () => current.traceId, generateSpanId: () => current.spanId },
+    spanProcessors: [new BatchSpanProcessor({ exporter, scheduledDelayMillis: 1000 })],
   });
-  return { processor, readable };
-}
-
-function hrTime(ms: number): [number, number] {
-  return [Math.floor(ms / 1000), Math.round((ms % 1000) * 1e6)];
+  sdk.start();
+  const tracer = api.trace.getTracer("aimass");
+  return {
+    deliver(span: FinishedSpan): void {
+      current = span;
+      const { traceId, parentSpanId, startedAt, failure } = span;
+      const parent = { traceId, spanId: parentSpanId ?? "", traceFlags: api.TraceFlags.SAMPLED, isRemote: true };
+      const context =
+        parentSpanId === undefined ? api.ROOT_CONTEXT : api.trace.setSpanContext(api.ROOT_CONTEXT, parent);
+      const kind = api.SpanKind[span.kind.toUpperCase() as keyof typeof api.SpanKind];
+      const exported = tracer.startSpan(
+        span.name,
+        { kind, startTime: startedAt, attributes: span.attributes },
+        context,
+      );
+      if (failure !== undefined) exported.setStatus({ code: api.SpanStatusCode.ERROR, message: failure });
+      exported.end(span.endedAt);
+    },
+    shutdown: () => sdk.shutdown(),
+  };
 }
