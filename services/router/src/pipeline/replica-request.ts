@@ -1,0 +1,33 @@
+import type { UnaryRequest } from "@aimass/h2";
+import type { VersionRoutes } from "../routes/model-routes.ts";
+import type { ReplicaCall } from "./call.ts";
+import { formatGrpcTimeout } from "./deadline.ts";
+import type { ReplicaCallsOptions } from "./replica-calls.ts";
+
+/** A call as a replica gets it: the body as it came, the remaining deadline, and the headers that only a router may set. */
+export function replicaRequest(
+  options: Pick<ReplicaCallsOptions, "clock" | "identity">,
+  call: ReplicaCall,
+  routes: VersionRoutes,
+  attempt: number,
+): UnaryRequest {
+  const { caller } = call;
+  const remainingMs = Math.max(1, caller.deadlineAt - options.clock.monotonic());
+  return {
+    path: call.path(routes),
+    headers: {
+      ...call.headers,
+      te: "trailers",
+      "grpc-timeout": formatGrpcTimeout(remainingMs),
+      traceparent: caller.traceparent,
+      "aimass-service": options.identity.token(),
+      "aimass-principal": caller.principal.id,
+      "aimass-model": routes.model,
+      "aimass-version": routes.version,
+      "aimass-attempt": String(attempt),
+    },
+    body: call.body,
+    signal: caller.signal,
+    timeoutMs: remainingMs,
+  };
+}
