@@ -23,11 +23,15 @@ const defaultGraceMs = 10_000;
  */
 export async function runService(name: string, start: (env: Environment) => Promise<RunningService>): Promise<void> {
   let service: RunningService;
+  // A start may wait long for a database; without its parent nobody wants it any more.
+  const orphaned = () => process.exit(1);
+  process.once("disconnect", orphaned);
   try {
     service = await start(process.env);
   } catch (error) {
     fail(name, error);
   }
+  process.off("disconnect", orphaned);
   process.send?.({ ready: service.addresses });
   service.failed?.catch((error: unknown) => fail(name, error));
   let stopping = false;

@@ -1,0 +1,341 @@
+import type { ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ProjectService } from "@aimass/api/registry";
+import { Connection, CredentialsFile, childProcessesOf } from "@aimass/cli";
+import { mlpModel, textLengthModel, tinyModel } from "@aimass/onnx/samples";
+import { type TempDirectory, tempDirectory, waitFor } from "@aimass/testkit";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Command, type CommandResult } from "../support/command.ts";
+import { expectHelpful } from "../support/helpful.ts";
+
+const diabetes = fileURLToPath(new URL("../../services/cli/data/diabetes.csv", import.meta.url));
+
+let temporary: TempDirectory;
+let data: string;
+let up: RunningMesh;
+let aimass: Command;
+
+/** `aimass up` as a user has it in a terminal. */
+interface RunningMesh {
+  readonly launcher: ChildProcess;
+  /** Process id of the supervisor, which the launcher started. */
+  readonly supervisor: number;
+  readonly url: string;
+  /** Resolves with the exit status. */
+  readonly ended: Promise<number | null>;
+}
+
+async function startMesh(): Promise<RunningMesh> {
+  const command = new Command({ XDG_CONFIG_HOME: join(temporary.path, "nobody") });
+  const launcher = command.start(["up", "--data", data, "--port", "0", "--replicas", "1", "--json"]);
+  const ended = new Promise<number | null>((resolve) => launcher.once("close", resolve));
+  let words = "";
+  launcher.stderr?.on("data", (chunk: Buffer) => {
+    words += chunk;
+  });
+  const url = await new Promise<string>((resolve, reject) => {
+    let text = "";
+    launcher.stdout?.on("data", (chunk: Buffer) => {
+      text += chunk;
+      if (text.includes("}")) resolve((JSON.parse(text) as { url: string }).url);
+    });
+    ended.then((status) => reject(new Error(`aimass up ended with ${status}: ${text}${words}`)));
+  });
+  const [child] = childProcessesOf(launcher.pid ?? expect.fail());
+  return { launcher, supervisor: child?.pid ?? expect.fail(), url, ended };
+}
+
+/** Every process of the mesh on the data directory: its descendants, and on Linux whatever names the directory. */
+function processesOf({ launcher }: RunningMesh): number[] {
+  const found = new Set<number>();
+  const add = (pid: number) => {
+    found.add(pid);
+    for (const child of childProcessesOf(pid)) add(child.pid);
+  };
+  add(launcher.pid ?? expect.fail());
+  for (const pid of namingProcesses()) found.add(pid);
+  return [...found];
+}
+
+function namingProcesses(): number[] {
+  if (!existsSync("/proc/self/environ")) return [];
+  const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid);
+  return pids.map(Number).filter((pid) => {
+    try {
+      return ["cmdline", "environ"].some((file) => readFileSync(`/proc/${pid}/${file}`, "utf8").includes(data));
+    } catch {
+      return false;
+    }
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // What nobody has waited for yet is dead all the same.
+    return !existsSync(`/proc/${pid}/stat`) || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+async function expectAllGone(pids: readonly number[], timeoutMs: number): Promise<void> {
+  const left = () => [...pids, ...namingProcesses()].filter(isAlive);
+  await waitFor(() => left().length === 0, { timeoutMs, intervalMs: 50, what: "every process to end" }).catch(() =>
+    expect.fail(`still there: ${left().join(", ")}`),
+  );
+}
+
+beforeAll(async () => {
+  temporary = await tempDirectory();
+  data = join(temporary.path, "data");
+  up = await startMesh();
+  aimass = new Command({ AIMASS_SERVER: up.url, XDG_CONFIG_HOME: join(temporary.path, "config") });
+  for (const [name, bytes] of [
+    ["tiny", tinyModel()],
+    ["wider", mlpModel({ layers: [4, 8, 4], seed: 3 })],
+    ["other", mlpModel({ layers: [6, 2], seed: 3 })],
+    ["words", textLengthModel()],
+  ] as const)
+    writeFileSync(file(`${name}.onnx`), bytes);
+  writeFileSync(file("password"), "correct horse battery staple\n");
+}, 120_000);
+
+afterAll(async () => {
+  if (up?.launcher.exitCode === null && up.launcher.signalCode === null) {
+    process.kill(-(up.launcher.pid as number), "SIGINT");
+    await up.ended;
+  }
+  await temporary?.[Symbol.asyncDispose]();
+}, 30_000);
+
+const file = (name: string) => join(temporary.path, name);
+const adminPassword = () => join(data, "auth", "admin-password");
+
+/** Runs a command that must succeed; with `--json` its output must be one JSON value. */
+async function json<T = Record<string, unknown>>(...args: string[]): Promise<T> {
+  const result = await aimass.run(...args, "--json");
+  if (result.status !== 0) expect.fail(`aimass ${args.join(" ")}: ${result.stdout}${result.stderr}`);
+  return JSON.parse(result.stdout) as T;
+}
+
+async function words(...args: string[]): Promise<string> {
+  const result = await aimass.run(...args);
+  if (result.status !== 0) expect.fail(`aimass ${args.join(" ")}: ${result.stdout}${result.stderr}`);
+  expect(`${result.stdout}${result.stderr}`).not.toMatch(/undefined|\[object|NaN/);
+  return result.stdout;
+}
+
+function expectFailure(result: CommandResult, status: number, sentence: RegExp): void {
+  expect(result.stderr).toMatch(sentence);
+  expect(result.status).toBe(status);
+  expect(result.stderr).not.toMatch(/\n\s+at |node_modules|undefined/);
+  expect(result.stdout).toBe("");
+}
+
+describe("the aimass command", { timeout: 90_000 }, () => {
+  it("asks who does not exist to sign in, and keeps a session in a file of the user alone", async () => {
+    expectFailure(await aimass.run("models", "push", "tiny", file("tiny.onnx")), 3, /aimass login/);
+    expectFailure(await aimass.run("login", "--password-file", file("password")), 3, /wrong/);
+    expect(await words("login", "--password-file", adminPassword())).toMatch(/Signed in to .* as admin/);
+    expect(statSync(join(temporary.path, "config/aimass/credentials.json")).mode & 0o077).toBe(0);
+    expect(await json("whoami")).toMatchObject({ principal: "user:admin" });
+  });
+
+  it("pushes, shows, compares, serves, swaps and rolls back a model", async () => {
+    expect(await json("models", "push", "tiny", file("tiny.onnx"), "--alias", "default")).toMatchObject({
+      version: 1,
+      state: "READY",
+    });
+    expect(await json("models", "push", "tiny", file("wider.onnx"), "-l", "team=red")).toMatchObject({ version: 2 });
+    expect(await json<unknown[]>("models", "list")).toMatchObject([{ name: "tiny", newestVersion: 2 }]);
+    const shown = await json<{ versions: unknown[]; moves: unknown[] }>("models", "show", "tiny");
+    expect([shown.versions.length, shown.moves.length]).toEqual([2, 1]);
+    expect(await json("models", "show", "tiny:2")).toMatchObject({ version: 2, labels: { team: "red" } });
+    expect(await json("models", "diff", "tiny", "1", "2")).toMatchObject({ compatible: true });
+    const plan = await json<{ fits: boolean }>("deploy", "tiny", "--dry-run");
+    expect(plan.fits).toBe(true);
+    expectFailure(await aimass.run("predict", "tiny"), 4, /tiny/);
+    await json("deploy", "tiny");
+    expect(await json("predict", "tiny", "--input", '{"x": [[1, 2, 3, 4]]}')).toMatchObject({ model_version: "1" });
+    await json("models", "alias", "tiny", "default", "2", "-m", "wider is better");
+    expect(await json("predict", "tiny")).toMatchObject({ model_version: "2" });
+    expect(await json("models", "rollback", "tiny")).toMatchObject({ move: { toVersion: 1 } });
+    expect(await json("predict", "tiny@default")).toMatchObject({ model_version: "1" });
+    expect(await json("predict", "tiny:2")).toMatchObject({ model_version: "2" });
+  });
+
+  it("pulls what was pushed, byte for byte", async () => {
+    const folder = file("pulled");
+    mkdirSync(folder);
+    await json("models", "pull", "tiny:2", folder);
+    const digest = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
+    expect(digest(join(folder, "model.onnx"))).toBe(digest(file("wider.onnx")));
+  });
+
+  it("reviews a version where the project wants it", async () => {
+    const session = {
+      kind: "session",
+      file: new CredentialsFile(join(temporary.path, "config/aimass/credentials.json")),
+    };
+    using admin = new Connection(up.url, session as { kind: "session"; file: CredentialsFile });
+    await admin.client(ProjectService).createProject({ project: { name: "bank", reviewRequired: true } });
+    expect(await json("models", "push", "bank.fraud", file("tiny.onnx"))).toMatchObject({ state: "VALIDATED" });
+    expect(await json("models", "review", "bank.fraud:1", "--request")).toMatchObject({ state: "IN_REVIEW" });
+    expectFailure(await aimass.run("models", "review", "bank.fraud:1", "--approve"), 3, /[Ss]omeone else/);
+    expectFailure(await aimass.run("models", "alias", "bank.fraud", "default", "1"), 1, /review/i);
+    expectFailure(await aimass.run("models", "review", "bank.fraud:1"), 2, /--request, --approve, --refuse/);
+  });
+
+  it("trains a model on a data set that was pushed", async () => {
+    expect(await json("datasets", "push", diabetes)).toMatchObject({ dataset: "diabetes", version: 1, rows: 442 });
+    expect(await json<unknown[]>("datasets", "list")).toHaveLength(1);
+    const target = readFileSync(diabetes, "utf8").split("\n")[0]?.trim().split(",").at(-1) ?? expect.fail();
+    const job = await json("train", "--dataset", "diabetes", "--target", target, "--model", "sugar", "--min-r2", "0.3");
+    expect(job).toMatchObject({ state: "SUCCEEDED", modelVersion: 1 });
+    expect(await json<unknown[]>("jobs", "list")).toHaveLength(1);
+    expect(await json("models", "show", "sugar:1")).toMatchObject({ lineage: { dataset: "diabetes" } });
+  });
+
+  it("runs a file in one go and prints calls that work", async () => {
+    const result = await json<{ model: string; seconds: number; calls: { curl: string } }>("run", file("words.onnx"));
+    expect(result.model).toBe("words");
+    expect(result.calls.curl).toContain(`${up.url}/v2/models/words/infer`);
+    expect(await json("predict", "words", "--text", "four")).toMatchObject({ outputs: [{ data: [4] }] });
+  });
+
+  it("grants, makes keys and users, and takes them back", async () => {
+    const { secret, key } = await json<{ secret: string; key: { id: string } }>(
+      "keys",
+      "create",
+      "--service-account",
+      "ci",
+      "--description",
+      "build",
+    );
+    const granted = await json<{ grant: { id: string } }>(
+      "grants",
+      "add",
+      "service-account:ci",
+      "default.tiny",
+      "--level",
+      "infer",
+    );
+    const program = new Command({ AIMASS_SERVER: up.url, AIMASS_API_KEY: secret });
+    expect((await program.run("predict", "tiny")).status).toBe(0);
+    expectFailure(await program.run("predict", "words"), 4, /words/);
+    expect(await json("grants", "explain", "service-account:ci", "model.infer", "default.tiny")).toMatchObject({
+      allowed: true,
+    });
+    expect(await json<unknown[]>("grants", "list", "--subject", "service-account:ci")).toHaveLength(1);
+    expect(await json<unknown[]>("keys", "list", "--principal", "service-account:ci")).toMatchObject([{ id: key.id }]);
+    await json("grants", "remove", granted.grant.id);
+    expectFailure(await program.run("predict", "tiny"), 4, /tiny/);
+    await json("keys", "revoke", key.id);
+    expectFailure(await program.run("predict", "tiny"), 3, /key/i);
+    await json("users", "create", "ada", "--password-file", file("password"));
+    await json("users", "group", "fraud", "user:ada");
+    expect(await json<unknown[]>("users", "list")).toHaveLength(2);
+    expect(await words("users", "disable", "ada")).toMatch(/is disabled/);
+  });
+
+  it("shows how the mesh is and that its ledger is whole", async () => {
+    expect(await json("status")).toMatchObject({ ready: true, nodes: [{ name: "local" }] });
+    expect(await words("status")).toMatch(/local\/cpu-0 .* live .*tiny/);
+    expect(await json<unknown[]>("audit", "list", "--action", "alias")).not.toHaveLength(0);
+    expect(await json("audit", "verify", "--head", file("head.json"))).toMatchObject({ intact: true });
+    expect(await words("audit", "verify", "--head", file("head.json"))).toMatch(/The ledger is intact/);
+    expect(await words("models", "list")).toMatch(/tiny/);
+    expect(await words("models", "show", "tiny")).toMatch(/wider is better/);
+  });
+});
+
+describe.concurrent("a wrong command", { timeout: 60_000 }, () => {
+  it.each<[string, string[], number, RegExp]>([
+    ["an unknown command", ["modles", "list"], 2, /unknown command 'modles'.*models/s],
+    ["an unknown option", ["models", "list", "--colour"], 2, /unknown option '--colour'/],
+    ["a missing argument", ["models", "push", "tiny"], 2, /missing required argument 'path'/],
+    ["a name that is none", ["models", "show", "no such/model"], 2, /"no such\/model" is not a model name.*letters/s],
+    ["a version that is none", ["models", "alias", "tiny", "default", "two"], 2, /"two" is not a version number/],
+    ["a level that is none", ["grants", "add", "user:ada", "default", "--level", "all"], 2, /view, infer, edit/],
+    ["an input that is no JSON", ["predict", "tiny", "--input", "{x"], 2, /not JSON.*Write it like/s],
+    ["an input of another shape", ["predict", "tiny", "--input", '{"x": [[1]]}'], 2, /\[1,1\].*\[-1,4\]/s],
+    ["a file that is not there", ["models", "push", "tiny", "nowhere.onnx"], 4, /nowhere\.onnx cannot be read/],
+    ["a password file that is not there", ["login", "--password-file", "nowhere"], 4, /nowhere/],
+    ["an unknown model", ["models", "show", "nothing"], 4, /no model "default\.nothing"/],
+    ["an unknown version", ["models", "show", "tiny:99"], 4, /tiny.*99/],
+    ["an unknown model to predict", ["predict", "nothing"], 4, /"nothing"/],
+    ["a port that is none", ["up", "--port", "high"], 2, /--port is "high".*0 to 65535/s],
+    ["too many replicas", ["up", "--replicas", "5000"], 2, /--replicas is "5000"/],
+    ["a server that is no URL", ["--server", "not a url", "models", "list"], 2, /not a url.*http/s],
+  ])("(%s) exits with the right status and a sentence that helps", async (_what, args, status, sentence) => {
+    expectFailure(await aimass.run(...args), status, sentence);
+  });
+
+  it("says it in JSON, too", async () => {
+    const { status, stdout } = await aimass.run("models", "show", "nothing", "--json");
+    expect(status).toBe(4);
+    const { error } = JSON.parse(stdout) as { error: { code: string; message: string } };
+    expect(error.code).toBe("NOT_FOUND");
+    expectHelpful(error.message);
+  });
+
+  it("exits 5 where nothing answers, and says what to start", async () => {
+    const lost = new Command({ AIMASS_SERVER: "http://127.0.0.1:9", AIMASS_API_KEY: "aim_x" });
+    for (const args of [["models", "list"], ["predict", "tiny"], ["status"]])
+      expectFailure(await lost.run(...args), 5, /Nothing answers at http:\/\/127\.0\.0\.1:9.*npm start/s);
+  });
+});
+
+describe("aimass up", { timeout: 90_000 }, () => {
+  it("refuses a data directory that a mesh is using, and leaves that mesh alone", async () => {
+    const before = processesOf(up);
+    expectFailure(await aimass.run("up", "--data", data, "--port", "0"), 1, /already runs on .*--data/s);
+    expect(before.every(isAlive)).toBe(true);
+    expect(await json("status")).toMatchObject({ ready: true });
+  });
+
+  it("names the port that is taken and another one, and leaves nothing behind", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as { port: number };
+    try {
+      const result = await aimass.run("up", "--data", file("other-data"), "--port", String(port));
+      expect(result.stderr).toMatch(new RegExp(`Port ${port} is taken.*--port`, "s"));
+      expect(result.status).toBe(1);
+    } finally {
+      server.close();
+    }
+  });
+
+  it("ends everything at Ctrl-C, and comes back with all it had", async () => {
+    const pids = processesOf(up);
+    expect(pids.length).toBeGreaterThan(8);
+    process.kill(-(up.launcher.pid as number), "SIGINT");
+    expect(await up.ended).toBe(0);
+    await expectAllGone(pids, 2000);
+    up = await startMesh();
+    aimass = new Command({ AIMASS_SERVER: up.url, XDG_CONFIG_HOME: join(temporary.path, "config") });
+    await words("login", "--password-file", adminPassword());
+    expect((await json<{ name: string }[]>("models", "list")).map((m) => m.name)).toContain("tiny");
+    expect(await json("predict", "tiny")).toMatchObject({ model_version: "1" });
+  });
+
+  it("leaves no process behind when its supervisor is killed, and starts again after", async () => {
+    const pids = processesOf(up);
+    process.kill(up.supervisor, "SIGKILL");
+    await up.ended;
+    await expectAllGone(pids, 20_000);
+    up = await startMesh();
+  });
+
+  it("leaves no process behind when the process that launched it is killed", async () => {
+    const pids = processesOf(up);
+    up.launcher.kill("SIGKILL");
+    await expectAllGone(pids, 20_000);
+  });
+});
