@@ -1,0 +1,132 @@
+import type { Estimator, FitOptions, Fitted } from "../../estimator.ts";
+import type { Matrix } from "../../matrix.ts";
+import { Pacer } from "../../pacer.ts";
+import { resolveParameters } from "../../parameters.ts";
+import type { ClassTargets, Targets } from "../../targets.ts";
+import { Checkpoints } from "../checkpoints.ts";
+import { classWeightsSpec } from "../common-parameters.ts";
+import { checkRows, classTargets, rowWeights } from "../training-rows.ts";
+import { calibrate } from "./calibrate.ts";
+import { descendDualHinge } from "./dual-hinge.ts";
+import { LinearClassifier, rawScores } from "./linear-classifier.ts";
+import { minimise } from "./minimise.ts";
+import { squaredHingeLoss } from "./score-loss.ts";
+import { ScoreObjective } from "./score-objective.ts";
+
+type SvmParameters = {
+  readonly l2: number;
+  readonly loss: "squared-hinge" | "hinge";
+  readonly classWeights: "none" | "balanced";
+  readonly tolerance: number;
+  readonly maxIterations: number;
+};
+
+/**
+ * Linear support vector machine, each class against the rest: minimises Σ wᵣ·hinge + ½·l2·|β|². With the squared hinge the intercepts are free, with the
+ * plain one they are penalised like weights. Probabilities are the scores through a logistic curve fitted to the training rows; the label is the class with
+ * the highest score.
+ */
+export const linearSvm: Estimator = {
+  name: "linear-svm",
+  task: "classification",
+  description: "Linear support vector machine. Good for text and other wide features.",
+  parameters: [
+    {
+      kind: "number",
+      name: "l2",
+      default: 1,
+      minimum: 1e-9,
+      maximum: 1e12,
+      meaning: "Strength of the penalty on half the squared weights, against the sum of losses.",
+      search: { scale: "log", from: 1e-3, to: 1e3 },
+    },
+    {
+      kind: "choice",
+      name: "loss",
+      default: "squared-hinge",
+      choices: ["squared-hinge", "hinge"],
+      meaning: "What a row costs whose score is less than 1 on its own side: the lack squared, or the lack.",
+    },
+    classWeightsSpec,
+    {
+      kind: "number",
+      name: "tolerance",
+      default: 1e-4,
+      minimum: 1e-12,
+      maximum: 1,
+      meaning:
+        "The fit ends when no derivative of the mean loss (squared hinge) or spread of the dual's (hinge, a thousand times as much) is larger.",
+    },
+    {
+      kind: "integer",
+      name: "maxIterations",
+      default: 1000,
+      minimum: 1,
+      maximum: 1e6,
+      meaning: "The fit ends after as many iterations at most.",
+    },
+  ],
+  sparse: true,
+  missing: false,
+  fit,
+  fromJson: (json) => LinearClassifier.fromJson(json),
+};
+
+async function fit(x: Matrix, y: Targets, options: FitOptions): Promise<Fitted> {
+  checkRows(linearSvm, x, options);
+  const classes = classTargets(y, x.rows, options.weights);
+  const p = resolveParameters<SvmParameters>(linearSvm.parameters, options.parameters);
+  const weights = rowWeights(options.weights, classes, p.classWeights);
+  const solve = p.loss === "hinge" ? solveHinge : solveSquaredHinge;
+  const model = await solve(x, classes, { p, weights, options });
+  const scores = rawScores(x, model.weights, model.intercepts);
+  const calibration = calibrate(scores, model.intercepts.length, classes, weights);
+  return new LinearClassifier({ labels: classes.labels, ...model, calibration });
+}
+
+interface SvmFit {
+  readonly p: SvmParameters;
+  readonly weights: Float64Array | undefined;
+  readonly options: FitOptions;
+}
+
+async function solveSquaredHinge(x: Matrix, y: ClassTargets, { p, weights, options }: SvmFit) {
+  const loss = squaredHingeLoss({ indices: y.indices, weights }, y.labels.values.length);
+  const penalty = { l2: p.l2, l1: 0 };
+  const objective = new ScoreObjective(x, loss, { weights, penalty, pacer: new Pacer(options.signal) });
+  const point = new Float64Array(objective.size);
+  const checkpoints = new Checkpoints(options);
+  await minimise(objective, point, {
+    tolerance: p.tolerance,
+    maxIterations: p.maxIterations,
+    resume: options.resume,
+    onStep: (step, value, state) => {
+      options.onProgress?.(step, p.maxIterations, value);
+      checkpoints.offer(state);
+    },
+  });
+  return objective.model(point);
+}
+
+async function solveHinge(x: Matrix, y: ClassTargets, { p, weights, options }: SvmFit) {
+  const classes = y.labels.values.length;
+  const outputs = classes === 2 ? 1 : classes;
+  const all = new Float64Array(x.cols * outputs);
+  const intercepts = new Float64Array(outputs);
+  for (let k = 0; k < outputs; k++) {
+    const own = outputs === 1 ? 1 : k;
+    const beta = await descendDualHinge(x, {
+      signs: Int8Array.from(y.indices, (index) => (index === own ? 1 : -1)),
+      weights,
+      l2: p.l2,
+      tolerance: 1000 * p.tolerance,
+      maxSweeps: p.maxIterations,
+      random: options.random.fork(k),
+      pacer: new Pacer(options.signal),
+    });
+    for (let j = 0; j < x.cols; j++) all[j * outputs + k] = beta[j]!;
+    intercepts[k] = beta[x.cols]!;
+    options.onProgress?.(k + 1, outputs, 0);
+  }
+  return { weights: all, intercepts };
+}

@@ -1,0 +1,175 @@
+import type { DenseMatrix } from "../../matrix.ts";
+import type { Pacer } from "../../pacer.ts";
+import type { Json } from "../../packed-array.ts";
+import type { Random } from "../../random.ts";
+import { type BinnedMatrix, binMatrix } from "./binned-matrix.ts";
+import { BoostedTreeGrower, binnedLeafOf } from "./boosted-tree.ts";
+import type { BoostingLoss } from "./boosting-loss.ts";
+import { allocateBoosting, featureWidth } from "./boosting-memory.ts";
+import { type SplitSearch, singleThreadSearch } from "./split-search.ts";
+import { manyThreadSearch } from "./thread-search.ts";
+import { type Tree, treeFromJson, treeToJson } from "./tree.ts";
+
+export type BoostingParameters = {
+  readonly iterations: number;
+  readonly learningRate: number;
+  readonly maxLeaves: number;
+  readonly maxDepth: number;
+  readonly minRowsPerLeaf: number;
+  readonly l2: number;
+  readonly patience: number;
+  readonly classWeights: "none" | "balanced";
+};
+
+interface RunOptions {
+  readonly loss: BoostingLoss;
+  readonly p: BoostingParameters;
+  readonly pacer: Pacer;
+  readonly random: Random;
+  readonly threads?: number | undefined;
+}
+
+/** Rows from which on some are held back to end early by. */
+const rowsForHolding = 10_000;
+const heldShare = 0.1;
+
+/** Bytes of histograms that are kept for the subtraction; wider data builds every histogram anew. */
+const mostHistogramBytes = 2 ** 30;
+
+/** Cells below which a second thread costs more than it does. */
+const cellsForThreads = 200_000;
+
+/** A fit in progress: an iteration at a time. */
+export class BoostingRun implements Disposable {
+  readonly base: Float64Array;
+  #iteration = 0;
+  readonly #binned: BinnedMatrix;
+  readonly #o: RunOptions;
+  readonly #training: Int32Array;
+  readonly #held: Int32Array;
+  readonly #scores: Float64Array;
+  readonly #gradients: Float32Array;
+  readonly #curvatures: Float32Array;
+  readonly #search: SplitSearch;
+  readonly #grower: BoostedTreeGrower;
+  readonly #trees: Tree[] = [];
+  #bestLoss = Number.POSITIVE_INFINITY;
+  #bestIteration = 0;
+
+  private constructor(binned: BinnedMatrix, o: RunOptions, threads: number) {
+    const { loss, p, pacer, random } = o;
+    const { rows, cols, bins, cuts } = binned;
+    this.#binned = binned;
+    this.#o = o;
+    [this.#training, this.#held] = part(rows, p.patience > 0 && rows >= rowsForHolding ? heldShare : 0, random.fork(1));
+    this.base = loss.base(this.#training);
+    this.#scores = new Float64Array(loss.outputs * rows);
+    for (let k = 0; k < loss.outputs; k++) this.#scores.fill(this.base[k]!, k * rows, (k + 1) * rows);
+    this.#gradients = new Float32Array(loss.outputs * rows);
+    this.#curvatures = new Float32Array(loss.outputs * rows);
+    const keeps = p.maxLeaves * cols * featureWidth * 8 <= mostHistogramBytes;
+    const slots = keeps ? p.maxLeaves : 2;
+    const size = { rows, cols, ordered: this.#training.length, slots, shared: threads > 1 };
+    const memory = allocateBoosting(
+      size,
+      bins,
+      cuts.map((cut) => cut.length + 1),
+    );
+    this.#search = threads > 1 ? manyThreadSearch(memory, threads) : singleThreadSearch(memory);
+    const training = this.#training;
+    this.#grower = new BoostedTreeGrower({ binned, memory, search: this.#search, limits: p, pacer, training, keeps });
+  }
+
+  static async start(x: DenseMatrix, o: RunOptions): Promise<BoostingRun> {
+    const threads = x.rows * x.cols >= cellsForThreads ? (o.threads ?? 1) : 1;
+    const binned = await binMatrix(x, { random: o.random.fork(0), pacer: o.pacer, shared: threads > 1 });
+    return new BoostingRun(binned, o, threads);
+  }
+
+  /** Iterations done. */
+  get iteration(): number {
+    return this.#iteration;
+  }
+
+  get done(): boolean {
+    const { iterations, patience } = this.#o.p;
+    const stale = this.#held.length > 0 && this.#iteration - this.#bestIteration >= patience;
+    return this.#iteration >= iterations || stale;
+  }
+
+  /** Adds one tree for each output; returns the loss on the rows held back, or on all where there are none. */
+  async step(): Promise<number> {
+    const { loss } = this.#o;
+    const { rows } = this.#binned;
+    loss.derive(this.#scores, this.#gradients, this.#curvatures);
+    for (let k = 0; k < loss.outputs; k++) {
+      const [from, to] = [k * rows, (k + 1) * rows];
+      const gradients = this.#gradients.subarray(from, to);
+      const curvatures = loss.evenCurvature ? undefined : this.#curvatures.subarray(from, to);
+      const scores = this.#scores.subarray(from, to);
+      const tree = await this.#grower.grow({ gradients, curvatures }, scores);
+      this.#addTo(scores, tree, this.#held);
+      this.#trees.push(tree);
+    }
+    this.#iteration++;
+    return this.#measure();
+  }
+
+  /** The trees up to the iteration that was best on the rows held back. */
+  bestTrees(): readonly Tree[] {
+    return this.#held.length === 0 ? this.#trees : this.#trees.slice(0, this.#bestIteration * this.#o.loss.outputs);
+  }
+
+  toJson(): Json {
+    return { kind: "boosting", trees: this.#trees.map(treeToJson) };
+  }
+
+  /** Takes up the trees of a checkpoint, adding to scores in the order they were added in. */
+  resume(json: Json | undefined): void {
+    const saved = json as { kind?: string; trees: readonly Json[] } | undefined | null;
+    if (saved?.kind !== "boosting") return;
+    const { outputs } = this.#o.loss;
+    const { rows } = this.#binned;
+    for (const [t, item] of saved.trees.entries()) {
+      const tree = treeFromJson(item);
+      const k = t % outputs;
+      const scores = this.#scores.subarray(k * rows, (k + 1) * rows);
+      this.#addTo(scores, tree, this.#training);
+      this.#addTo(scores, tree, this.#held);
+      this.#trees.push(tree);
+      if (k < outputs - 1) continue;
+      this.#iteration++;
+      this.#measure();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#search[Symbol.dispose]();
+  }
+
+  #addTo(scores: Float64Array, tree: Tree, some: Int32Array): void {
+    const { bins, rows } = this.#binned;
+    for (let i = 0; i < some.length; i++) {
+      scores[some[i]!]! += tree.values[binnedLeafOf(tree, bins, rows, some[i]!)]!;
+    }
+  }
+
+  #measure(): number {
+    if (this.#held.length === 0) return this.#o.loss.mean(this.#scores, this.#training);
+    const loss = this.#o.loss.mean(this.#scores, this.#held);
+    if (loss < this.#bestLoss - 1e-7) {
+      this.#bestLoss = loss;
+      this.#bestIteration = this.#iteration;
+    }
+    return loss;
+  }
+}
+
+/** Rows to train on and rows held back, each ascending. */
+function part(rows: number, share: number, random: Random): [Int32Array, Int32Array] {
+  const order = Int32Array.from({ length: rows }, (_, r) => r);
+  if (share === 0) return [order, new Int32Array(0)];
+  random.shuffle(order);
+  const held = Math.round(rows * share);
+  return [order.slice(held).sort(), order.slice(0, held).sort()];
+}

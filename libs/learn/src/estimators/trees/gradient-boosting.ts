@@ -1,0 +1,122 @@
+import type { Estimator, FitOptions, Fitted, ParameterSpec, Task } from "../../estimator.ts";
+import type { Matrix } from "../../matrix.ts";
+import { Pacer } from "../../pacer.ts";
+import type { Json } from "../../packed-array.ts";
+import { resolveParameters } from "../../parameters.ts";
+import type { Targets } from "../../targets.ts";
+import { Checkpoints } from "../checkpoints.ts";
+import { classWeightsSpec } from "../common-parameters.ts";
+import { checkRows, classTargets, numericTargets, rowWeights, toDense } from "../training-rows.ts";
+import { boostingLoss } from "./boosting-loss.ts";
+import { type BoostingParameters, BoostingRun } from "./boosting-run.ts";
+import { TreeEnsemble } from "./tree-ensemble.ts";
+
+const shared: readonly ParameterSpec[] = [
+  {
+    kind: "integer",
+    name: "iterations",
+    default: 100,
+    minimum: 1,
+    maximum: 10_000,
+    meaning: "Trees (for each class, where there are more than two) at most.",
+    search: { scale: "log", from: 50, to: 500 },
+  },
+  {
+    kind: "number",
+    name: "learningRate",
+    default: 0.1,
+    minimum: 1e-4,
+    maximum: 1,
+    meaning: "Share of each tree's correction that is taken.",
+    search: { scale: "log", from: 0.02, to: 0.3 },
+  },
+  {
+    kind: "integer",
+    name: "maxLeaves",
+    default: 31,
+    minimum: 2,
+    maximum: 4096,
+    meaning: "Leaves of a tree at most.",
+    search: { scale: "log", from: 8, to: 128 },
+  },
+  {
+    kind: "integer",
+    name: "maxDepth",
+    default: 64,
+    minimum: 1,
+    maximum: 64,
+    meaning: "Splits from the root to a leaf at most.",
+  },
+  {
+    kind: "integer",
+    name: "minRowsPerLeaf",
+    default: 20,
+    minimum: 1,
+    maximum: 1e6,
+    meaning: "Rows a leaf has at least.",
+    search: { scale: "log", from: 5, to: 200 },
+  },
+  {
+    kind: "number",
+    name: "l2",
+    default: 0,
+    minimum: 0,
+    maximum: 1e9,
+    meaning: "Strength of the penalty on half the squared values of leaves.",
+    search: { scale: "log", from: 1e-3, to: 100 },
+  },
+  {
+    kind: "integer",
+    name: "patience",
+    default: 10,
+    minimum: 0,
+    maximum: 10_000,
+    meaning:
+      "From 10 000 rows on, a tenth of them is held back, and the fit ends when they have not been predicted better for as many iterations; 0: never.",
+  },
+];
+
+/** Sums of small trees, each fitted to what is left of the loss, over features in 255 bins (Friedman 2001; Ke et al. 2017, "LightGBM"). */
+export const gradientBoostingRegressor: Estimator = boostingEstimator("regression", shared);
+export const gradientBoostingClassifier: Estimator = boostingEstimator("classification", [...shared, classWeightsSpec]);
+
+function boostingEstimator(task: Task, parameters: readonly ParameterSpec[]): Estimator {
+  const estimator: Estimator = {
+    name: task === "classification" ? "gradient-boosting-classifier" : "gradient-boosting-regressor",
+    task,
+    description: "Gradient boosting with histograms. Most often the most accurate on tables; missing values are fine.",
+    parameters,
+    sparse: false,
+    missing: true,
+    fit: (x, y, options) => fit(estimator, x, y, options),
+    fromJson: (json) => TreeEnsemble.fromJson(json),
+  };
+  return estimator;
+}
+
+async function fit(estimator: Estimator, x: Matrix, y: Targets, options: FitOptions): Promise<Fitted> {
+  checkRows(estimator, x, options);
+  const p = resolveParameters<BoostingParameters>(estimator.parameters, options.parameters);
+  const isClasses = estimator.task === "classification";
+  const targets = isClasses ? classTargets(y, x.rows, options.weights) : numericTargets(y, x.rows);
+  const weights = targets.kind === "classes" ? rowWeights(options.weights, targets, p.classWeights) : options.weights;
+  const loss = boostingLoss(targets, weights);
+  const pacer = new Pacer(options.signal);
+  using run = await BoostingRun.start(toDense(x), { loss, p, pacer, random: options.random, threads: options.threads });
+  run.resume(options.resume);
+  const checkpoints = new Checkpoints(options);
+  while (!run.done) {
+    const loss = await run.step();
+    options.onProgress?.(run.iteration, p.iterations, loss);
+    checkpoints.offer((): Json => run.toJson());
+    if (pacer.due) await pacer.breathe();
+  }
+  return new TreeEnsemble({
+    cols: x.cols,
+    trees: run.bestTrees(),
+    outputs: loss.outputs,
+    base: run.base,
+    link: targets.kind === "numbers" ? "value" : loss.outputs === 1 ? "log-odds" : "softmax",
+    labels: targets.kind === "classes" ? targets.labels : undefined,
+  });
+}

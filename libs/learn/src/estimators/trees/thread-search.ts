@@ -1,0 +1,76 @@
+import { Worker } from "node:worker_threads";
+import { AimassError } from "@aimass/core";
+import type { BoostingMemory } from "./boosting-memory.ts";
+import { workOnFeature } from "./feature-work.ts";
+import type { SplitSearch } from "./split-search.ts";
+
+/** Positions in the control words that threads share. */
+const control = { round: 0, nextFeature: 1, doneFeatures: 2, ended: 3 } as const;
+
+/** How long a thread may take over one feature before it counts as lost. */
+const lostAfterMs = 60_000;
+
+/** What a helping thread is started with. */
+export interface SearchHelp {
+  readonly memory: BoostingMemory;
+  readonly words: Int32Array;
+}
+
+/**
+ * In the calling thread and `threads` − 1 others, which take features from a common counter: one that is late, or not yet started, delays nobody. `memory`
+ * has to be shared.
+ */
+export function manyThreadSearch(memory: BoostingMemory, threads: number): SplitSearch {
+  const words = new Int32Array(new SharedArrayBuffer(16));
+  // Nothing to take until the first round.
+  words[control.nextFeature] = memory.cols;
+  const help: SearchHelp = { memory, words };
+  const workers = Array.from({ length: threads - 1 }, () => {
+    const worker = new Worker(new URL("./search-thread.ts", import.meta.url), { workerData: help });
+    worker.unref();
+    return worker;
+  });
+  return {
+    run() {
+      Atomics.store(words, control.doneFeatures, 0);
+      Atomics.store(words, control.nextFeature, 0);
+      Atomics.add(words, control.round, 1);
+      Atomics.notify(words, control.round);
+      takeFeatures(memory, words);
+      for (;;) {
+        const done = Atomics.load(words, control.doneFeatures);
+        if (done === memory.cols) return;
+        if (Atomics.wait(words, control.doneFeatures, done, lostAfterMs) === "timed-out") {
+          throw new AimassError("INTERNAL", "A thread of the training stopped answering.");
+        }
+      }
+    },
+    [Symbol.dispose]() {
+      Atomics.store(words, control.ended, 1);
+      Atomics.add(words, control.round, 1);
+      Atomics.notify(words, control.round);
+      for (const worker of workers) void worker.terminate();
+    },
+  };
+}
+
+/** The life of a helping thread: work while there are features, sleep between rounds. */
+export function helpSearch({ memory, words }: SearchHelp): void {
+  for (;;) {
+    const round = Atomics.load(words, control.round);
+    takeFeatures(memory, words);
+    if (Atomics.load(words, control.ended) === 1) return;
+    Atomics.wait(words, control.round, round);
+  }
+}
+
+/** The job is read after a feature is taken: whoever has one keeps the round from ending. */
+function takeFeatures(memory: BoostingMemory, words: Int32Array): void {
+  for (;;) {
+    const feature = Atomics.add(words, control.nextFeature, 1);
+    if (feature >= memory.cols) return;
+    workOnFeature(memory, feature);
+    Atomics.add(words, control.doneFeatures, 1);
+    Atomics.notify(words, control.doneFeatures);
+  }
+}
