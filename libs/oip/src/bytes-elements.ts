@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { AimassError } from "@aimass/core";
 import { quoted } from "./datatype.ts";
 
@@ -39,6 +40,22 @@ export function stringElements(bytes: Uint8Array, tensor = "BYTES"): string[] {
       reason: "NOT_UTF8",
       field: tensor,
       remedy: "Strings are UTF-8; carry other bytes as UINT8, or ask for the output in binary.",
+    });
+  });
+}
+
+/**
+ * Throws INVALID_ARGUMENT unless every element is text a runtime of C strings keeps whole: UTF-8 without U+0000.
+ * Cheaper than `stringElements`: nothing is decoded.
+ */
+export function assertTextElements(bytes: Uint8Array, tensor = "BYTES"): void {
+  bytesElements(bytes, tensor).forEach((element, index) => {
+    if (isUtf8(element) && !element.includes(0)) return;
+    const what = isUtf8(element) ? "holds the character U+0000" : "is not UTF-8 text";
+    throw new AimassError("INVALID_ARGUMENT", `Element ${index} of tensor ${quoted(tensor)} ${what}.`, {
+      reason: "NOT_TEXT",
+      field: tensor,
+      remedy: "Models take BYTES as UTF-8 text without U+0000; other bytes go into a UINT8 input.",
     });
   });
 }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   alignedView,
+  assertTextElements,
   bytesElements,
   bytesFromElements,
   classify,
@@ -49,6 +50,14 @@ describe("BYTES elements", () => {
     expect(() => stringElements(bytesFromElements([Uint8Array.of(0xff)]), "t")).toThrow(
       /Element 0 of tensor "t" is not UTF-8/,
     );
+  });
+
+  it("that a runtime of C strings would not keep whole are refused for it", () => {
+    expect(() => assertTextElements(bytesFromElements(["", "ü€😀"]), "t")).not.toThrow();
+    expect(() => assertTextElements(bytesFromElements(["a", "b\0c"]), "t")).toThrow(
+      /Element 1 of tensor "t" holds .* U\+0000/,
+    );
+    expect(() => assertTextElements(bytesFromElements([Uint8Array.of(0xc3)]), "t")).toThrow(/Element 0 .* not UTF-8/);
   });
 });
 

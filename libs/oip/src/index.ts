@@ -1,4 +1,5 @@
 export {
+  assertTextElements,
   bytesElements,
   bytesFromElements,
   countBytesElements,

@@ -116,6 +116,13 @@ def texts():
     same(words.as_numpy("words"), [1, 0, 1, 2])
 
 
+def not_texts():
+    for element in (b"\xff\xfe", b"nothing\x00after"):
+        value = np.array([b"good", element], dtype=np.object_)
+        call = lambda: infer("echo-bytes", [tensor(value, datatype="BYTES")])
+        expect_error(InferenceServerException, call, "INVALID_ARGUMENT", "x")
+
+
 def shapes():
     same(infer("echo-scalar", [tensor(np.array(7, dtype=np.float32))]).as_numpy("y"), np.float32(7))
     empty = np.zeros((0, 4), dtype=np.float32)
@@ -277,6 +284,7 @@ report.check("synchronous inference, alone and batched", sync)
 report.check("every type of number comes back bit for bit", every_number)
 report.check("BF16", bfloat16)
 report.check("BYTES", texts)
+report.check("BYTES that no model could be given whole are refused", not_texts)
 report.check("rank 0 and empty tensors", shapes)
 report.check("version by number, by alias, by full name", versions)
 report.check("several inputs, one requested output", outputs)
