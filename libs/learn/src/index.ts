@@ -12,6 +12,7 @@ export {
   type Task,
 } from "./estimator.ts";
 export { estimatorNamed, estimators } from "./estimators/catalogue.ts";
+export * from "./features/index.ts";
 export type { DenseMatrix, Matrix, SparseMatrix } from "./matrix.ts";
 export { type Json, type PackedArray, packArray, unpackArray } from "./packed-array.ts";
 export { resolveParameters } from "./parameters.ts";

@@ -1,0 +1,28 @@
+import type { Matrix } from "../matrix.ts";
+import type { Batch } from "./columns.ts";
+import type { FeatureGraph } from "./feature-graph.ts";
+
+/** Some neighbouring features, fitted: the same numbers from a batch in training and from the inputs of a graph in serving. */
+export interface Block {
+  readonly width: number;
+  /** Share of elements that are usually not zero. */
+  readonly density: number;
+  names(): string[];
+  /** `batch.rows` × `width`. Throws INVALID_ARGUMENT with column and row for data that do not fit. */
+  transform(batch: Batch): Matrix;
+  /** Adds the same computation to a graph; returns the name of an FP32 [N, width] value. */
+  addToGraph(graph: FeatureGraph): string;
+  /** Plain data that `blockFromJson` turns back into the block. */
+  toJson(): BlockJson;
+}
+
+/** A block as plain JSON: `block` says which kind. */
+export type BlockJson = { readonly block: string } & Readonly<Record<string, unknown>>;
+
+/** Learns a block from one pass over the data, in parts that merge. */
+export interface BlockFit {
+  add(batch: Batch): void;
+  /** Adds what another fit of the same specification has seen. */
+  merge(other: this): void;
+  finish(): Block;
+}

@@ -1,0 +1,134 @@
+import type { BlockJson } from "../block.ts";
+import { type Batch, type ColumnType, numbersOf, stringsOf } from "../columns.ts";
+import type { FeatureGraph } from "../feature-graph.ts";
+import type { OneHotFeature } from "../plan.ts";
+import { FrequentValues } from "../statistics/frequent-values.ts";
+import type { Discrete, DiscreteFit } from "./discrete.ts";
+
+/** A category as the graph sees it: a string, or a number in FP32. Missing is "" and NaN. */
+type Category = string | number;
+
+interface State {
+  readonly column: string;
+  readonly type: ColumnType;
+  readonly categories: readonly Category[];
+  /** What a missing value is: the category at that place; `categories.length` is "missing" where that is a category, else "other". */
+  readonly missing: number;
+  readonly missingIsCategory: boolean;
+  /** Whether rare categories were seen in training. */
+  readonly sawRare: boolean;
+}
+
+/** Categories in the order of their frequency, then "missing" where it is one, then "other" for all rare and unknown ones. */
+export class CategoryIds implements Discrete {
+  readonly size: number;
+  private readonly state: State;
+  private readonly places: Map<Category, number>;
+
+  constructor(state: State) {
+    this.state = state;
+    this.size = state.categories.length + Number(state.missingIsCategory) + 1;
+    this.places = new Map(state.categories.map((category, place) => [category, place]));
+  }
+
+  static fit(spec: OneHotFeature, type: ColumnType): CategoryIdsFit {
+    return new CategoryIdsFit(spec, type);
+  }
+
+  /** Whether the last id, "other", occurred in training; where it did not, one-hot leaves it out. */
+  get sawRare(): boolean {
+    return this.state.sawRare;
+  }
+
+  labels(): string[] {
+    const { column, categories, missingIsCategory } = this.state;
+    const names = categories.map((category) => `${column}=${category}`);
+    return [...names, ...(missingIsCategory ? [`${column}=missing`] : []), `${column}=other`];
+  }
+
+  ids(batch: Batch): Uint32Array {
+    const { column, type, missing } = this.state;
+    const values = categoriesOf(batch, column, type);
+    const ids = new Uint32Array(values.length);
+    for (let row = 0; row < ids.length; row++) {
+      const value = values[row] as Category;
+      ids[row] = isMissing(value) ? missing : (this.places.get(value) ?? this.size - 1);
+    }
+    return ids;
+  }
+
+  addToGraph(graph: FeatureGraph): string {
+    const { column, type, categories, missing } = this.state;
+    const values = { ints: [...categories.map((_, place) => place), missing] };
+    const other = { int: this.size - 1 };
+    if (type === "string") {
+      const keys = { strings: [...(categories as string[]), ""] };
+      return graph.node("LabelEncoder", [column], { keys_strings: keys, values_int64s: values, default_int64: other });
+    }
+    const known = graph.node("Where", [graph.node("IsInf", [column]), graph.floats([Number.NaN]), column]);
+    const keys = { floats: [...(categories as number[]), Number.NaN] };
+    return graph.node("LabelEncoder", [known], { keys_floats: keys, values_int64s: values, default_int64: other });
+  }
+
+  toJson(): BlockJson {
+    return { block: "categories", state: this.state };
+  }
+}
+
+class CategoryIdsFit implements DiscreteFit {
+  private readonly spec: OneHotFeature;
+  private readonly type: ColumnType;
+  private readonly counts = new FrequentValues<Category>();
+  private missing = 0;
+
+  constructor(spec: OneHotFeature, type: ColumnType) {
+    this.spec = spec;
+    this.type = type;
+  }
+
+  add(batch: Batch): void {
+    for (const value of categoriesOf(batch, this.spec.column, this.type)) {
+      if (isMissing(value)) this.missing++;
+      else this.counts.add(value);
+    }
+  }
+
+  merge(other: CategoryIdsFit): void {
+    this.missing += other.missing;
+    this.counts.merge(other.counts);
+  }
+
+  finish(): CategoryIds {
+    const { column, maxCategories = 200, minCount = 2, impute = "category" } = this.spec;
+    const frequent = this.counts.sorted();
+    const kept = frequent.filter(([, count]) => count + this.counts.error >= minCount).slice(0, maxCategories);
+    const categories = kept.map(([category]) => category);
+    const missingIsCategory = impute === "category" && this.missing > 0;
+    return new CategoryIds({
+      column,
+      type: this.type,
+      categories,
+      missing: missingIsCategory ? categories.length : this.imputed(categories, impute),
+      missingIsCategory,
+      sawRare: kept.length < frequent.length || this.counts.error > 0,
+    });
+  }
+
+  private imputed(categories: readonly Category[], impute: NonNullable<OneHotFeature["impute"]>): number {
+    const replacement = typeof impute === "object" ? asCategory(impute.constant, this.type) : categories[0];
+    const place = replacement === undefined || impute === "category" ? -1 : categories.indexOf(replacement);
+    return place === -1 ? categories.length : place;
+  }
+}
+
+function categoriesOf(batch: Batch, column: string, type: ColumnType): ArrayLike<Category> & Iterable<Category> {
+  return type === "string" ? stringsOf(batch, column) : numbersOf(batch, column);
+}
+
+function asCategory(value: Category, type: ColumnType): Category {
+  return type === "string" ? String(value) : Math.fround(Number(value));
+}
+
+function isMissing(value: Category): boolean {
+  return value === "" || Number.isNaN(value);
+}

@@ -1,0 +1,73 @@
+import type { ColumnType } from "./columns.ts";
+import type { FeaturePlan, FeatureSpec, PlanColumn } from "./plan.ts";
+
+/** What is known of a column before anything is fitted: a column profile of @aimass/datasets, or its name and type alone. */
+export interface ColumnFacts {
+  readonly name: string;
+  readonly type: ColumnType;
+  /** Rows with a value. */
+  readonly count?: number;
+  readonly distinct?: { readonly count: number };
+  /** Some values, most frequent first. */
+  readonly frequent?: { readonly values: readonly { readonly value: string }[] };
+  readonly statistics?: { readonly kind: string; readonly looks?: "date" | "datetime" | "category" | "text" };
+}
+
+export interface TableSchema {
+  readonly columns: readonly ColumnFacts[];
+}
+
+/** Categories up to this many get features of their own; more are hashed. */
+const mostCategories = 1000;
+
+/**
+ * A sensible plan for all columns but the target: numbers imputed by the median and scaled; categories one-hot or (more than 1000) hashed; longer
+ * strings as TF-IDF of one and two words; images as 32 × 32 pixels. Columns that tell nothing are left out with a note: one value, another value in every row,
+ * dates.
+ */
+export function defaultPlan(schema: TableSchema, target: string): FeaturePlan {
+  const columns: PlanColumn[] = [];
+  const features: FeatureSpec[] = [];
+  const notes: string[] = [];
+  for (const facts of schema.columns) {
+    if (facts.name === target) continue;
+    const useless = whyUseless(facts);
+    if (useless !== undefined) {
+      notes.push(`Column "${facts.name}" is left out: ${useless}.`);
+      continue;
+    }
+    columns.push({ name: facts.name, type: facts.type });
+    features.push(specFor(facts));
+  }
+  return { columns, features, ...(notes.length > 0 ? { notes } : {}) };
+}
+
+function whyUseless(facts: ColumnFacts): string | undefined {
+  const { name, type, count, distinct, statistics } = facts;
+  if (name === "") return "it has no name";
+  if (count === 0) return "all of its values are missing";
+  if (type === "image" || count === undefined || distinct === undefined) return undefined;
+  if (distinct.count === 1 && count > 1) return "it has one value only";
+  if (type !== "string" || distinct.count <= 50 || isText(facts)) return undefined;
+  if (statistics?.looks?.startsWith("date")) return "dates need columns of their own for what matters (year, weekday)";
+  return count >= 100 && distinct.count > 0.95 * count ? "nearly every row has a value of its own" : undefined;
+}
+
+function specFor(facts: ColumnFacts): FeatureSpec {
+  const { name: column, type, distinct } = facts;
+  if (type === "image") return { kind: "image", column };
+  if (type === "boolean") return { kind: "number", column, impute: "mostFrequent", scale: "none" };
+  if (type === "number") return { kind: "number", column };
+  if (isText(facts)) return { kind: "text", column, ngrams: [1, 2], sublinear: true };
+  const many = distinct !== undefined && distinct.count > mostCategories;
+  return many ? { kind: "hash", column } : { kind: "oneHot", column };
+}
+
+/** Strings that do not repeat and are long: three words, or 16 characters where no spaces part the words. Judged by some of them. */
+function isText({ type, statistics, frequent }: ColumnFacts): boolean {
+  if (type !== "string" || statistics?.looks !== "text" || frequent === undefined) return false;
+  const samples = frequent.values.map(({ value }) => value);
+  const mean = (size: (text: string) => number) =>
+    samples.reduce((sum, text) => sum + size(text), 0) / Math.max(samples.length, 1);
+  return mean((text) => text.split(/\s+/u).filter(Boolean).length) >= 3 || mean((text) => text.length) >= 16;
+}

@@ -1,0 +1,68 @@
+import { AimassError } from "@aimass/core";
+import { BaselineFit } from "./baseline.ts";
+import type { BlockFit } from "./block.ts";
+import { blockFits } from "./blocks.ts";
+import { checkPlan } from "./check-plan.ts";
+import type { Batch } from "./columns.ts";
+import { Features } from "./features.ts";
+import { columnsOf, type FeaturePlan } from "./plan.ts";
+
+/**
+ * Fits a plan in one pass, batch by batch. Memory does not grow with the rows: counts of categories are bounded, quantiles are sketched, texts
+ * keep a bounded number of terms. Fits of the same plan over parts of the data merge, in any grouping.
+ */
+export class FeatureFit {
+  rows = 0;
+  private readonly plan: FeaturePlan;
+  private readonly blocks: readonly BlockFit[];
+  private readonly baseline: BaselineFit;
+
+  /** Throws INVALID_ARGUMENT for a plan that makes no sense. */
+  constructor(plan: FeaturePlan) {
+    checkPlan(plan);
+    this.plan = plan;
+    this.blocks = blockFits(plan);
+    this.baseline = new BaselineFit(plan);
+  }
+
+  add(batch: Batch): void {
+    for (const block of this.blocks) block.add(batch);
+    this.baseline.add(batch);
+    this.rows += batch.rows;
+  }
+
+  /** Adds what another fit of the same plan has seen. */
+  merge(other: FeatureFit): void {
+    this.blocks.forEach((block, index) => {
+      block.merge(other.blocks[index] as BlockFit);
+    });
+    this.baseline.merge(other.baseline);
+    this.rows += other.rows;
+  }
+
+  /** Throws FAILED_PRECONDITION for no rows, and for data that leave no feature. */
+  finish(): Features {
+    if (this.rows === 0) throw new AimassError("FAILED_PRECONDITION", "There are no rows to learn features from.");
+    const used = new Set(this.plan.features.flatMap(columnsOf));
+    const columns = this.plan.columns.filter(({ name }) => used.has(name));
+    return new Features(
+      columns.map(({ name, type }) => ({ name, type })),
+      this.blocks.map((block) => block.finish()),
+      this.baseline.finish(),
+    );
+  }
+}
+
+/** Fits a plan over all batches. Stops with the signal's reason. */
+export async function fitFeatures(
+  plan: FeaturePlan,
+  batches: Iterable<Batch> | AsyncIterable<Batch>,
+  signal?: AbortSignal,
+): Promise<Features> {
+  const fit = new FeatureFit(plan);
+  for await (const batch of batches) {
+    signal?.throwIfAborted();
+    fit.add(batch);
+  }
+  return fit.finish();
+}

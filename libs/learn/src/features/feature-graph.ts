@@ -1,0 +1,94 @@
+import { type Attributes, type Axis, type Datatype, GraphBuilder, type GraphOptions } from "@aimass/onnx";
+import type { ColumnType } from "./columns.ts";
+import type { PlanColumn } from "./plan.ts";
+
+/** What a graph with features must be built with: `new GraphBuilder(name, featureGraphOptions)`. */
+export const featureGraphOptions = {
+  opset: 20,
+  irVersion: 9,
+  domains: { "ai.onnx.ml": 4, "com.microsoft": 1 },
+} as const satisfies GraphOptions;
+
+/** ONNX's numbers of element types, for Cast. */
+export const elementType = { float: 1, int64: 7, double: 11 } as const;
+
+/** An input of the graph: one for each column the features read. */
+export interface FeatureInput {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** -1 is a dynamic axis. */
+  readonly shape: readonly number[];
+}
+
+/** Operators outside the main set. */
+const domainOf: Readonly<Record<string, string>> = {
+  LabelEncoder: "ai.onnx.ml",
+  Tokenizer: "com.microsoft",
+  MurmurHash3: "com.microsoft",
+};
+
+/** A GraphBuilder with one input for each column and constants that name themselves. */
+export class FeatureGraph {
+  readonly builder: GraphBuilder;
+  private readonly types: ReadonlyMap<string, ColumnType>;
+  private readonly declared = new Map<string, FeatureInput>();
+
+  constructor(builder: GraphBuilder, columns: readonly PlanColumn[]) {
+    this.builder = builder;
+    this.types = new Map(columns.map((column) => [column.name, column.type]));
+    for (const column of columns) this.declare(column);
+  }
+
+  get inputs(): FeatureInput[] {
+    return [...this.declared.values()];
+  }
+
+  typeOf(column: string): ColumnType {
+    return this.types.get(column) as ColumnType;
+  }
+
+  node(operator: string, inputs: readonly string[], attributes: Attributes = {}): string {
+    const domain = domainOf[operator];
+    return this.builder.node(operator, inputs, attributes, domain === undefined ? {} : { domain });
+  }
+
+  floats(data: ArrayLike<number>, shape: readonly number[] = [data.length]): string {
+    return this.builder.constant(this.builder.freshName("floats"), "FP32", shape, Float32Array.from(data));
+  }
+
+  ints(data: readonly number[], shape: readonly number[] = [data.length]): string {
+    return this.builder.constant(this.builder.freshName("ints"), "INT64", shape, BigInt64Array.from(data, BigInt));
+  }
+
+  strings(data: readonly string[], shape: readonly number[] = [data.length]): string {
+    return this.builder.constant(this.builder.freshName("strings"), "BYTES", shape, data);
+  }
+
+  cast(value: string, to: keyof typeof elementType): string {
+    return this.node("Cast", [value], { to: { int: elementType[to] } });
+  }
+
+  /** Values [N, a], [N, b], … side by side. */
+  join(values: readonly string[]): string {
+    return values.length === 1 ? (values[0] as string) : this.node("Concat", values, { axis: { int: 1 } });
+  }
+
+  /** A graph for the body of a Loop. */
+  body(name: string): FeatureGraph {
+    const prefix = `${this.builder.freshName(name)}/`;
+    return new FeatureGraph(new GraphBuilder(name, { ...featureGraphOptions, prefix }), []);
+  }
+
+  private declare(column: PlanColumn): void {
+    const [datatype, axes] = inputOf(column);
+    this.builder.input(column.name, datatype, axes);
+    const shape = axes.map((axis) => (typeof axis === "number" ? axis : -1));
+    this.declared.set(column.name, { name: column.name, datatype, shape });
+  }
+}
+
+function inputOf({ name, type }: PlanColumn): [Datatype, Axis[]] {
+  if (type === "string") return ["BYTES", ["N"]];
+  if (type === "image") return ["UINT8", ["N", `${name}_height`, `${name}_width`, 3]];
+  return ["FP32", ["N"]];
+}

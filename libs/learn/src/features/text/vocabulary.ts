@@ -1,0 +1,97 @@
+import type { CsrBuilder } from "../csr-builder.ts";
+import type { DocumentCounts } from "./document-counts.ts";
+import { TermTree } from "./term-tree.ts";
+
+export interface VocabularyLimits {
+  readonly shortest: number;
+  readonly minDocuments: number;
+  readonly maxDocumentShare: number;
+  readonly maxTerms: number;
+}
+
+/** A term: its tokens and the number of texts it was in. */
+export interface Term {
+  readonly words: readonly string[];
+  readonly documents: number;
+}
+
+/** The terms worth a feature: those in most texts within the limits, the shorter ones first, then in the order of their text. */
+export function chooseTerms(counts: DocumentCounts, limits: VocabularyLimits): Term[] {
+  const most = limits.maxDocumentShare * counts.documents;
+  const { tree } = counts;
+  const fitting: number[] = [];
+  for (let node = 1; node < tree.size; node++) {
+    const count = counts.count(node);
+    const long = (tree.lengths[node] as number) >= limits.shortest;
+    if (long && count >= limits.minDocuments && count <= most) fitting.push(node);
+  }
+  const named = (node: number) => tree.wordsOf(node).join(" ");
+  if (fitting.length > limits.maxTerms) {
+    const names = new Map(fitting.map((node) => [node, named(node)]));
+    fitting.sort((a, b) => counts.count(b) - counts.count(a) || order(names.get(a), names.get(b)));
+  }
+  const kept = fitting.slice(0, limits.maxTerms).map((node) => ({ node, name: named(node) }));
+  kept.sort((a, b) => (tree.lengths[a.node] as number) - (tree.lengths[b.node] as number) || order(a.name, b.name));
+  return kept.map(({ node }) => ({ words: tree.wordsOf(node), documents: counts.count(node) }));
+}
+
+function order(a = "", b = ""): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Counts the terms of texts. */
+export class TermCounter {
+  private readonly tree = new TermTree();
+  /** For each node the column of its term; -1 for a mere beginning of one. */
+  private readonly columns: Int32Array;
+  private readonly longest: number;
+  private readonly counts: Float64Array;
+  private readonly touched: number[] = [];
+  private open: number[] = [];
+
+  constructor(terms: readonly (readonly string[])[]) {
+    this.counts = new Float64Array(terms.length);
+    this.longest = terms.reduce((most, words) => Math.max(most, words.length), 0);
+    const nodes = terms.map((words) => words.reduce((at, word) => this.tree.add(at, this.tree.tokenNumber(word)), 0));
+    this.columns = new Int32Array(this.tree.size).fill(-1);
+    nodes.forEach((node, column) => {
+      this.columns[node] = column;
+    });
+  }
+
+  readonly token = (word: string): void => {
+    const number = this.tree.knownToken(word);
+    if (number === -1) {
+      this.open.length = 0;
+      return;
+    }
+    const reach = Math.min(this.open.length, this.longest - 1);
+    for (let i = reach; i >= 0; i--) {
+      const before = i === 0 ? 0 : (this.open[i - 1] as number);
+      const node = before === 0 && i > 0 ? 0 : this.tree.find(before, number);
+      this.open[i] = node;
+      if (node !== 0) this.hit(this.columns[node] as number);
+    }
+  };
+
+  /** Ends a text: its terms, weighted by `weigh(row)`, become a row of the matrix. */
+  endText(rows: CsrBuilder, weigh: (columns: Uint32Array, values: Float32Array) => void): void {
+    const { columns, values } = rows.row(this.touched.length);
+    columns.set(this.touched);
+    columns.sort();
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i] as number;
+      values[i] = this.counts[column] as number;
+      this.counts[column] = 0;
+    }
+    weigh(columns, values);
+    this.touched.length = 0;
+    this.open.length = 0;
+  }
+
+  private hit(column: number): void {
+    if (column < 0) return;
+    if (this.counts[column] === 0) this.touched.push(column);
+    this.counts[column] = (this.counts[column] as number) + 1;
+  }
+}
