@@ -1,0 +1,82 @@
+import { defaultMissing } from "../schema.ts";
+import { type BadCell, badCell } from "./bad-cell.ts";
+import { numberLookalike } from "./lookalike.ts";
+import { NumberParser } from "./number-parser.ts";
+
+/** Which texts mean "no value". */
+export class MissingTokens {
+  readonly #texts: ReadonlySet<string>;
+  readonly #numbers: ReadonlySet<number>;
+  readonly #longest: number;
+  /** Whether the empty cell does. */
+  readonly empty: boolean;
+  /** Whether some of them are numbers, such as "-999". */
+  readonly numeric: boolean;
+
+  constructor(tokens: readonly string[] = defaultMissing) {
+    this.#texts = new Set(tokens);
+    this.#numbers = new Set(
+      tokens
+        .filter((token) => token.trim() !== "")
+        .map(Number)
+        .filter(Number.isFinite),
+    );
+    this.#longest = Math.max(0, ...tokens.map((token) => token.length));
+    this.empty = this.#texts.has("");
+    this.numeric = this.#numbers.size > 0;
+  }
+
+  has(text: string): boolean {
+    return text.length <= this.#longest && this.#texts.has(text);
+  }
+
+  hasNumber(value: number): boolean {
+    return this.#numbers.has(value);
+  }
+
+  /** For values that have a type of their own. */
+  hasScalar(value: string | number | boolean): boolean {
+    if (typeof value === "string") return this.has(value);
+    return typeof value === "number" && this.hasNumber(value);
+  }
+}
+
+/** Where a cell stands, for its refusal. */
+export type CellPlace = Pick<BadCell, "row" | "line" | "column">;
+
+const booleans: ReadonlyMap<string, number> = new Map([
+  ["true", 1],
+  ["yes", 1],
+  ["1", 1],
+  ["false", 0],
+  ["no", 0],
+  ["0", 0],
+]);
+
+/** 1 or 0 for a text in a column declared boolean; undefined when it is neither. */
+export function booleanOf(text: string): number | undefined {
+  return booleans.get(text.trim().toLowerCase());
+}
+
+/** The number a text is; undefined when it is none. */
+export function numberOf(text: string): number | undefined {
+  const bytes = Buffer.from(text);
+  const parser = new NumberParser();
+  return parser.parse(bytes, 0, bytes.length) ? parser.value : undefined;
+}
+
+/** The refusal of a text in a number column. */
+export function notANumber(place: CellPlace, value: string): Error {
+  const lookalike = numberLookalike(value);
+  return badCell({
+    ...place,
+    value,
+    problem: lookalike === undefined ? "is not a number" : `is not a number: it ${lookalike.problem}`,
+    remedy: lookalike?.remedy ?? "Write digits with a point, such as -1234.5, or leave the cell empty.",
+  });
+}
+
+/** The refusal of a text in a boolean column. */
+export function notABoolean(place: CellPlace, value: string): Error {
+  return badCell({ ...place, value, problem: "is neither true nor false", remedy: "Write true or false." });
+}

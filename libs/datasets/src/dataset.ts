@@ -1,0 +1,154 @@
+import { AimassError } from "@aimass/core";
+import type { Batch } from "./batch.ts";
+import { type DataFile, localFile } from "./data-file.ts";
+import { DelimitedReader } from "./delimited/delimited-reader.ts";
+import type { BatchOptions, FormatReader, ReaderContext } from "./format-reader.ts";
+import { ImageZipReader, imageSchema } from "./images/image-zip-reader.ts";
+import { JsonLinesReader } from "./json-lines/json-lines-reader.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import { ParquetReader } from "./parquet/parquet-reader.ts";
+import { collectStatistics } from "./profile/batch-statistics.ts";
+import type { Inference } from "./profile/inference.ts";
+import { inferenceOf } from "./profile/inference.ts";
+import { checkSchema, type DatasetFormat, type DatasetSchema } from "./schema.ts";
+
+export interface DatasetOptions {
+  readonly format: DatasetFormat;
+  /** A path of this machine, or bytes from elsewhere. */
+  readonly file: string | DataFile;
+  /** What the columns are. Without it the types are inferred, which reads text formats once from front to back. */
+  readonly schema?: DatasetSchema;
+  /** Where they differ from `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
+  /** For inference: cells that mean "no value"; `defaultMissing` when left out. */
+  readonly missing?: readonly string[];
+  /** For inference: what stands between cells of delimited text, one ASCII character. */
+  readonly delimiter?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A table in a file. Dispose of it to close the file, when `openDataset` opened it. */
+export interface Dataset extends AsyncDisposable {
+  readonly format: DatasetFormat;
+  readonly schema: DatasetSchema;
+  /** Reads the table from its beginning, in memory that does not grow with it. May be called again and again, also at the same time. */
+  batches(options: BatchOptions): AsyncIterable<Batch>;
+}
+
+/** What a pass over a whole dataset found. */
+export interface DatasetProfile extends Inference {
+  /** The first rows. */
+  readonly preview: Batch;
+}
+
+/**
+ * Opens a dataset of any format. Errors: INVALID_ARGUMENT with row, column, value and what would be right for anything wrong in the file,
+ * with reason DATASET_LIMIT for a file that asks for too much; NOT_FOUND.
+ */
+export async function openDataset(options: DatasetOptions): Promise<Dataset> {
+  const opened = await openReader(options);
+  try {
+    const schema = options.schema ?? (await inferSchema(opened.reader, options));
+    checkSchema(schema);
+    return datasetOf(options.format, schema, opened);
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Reads a whole dataset once: its schema, unless one is given, statistics of every column and the first rows.
+ * Errors: as `openDataset`; every cell was looked at when it succeeds.
+ */
+export async function profileDataset(
+  options: DatasetOptions & { readonly previewRows?: number },
+): Promise<DatasetProfile> {
+  await using opened = await openReader(options);
+  const { schema, signal } = options;
+  const found = schema === undefined ? await opened.reader.infer(signal) : await measure(opened.reader, schema, signal);
+  checkSchema(found.schema);
+  return {
+    ...found,
+    preview: await firstRows(opened.reader, found.schema, { batchRows: options.previewRows ?? 20, signal }),
+  };
+}
+
+interface OpenedReader extends AsyncDisposable {
+  readonly reader: FormatReader;
+}
+
+async function openReader(options: DatasetOptions): Promise<OpenedReader> {
+  const { format, delimiter, missing } = options;
+  for (const one of [delimiter, options.schema?.delimiter]) if (one !== undefined) checkDelimiter(one);
+  const given = typeof options.file !== "string";
+  const file = typeof options.file === "string" ? await localFile(options.file) : options.file;
+  const context = { file, limits: { ...defaultLimits, ...options.limits }, missing, delimiter };
+  return {
+    reader: readerOf(format, context),
+    [Symbol.asyncDispose]: async () => {
+      if (!given) await file[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function readerOf(format: DatasetFormat, context: ReaderContext): FormatReader {
+  switch (format) {
+    case "csv":
+      return new DelimitedReader(context, ",");
+    case "tsv":
+      return new DelimitedReader(context, "\t");
+    case "json-lines":
+      return new JsonLinesReader(context);
+    case "parquet":
+      return new ParquetReader(context);
+    case "image-zip":
+      return new ImageZipReader(context);
+  }
+}
+
+function datasetOf(format: DatasetFormat, schema: DatasetSchema, opened: OpenedReader): Dataset {
+  return {
+    format,
+    schema,
+    batches: (options) => {
+      if (!(Number.isSafeInteger(options.batchRows) && options.batchRows > 0)) {
+        throw new AimassError("INVALID_ARGUMENT", `A batch cannot have ${options.batchRows} rows.`, {
+          field: "batchRows",
+        });
+      }
+      return opened.reader.batches(schema, options);
+    },
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}
+
+async function inferSchema(reader: FormatReader, { format, signal }: DatasetOptions): Promise<DatasetSchema> {
+  if (format === "image-zip") return imageSchema;
+  if (reader instanceof ParquetReader) return await reader.schema(signal);
+  return (await reader.infer(signal)).schema;
+}
+
+async function measure(
+  reader: FormatReader,
+  schema: DatasetSchema,
+  signal: AbortSignal | undefined,
+): Promise<Inference> {
+  checkSchema(schema);
+  const { columns, rows } = await collectStatistics(schema, reader.batches(schema, { batchRows: 1024, signal }));
+  return { ...inferenceOf(columns, rows, schema), schema };
+}
+
+async function firstRows(reader: FormatReader, schema: DatasetSchema, options: BatchOptions): Promise<Batch> {
+  for await (const batch of reader.batches(schema, { ...options, batchRows: Math.max(1, options.batchRows) }))
+    return batch;
+  return { rows: 0, firstRow: 0, columns: new Map() };
+}
+
+function checkDelimiter(delimiter: string): void {
+  if (/^[\t -~]$/.test(delimiter) && delimiter !== '"') return;
+  throw new AimassError("INVALID_ARGUMENT", `${JSON.stringify(delimiter)} cannot be a delimiter.`, {
+    field: "delimiter",
+    remedy: "Use one ASCII character, such as a comma, a semicolon or a tab.",
+  });
+}

@@ -1,0 +1,108 @@
+import type { Batch } from "../batch.ts";
+import { badFile, badRow } from "../cells/bad-cell.ts";
+import { MissingTokens } from "../cells/cell-values.ts";
+import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
+import { overLimit } from "../limits.ts";
+import { type Inference, inferenceOf } from "../profile/inference.ts";
+import { TextColumnInference } from "../profile/text-inference.ts";
+import { checkColumns, type DatasetSchema, selectColumns } from "../schema.ts";
+import { BatchAssembler } from "./batch-assembler.ts";
+import { readHeader } from "./header.ts";
+import { Records } from "./records.ts";
+
+/** CSV (RFC 4180) and TSV: UTF-8 with or without byte order mark, a header row, LF or CRLF, quotes as in CSV. */
+export class DelimitedReader implements FormatReader {
+  readonly #context: ReaderContext;
+  readonly #defaultDelimiter: string;
+
+  constructor(context: ReaderContext, defaultDelimiter: string) {
+    this.#context = context;
+    this.#defaultDelimiter = defaultDelimiter;
+  }
+
+  async infer(signal: AbortSignal | undefined): Promise<Inference> {
+    const { missing, delimiter } = this.#context;
+    const records = this.#records(delimiter, signal);
+    const names = await readHeader(records, delimiter !== undefined);
+    const tokens = new MissingTokens(missing);
+    const columns = names.map((name) => new TextColumnInference(name, tokens));
+    const { scanner } = records;
+    while (await this.#nextRow(records, names.length)) {
+      for (let cell = 0; cell < columns.length; cell++) {
+        const column = columns[cell] as TextColumnInference;
+        const start = scanner.starts[cell] as number;
+        if (scanner.quoting[cell] === 2) column.text(records.text(cell), scanner.row, scanner.line);
+        else column.cell(records.bytes, start, scanner.ends[cell] as number, scanner.row, scanner.line);
+      }
+      records.take();
+    }
+    if (scanner.row === 0) throw onlyHeader();
+    return inferenceOf(
+      columns.map((column) => column.finish()),
+      scanner.row,
+      { missing, delimiter },
+    );
+  }
+
+  async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
+    const records = this.#records(schema.delimiter, options.signal);
+    const names = await readHeader(records, schema.delimiter !== undefined);
+    checkColumns(schema, names);
+    const assembler = new BatchAssembler({
+      records,
+      names,
+      wanted: selectColumns(schema, options.columns),
+      missing: new MissingTokens(schema.missing),
+      batchRows: options.batchRows,
+    });
+    while (await this.#nextRow(records, names.length)) {
+      assembler.add();
+      records.take();
+      if (assembler.full) yield assembler.finish();
+    }
+    if (records.scanner.row === 0) throw onlyHeader();
+    if (assembler.rows > 0) yield assembler.finish();
+  }
+
+  #records(delimiter: string | undefined, signal: AbortSignal | undefined): Records {
+    const { file, limits } = this.#context;
+    return new Records({ file, limits, delimiter: delimiter ?? this.#defaultDelimiter, signal });
+  }
+
+  /** Scans the next row into `records`; a promise only when more of the file is needed. */
+  #nextRow(records: Records, width: number): boolean | Promise<boolean> {
+    const { scanner } = records;
+    scanner.row++;
+    if (!records.advance()) return this.#fillRow(records, width);
+    this.#checkRow(records, width);
+    return true;
+  }
+
+  async #fillRow(records: Records, width: number): Promise<boolean> {
+    do {
+      if (await records.fill()) continue;
+      records.scanner.row--;
+      return false;
+    } while (!records.advance());
+    this.#checkRow(records, width);
+    return true;
+  }
+
+  #checkRow({ scanner }: Records, width: number): void {
+    const { limits } = this.#context;
+    if (scanner.cells !== width) throw ragged(scanner.row, scanner.line, scanner.cells, width);
+    if (scanner.row > limits.rows) throw overLimit("rows", limits, `The file has at least ${scanner.row} rows`);
+  }
+}
+
+function onlyHeader(): Error {
+  return badFile("The file has a header and no rows.", "Upload a file with at least one row.");
+}
+
+function ragged(row: number, line: number, cells: number, width: number): Error {
+  const remedy =
+    cells > width
+      ? "Put cells that contain the delimiter in quotes."
+      : "Write every row with all its cells; leave those without a value empty.";
+  return badRow(row, line, `there are ${cells} cells, but the header has ${width} columns`, remedy);
+}

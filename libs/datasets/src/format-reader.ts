@@ -1,0 +1,31 @@
+import type { Batch } from "./batch.ts";
+import type { DataFile } from "./data-file.ts";
+import type { Limits } from "./limits.ts";
+import type { Inference } from "./profile/inference.ts";
+import type { DatasetSchema } from "./schema.ts";
+
+/** What every reader is made with. */
+export interface ReaderContext {
+  readonly file: DataFile;
+  readonly limits: Limits;
+  /** For inference: cells that mean "no value". */
+  readonly missing: readonly string[] | undefined;
+  /** For inference: what stands between cells of delimited text. */
+  readonly delimiter: string | undefined;
+}
+
+export interface BatchOptions {
+  /** Names of the columns to read, all when left out. */
+  readonly columns?: readonly string[] | undefined;
+  /** Rows of a batch; the last may have fewer. */
+  readonly batchRows: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One way to write a table. Readers take nothing of a file for granted and fail only with AimassError. */
+export interface FormatReader {
+  /** Reads the whole file once: its columns' types and statistics. */
+  infer(signal: AbortSignal | undefined): Promise<Inference>;
+  /** Reads the file front to back in batches of exactly `batchRows` rows but for the last. */
+  batches(schema: DatasetSchema, options: BatchOptions): AsyncIterable<Batch>;
+}

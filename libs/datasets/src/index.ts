@@ -1,0 +1,23 @@
+export { type Batch, type ColumnData, missingBoolean, takeRows, valueAt } from "./batch.ts";
+export { dateKind, timeOf } from "./cells/date.ts";
+export { type DataFile, localFile, memoryFile } from "./data-file.ts";
+export { type Dataset, type DatasetOptions, type DatasetProfile, openDataset, profileDataset } from "./dataset.ts";
+export type { BatchOptions } from "./format-reader.ts";
+export type { ImageHeader } from "./images/image-header.ts";
+export type { ImageReference } from "./images/image-reference.ts";
+export { decodeImage, type RgbImage } from "./images/rgb-image.ts";
+export { defaultLimits, type Limits } from "./limits.ts";
+export type { ColumnProfile, ColumnStatistics } from "./profile/inference.ts";
+export type { FrequentValue } from "./profile/value-counts.ts";
+export {
+  type ColumnSchema,
+  type ColumnType,
+  type DatasetFormat,
+  type DatasetSchema,
+  defaultMissing,
+} from "./schema.ts";
+export { partBatches, type RowAssignment, type SelectedBatch, unassigned } from "./split/assignment.ts";
+export { type FoldSpec, planFolds } from "./split/folds.ts";
+export { checkLeakage, type DuplicateExample, type LeakageOptions, type LeakageReport } from "./split/leakage.ts";
+export { planSplit, type Split, type SplitDescription, splitter } from "./split/split.ts";
+export { type Part, partNames, type SplitSpec } from "./split/split-spec.ts";

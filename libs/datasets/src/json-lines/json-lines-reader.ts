@@ -1,0 +1,151 @@
+import { AimassError } from "@aimass/core";
+import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
+import { badFile } from "../cells/bad-cell.ts";
+import { booleanOf, MissingTokens, notABoolean, notANumber, numberOf } from "../cells/cell-values.ts";
+import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
+import { overLimit } from "../limits.ts";
+import { type Inference, inferenceOf } from "../profile/inference.ts";
+import { type ColumnSchema, type DatasetSchema, listed, selectColumns } from "../schema.ts";
+import { JsonColumnInference, outOfRange } from "./json-inference.ts";
+import { JsonLines, type JsonScalar } from "./json-lines.ts";
+
+/** JSON Lines (https://jsonlines.org): one flat object a line. A name that a line lacks is a missing value. */
+export class JsonLinesReader implements FormatReader {
+  readonly #context: ReaderContext;
+
+  constructor(context: ReaderContext) {
+    this.#context = context;
+  }
+
+  async infer(signal: AbortSignal | undefined): Promise<Inference> {
+    const { missing, limits } = this.#context;
+    const tokens = missing === undefined ? undefined : new MissingTokens(missing);
+    const columns = new Map<string, JsonColumnInference>();
+    const lines = this.#lines(signal);
+    await this.#eachRow(lines, (object) => {
+      for (const [name, value] of Object.entries(object)) {
+        let column = columns.get(name);
+        if (column === undefined) {
+          if (columns.size >= limits.columns) {
+            throw overLimit("columns", limits, `Row ${lines.row} has column ${columns.size + 1} of the file`);
+          }
+          column = new JsonColumnInference(name, tokens);
+          columns.set(name, column);
+        }
+        column.add(value, lines.row, lines.line);
+      }
+    });
+    if (columns.size === 0) throw badFile("No object of the file has a value.", "Name the columns in every object.");
+    const inferred = [...columns.values()].map((column) => column.finish(lines.row));
+    return inferenceOf(inferred, lines.row, { missing });
+  }
+
+  async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
+    const lines = this.#lines(options.signal);
+    const assembler = new ObjectAssembler(schema, selectColumns(schema, options.columns), options.batchRows);
+    for (;;) {
+      for (let object = lines.next(); object !== undefined; object = lines.next()) {
+        this.#checkRows(lines.row);
+        assembler.add(object, lines);
+        if (assembler.rows === options.batchRows) yield assembler.finish();
+      }
+      if (!(await lines.fill())) break;
+    }
+    if (lines.row === 0) throw noRows();
+    if (assembler.rows > 0) yield assembler.finish();
+  }
+
+  #lines(signal: AbortSignal | undefined): JsonLines {
+    return new JsonLines(this.#context.file, this.#context.limits, signal);
+  }
+
+  async #eachRow(lines: JsonLines, visit: (object: Readonly<Record<string, JsonScalar>>) => void): Promise<void> {
+    do {
+      for (let object = lines.next(); object !== undefined; object = lines.next()) {
+        this.#checkRows(lines.row);
+        visit(object);
+      }
+    } while (await lines.fill());
+    if (lines.row === 0) throw noRows();
+  }
+
+  #checkRows(row: number): void {
+    const { limits } = this.#context;
+    if (row > limits.rows) throw overLimit("rows", limits, `The file has at least ${row} rows`);
+  }
+}
+
+function noRows(): Error {
+  return badFile("The file has no rows.", "Upload a file with at least one line.");
+}
+
+/** Turns objects into batches of typed columns. */
+class ObjectAssembler {
+  rows = 0;
+  readonly #known: ReadonlySet<string>;
+  readonly #wanted: readonly ColumnSchema[];
+  readonly #missing: MissingTokens;
+  readonly #batchRows: number;
+  #builders: readonly ColumnBuilder[] = [];
+  #firstRow = 0;
+
+  constructor(schema: DatasetSchema, wanted: readonly ColumnSchema[], batchRows: number) {
+    this.#known = new Set(schema.columns.map((column) => column.name));
+    this.#wanted = wanted;
+    this.#missing = new MissingTokens(schema.missing ?? []);
+    this.#batchRows = batchRows;
+  }
+
+  add(object: Readonly<Record<string, JsonScalar>>, lines: JsonLines): void {
+    if (this.rows === 0) this.#builders = this.#wanted.map(({ type }) => new ColumnBuilder(type, this.#batchRows));
+    const { row, line } = lines;
+    for (const name of Object.keys(object)) if (!this.#known.has(name)) throw this.#unknown(name, row, line);
+    for (let index = 0; index < this.#wanted.length; index++) {
+      const { name } = this.#wanted[index] as ColumnSchema;
+      const value = Object.hasOwn(object, name) ? (object[name] as JsonScalar) : null;
+      if (value === null || this.#missing.hasScalar(value)) continue;
+      this.#put(this.#builders[index] as ColumnBuilder, value, { column: name, row, line });
+    }
+    this.rows++;
+  }
+
+  finish(): Batch {
+    const columns = new Map<string, ColumnData>();
+    for (const [index, { name }] of this.#wanted.entries()) {
+      columns.set(name, (this.#builders[index] as ColumnBuilder).finish(this.rows));
+    }
+    const batch = { rows: this.rows, firstRow: this.#firstRow, columns };
+    this.#firstRow += this.rows;
+    this.rows = 0;
+    return batch;
+  }
+
+  #put(
+    builder: ColumnBuilder,
+    value: string | number | boolean,
+    place: { column: string; row: number; line: number },
+  ): void {
+    if (builder.type === "number") {
+      const number = typeof value === "string" ? numberOf(value) : typeof value === "number" ? value : undefined;
+      if (number === undefined) throw notANumber(place, String(value));
+      if (!Number.isFinite(number)) throw outOfRange(place.column, place.row, place.line);
+      builder.numbers[this.rows] = number;
+    } else if (builder.type === "boolean") {
+      const boolean = booleanOf(String(value));
+      if (boolean === undefined) throw notABoolean(place, String(value));
+      builder.booleans[this.rows] = boolean;
+    } else builder.strings[this.rows] = String(value);
+  }
+
+  #unknown(name: string, row: number, line: number): Error {
+    return new AimassError(
+      "INVALID_ARGUMENT",
+      `Row ${row} (line ${line}) has a value for ${listed([name])}, which is no column.`,
+      {
+        reason: "BAD_ROW",
+        field: `rows[${row}].${name}`,
+        remedy: `The columns are ${listed([...this.#known])}.`,
+      },
+    );
+  }
+}

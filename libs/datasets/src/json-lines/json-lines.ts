@@ -1,0 +1,100 @@
+import { isUtf8 } from "node:buffer";
+import { BlockReader } from "../block-reader.ts";
+import { badRow } from "../cells/bad-cell.ts";
+import type { DataFile } from "../data-file.ts";
+import { type Limits, overLimit } from "../limits.ts";
+import { endOfLines, skipByteOrderMark } from "../text-file.ts";
+import { lineShape } from "./line-shape.ts";
+
+/** A value of a flat JSON object. */
+export type JsonScalar = string | number | boolean | null;
+
+const lf = 0x0a;
+const remedy = 'Write one flat object a line, such as {"age": 31, "city": "Paris"}.';
+
+/** The objects of a JSON Lines file, one line each; blank lines are skipped. */
+export class JsonLines {
+  /** Row of the current object, from 1. */
+  row = 0;
+  /** Line of the current object, from 1. */
+  line = 0;
+  readonly #blocks: BlockReader;
+  readonly #limits: Limits;
+  #linesEnd = 0;
+  #started = false;
+
+  constructor(file: DataFile, limits: Limits, signal: AbortSignal | undefined) {
+    this.#blocks = new BlockReader(file, signal);
+    this.#limits = limits;
+  }
+
+  /** The next object among the bytes at hand; undefined: call `fill`. */
+  next(): Readonly<Record<string, JsonScalar>> | undefined {
+    const blocks = this.#blocks;
+    while (blocks.position < this.#linesEnd) {
+      const start = blocks.position;
+      const found = blocks.bytes.indexOf(lf, start);
+      const end = found < 0 || found >= this.#linesEnd ? this.#linesEnd : found;
+      blocks.position = Math.min(end + 1, this.#linesEnd);
+      this.line++;
+      if (isBlank(blocks.bytes, start, end)) continue;
+      this.row++;
+      return this.#parse(start, end);
+    }
+    return undefined;
+  }
+
+  /** Brings in more of the file; false at its end. */
+  async fill(): Promise<boolean> {
+    const blocks = this.#blocks;
+    if (this.#started && blocks.atEnd) return false;
+    if (blocks.pending > this.#limits.rowBytes) this.#refuseLength(this.row + 1, blocks.pending);
+    await blocks.more();
+    if (!this.#started) blocks.position = skipByteOrderMark(blocks.bytes);
+    this.#started = true;
+    this.#linesEnd = endOfLines(blocks.bytes, blocks.position, blocks.atEnd);
+    return true;
+  }
+
+  #parse(start: number, end: number): Readonly<Record<string, JsonScalar>> {
+    const { bytes } = this.#blocks;
+    if (end - start > this.#limits.rowBytes) this.#refuseLength(this.row, end - start);
+    if (!isUtf8(bytes.subarray(start, end))) throw this.#bad("the text is not UTF-8", "Save the file as UTF-8.");
+    const shape = lineShape(bytes, start, end);
+    if (shape.members > this.#limits.columns) {
+      throw overLimit("columns", this.#limits, `Row ${this.row} has ${shape.members.toLocaleString("en")} values`);
+    }
+    if (shape.depth > 1) throw this.#bad("there is an object or a list inside the object", remedy);
+    const value = this.#value(bytes.toString("utf8", start, end));
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw this.#bad("this is no object", remedy);
+    const members = Object.keys(value).length;
+    if (members !== shape.members) throw this.#bad("a name occurs twice in the object", "Name every value once.");
+    return value as Record<string, JsonScalar>;
+  }
+
+  #value(text: string): unknown {
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message.replace(/, ?"[\s\S]*$| in JSON at.*$/, "") : "";
+      throw this.#bad(`this is not JSON${reason === "" ? "" : ` (${reason})`}`, remedy);
+    }
+  }
+
+  #bad(problem: string, advice: string): Error {
+    return badRow(this.row, this.line, problem, advice);
+  }
+
+  #refuseLength(row: number, size: number): never {
+    throw overLimit("rowBytes", this.#limits, `Row ${row} has at least ${size.toLocaleString("en")} bytes`);
+  }
+}
+
+function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at];
+    if (byte !== 0x20 && byte !== 0x0d && byte !== 0x09) return false;
+  }
+  return true;
+}

@@ -1,0 +1,124 @@
+import type { CompressionCodec, Encoding, PageHeader } from "hyparquet";
+import type { Limits } from "../limits.ts";
+import { decompress } from "./codecs.ts";
+import type { Converted } from "./conversion.ts";
+import { ByteCursor, decodeHybrid } from "./encodings.ts";
+import { type Page, valuesOf } from "./page-source.ts";
+import type { ParquetColumn } from "./parquet-file.ts";
+import { decodeRaw, type RawValues } from "./raw-values.ts";
+
+/** The values of one data page: `values` has those that are there, `present` says which rows have one; all when undefined. */
+export interface DecodedPage {
+  readonly rows: number;
+  readonly present: Uint32Array | undefined;
+  readonly values: Converted;
+}
+
+/** Where a page's values stand and how many there are. */
+interface Body {
+  readonly cursor: ByteCursor;
+  readonly rows: number;
+  readonly present: Uint32Array | undefined;
+  readonly count: number;
+  readonly encoding: Encoding | undefined;
+}
+
+/** Decodes the pages of one column chunk in their order; keeps its dictionary. */
+export class PageDecoder {
+  readonly #column: ParquetColumn;
+  readonly #codec: CompressionCodec;
+  readonly #limits: Limits;
+  readonly #convert: (raw: RawValues) => Converted;
+  #dictionary: Converted | undefined;
+
+  constructor(column: ParquetColumn, codec: CompressionCodec, limits: Limits, convert: (raw: RawValues) => Converted) {
+    this.#column = column;
+    this.#codec = codec;
+    this.#limits = limits;
+    this.#convert = convert;
+  }
+
+  /** The rows of a data page; undefined for a dictionary or an index. `onBody` is told which rows have values before values are converted. */
+  decode({ header, packed }: Page, onBody: (present: Uint32Array | undefined) => void): DecodedPage | undefined {
+    if (header.type === "DICTIONARY_PAGE") {
+      this.#readDictionary(header, packed);
+      return undefined;
+    }
+    if (header.type === "INDEX_PAGE") return undefined;
+    const body = header.data_page_header_v2 === undefined ? this.#bodyV1(header, packed) : this.#bodyV2(header, packed);
+    onBody(body.present);
+    return { rows: body.rows, present: body.present, values: this.#values(body) };
+  }
+
+  #readDictionary(header: PageHeader, packed: Uint8Array): void {
+    const bytes = decompress(this.#codec, packed, header.uncompressed_page_size);
+    this.#dictionary = this.#convert(this.#raw(new ByteCursor(bytes), "PLAIN", valuesOf(header)));
+  }
+
+  #bodyV1(header: PageHeader, packed: Uint8Array): Body {
+    const v1 = header.data_page_header;
+    if (v1 === undefined) throw new Error(`a page of type ${header.type} is not known`);
+    const rows = v1.num_values;
+    const cursor = new ByteCursor(decompress(this.#codec, packed, header.uncompressed_page_size));
+    if (!this.#column.optional) return { cursor, rows, present: undefined, count: rows, encoding: v1.encoding };
+    if (v1.definition_level_encoding !== "RLE") throw new Error("its levels are bit-packed in a way given up in 2013");
+    const start = cursor.skip(cursor.uint32());
+    const present = decodeHybrid(new ByteCursor(cursor.bytes, start, cursor.at), 1, rows);
+    return { cursor, rows, present, count: countOf(present), encoding: v1.encoding };
+  }
+
+  #bodyV2(header: PageHeader, packed: Uint8Array): Body {
+    const v2 = header.data_page_header_v2;
+    if (v2 === undefined) throw new Error("a page has no header");
+    const repetition = v2.repetition_levels_byte_length;
+    const levels = repetition + v2.definition_levels_byte_length;
+    if (!(repetition >= 0 && levels >= repetition && levels <= packed.byteLength))
+      throw new Error("levels run over the end");
+    const rows = v2.num_values;
+    const size = header.uncompressed_page_size - levels;
+    if (size < 0) throw new Error("a page is smaller than its levels");
+    const codec = v2.is_compressed === false ? "UNCOMPRESSED" : this.#codec;
+    const cursor = new ByteCursor(decompress(codec, packed.subarray(levels), size));
+    if (!this.#column.optional) return { cursor, rows, present: undefined, count: rows, encoding: v2.encoding };
+    const present = decodeHybrid(new ByteCursor(packed, repetition, levels), 1, rows);
+    return { cursor, rows, present, count: countOf(present), encoding: v2.encoding };
+  }
+
+  #values({ cursor, count, encoding }: Body): Converted {
+    if (encoding !== "PLAIN_DICTIONARY" && encoding !== "RLE_DICTIONARY") {
+      return this.#convert(this.#raw(cursor, encoding, count));
+    }
+    const dictionary = this.#dictionary;
+    if (dictionary === undefined) throw new Error("a page needs a dictionary, and there is none");
+    if (count === 0) return take(dictionary, new Uint32Array(0));
+    const width = cursor.bytes[cursor.skip(1)] as number;
+    return take(dictionary, decodeHybrid(cursor, width, count));
+  }
+
+  #raw(cursor: ByteCursor, encoding: Encoding | undefined, count: number): RawValues {
+    const { element } = this.#column;
+    if (element.type === undefined) throw new Error("a column has no type");
+    const budget = this.#limits.parquetPageBytes;
+    return decodeRaw(cursor, { type: element.type, fixedLength: element.type_length, encoding, count, budget });
+  }
+}
+
+function countOf(present: Uint32Array): number {
+  let count = 0;
+  for (const one of present) count += one;
+  return count;
+}
+
+function take(dictionary: Converted, indices: Uint32Array): Converted {
+  const { length } = dictionary.values;
+  for (const index of indices) {
+    if (index >= length) throw new Error(`value ${index} of a dictionary of ${length}`);
+  }
+  if (dictionary.type === "string") {
+    return { type: "string", values: Array.from(indices, (index) => dictionary.values[index] as string) };
+  }
+  if (dictionary.type === "number") {
+    return { type: "number", values: Float64Array.from(indices, (index) => dictionary.values[index] as number) };
+  }
+  return { type: "boolean", values: Uint8Array.from(indices, (index) => dictionary.values[index] as number) };
+}

@@ -1,0 +1,141 @@
+import { AimassError } from "@aimass/core";
+import { type ColumnMetaData, type FileMetaData, parquetMetadata, type SchemaElement } from "hyparquet";
+import { badFile } from "../cells/bad-cell.ts";
+import type { DataFile } from "../data-file.ts";
+import { type Limits, overLimit } from "../limits.ts";
+import { quote } from "../schema.ts";
+import { type Conversion, conversionOf } from "./conversion.ts";
+
+/** One column of a Parquet file. */
+export interface ParquetColumn {
+  readonly name: string;
+  readonly element: SchemaElement;
+  readonly optional: boolean;
+  readonly conversion: Conversion;
+}
+
+/** The bytes of one column in one row group. */
+export interface ColumnChunk {
+  readonly meta: ColumnMetaData;
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface RowGroup {
+  readonly rows: number;
+  /** In the order of the columns. */
+  readonly chunks: readonly ColumnChunk[];
+}
+
+/** What a Parquet file's footer says, checked. */
+export interface ParquetFile {
+  readonly columns: readonly ParquetColumn[];
+  readonly groups: readonly RowGroup[];
+}
+
+const tail = 8;
+const remedy = "Write the file anew, for instance with pyarrow.parquet.write_table.";
+
+/** Reads and checks the footer. */
+export async function openParquet(
+  file: DataFile,
+  limits: Limits,
+  signal: AbortSignal | undefined,
+): Promise<ParquetFile> {
+  const metadata = await readFooter(file, limits, signal);
+  try {
+    const columns = columnsOf(metadata, limits);
+    return { columns, groups: groupsOf(metadata, columns, file.sizeBytes, limits) };
+  } catch (error) {
+    throw damaged(error, "The Parquet footer is damaged");
+  }
+}
+
+/** Lets refusals and cancellation pass; makes a refusal of everything else. */
+export function damaged(error: unknown, what: string): unknown {
+  if (error instanceof AimassError || (error instanceof Error && error.name === "AbortError")) return error;
+  const why = error instanceof Error && error.constructor === Error ? `: ${error.message}` : "";
+  return badFile(`${what}${why}.`, remedy, error);
+}
+
+async function readFooter(file: DataFile, limits: Limits, signal: AbortSignal | undefined): Promise<FileMetaData> {
+  const size = file.sizeBytes;
+  const last = Buffer.from(await file.read(Math.max(0, size - tail), tail, signal));
+  const magic = last.toString("latin1", 4);
+  if (magic === "PARE") throw badFile("The Parquet file is encrypted.", "Write it without encryption.");
+  if (size < 12 || magic !== "PAR1") throw badFile("This is no Parquet file: it does not end with PAR1.", remedy);
+  const length = last.readUInt32LE(0);
+  if (length > size - tail - 4) throw badFile("The Parquet footer is longer than the file.", remedy);
+  if (length > limits.parquetFooterBytes) {
+    throw overLimit("parquetFooterBytes", limits, `The Parquet footer has ${length.toLocaleString("en")} bytes`);
+  }
+  const footer = await file.read(size - tail - length, length + tail, signal);
+  try {
+    return parquetMetadata(Uint8Array.from(footer), { geoparquet: false });
+  } catch (error) {
+    throw badFile("The Parquet footer is damaged.", remedy, error);
+  }
+}
+
+function columnsOf(metadata: FileMetaData, limits: Limits): ParquetColumn[] {
+  const [root, ...elements] = metadata.schema;
+  if (root === undefined || elements.length === 0) throw badFile("The Parquet file has no columns.", remedy);
+  if (elements.length > limits.columns) {
+    throw overLimit("columns", limits, `The file has ${elements.length.toLocaleString("en")} columns`);
+  }
+  const seen = new Set<string>();
+  return elements.map((element) => {
+    const { name } = element;
+    if ((element.num_children ?? 0) > 0 || element.repetition_type === "REPEATED" || element.type === undefined) {
+      throw badFile(
+        `Column ${quote(name)} is nested (a list, map or struct).`,
+        "Write it as flat columns, or leave it out.",
+      );
+    }
+    if (name === "" || seen.has(name)) throw badFile(`Column name ${quote(name)} is empty or occurs twice.`, remedy);
+    seen.add(name);
+    const conversion = conversionOf(element);
+    if (conversion === undefined) {
+      throw badFile(`Column ${quote(name)} has type ${element.type}, which no model can take.`, "Leave it out.");
+    }
+    return { name, element, optional: element.repetition_type !== "REQUIRED", conversion };
+  });
+}
+
+function groupsOf(metadata: FileMetaData, columns: readonly ParquetColumn[], size: number, limits: Limits): RowGroup[] {
+  if (metadata.row_groups.length > limits.parquetRowGroups) {
+    throw overLimit(
+      "parquetRowGroups",
+      limits,
+      `The file has ${metadata.row_groups.length.toLocaleString("en")} row groups`,
+    );
+  }
+  let total = 0;
+  const groups = metadata.row_groups.map((group, index) => {
+    const rows = Number(group.num_rows);
+    if (!(rows >= 0)) throw new Error(`row group ${index + 1} has ${rows} rows`);
+    if (rows > limits.parquetGroupRows) {
+      throw overLimit("parquetGroupRows", limits, `Row group ${index + 1} has ${rows.toLocaleString("en")} rows`);
+    }
+    if (group.columns.length !== columns.length) throw new Error(`row group ${index + 1} lacks columns`);
+    total += rows;
+    return { rows, chunks: group.columns.map(({ meta_data }, column) => chunkOf(meta_data, columns[column], size)) };
+  });
+  if (total !== Number(metadata.num_rows))
+    throw new Error(`its row groups have ${total} rows, not ${metadata.num_rows}`);
+  if (total > limits.rows) throw overLimit("rows", limits, `The file has ${total.toLocaleString("en")} rows`);
+  if (total === 0) throw badFile("The Parquet file has no rows.", "Upload a file with at least one row.");
+  return groups.filter((group) => group.rows > 0);
+}
+
+function chunkOf(meta: ColumnMetaData | undefined, column: ParquetColumn | undefined, size: number): ColumnChunk {
+  if (meta === undefined || column === undefined) throw new Error("a column has no description or is encrypted");
+  if (meta.type !== column.element.type) throw new Error(`column ${quote(column.name)} has two types`);
+  const data = Number(meta.data_page_offset);
+  const dictionary = Number(meta.dictionary_page_offset ?? 0);
+  const start = dictionary > 0 && dictionary < data ? dictionary : data;
+  const end = start + Number(meta.total_compressed_size);
+  if (!(start >= 4 && end >= start && end <= size))
+    throw new Error(`column ${quote(column.name)} lies outside the file`);
+  return { meta, start, end };
+}

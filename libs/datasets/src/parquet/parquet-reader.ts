@@ -1,0 +1,127 @@
+import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
+import { MissingTokens } from "../cells/cell-values.ts";
+import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
+import { collectStatistics } from "../profile/batch-statistics.ts";
+import { type Inference, inferenceOf } from "../profile/inference.ts";
+import { type ColumnSchema, checkColumns, type DatasetSchema, selectColumns } from "../schema.ts";
+import { ColumnFeed } from "./column-feed.ts";
+import { openParquet, type ParquetColumn, type ParquetFile, type RowGroup } from "./parquet-file.ts";
+
+const inferenceBatchRows = 8192;
+
+/** Apache Parquet, flat columns: page by page, so that memory does not grow with row groups. */
+export class ParquetReader implements FormatReader {
+  readonly #context: ReaderContext;
+
+  constructor(context: ReaderContext) {
+    this.#context = context;
+  }
+
+  /** The schema as the footer tells it, without reading the data. */
+  async schema(signal: AbortSignal | undefined): Promise<DatasetSchema> {
+    const { columns } = await openParquet(this.#context.file, this.#context.limits, signal);
+    const { missing } = this.#context;
+    return {
+      columns: columns.map(({ name, conversion }) => ({ name, type: conversion.type })),
+      ...(missing === undefined ? {} : { missing }),
+    };
+  }
+
+  async infer(signal: AbortSignal | undefined): Promise<Inference> {
+    const schema = await this.schema(signal);
+    const { columns, rows } = await collectStatistics(
+      schema,
+      this.batches(schema, { batchRows: inferenceBatchRows, signal }),
+    );
+    return inferenceOf(columns, rows, schema);
+  }
+
+  async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
+    const parquet = await openParquet(this.#context.file, this.#context.limits, options.signal);
+    checkColumns(
+      schema,
+      parquet.columns.map((column) => column.name),
+    );
+    const wanted = selectColumns(schema, options.columns);
+    const batch = new BatchUnderWay(wanted, options.batchRows, new MissingTokens(schema.missing ?? []));
+    let firstRow = 0;
+    for (const group of parquet.groups) {
+      const feeds = this.#feeds(parquet, group, wanted, firstRow, options.signal);
+      try {
+        for (let left = group.rows; left > 0; ) {
+          left -= await batch.fill(feeds, left);
+          if (batch.full) yield batch.finish();
+        }
+      } finally {
+        for (const feed of feeds) await feed.close();
+      }
+      firstRow += group.rows;
+    }
+    if (batch.rows > 0) yield batch.finish();
+  }
+
+  #feeds(
+    { columns }: ParquetFile,
+    group: RowGroup,
+    wanted: readonly ColumnSchema[],
+    firstRow: number,
+    signal: AbortSignal | undefined,
+  ): ColumnFeed[] {
+    return wanted.map(({ name, type }) => {
+      const index = columns.findIndex((column) => column.name === name);
+      const options = { ...this.#context, column: columns[index] as ParquetColumn, wanted: type, signal };
+      return new ColumnFeed(options, group.chunks[index] as RowGroup["chunks"][number], firstRow, group.rows);
+    });
+  }
+}
+
+/** A batch that is filled column by column, across row groups. */
+class BatchUnderWay {
+  rows = 0;
+  readonly #wanted: readonly ColumnSchema[];
+  readonly #batchRows: number;
+  readonly #missing: MissingTokens;
+  #builders: readonly ColumnBuilder[] = [];
+  #firstRow = 0;
+
+  constructor(wanted: readonly ColumnSchema[], batchRows: number, missing: MissingTokens) {
+    this.#wanted = wanted;
+    this.#batchRows = batchRows;
+    this.#missing = missing;
+  }
+
+  get full(): boolean {
+    return this.rows === this.#batchRows;
+  }
+
+  /** Takes in at most `left` rows; says how many. */
+  async fill(feeds: readonly ColumnFeed[], left: number): Promise<number> {
+    if (this.rows === 0) this.#builders = this.#wanted.map(({ type }) => new ColumnBuilder(type, this.#batchRows));
+    const rows = Math.min(left, this.#batchRows - this.rows);
+    for (const [index, feed] of feeds.entries()) {
+      await feed.take(this.#builders[index] as ColumnBuilder, this.rows, rows);
+    }
+    this.rows += rows;
+    return rows;
+  }
+
+  finish(): Batch {
+    const columns = new Map<string, ColumnData>();
+    for (const [index, { name }] of this.#wanted.entries()) {
+      columns.set(name, withoutMissing((this.#builders[index] as ColumnBuilder).finish(this.rows), this.#missing));
+    }
+    const batch = { rows: this.rows, firstRow: this.#firstRow, columns };
+    this.#firstRow += this.rows;
+    this.rows = 0;
+    return batch;
+  }
+}
+
+/** Takes away values that the schema calls missing. */
+function withoutMissing(column: ColumnData, missing: MissingTokens): ColumnData {
+  if (column.type === "number" && missing.numeric) {
+    return { type: "number", values: column.values.map((value) => (missing.hasNumber(value) ? Number.NaN : value)) };
+  }
+  if (column.type !== "string") return column;
+  return { type: "string", values: column.values.map((v) => (v !== undefined && missing.has(v) ? undefined : v)) };
+}

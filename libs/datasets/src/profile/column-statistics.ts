@@ -1,0 +1,89 @@
+import { dateKind } from "../cells/date.ts";
+import type { ColumnProfile, ColumnStatistics } from "./inference.ts";
+import { Moments } from "./moments.ts";
+import { ValueCounts } from "./value-counts.ts";
+
+const frequentValues = 20;
+const longestCategory = 128;
+
+/** Collects what a profile says about a column of numbers, texts and booleans. Types may mix until the column's is known. */
+export class ColumnStatisticsCollector {
+  readonly counts = new ValueCounts();
+  readonly numbers = new Moments();
+  texts = 0;
+  booleans = 0;
+  missing = 0;
+  #trueCount = 0;
+  #shortest = Number.POSITIVE_INFINITY;
+  #longest = 0;
+  #dates = true;
+  #datetimes = true;
+
+  addNumber(value: number): void {
+    this.numbers.add(value);
+    this.counts.add(value);
+  }
+
+  addText(text: string): void {
+    this.texts++;
+    this.counts.add(text);
+    if (text.length < this.#shortest) this.#shortest = text.length;
+    if (text.length > this.#longest) this.#longest = text.length;
+    if (!this.#dates && !this.#datetimes) return;
+    const kind = dateKind(text);
+    if (kind !== "date") this.#dates = false;
+    if (kind === undefined) this.#datetimes = false;
+  }
+
+  addBoolean(value: boolean, times = 1): void {
+    this.booleans += times;
+    if (value) this.#trueCount += times;
+    this.counts.add(value ? "true" : "false", times);
+  }
+
+  /** The profile of a column of numbers. */
+  finishNumbers(name: string): ColumnProfile {
+    const { count, minimum, maximum, mean, standardDeviation, integers } = this.numbers;
+    const statistics: ColumnStatistics =
+      count === 0 ? { kind: "empty" } : { kind: "number", minimum, maximum, mean, standardDeviation, integers };
+    return { name, type: "number", count, statistics, ...this.#common() };
+  }
+
+  finishBooleans(name: string): ColumnProfile {
+    const statistics: ColumnStatistics =
+      this.booleans === 0 ? { kind: "empty" } : { kind: "boolean", trueCount: this.#trueCount };
+    return { name, type: "boolean", count: this.booleans, statistics, ...this.#common() };
+  }
+
+  /** The profile of a column of strings, into which numbers seen before the first text count as texts. */
+  finishTexts(name: string): ColumnProfile {
+    const count = this.texts + this.numbers.count;
+    const statistics: ColumnStatistics =
+      count === 0
+        ? { kind: "empty" }
+        : {
+            kind: "string",
+            looks: this.#looks(count),
+            shortest: this.#shortest,
+            longest: this.#longest,
+          };
+    return { name, type: "string", count, statistics, ...this.#common() };
+  }
+
+  #looks(count: number): "date" | "datetime" | "category" | "text" {
+    if (this.numbers.count === 0 && this.#dates) return "date";
+    if (this.numbers.count === 0 && this.#datetimes) return "datetime";
+    const { exact, distinct } = this.counts;
+    const few = exact && (distinct <= 20 || distinct * 2 <= count);
+    return few && this.#longest <= longestCategory ? "category" : "text";
+  }
+
+  #common() {
+    const { counts } = this;
+    return {
+      missing: this.missing,
+      distinct: { count: counts.distinct, exact: counts.exact },
+      frequent: { values: counts.top(frequentValues), undercount: counts.undercount },
+    };
+  }
+}

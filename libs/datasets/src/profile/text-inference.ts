@@ -1,0 +1,130 @@
+import { badCell } from "../cells/bad-cell.ts";
+import type { MissingTokens } from "../cells/cell-values.ts";
+import { numberLookalike } from "../cells/lookalike.ts";
+import { NumberParser } from "../cells/number-parser.ts";
+import { TextCache } from "../cells/text-cache.ts";
+import { quote } from "../schema.ts";
+import { ColumnStatisticsCollector } from "./column-statistics.ts";
+import type { InferredColumn } from "./inference.ts";
+
+interface Place {
+  readonly row: number;
+  readonly line: number;
+  readonly text: string;
+}
+
+const mostlyNumbers = 0.9;
+
+/**
+ * Finds the type of a column of delimited text. All numbers: number. All true or false: boolean. Else string. Numbers that would lose
+ * something (leading zeros, integers beyond 2^53) make a column a string. A column of numbers with a few numbers that people write otherwise
+ * ("1,234", "5 %") is refused at the first of them.
+ */
+export class TextColumnInference {
+  readonly #name: string;
+  readonly #missing: MissingTokens;
+  readonly #parser = new NumberParser();
+  readonly #cache = new TextCache();
+  readonly #statistics = new ColumnStatisticsCollector();
+  #truths = 0;
+  #lookalikes = 0;
+  #coded = 0;
+  #firstText: Place | undefined;
+  #firstCoded: Place | undefined;
+  #firstLookalike: Place | undefined;
+
+  constructor(name: string, missing: MissingTokens) {
+    this.#name = name;
+    this.#missing = missing;
+  }
+
+  /** Takes in the cell of UTF-8 bytes [start, end). */
+  cell(bytes: Buffer, start: number, end: number, row: number, line: number): void {
+    const statistics = this.#statistics;
+    if (start === end && this.#missing.empty) {
+      statistics.missing++;
+      return;
+    }
+    const parser = this.#parser;
+    if (!parser.parse(bytes, start, end)) {
+      this.text(this.#cache.text(bytes, start, end), row, line);
+      return;
+    }
+    if (this.#missing.numeric && this.#missing.hasNumber(parser.value)) statistics.missing++;
+    else if (parser.leadingZero || (parser.integer && !Number.isSafeInteger(parser.value))) {
+      this.#addCoded({ row, line, text: this.#cache.text(bytes, start, end) });
+    } else statistics.addNumber(parser.value);
+  }
+
+  /** Takes in a cell that is no number. */
+  text(text: string, row: number, line: number): void {
+    const statistics = this.#statistics;
+    if (this.#missing.has(text)) {
+      statistics.missing++;
+      return;
+    }
+    statistics.addText(text);
+    this.#firstText ??= { row, line, text };
+    if (/^(true|false)$/i.test(text)) this.#truths++;
+    else if (numberLookalike(text) !== undefined) {
+      this.#lookalikes++;
+      this.#firstLookalike ??= { row, line, text };
+    }
+  }
+
+  finish(): InferredColumn {
+    const { texts, numbers, missing } = this.#statistics;
+    if (texts === 0 && numbers.count > 0) return { profile: this.#statistics.finishNumbers(this.#name), warnings: [] };
+    if (texts > 0 && texts === this.#truths && numbers.count === 0) return this.#asBooleans();
+    const plain = texts - this.#lookalikes - this.#coded;
+    if (plain === 0 && this.#lookalikes > 0 && numbers.count > this.#lookalikes) throw this.#refusal();
+    const warnings = texts === 0 ? [`Column ${quote(this.#name)} has no value in ${missing} rows.`] : this.#warnings();
+    return { profile: this.#statistics.finishTexts(this.#name), warnings };
+  }
+
+  #addCoded(place: Place): void {
+    this.#statistics.addText(place.text);
+    this.#coded++;
+    this.#firstCoded ??= place;
+  }
+
+  #asBooleans(): InferredColumn {
+    const booleans = new ColumnStatisticsCollector();
+    booleans.missing = this.#statistics.missing;
+    for (const { value, count } of this.#statistics.counts.top(Number.POSITIVE_INFINITY)) {
+      booleans.addBoolean(value.toLowerCase() === "true", count);
+    }
+    return { profile: booleans.finishBooleans(this.#name), warnings: [] };
+  }
+
+  #refusal(): Error {
+    const { row, line, text } = this.#firstLookalike as Place;
+    const { problem, remedy } = numberLookalike(text) as { problem: string; remedy: string };
+    return badCell({
+      row,
+      line,
+      column: this.#name,
+      value: text,
+      problem: `${problem}, while most of the column are plain numbers`,
+      remedy: `${remedy} To keep the column as text, give a schema that says so.`,
+    });
+  }
+
+  #warnings(): string[] {
+    const { texts, numbers } = this.#statistics;
+    const name = quote(this.#name);
+    const said = (place: Place) => `${quote(place.text)} in row ${place.row}`;
+    if (this.#firstCoded !== undefined && this.#coded === texts) {
+      return [`Column ${name} is kept as text: ${said(this.#firstCoded)} would lose digits as a number.`];
+    }
+    if (this.#firstLookalike !== undefined && this.#lookalikes === texts) {
+      const { problem } = numberLookalike(this.#firstLookalike.text) as { problem: string };
+      return [`Column ${name} is read as text: ${said(this.#firstLookalike)} ${problem}.`];
+    }
+    const share = numbers.count / (numbers.count + texts);
+    if (share < mostlyNumbers || this.#firstText === undefined) return [];
+    return [
+      `Column ${name} is read as text because of ${texts} of ${numbers.count + texts} values; the first is ${said(this.#firstText)}.`,
+    ];
+  }
+}

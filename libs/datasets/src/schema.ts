@@ -1,0 +1,76 @@
+import { AimassError } from "@aimass/core";
+
+/** How a dataset's file is written. */
+export type DatasetFormat = "csv" | "tsv" | "json-lines" | "parquet" | "image-zip";
+
+/** What the values of a column are. Dates are strings. */
+export type ColumnType = "number" | "string" | "boolean" | "image";
+
+export interface ColumnSchema {
+  readonly name: string;
+  readonly type: ColumnType;
+}
+
+/** The columns of a table in the file's order, and what is needed to read it the same way again. Plain JSON. */
+export interface DatasetSchema {
+  readonly columns: readonly ColumnSchema[];
+  /** Cells that mean "no value"; `defaultMissing` when left out. JSON's null and Parquet's null always do. */
+  readonly missing?: readonly string[];
+  /** Delimited text only: what stands between cells; a comma for CSV and a tab for TSV when left out. */
+  readonly delimiter?: string;
+}
+
+/** Cells that mean "no value" in text formats unless the schema says otherwise. They are compared as they stand. */
+export const defaultMissing: readonly string[] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"];
+
+/** Refuses a schema that could not describe any file. */
+export function checkSchema(schema: DatasetSchema): void {
+  if (schema.columns.length === 0) throw new AimassError("INVALID_ARGUMENT", "The schema has no columns.");
+  const seen = new Set<string>();
+  for (const [index, column] of schema.columns.entries()) {
+    const field = `schema.columns[${index}]`;
+    if (column.name === "") throw new AimassError("INVALID_ARGUMENT", `Column ${index + 1} has no name.`, { field });
+    if (seen.has(column.name)) {
+      throw new AimassError("INVALID_ARGUMENT", `The schema names column ${quote(column.name)} twice.`, { field });
+    }
+    seen.add(column.name);
+  }
+}
+
+/** The columns a caller wants, in the schema's order. */
+export function selectColumns(schema: DatasetSchema, wanted: readonly string[] | undefined): readonly ColumnSchema[] {
+  if (wanted === undefined) return schema.columns;
+  const known = new Set(schema.columns.map((column) => column.name));
+  for (const name of wanted) {
+    if (known.has(name)) continue;
+    throw new AimassError("INVALID_ARGUMENT", `There is no column ${quote(name)}.`, {
+      field: "columns",
+      remedy: `The columns are ${listed([...known])}.`,
+    });
+  }
+  const chosen = new Set(wanted);
+  return schema.columns.filter((column) => chosen.has(column.name));
+}
+
+/** Refuses a file whose columns are not those of the schema, in whatever order. */
+export function checkColumns(schema: DatasetSchema, found: readonly string[]): void {
+  const names = new Set(found);
+  const absent = schema.columns.map((column) => column.name).filter((name) => !names.has(name));
+  if (absent.length > 0) {
+    throw new AimassError("INVALID_ARGUMENT", `The file has no column ${listed(absent)}.`, {
+      field: "schema",
+      remedy: `Its columns are ${listed(found)}.`,
+    });
+  }
+}
+
+/** A value as it may stand in a sentence: quoted, escaped, not too long. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
+}
+
+/** Names for a sentence: the first ten, quoted. */
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 10).map(quote).join(", ");
+  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+}

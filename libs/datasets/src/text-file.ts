@@ -1,0 +1,26 @@
+import { badFile } from "./cells/bad-cell.ts";
+
+const lf = 0x0a;
+
+/** Length of a UTF-8 byte order mark at the start of a file; refuses files in other encodings that say so. */
+export function skipByteOrderMark(bytes: Uint8Array): number {
+  const [first, second, third] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    throw badFile("The file is UTF-16.", "Save it as UTF-8.");
+  }
+  if (first === 0x1f && second === 0x8b) throw badFile("The file is compressed with gzip.", "Unpack it first.");
+  if (first === 0x50 && second === 0x4b && third === 0x03) {
+    throw badFile("The file is a ZIP archive or a spreadsheet, not text.", "Unpack it, or save the sheet as CSV.");
+  }
+  if (first === 0x50 && second === 0x41 && third === 0x52 && bytes[3] === 0x31) {
+    throw badFile("The file is Parquet, not text.", "Name its format parquet.");
+  }
+  return first === 0xef && second === 0xbb && third === 0xbf ? 3 : 0;
+}
+
+/** Where the last whole line of `bytes` from `position` on ends; `position` when there is none. */
+export function endOfLines(bytes: Buffer, position: number, atEnd: boolean): number {
+  if (atEnd) return bytes.length;
+  const last = bytes.lastIndexOf(lf);
+  return last < position ? position : last + 1;
+}
