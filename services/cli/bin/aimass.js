@@ -37,9 +37,8 @@ const child = spawn(node, ["--disable-warning=ExperimentalWarning", main, ...pro
   stdio: ["inherit", "inherit", "inherit", "ipc"],
 });
 child.channel?.unref();
-// The terminal sends Ctrl-C to the whole group; other signals are passed on. The child decides when to end.
-process.on("SIGINT", () => {});
-for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+// Signals are passed on; the child decides when to end. It takes a Ctrl-C that the terminal also sent it for one.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => {
   process.exitCode = code ?? (signal === null ? 1 : 128 + 2);
 });
