@@ -179,7 +179,7 @@ def cancelling():
 def deadlines():
     slow = tensor(np.array([20000], dtype=np.int64), "iterations", "INT64")
     return expect_error(
-        InferenceServerException, lambda: infer("slow", [slow], client_timeout=0.3), "Deadline Exceeded"
+        InferenceServerException, lambda: infer("slow", [slow], client_timeout=0.3), "DEADLINE_EXCEEDED"
     )
 
 
