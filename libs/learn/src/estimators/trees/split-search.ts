@@ -1,5 +1,5 @@
 import type { BoostingMemory } from "./boosting-memory.ts";
-import { workOnFeature } from "./feature-work.ts";
+import { featuresTogether, workOnFeatures } from "./feature-work.ts";
 
 /** Does jobs: builds histograms and finds splits for all features. */
 export interface SplitSearch extends Disposable {
@@ -10,7 +10,7 @@ export interface SplitSearch extends Disposable {
 export function singleThreadSearch(memory: BoostingMemory): SplitSearch {
   return {
     run() {
-      for (let feature = 0; feature < memory.cols; feature++) workOnFeature(memory, feature);
+      for (let first = 0; first < memory.cols; first += featuresTogether) workOnFeatures(memory, first);
     },
     [Symbol.dispose]() {},
   };

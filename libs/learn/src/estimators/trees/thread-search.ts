@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { AimassError } from "@aimass/core";
 import type { BoostingMemory } from "./boosting-memory.ts";
-import { workOnFeature } from "./feature-work.ts";
+import { featuresTogether, workOnFeatures } from "./feature-work.ts";
 import type { SplitSearch } from "./split-search.ts";
 
 /** Positions in the control words that threads share. */
@@ -67,10 +67,10 @@ export function helpSearch({ memory, words }: SearchHelp): void {
 /** The job is read after a feature is taken: whoever has one keeps the round from ending. */
 function takeFeatures(memory: BoostingMemory, words: Int32Array): void {
   for (;;) {
-    const feature = Atomics.add(words, control.nextFeature, 1);
-    if (feature >= memory.cols) return;
-    workOnFeature(memory, feature);
-    Atomics.add(words, control.doneFeatures, 1);
+    const first = Atomics.add(words, control.nextFeature, featuresTogether);
+    if (first >= memory.cols) return;
+    workOnFeatures(memory, first);
+    Atomics.add(words, control.doneFeatures, Math.min(featuresTogether, memory.cols - first));
     Atomics.notify(words, control.doneFeatures);
   }
 }

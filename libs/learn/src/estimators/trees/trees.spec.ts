@@ -1,0 +1,153 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Pacer } from "../../pacer.ts";
+import { Random } from "../../random.ts";
+import { classes, dense, drawn, numbers } from "../testing/data.ts";
+import { serve } from "../testing/serve.ts";
+import { binMatrix, chooseCuts, missingBin } from "./binned-matrix.ts";
+import { decisionTreeClassifier, decisionTreeRegressor, randomForestClassifier } from "./forests.ts";
+import { gradientBoostingClassifier, gradientBoostingRegressor } from "./gradient-boosting.ts";
+import { sortFloats } from "./radix-sort.ts";
+import type { TreeEnsemble } from "./tree-ensemble.ts";
+
+const random = () => new Random(1);
+const anyFloat = fc.float({ noNaN: true, noDefaultInfinity: true });
+
+describe("sorting by radix", () => {
+  it("sorts like comparing does, from the least to the largest number", () => {
+    fc.assert(
+      fc.property(fc.array(anyFloat, { minLength: 256, maxLength: 600 }), (values) => {
+        const sorted = Float32Array.from(values);
+        sortFloats(sorted);
+        expect([...sorted].map((v) => v + 0)).toEqual(
+          [...Float32Array.from(values)].map((v) => v + 0).sort((a, b) => a - b),
+        );
+      }),
+    );
+  });
+});
+
+describe("bins", () => {
+  it("part rows exactly as their thresholds do, whatever the values", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyFloat, { minLength: 1, maxLength: 700 }), async (values) => {
+        const x = dense(values.map((value) => [value]));
+        const { bins, cuts } = await binMatrix(x, { random: random(), pacer: new Pacer() });
+        const cut = cuts[0]!;
+        for (const [r, value] of x.data.entries()) {
+          expect(bins[r]).toBe(cut.findIndex((c) => value <= c) < 0 ? cut.length : cut.findIndex((c) => value <= c));
+        }
+      }),
+    );
+  });
+
+  it("keep a few different values apart and cut many into as many bins as there are", () => {
+    expect([...chooseCuts(Float32Array.of(1, 1, 2, 4))]).toEqual([1.5, 3]);
+    expect(chooseCuts(Float32Array.from({ length: 5000 }, (_, i) => i)).length).toBe(254);
+  });
+
+  it("put missing cells into a bin of their own", async () => {
+    const x = dense([[1], [Number.NaN], [2]]);
+    expect([...(await binMatrix(x, { random: random(), pacer: new Pacer() })).bins]).toEqual([0, missingBin, 1]);
+  });
+});
+
+describe("a decision tree", () => {
+  it("finds the threshold between two groups", async () => {
+    const x = dense([[1], [2], [8], [9]]);
+    const { parts } = (await decisionTreeRegressor.fit(x, numbers(5, 5, 7, 7), { random: random() })) as TreeEnsemble;
+    const [tree] = parts.trees;
+    expect(tree?.threshold[0]).toBe(5);
+    expect([tree?.values[tree.left[0]!], tree?.values[tree.right[0]!]]).toEqual([5, 7]);
+  });
+
+  it("repeats training rows that differ without an error", async () => {
+    const { x, classes: y } = drawn({ seed: 1, rows: 200, cols: 3, classes: 4 });
+    const said = (await decisionTreeClassifier.fit(x, y, { random: random() })).predict(x);
+    expect(said.kind === "classes" && said.indices).toEqual(y.indices);
+  });
+
+  it("learns that being missing says something", async () => {
+    const gap = Number.NaN;
+    const x = dense([[1], [gap], [2], [gap], [3], [gap]]);
+    const y = classes([0, 1, 0, 1, 0, 1]);
+    const fitted = await decisionTreeClassifier.fit(x, y, { random: random() });
+    const said = fitted.predict(x);
+    expect(said.kind === "classes" && said.indices).toEqual(y.indices);
+    expect((await serve(fitted, x)).label).toEqual(["a", "b", "a", "b", "a", "b"]);
+  });
+
+  it("keeps to its limits", async () => {
+    const { x, numbers: y } = drawn({ seed: 2, rows: 300, cols: 3, classes: 2 });
+    const fit = async (parameters: Record<string, number>) =>
+      ((await decisionTreeRegressor.fit(x, y, { random: random(), parameters })) as TreeEnsemble).parts.trees[0]!;
+    const shallow = await fit({ maxDepth: 2 });
+    expect(shallow.feature.filter((feature) => feature < 0).length).toBe(4);
+    const wide = await fit({ minRowsPerLeaf: 40 });
+    expect(wide.feature.filter((feature) => feature < 0).length).toBeLessThanOrEqual(300 / 40);
+  });
+});
+
+describe("a random forest", () => {
+  it("answers with labels that are whole numbers, as they were given", async () => {
+    const { x, classes: y } = drawn({ seed: 3, rows: 80, cols: 3, classes: 3 });
+    const labels = { datatype: "INT64" as const, values: [-5n, 7n, 2n ** 60n] };
+    const fitted = await randomForestClassifier.fit(
+      x,
+      { ...y, labels },
+      { random: random(), parameters: { trees: 5 } },
+    );
+    const { label = [] } = await serve(fitted, x);
+    const right = label.filter((value, r) => value === labels.values[y.indices[r]!]).length;
+    expect(right).toBeGreaterThan(70);
+  });
+});
+
+describe("gradient boosting", () => {
+  it("takes a whole step to the mean of each leaf when it learns at rate 1", async () => {
+    const x = dense([[0], [0], [1], [1]]);
+    const parameters = { iterations: 1, learningRate: 1, minRowsPerLeaf: 1 };
+    const fitted = await gradientBoostingRegressor.fit(x, numbers(1, 3, 6, 8), { random: random(), parameters });
+    const said = fitted.predict(x);
+    expect(said.kind === "numbers" && [...said.values]).toEqual([2, 2, 7, 7]);
+  });
+
+  it("shrinks leaves by l2 as worked out by hand: −G / (H + l2)", async () => {
+    const parameters = { iterations: 1, learningRate: 1, minRowsPerLeaf: 1, l2: 2 };
+    const x = dense([[0], [0], [1], [1]]);
+    const fitted = await gradientBoostingRegressor.fit(x, numbers(1, 3, 6, 8), { random: random(), parameters });
+    const said = fitted.predict(x);
+    expect(said.kind === "numbers" && [...said.values]).toEqual([3.25, 3.25, 5.75, 5.75]);
+  });
+
+  it("sends missing values where they lower the loss", async () => {
+    const rows = Array.from({ length: 100 }, (_, r) => [r % 2 === 0 ? r : Number.NaN]);
+    const y = numbers(...rows.map((_, r) => (r % 2 === 0 ? 0 : 10)));
+    const parameters = { iterations: 30, learningRate: 0.5 };
+    const fitted = await gradientBoostingRegressor.fit(dense(rows), y, { random: random(), parameters });
+    const said = fitted.predict(dense([[50], [Number.NaN]]));
+    expect(said.kind === "numbers" && said.values[0]).toBeCloseTo(0, 4);
+    expect(said.kind === "numbers" && said.values[1]).toBeCloseTo(10, 4);
+  });
+
+  it("ends early when rows held back are not predicted better, and keeps the best trees", async () => {
+    const numbersOf = new Random(4);
+    const rows = Array.from({ length: 10_000 }, () => [numbersOf.normal(), numbersOf.normal()]);
+    const y = classes(rows.map(([a = 0]) => (a + 2 * numbersOf.normal() > 0 ? 1 : 0)));
+    const steps: number[] = [];
+    const fitted = (await gradientBoostingClassifier.fit(dense(rows), y, {
+      random: random(),
+      parameters: { iterations: 400, patience: 5 },
+      onProgress: (step) => steps.push(step),
+    })) as TreeEnsemble;
+    expect(steps.length).toBeLessThan(200);
+    expect(fitted.parts.trees.length).toBe(steps.length - 5);
+  });
+
+  it("makes the same model with two threads as with one", async () => {
+    const { x, classes: y } = drawn({ seed: 5, rows: 30_000, cols: 7, classes: 3, missing: 0.1 });
+    const fit = (threads: number) =>
+      gradientBoostingClassifier.fit(x, y, { random: random(), threads, parameters: { iterations: 5 } });
+    expect((await fit(2)).toJson()).toEqual((await fit(1)).toJson());
+  });
+});
