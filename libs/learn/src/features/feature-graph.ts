@@ -36,7 +36,7 @@ export class FeatureGraph {
   constructor(builder: GraphBuilder, columns: readonly PlanColumn[]) {
     this.builder = builder;
     this.types = new Map(columns.map((column) => [column.name, column.type]));
-    for (const column of columns) this.declare(column);
+    for (const column of columns) this.addInput(column);
   }
 
   get inputs(): FeatureInput[] {
@@ -79,7 +79,7 @@ export class FeatureGraph {
     return new FeatureGraph(new GraphBuilder(name, { ...featureGraphOptions, prefix }), []);
   }
 
-  private declare(column: PlanColumn): void {
+  private addInput(column: PlanColumn): void {
     const [datatype, axes] = inputOf(column);
     this.builder.input(column.name, datatype, axes);
     const shape = axes.map((axis) => (typeof axis === "number" ? axis : -1));

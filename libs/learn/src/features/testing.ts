@@ -1,10 +1,12 @@
 /** For specs: fitted features run through ONNX Runtime on the same rows, beside `transform`. */
-import { GraphBuilder, loadRuntime } from "@aimass/onnx";
-import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { GraphBuilder, loadRuntime, type Runtime } from "@aimass/onnx";
 import type { Matrix } from "../matrix.ts";
 import type { Batch, ColumnData, RgbImage } from "./columns.ts";
 import { featureGraphOptions } from "./feature-graph.ts";
 import type { Features } from "./features.ts";
+
+type Session = Awaited<ReturnType<Runtime["InferenceSession"]["create"]>>;
+type Tensor = InstanceType<Runtime["Tensor"]>;
 
 const runtime = await loadRuntime();
 
@@ -28,10 +30,10 @@ export function images(values: readonly (RgbImage | undefined)[]): ColumnData {
 
 /** The features' graph, loaded. */
 export class ServedFeatures {
-  private readonly session: InferenceSession;
+  private readonly session: Session;
   private readonly features: Features;
 
-  constructor(session: InferenceSession, features: Features) {
+  constructor(session: Session, features: Features) {
     this.session = session;
     this.features = features;
   }

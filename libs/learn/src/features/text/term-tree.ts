@@ -45,6 +45,18 @@ export class TermTree {
     return made;
   }
 
+  /** For each token its place among all tokens in the order of their text. */
+  tokenRanks(): Uint32Array {
+    const sorted = Array.from(this.words.keys()).sort((a, b) =>
+      (this.words[a] as string) < (this.words[b] as string) ? -1 : 1,
+    );
+    const ranks = new Uint32Array(sorted.length);
+    sorted.forEach((token, rank) => {
+      ranks[token] = rank;
+    });
+    return ranks;
+  }
+
   /** The words of a node, in order. */
   wordsOf(node: number): string[] {
     const words: string[] = [];
@@ -52,4 +64,49 @@ export class TermTree {
       words.push(this.words[this.tokens[at] as number] as string);
     return words.reverse();
   }
+}
+
+/**
+ * The nodes that are wanted, the shorter ones first, then in the order of their words. The beginnings of a wanted node must be wanted. The order does not
+ * depend on the order in which nodes were made.
+ */
+export function nodesInOrder(tree: TermTree, wanted: (node: number) => boolean): number[] {
+  const ranks = tree.tokenRanks();
+  const tokens = new Uint32Array(ranks.length);
+  ranks.forEach((rank, token) => {
+    tokens[rank] = token;
+  });
+  const levels: number[][] = [];
+  for (let node = 1; node < tree.size; node++)
+    if (wanted(node)) levelOf(levels, tree.lengths[node] as number).push(node);
+  let before = [0];
+  return levels.flatMap((nodes) => {
+    before = sortedLevel(tree, nodes, before, ranks, tokens);
+    return before;
+  });
+}
+
+function levelOf(levels: number[][], length: number): number[] {
+  while (levels.length < length) levels.push([]);
+  return levels[length - 1] as number[];
+}
+
+/** Sorts nodes of one length by the place of their beginning and the rank of their last token: as numbers, which is fast. */
+function sortedLevel(
+  tree: TermTree,
+  nodes: readonly number[],
+  before: readonly number[],
+  ranks: Uint32Array,
+  tokens: Uint32Array,
+): number[] {
+  const places = new Uint32Array(tree.size);
+  before.forEach((node, place) => {
+    places[node] = place;
+  });
+  const key = (node: number) =>
+    (places[tree.parents[node] as number] as number) * stride + (ranks[tree.tokens[node] as number] as number);
+  const keys = Float64Array.from(nodes, key).sort();
+  return Array.from(keys, (each) =>
+    tree.find(before[Math.floor(each / stride)] as number, tokens[each % stride] as number),
+  );
 }

@@ -121,19 +121,39 @@ function pool(terms: TextState["terms"]): Parameters<FeatureGraph["node"]>[2] {
   };
 }
 
-/** Counts FP32 [N, terms] to weights. */
+/**
+ * Counts FP32 [N, terms] to weights. Only what is not zero is worked on, K of thousands of elements a row: a pass over all of them for each
+ * operator costs more than everything else.
+ */
 function weights(graph: FeatureGraph, counts: string, { sublinear, norm, weights }: TextState): string {
-  const one = graph.floats([1]);
-  const logarithm = () => graph.node("Log", [graph.node("Max", [counts, one])]);
-  const scaled = sublinear ? graph.node("Add", [graph.node("Min", [counts, one]), logarithm()]) : counts;
-  const weighted = graph.node("Mul", [scaled, graph.floats(weights, [1, weights.length])]);
-  if (norm === "none") return weighted;
-  return graph.node("Div", [weighted, rowLengths(graph, weighted)]);
+  const places = graph.node("Transpose", [graph.node("NonZero", [counts])], { perm: { ints: [1, 0] } });
+  const found = graph.node("GatherND", [counts, places]);
+  const scaled = sublinear ? graph.node("Add", [graph.node("Log", [found]), graph.floats([1])]) : found;
+  const rarity = graph.node("Gather", [graph.floats(weights), axisOf(graph, places, 1)]);
+  const weighted = graph.node("Mul", [scaled, rarity]);
+  const values = norm === "none" ? weighted : unitLength(graph, weighted, axisOf(graph, places, 0), counts);
+  return graph.node("ScatterND", [counts, places, values]);
 }
 
-/** Summed in FP64: over some thousand terms FP32 is off by more than 1e-5. A row of zeros has a length that leaves it as it is. */
-function rowLengths(graph: FeatureGraph, rows: string): string {
-  const squares = graph.node("ReduceSumSquare", [graph.cast(rows, "double"), graph.ints([1])]);
-  const length = graph.cast(graph.node("Sqrt", [squares]), "float");
-  return graph.node("Max", [length, graph.floats([1e-30])]);
+/** Rows (0) or columns (1) of places INT64 [K, 2]. */
+function axisOf(graph: FeatureGraph, places: string, axis: 0 | 1): string {
+  return graph.node("Squeeze", [
+    graph.node("Slice", [places, graph.ints([axis]), graph.ints([axis + 1]), graph.ints([1])]),
+    graph.ints([1]),
+  ]);
+}
+
+/** Values FP32 [K] of the rows INT64 [K] so that each row has length 1. Summed in FP64: over some thousand terms FP32 is off by more than 1e-5. */
+function unitLength(graph: FeatureGraph, values: string, rows: string, counts: string): string {
+  const exact = graph.cast(values, "double");
+  const none = graph.cast(
+    graph.node("ConstantOfShape", [graph.node("Shape", [counts], { end: { int: 1 } })]),
+    "double",
+  );
+  const squares = graph.node("ScatterElements", [none, rows, graph.node("Mul", [exact, exact])], {
+    axis: { int: 0 },
+    reduction: { string: "add" },
+  });
+  const lengths = graph.cast(graph.node("Sqrt", [squares]), "float");
+  return graph.node("Div", [values, graph.node("Gather", [lengths, rows])]);
 }

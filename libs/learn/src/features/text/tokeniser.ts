@@ -19,7 +19,8 @@ export function wordTokens(minLength: number): Tokeniser {
       length = 0;
     };
     for (let at = 0; at < text.length; ) {
-      const code = text.codePointAt(at) as number;
+      let code = text.charCodeAt(at);
+      if (code >= 0xd800 && code < 0xdc00) code = text.codePointAt(at) as number;
       const next = at + (code > 0xffff ? 2 : 1);
       const kind = code < codePoints ? classes[code] : characterClass.separator;
       if (kind === characterClass.word) {

@@ -1,6 +1,6 @@
 import type { CsrBuilder } from "../csr-builder.ts";
 import type { DocumentCounts } from "./document-counts.ts";
-import { TermTree } from "./term-tree.ts";
+import { nodesInOrder, TermTree } from "./term-tree.ts";
 
 export interface VocabularyLimits {
   readonly shortest: number;
@@ -15,30 +15,34 @@ export interface Term {
   readonly documents: number;
 }
 
-/** The terms worth a feature: those in most texts within the limits, the shorter ones first, then in the order of their text. */
+/** The terms worth a feature: those in most texts within the limits, the shorter ones first, then in the order of their words. */
 export function chooseTerms(counts: DocumentCounts, limits: VocabularyLimits): Term[] {
-  const most = limits.maxDocumentShare * counts.documents;
   const { tree } = counts;
-  const fitting: number[] = [];
-  for (let node = 1; node < tree.size; node++) {
-    const count = counts.count(node);
-    const long = (tree.lengths[node] as number) >= limits.shortest;
-    if (long && count >= limits.minDocuments && count <= most) fitting.push(node);
-  }
-  const named = (node: number) => tree.wordsOf(node).join(" ");
-  if (fitting.length > limits.maxTerms) {
-    const names = new Map(fitting.map((node) => [node, named(node)]));
-    fitting.sort((a, b) => counts.count(b) - counts.count(a) || order(names.get(a), names.get(b)));
-  }
-  const kept = fitting.slice(0, limits.maxTerms).map((node) => ({ node, name: named(node) }));
-  kept.sort((a, b) => (tree.lengths[a.node] as number) - (tree.lengths[b.node] as number) || order(a.name, b.name));
-  return kept.map(({ node }) => ({ words: tree.wordsOf(node), documents: counts.count(node) }));
+  const most = limits.maxDocumentShare * counts.documents;
+  const fits = (node: number) =>
+    (tree.lengths[node] as number) >= limits.shortest &&
+    counts.count(node) >= limits.minDocuments &&
+    counts.count(node) <= most;
+  const cut = cutAt(counts, fits, limits.maxTerms);
+  const ordered = nodesInOrder(tree, (node) => counts.count(node) >= cut.count).filter(fits);
+  let room = cut.room;
+  const kept = ordered.filter((node) => counts.count(node) > cut.count || room-- > 0);
+  return kept.map((node) => ({ words: tree.wordsOf(node), documents: counts.count(node) }));
 }
 
-function order(a = "", b = ""): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** The smallest number of texts a kept term is in, and how many terms in just as many are kept. */
+function cutAt(
+  counts: DocumentCounts,
+  fits: (node: number) => boolean,
+  maxTerms: number,
+): { count: number; room: number } {
+  const ascending = Float64Array.from({ length: counts.tree.size }, (_, node) =>
+    fits(node) ? counts.count(node) : 0,
+  ).sort();
+  const count = Math.max(1, ascending[ascending.length - maxTerms] ?? 1);
+  const above = ascending.length - ascending.findLastIndex((other) => other <= count) - 1;
+  return { count, room: maxTerms - above };
 }
-
 /** Counts the terms of texts. */
 export class TermCounter {
   private readonly tree = new TermTree();
