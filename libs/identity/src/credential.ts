@@ -14,7 +14,8 @@ const apiKeyPattern = /^aim_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/;
  * another authorization scheme: ignoring it would turn a caller who means to sign in into an anonymous one.
  */
 export function credentialFromHeaders(get: (name: string) => string | undefined): Credential | undefined {
-  const authorization = get("authorization");
+  // Some clients keep the space after the colon in the value.
+  const authorization = get("authorization")?.trim();
   if (authorization !== undefined && authorization !== "") {
     if (authorization.length > 7 && authorization.slice(0, 7).toLowerCase() === "bearer ") {
       return { kind: "bearer", text: authorization.slice(7).trim() };
@@ -24,7 +25,7 @@ export function credentialFromHeaders(get: (name: string) => string | undefined)
       "Send `authorization: Bearer <access token or API key>`.",
     );
   }
-  const apiKey = get("x-api-key");
+  const apiKey = get("x-api-key")?.trim();
   return apiKey === undefined || apiKey === "" ? undefined : { kind: "bearer", text: apiKey };
 }
 

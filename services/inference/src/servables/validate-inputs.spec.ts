@@ -54,6 +54,15 @@ describe("inputs of a request", () => {
     expect(validateInputs(plan, [mask, words(["a"]), x()]).tensors.map((t) => t.name)).toEqual(["x", "words", "mask"]);
   });
 
+  it("hold texts: what is no UTF-8, or holds U+0000, is refused before it can spoil a batch", () => {
+    expect(refusal([x(), words(["fine", "cut\u0000short"])])).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      reason: "NOT_TEXT",
+    });
+    const latin1 = { ...words([""]), bytes: Uint8Array.of(1, 0, 0, 0, 0xe9) };
+    expect(refusal([x(), latin1])).toMatchObject({ code: "INVALID_ARGUMENT", reason: "NOT_TEXT" });
+  });
+
   it("share a run only with those of the same inner shape and the same optional inputs", () => {
     const key = (inputs: readonly Tensor[]) => validateInputs(plan, inputs).batchKey;
     expect(key([x([2, 2]), words(["a", "b"], [2, 1])])).toBe(key([x(), words(["c"])]));

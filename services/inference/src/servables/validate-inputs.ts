@@ -1,5 +1,5 @@
 import { AimassError } from "@aimass/core";
-import { countBytesElements, elementSize, formatShape, type Tensor } from "@aimass/oip";
+import { assertTextElements, countBytesElements, elementSize, formatShape, type Tensor } from "@aimass/oip";
 import type { ServingPlan, TensorPlan } from "./serving-plan.ts";
 
 /** Inputs that fit the signature, in its order. */
@@ -99,13 +99,12 @@ function checkLength(spec: TensorPlan, bytes: Uint8Array, count: number, at: str
   const size = elementSize(spec.datatype);
   if (size === 0) {
     const held = countBytesElements(bytes, spec.name);
-    if (held === count) return;
-    throw invalid(
-      "WRONG_LENGTH",
-      at,
-      `The input ${JSON.stringify(spec.name)} holds ${held} strings, but its shape says ${count}.`,
-      "Make shape and data agree.",
-    );
+    if (held !== count) {
+      const message = `The input ${JSON.stringify(spec.name)} holds ${held} strings, but its shape says ${count}.`;
+      throw invalid("WRONG_LENGTH", at, message, "Make shape and data agree.");
+    }
+    assertTextElements(bytes, spec.name);
+    return;
   }
   if (bytes.byteLength === count * size) return;
   const message = `The input ${JSON.stringify(spec.name)} holds ${bytes.byteLength} bytes, but its shape and type say ${count * size}.`;

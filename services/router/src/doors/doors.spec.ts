@@ -73,7 +73,8 @@ describe("ModelInfer by clients of others", () => {
     expect(refused).toMatchObject({ code: Code.InvalidArgument, rawMessage: "inputs[0] is wrong" });
     const facts = await client.serverMetadata({});
     expect(facts.extensions).toContain("binary_tensor_data");
-    const other = await client.modelReady({ name: "missing" }).catch(ConnectError.from);
+    expect((await client.modelReady({ name: "missing" })).ready).toBe(false);
+    const other = await client.modelMetadata({ name: "missing" }).catch(ConnectError.from);
     expect(other).toMatchObject({ code: Code.NotFound });
   });
 

@@ -50,12 +50,22 @@ function addInference(router: ConnectRouter, { facts, info, callers }: SmallRpcs
     serverLive: () => ({ live: true }),
     serverReady: () => ({ ready: info.ready() === true }),
     serverMetadata: () => info.metadata(),
-    modelReady: asked(({ name, version }, caller) => ({ ready: facts.ready({ caller, name, version }) })),
+    modelReady: asked(({ name, version }, caller) => ({ ready: isReady(facts, { caller, name, version }) })),
     modelMetadata: asked((request, caller) => facts.metadata(request, caller)),
     modelConfig: asked((request, caller) => facts.config(request, caller)),
     modelStatistics: asked(async (request, caller) => ({ modelStats: await facts.statistics(request, caller) })),
     repositoryIndex: asked(({ ready }, caller) => ({ models: info.index(caller.principal, ready) })),
   });
+}
+
+/** A model that is not there is not ready: Triton answers so, and its clients ask before the first push. */
+function isReady(facts: ModelFacts, which: Parameters<ModelFacts["ready"]>[0]): boolean {
+  try {
+    return facts.ready(which);
+  } catch (error) {
+    if (error instanceof AimassError && error.code === "NOT_FOUND") return false;
+    throw error;
+  }
 }
 
 function addHealth(router: ConnectRouter, { info, clock }: SmallRpcsOptions): void {
