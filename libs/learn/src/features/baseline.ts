@@ -1,8 +1,8 @@
-import { type Batch, imagesOf, numbersOf, stringsOf } from "./columns.ts";
+import { type Batch, imagesOf, stringsOf } from "./columns.ts";
+import type { ColumnNumbers } from "./numbers/column-numbers.ts";
 import { columnsOf, type FeaturePlan, type PlanColumn } from "./plan.ts";
 import { FrequentValues } from "./statistics/frequent-values.ts";
-import { QuantileSketch } from "./statistics/quantile-sketch.ts";
-import { RunningMoments } from "./statistics/running-moments.ts";
+import { NumberStatistics } from "./statistics/number-statistics.ts";
 
 /** A distribution of numbers: `quantiles` at 0, 5, …, 100 % of the values that are not missing (empty without any). */
 export interface NumberBaseline {
@@ -39,12 +39,12 @@ export type ColumnBaseline =
 export class BaselineFit {
   private readonly columns: readonly ColumnFit[];
 
-  constructor(plan: FeaturePlan) {
+  constructor(plan: FeaturePlan, numbers: ColumnNumbers) {
     const texts = new Set(plan.features.filter(({ kind }) => kind === "text").flatMap(columnsOf));
     const used = new Set(plan.features.flatMap(columnsOf));
     this.columns = plan.columns
       .filter(({ name }) => used.has(name))
-      .map((column) => columnFit(column, texts.has(column.name)));
+      .map((column) => columnFit(column, texts.has(column.name), numbers));
   }
 
   add(batch: Batch): void {
@@ -68,51 +68,34 @@ interface ColumnFit {
   finish(): ColumnBaseline;
 }
 
-function columnFit(column: PlanColumn, isText: boolean): ColumnFit {
+function columnFit(column: PlanColumn, isText: boolean, numbers: ColumnNumbers): ColumnFit {
   if (column.type === "image") return new ImageColumnFit(column.name);
-  if (column.type !== "string") return new NumberColumnFit(column.name);
+  if (column.type !== "string") return new NumberColumnFit(column.name, numbers.of(column.name));
   return isText ? new TextColumnFit(column.name) : new CategoryColumnFit(column.name);
 }
 
-class NumberFit {
-  private readonly moments = new RunningMoments();
-  private readonly sketch = new QuantileSketch();
-
-  add(value: number): void {
-    this.moments.add(value);
-    this.sketch.add(value);
-  }
-
-  merge(other: NumberFit): void {
-    this.moments.merge(other.moments);
-    this.sketch.merge(other.sketch);
-  }
-
-  finish(): NumberBaseline {
-    const { count, missing, mean, deviation } = this.moments;
-    const shares = Array.from({ length: 21 }, (_, i) => i / 20);
-    return { count, missing, mean, deviation, quantiles: count === 0 ? [] : this.sketch.quantiles(shares) };
-  }
+function numberBaseline({ moments, sketch }: NumberStatistics): NumberBaseline {
+  const { count, missing, mean, deviation } = moments;
+  const shares = Array.from({ length: 21 }, (_, i) => i / 20);
+  return { count, missing, mean, deviation, quantiles: count === 0 ? [] : sketch.quantiles(shares) };
 }
 
+/** Reads the statistics of a number column, which others keep. */
 class NumberColumnFit implements ColumnFit {
   private readonly column: string;
-  private readonly numbers = new NumberFit();
+  private readonly statistics: NumberStatistics;
 
-  constructor(column: string) {
+  constructor(column: string, statistics: NumberStatistics) {
     this.column = column;
+    this.statistics = statistics;
   }
 
-  add(batch: Batch): void {
-    for (const value of numbersOf(batch, this.column)) this.numbers.add(value);
-  }
+  add(): void {}
 
-  merge(other: NumberColumnFit): void {
-    this.numbers.merge(other.numbers);
-  }
+  merge(): void {}
 
   finish(): ColumnBaseline {
-    return { kind: "number", column: this.column, ...this.numbers.finish() };
+    return { kind: "number", column: this.column, ...numberBaseline(this.statistics) };
   }
 }
 
@@ -151,7 +134,7 @@ class CategoryColumnFit implements ColumnFit {
 
 class TextColumnFit implements ColumnFit {
   private readonly column: string;
-  private readonly length = new NumberFit();
+  private readonly length = new NumberStatistics();
 
   constructor(column: string) {
     this.column = column;
@@ -166,14 +149,14 @@ class TextColumnFit implements ColumnFit {
   }
 
   finish(): ColumnBaseline {
-    return { kind: "text", column: this.column, length: this.length.finish() };
+    return { kind: "text", column: this.column, length: numberBaseline(this.length) };
   }
 }
 
 class ImageColumnFit implements ColumnFit {
   private readonly column: string;
-  private readonly brightness = new NumberFit();
-  private readonly pixels = new NumberFit();
+  private readonly brightness = new NumberStatistics();
+  private readonly pixels = new NumberStatistics();
 
   constructor(column: string) {
     this.column = column;
@@ -195,6 +178,6 @@ class ImageColumnFit implements ColumnFit {
 
   finish(): ColumnBaseline {
     const { column } = this;
-    return { kind: "image", column, brightness: this.brightness.finish(), pixels: this.pixels.finish() };
+    return { kind: "image", column, brightness: numberBaseline(this.brightness), pixels: numberBaseline(this.pixels) };
   }
 }

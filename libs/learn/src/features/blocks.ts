@@ -8,6 +8,7 @@ import { HashIds } from "./categories/hash-ids.ts";
 import { OneHotBlock } from "./categories/one-hot-block.ts";
 import type { ColumnType } from "./columns.ts";
 import { ImageBlock } from "./images/image-block.ts";
+import type { ColumnNumbers } from "./numbers/column-numbers.ts";
 import { NumberBlock } from "./numbers/number-block.ts";
 import type {
   BucketFeature,
@@ -21,29 +22,34 @@ import type {
 import { TextBlock } from "./text/text-block.ts";
 
 /** The fits of a plan's features: all numbers in one block, first; the others in the plan's order. */
-export function blockFits(plan: FeaturePlan): BlockFit[] {
+export function blockFits(plan: FeaturePlan, statistics: ColumnNumbers): BlockFit[] {
   const types = new Map(plan.columns.map((column) => [column.name, column.type]));
   const numbers = plan.features.filter((spec): spec is NumberFeature => spec.kind === "number");
   const others = plan.features.filter((spec) => spec.kind !== "number");
-  const fits = others.map((spec) => fitOf(spec, types));
-  return numbers.length > 0 ? [NumberBlock.fit(numbers), ...fits] : fits;
+  const fits = others.map((spec) => fitOf(spec, types, statistics));
+  return numbers.length > 0 ? [NumberBlock.fit(numbers, statistics), ...fits] : fits;
 }
 
-function fitOf(spec: Exclude<FeatureSpec, NumberFeature>, types: ReadonlyMap<string, ColumnType>): BlockFit {
+function fitOf(
+  spec: Exclude<FeatureSpec, NumberFeature>,
+  types: ReadonlyMap<string, ColumnType>,
+  statistics: ColumnNumbers,
+): BlockFit {
   if (spec.kind === "text") return TextBlock.fit(spec);
   if (spec.kind === "image") return ImageBlock.fit(spec);
-  return OneHotBlock.fit(discreteFit(spec, types));
+  return OneHotBlock.fit(discreteFit(spec, types, statistics));
 }
 
 function discreteFit(
   spec: OneHotFeature | BucketFeature | HashFeature | CrossFeature,
   types: ReadonlyMap<string, ColumnType>,
+  statistics: ColumnNumbers,
 ): DiscreteFit {
   if (spec.kind === "hash") return HashIds.fit(spec);
-  if (spec.kind === "bucket") return BucketIds.fit(spec);
+  if (spec.kind === "bucket") return BucketIds.fit(spec, statistics.of(spec.column));
   if (spec.kind === "oneHot") return CategoryIds.fit(spec, types.get(spec.column) as ColumnType);
   const [first, second] = spec.of;
-  return CrossIds.fit(discreteFit(first, types), discreteFit(second, types), spec.maxFeatures);
+  return CrossIds.fit(discreteFit(first, types, statistics), discreteFit(second, types, statistics), spec.maxFeatures);
 }
 
 /** The block that `toJson` described. */

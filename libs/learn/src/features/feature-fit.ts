@@ -5,6 +5,7 @@ import { blockFits } from "./blocks.ts";
 import { checkPlan } from "./check-plan.ts";
 import type { Batch } from "./columns.ts";
 import { Features } from "./features.ts";
+import { ColumnNumbers } from "./numbers/column-numbers.ts";
 import { columnsOf, type FeaturePlan } from "./plan.ts";
 
 /**
@@ -14,6 +15,7 @@ import { columnsOf, type FeaturePlan } from "./plan.ts";
 export class FeatureFit {
   rows = 0;
   private readonly plan: FeaturePlan;
+  private readonly numbers: ColumnNumbers;
   private readonly blocks: readonly BlockFit[];
   private readonly baseline: BaselineFit;
 
@@ -21,11 +23,13 @@ export class FeatureFit {
   constructor(plan: FeaturePlan) {
     checkPlan(plan);
     this.plan = plan;
-    this.blocks = blockFits(plan);
-    this.baseline = new BaselineFit(plan);
+    this.numbers = new ColumnNumbers(plan);
+    this.blocks = blockFits(plan, this.numbers);
+    this.baseline = new BaselineFit(plan, this.numbers);
   }
 
   add(batch: Batch): void {
+    this.numbers.add(batch);
     for (const block of this.blocks) block.add(batch);
     this.baseline.add(batch);
     this.rows += batch.rows;
@@ -33,6 +37,7 @@ export class FeatureFit {
 
   /** Adds what another fit of the same plan has seen. */
   merge(other: FeatureFit): void {
+    this.numbers.merge(other.numbers);
     this.blocks.forEach((block, index) => {
       block.merge(other.blocks[index] as BlockFit);
     });

@@ -2,7 +2,7 @@ import type { BlockJson } from "../block.ts";
 import { type Batch, numbersOf } from "../columns.ts";
 import type { FeatureGraph } from "../feature-graph.ts";
 import type { BucketFeature } from "../plan.ts";
-import { QuantileSketch } from "../statistics/quantile-sketch.ts";
+import type { NumberStatistics } from "../statistics/number-statistics.ts";
 import type { Discrete, DiscreteFit } from "./discrete.ts";
 
 interface State {
@@ -21,8 +21,8 @@ export class BucketIds implements Discrete {
     this.size = state.edges.length + 2;
   }
 
-  static fit(spec: BucketFeature): BucketIdsFit {
-    return new BucketIdsFit(spec);
+  static fit(spec: BucketFeature, statistics: NumberStatistics): BucketIdsFit {
+    return new BucketIdsFit(spec, statistics);
   }
 
   labels(): string[] {
@@ -60,27 +60,24 @@ export class BucketIds implements Discrete {
   }
 }
 
+/** Reads the edges off the column's statistics, which others keep. */
 class BucketIdsFit implements DiscreteFit {
   private readonly spec: BucketFeature;
-  private readonly sketch = new QuantileSketch();
+  private readonly statistics: NumberStatistics;
 
-  constructor(spec: BucketFeature) {
+  constructor(spec: BucketFeature, statistics: NumberStatistics) {
     this.spec = spec;
+    this.statistics = statistics;
   }
 
-  add(batch: Batch): void {
-    if (this.spec.edges !== undefined) return;
-    for (const value of numbersOf(batch, this.spec.column)) this.sketch.add(value);
-  }
+  add(): void {}
 
-  merge(other: BucketIdsFit): void {
-    this.sketch.merge(other.sketch);
-  }
+  merge(): void {}
 
   finish(): BucketIds {
     const { column, buckets = 10, edges } = this.spec;
     const shares = Array.from({ length: buckets - 1 }, (_, i) => (i + 1) / buckets);
-    const found = edges ?? this.sketch.quantiles(shares);
+    const found = edges ?? this.statistics.sketch.quantiles(shares);
     const distinct = new Set(found.map(Math.fround).filter(Number.isFinite));
     return new BucketIds({ column, edges: [...distinct].sort((a, b) => a - b) });
   }

@@ -3,6 +3,7 @@ import type { Block, BlockFit, BlockJson } from "../block.ts";
 import { type Batch, numbersOf } from "../columns.ts";
 import type { FeatureGraph } from "../feature-graph.ts";
 import type { NumberFeature } from "../plan.ts";
+import type { ColumnNumbers } from "./column-numbers.ts";
 import { type NumberScaling, NumberScalingFit } from "./number-scaling.ts";
 
 /** All numbers of a plan: their scaled values, then the indicators of missing ones. */
@@ -18,8 +19,8 @@ export class NumberBlock implements Block {
     this.width = scalings.length + this.indicated.length;
   }
 
-  static fit(specs: readonly NumberFeature[]): NumberBlockFit {
-    return new NumberBlockFit(specs);
+  static fit(specs: readonly NumberFeature[], numbers: ColumnNumbers): NumberBlockFit {
+    return new NumberBlockFit(specs, numbers);
   }
 
   names(): string[] {
@@ -64,23 +65,23 @@ export class NumberBlock implements Block {
 }
 
 class NumberBlockFit implements BlockFit {
-  private readonly parts: readonly { column: string; fit: NumberScalingFit }[];
+  private readonly parts: readonly NumberScalingFit[];
 
-  constructor(specs: readonly NumberFeature[]) {
-    this.parts = specs.map((spec) => ({ column: spec.column, fit: new NumberScalingFit(spec) }));
+  constructor(specs: readonly NumberFeature[], numbers: ColumnNumbers) {
+    this.parts = specs.map((spec) => new NumberScalingFit(spec, numbers.of(spec.column)));
   }
 
   add(batch: Batch): void {
-    for (const { column, fit } of this.parts) fit.add(numbersOf(batch, column));
+    for (const part of this.parts) part.add(batch);
   }
 
   merge(other: NumberBlockFit): void {
-    this.parts.forEach(({ fit }, index) => {
-      fit.merge((other.parts[index] as (typeof other.parts)[number]).fit);
+    this.parts.forEach((part, index) => {
+      part.merge(other.parts[index] as NumberScalingFit);
     });
   }
 
   finish(): NumberBlock {
-    return new NumberBlock(this.parts.map(({ fit }) => fit.finish()));
+    return new NumberBlock(this.parts.map((part) => part.finish()));
   }
 }

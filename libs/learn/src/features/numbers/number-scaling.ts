@@ -1,7 +1,7 @@
+import { type Batch, numbersOf } from "../columns.ts";
 import type { NumberFeature } from "../plan.ts";
 import { FrequentValues } from "../statistics/frequent-values.ts";
-import { QuantileSketch } from "../statistics/quantile-sketch.ts";
-import { RunningMoments } from "../statistics/running-moments.ts";
+import type { NumberStatistics } from "../statistics/number-statistics.ts";
 
 /** What one number column needs: `(value - centre) * factor`, with `fill` for missing values. */
 export interface NumberScaling {
@@ -12,30 +12,24 @@ export interface NumberScaling {
   readonly indicator: boolean;
 }
 
-/** Learns one column's scaling. */
+/** Learns one column's scaling from its statistics, which others keep, and from its values where the most frequent one is wanted. */
 export class NumberScalingFit {
   private readonly spec: NumberFeature;
-  private readonly moments = new RunningMoments();
-  private readonly sketch = new QuantileSketch();
+  private readonly statistics: NumberStatistics;
   private readonly values: FrequentValues<number> | undefined;
 
-  constructor(spec: NumberFeature) {
+  constructor(spec: NumberFeature, statistics: NumberStatistics) {
     this.spec = spec;
+    this.statistics = statistics;
     if (spec.impute === "mostFrequent") this.values = new FrequentValues(16_384);
   }
 
-  add(values: Float32Array): void {
-    const ranked = needsQuantiles(this.spec);
-    for (const value of values) {
-      this.moments.add(value);
-      if (ranked) this.sketch.add(value);
-      if (this.values !== undefined && !Number.isNaN(value)) this.values.add(value);
-    }
+  add(batch: Batch): void {
+    if (this.values === undefined) return;
+    for (const value of numbersOf(batch, this.spec.column)) if (!Number.isNaN(value)) this.values.add(value);
   }
 
   merge(other: NumberScalingFit): void {
-    this.moments.merge(other.moments);
-    this.sketch.merge(other.sketch);
     if (this.values !== undefined && other.values !== undefined) this.values.merge(other.values);
   }
 
@@ -45,31 +39,27 @@ export class NumberScalingFit {
       column,
       fill: Math.fround(this.fill()),
       ...this.scaling(),
-      indicator: indicator === "auto" ? this.moments.missing > 0 : indicator,
+      indicator: indicator === "auto" ? this.statistics.moments.missing > 0 : indicator,
     };
   }
 
   private fill(): number {
     const { impute = "median" } = this.spec;
     if (typeof impute === "object") return impute.constant;
-    if (this.moments.count === 0) return 0;
-    if (impute === "mean") return this.moments.mean;
-    return impute === "median" ? this.sketch.quantile(0.5) : (this.values?.sorted()[0]?.[0] ?? 0);
+    if (this.statistics.moments.count === 0) return 0;
+    if (impute === "mean") return this.statistics.moments.mean;
+    return impute === "median" ? this.statistics.sketch.quantile(0.5) : (this.values?.sorted()[0]?.[0] ?? 0);
   }
 
   private scaling(): { centre: number; factor: number } {
     const { scale = "standard" } = this.spec;
-    const { count, mean, deviation, minimum, maximum } = this.moments;
+    const { count, mean, deviation, minimum, maximum } = this.statistics.moments;
     if (scale === "none" || count === 0) return { centre: 0, factor: 1 };
     if (scale === "standard") return byWidth(mean, deviation);
     if (scale === "minMax") return byWidth(minimum, maximum - minimum);
-    const [low, middle, high] = this.sketch.quantiles([0.25, 0.5, 0.75]) as [number, number, number];
+    const [low, middle, high] = this.statistics.sketch.quantiles([0.25, 0.5, 0.75]) as [number, number, number];
     return byWidth(middle, high - low);
   }
-}
-
-function needsQuantiles({ impute = "median", scale = "standard" }: NumberFeature): boolean {
-  return impute === "median" || scale === "robust";
 }
 
 /** Constants are FP32. A width below FP32's resolution at the centre is that of a constant column, which is only shifted. */

@@ -7,57 +7,59 @@ const capacity = 2048;
  */
 export class QuantileSketch {
   count = 0;
-  private readonly levels: number[][] = [[]];
-  private readonly odd: boolean[] = [false];
+  private readonly levels: Level[] = [];
 
   add(value: number): void {
     if (Number.isNaN(value)) return;
     this.count++;
-    const lowest = this.levels[0] as number[];
-    lowest.push(value);
-    if (lowest.length > capacity) this.compact(0);
+    this.put(0, value);
   }
 
   merge(other: QuantileSketch): void {
     this.count += other.count;
-    other.levels.forEach((values, level) => {
-      this.level(level).push(...values);
+    other.levels.forEach(({ values, length }, level) => {
+      for (const value of values.subarray(0, length)) this.put(level, value);
     });
-    for (let level = 0; level < this.levels.length; level++) {
-      if (this.level(level).length > capacity) this.compact(level);
-    }
   }
 
   /** Values at the given shares (0 to 1) of the sorted stream, between two neighbours by a straight line; NaN without values. */
   quantiles(shares: readonly number[]): number[] {
-    const entries = this.levels.flatMap((values, level) => values.map((value) => ({ value, weight: 2 ** level })));
+    const entries = this.levels.flatMap(({ values, length }, level) =>
+      Array.from(values.subarray(0, length), (value) => ({ value, weight: 2 ** level })),
+    );
     entries.sort((a, b) => a.value - b.value);
-    const total = entries.reduce((sum, entry) => sum + entry.weight, 0);
-    return shares.map((share) => valueAt(entries, share * (total - 1)));
+    return shares.map((share) => valueAt(entries, share * (this.count - 1)));
   }
 
   quantile(share: number): number {
     return this.quantiles([share])[0] as number;
   }
 
-  private level(index: number): number[] {
-    while (this.levels.length <= index) {
-      this.levels.push([]);
-      this.odd.push(false);
+  private put(index: number, value: number): void {
+    let level = this.levels[index];
+    if (level === undefined) {
+      level = { values: new Float64Array(capacity), length: 0, odd: false };
+      this.levels.push(level);
     }
-    return this.levels[index] as number[];
+    if (level.length === capacity) this.compact(index, level);
+    level.values[level.length++] = value;
   }
 
-  /** Moves every second of a level's values one level up. With an odd number the largest stays, so that no weight is lost. */
-  private compact(index: number): void {
-    const values = Float64Array.from(this.level(index)).sort();
-    const rest = values.length % 2 === 1 ? [values.at(-1) as number] : [];
-    const above = this.level(index + 1);
-    for (let i = this.odd[index] ? 1 : 0; i < values.length - rest.length; i += 2) above.push(values[i] as number);
-    this.odd[index] = !this.odd[index];
-    this.levels[index] = rest;
-    if (above.length > capacity) this.compact(index + 1);
+  /** Moves every second of a full level's values one level up and empties it. */
+  private compact(index: number, level: Level): void {
+    level.values.sort();
+    level.length = 0;
+    for (let i = level.odd ? 1 : 0; i < capacity; i += 2) this.put(index + 1, level.values[i] as number);
+    level.odd = !level.odd;
   }
+}
+
+/** Values that stand for 2^level equal ones each. */
+interface Level {
+  readonly values: Float64Array;
+  length: number;
+  /** Whether the next compaction keeps the values at odd places. */
+  odd: boolean;
 }
 
 interface Entry {
