@@ -250,7 +250,10 @@ function listFew(touched: Int32Array, column: Uint8Array, order: Int32Array, fro
   return count;
 }
 
-/** Whether a split of the feature scores higher than `best`, which it then becomes. The score is Σ (sum of a side)² / (weight of the side). */
+/**
+ * Whether a split of the feature scores higher than `best`, which it then becomes. The score is Σ (sum of a side)² / (weight of the side). The border is in
+ * the middle of the empty bins between both sides: in small nodes that tells new rows apart better than a border close to one side.
+ */
 function scanNumbers(h: Histogram, total: Float64Array, _: Float64Array, minRows: number, best: Found): boolean {
   const { histogram, touched } = h;
   const hasMissing = touched[h.bins - 1] === missingBin;
@@ -274,7 +277,7 @@ function scanNumbers(h: Histogram, total: Float64Array, _: Float64Array, minRows
       if (!(score > best.score)) continue;
       found = true;
       best.score = score;
-      best.bin = touched[t]!;
+      best.bin = t + 1 < values ? (touched[t]! + touched[t + 1]! - 1) >> 1 : touched[t]!;
       best.missingLeft = hasMissing ? side === 1 : rows * 2 >= total[2]!;
     }
   }
@@ -311,7 +314,7 @@ function scanClasses(h: Histogram, total: Float64Array, side: Float64Array, minR
       if (!(score > best.score)) continue;
       found = true;
       best.score = score;
-      best.bin = touched[t]!;
+      best.bin = t + 1 < values ? (touched[t]! + touched[t + 1]! - 1) >> 1 : touched[t]!;
       best.missingLeft = hasMissing ? way === 1 : rows * 2 >= total[classes + 1]!;
     }
   }
