@@ -30,7 +30,7 @@ export function memoryFile(bytes: Uint8Array): DataFile {
     sizeBytes: bytes.byteLength,
     read: async (offset, length, signal) => {
       signal?.throwIfAborted();
-      return bytes.slice(offset, offset + length);
+      return Uint8Array.from(bytes.subarray(offset, offset + length));
     },
     [Symbol.asyncDispose]: async () => {},
   };

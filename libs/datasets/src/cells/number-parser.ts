@@ -1,13 +1,15 @@
 const powersOfTen = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
 const maxExactDigits = 15;
+const maxPairDigits = 19;
 
 const zero = 0x30;
 const nine = 0x39;
 
 /**
- * Reads decimal numbers from ASCII bytes: sign, digits, one point, exponent; spaces around are ignored.
- * Up to 15 digits with a power of ten to ±22 need no string: both are exact doubles, so one rounding gives the nearest double
- * (W. D. Clinger, "How to read floating point numbers accurately", 1990). Others go through `Number`.
+ * Reads decimal numbers from ASCII bytes: sign, digits, one point, exponent; spaces around are ignored. The result is the nearest double.
+ * Up to 15 digits with a power of ten to ±22 need no string: both are exact doubles, so one rounding does it (W. D. Clinger, "How to read
+ * floating point numbers accurately", 1990). Up to 19 digits over a power of ten are divided as a pair of doubles; when the pair is too
+ * near to the middle between two doubles to tell, and for all others, `Number` reads the text.
  */
 export class NumberParser {
   /** The number of the last call that said true. Overflow to infinity is not a number. */
@@ -34,6 +36,7 @@ export class NumberParser {
   #digits(bytes: Uint8Array, from: number, stop: number, begin: number, negative: boolean): boolean {
     let at = from;
     let mantissa = 0;
+    let tail = 0;
     let significant = 0;
     let digits = 0;
     let scale = 0;
@@ -44,6 +47,7 @@ export class NumberParser {
         digits++;
         if (significant > 0 || byte !== zero) significant++;
         if (significant <= maxExactDigits) mantissa = mantissa * 10 + (byte - zero);
+        else if (significant <= maxPairDigits) tail = tail * 10 + (byte - zero);
         if (point >= 0) scale--;
       } else if (byte === 0x2e && point < 0) {
         point = at;
@@ -57,7 +61,13 @@ export class NumberParser {
       if (exponent === undefined) return false;
       scale += exponent;
     }
-    if (significant > maxExactDigits || scale > 22 || scale < -22) return this.#slowly(bytes, begin, stop);
+    if (significant > maxPairDigits || scale > 22 || scale < -22) return this.#slowly(bytes, begin, stop);
+    if (significant > maxExactDigits) {
+      const quotient = scale > 0 ? Number.NaN : dividePair(mantissa, tail, significant - maxExactDigits, -scale);
+      if (Number.isNaN(quotient)) return this.#slowly(bytes, begin, stop);
+      this.value = negative ? -quotient : quotient;
+      return true;
+    }
     const magnitude =
       scale < 0 ? mantissa / (powersOfTen[-scale] as number) : mantissa * (powersOfTen[scale] as number);
     this.value = negative ? -magnitude : magnitude;
@@ -68,6 +78,38 @@ export class NumberParser {
     this.value = Number(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"));
     return Number.isFinite(this.value);
   }
+}
+
+const splitter = 2 ** 27 + 1;
+
+/** What rounding the product of two doubles took away (T. J. Dekker, Numerische Mathematik 18, 1971). */
+function productError(a: number, b: number, product: number): number {
+  const wideA = splitter * a;
+  const highA = wideA - (wideA - a);
+  const lowA = a - highA;
+  const wideB = splitter * b;
+  const highB = wideB - (wideB - b);
+  const lowB = b - highB;
+  return lowA * lowB - (product - highA * highB - lowA * highB - highA * lowB);
+}
+
+/**
+ * (head · 10^digits + tail) / 10^power to the nearest double; NaN when about 100 bits cannot tell which one that is.
+ * Both powers are at most 22, so that they are exact.
+ */
+function dividePair(head: number, tail: number, digits: number, power: number): number {
+  const shift = powersOfTen[digits] as number;
+  const divisor = powersOfTen[power] as number;
+  const product = head * shift;
+  const high = product + tail;
+  const low = tail - (high - product) + productError(head, shift, product);
+  const first = high / divisor;
+  const back = first * divisor;
+  const rest = high - back - productError(first, divisor, back) + low;
+  const second = rest / divisor;
+  const sum = first + second;
+  const error = second - (sum - first);
+  return sum + error * (1 + 1e-10) === sum ? sum : Number.NaN;
 }
 
 /** The exponent written at `at`; undefined when it is none. */

@@ -57,7 +57,7 @@ export class PageDecoder {
 
   #bodyV1(header: PageHeader, packed: Uint8Array): Body {
     const v1 = header.data_page_header;
-    if (v1 === undefined) throw new Error(`a page of type ${header.type} is not known`);
+    if (v1 === undefined) throw new Error("a page is of no known type");
     const rows = v1.num_values;
     const cursor = new ByteCursor(decompress(this.#codec, packed, header.uncompressed_page_size));
     if (!this.#column.optional) return { cursor, rows, present: undefined, count: rows, encoding: v1.encoding };

@@ -82,7 +82,10 @@ function decodePlain(cursor: ByteCursor, options: RawOptions): RawValues {
 /** Parquet is little-endian, and so is every machine Node.js runs on. */
 function aligned(cursor: ByteCursor, length: number): ArrayBuffer {
   const start = cursor.skip(length);
-  return cursor.bytes.slice(start, start + length).buffer as ArrayBuffer;
+  // Not bytes.slice: a Buffer's is a view.
+  const copy = new Uint8Array(length);
+  copy.set(cursor.bytes.subarray(start, start + length));
+  return copy.buffer;
 }
 
 function decodeByteStrings(cursor: ByteCursor, count: number): Uint8Array[] {

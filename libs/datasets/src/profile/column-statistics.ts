@@ -21,12 +21,12 @@ export class ColumnStatisticsCollector {
 
   addNumber(value: number): void {
     this.numbers.add(value);
-    this.counts.add(value);
+    this.counts.addNumber(value);
   }
 
   addText(text: string): void {
     this.texts++;
-    this.counts.add(text);
+    this.counts.addText(text);
     if (text.length < this.#shortest) this.#shortest = text.length;
     if (text.length > this.#longest) this.#longest = text.length;
     if (!this.#dates && !this.#datetimes) return;
@@ -38,7 +38,7 @@ export class ColumnStatisticsCollector {
   addBoolean(value: boolean, times = 1): void {
     this.booleans += times;
     if (value) this.#trueCount += times;
-    this.counts.add(value ? "true" : "false", times);
+    this.counts.addText(value ? "true" : "false", times);
   }
 
   /** The profile of a column of numbers. */

@@ -9,7 +9,7 @@ export interface ColumnProfile {
   readonly count: number;
   /** Rows without one. */
   readonly missing: number;
-  /** Different values; exact up to 4096, above that an estimate within about 2 %. Absent for images. */
+  /** Different values; exact up to 1024, above that an estimate within about 2 %. Absent for images. */
   readonly distinct?: { readonly count: number; readonly exact: boolean };
   /** At most 20, most frequent first. A count may be too low by at most `undercount`. Absent for images. */
   readonly frequent?: { readonly values: readonly FrequentValue[]; readonly undercount: number };

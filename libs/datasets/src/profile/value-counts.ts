@@ -1,7 +1,8 @@
 import { hashNumber, hashText, mix } from "../hash.ts";
+import { NumberTable } from "./number-table.ts";
 
 /** How many different values are counted one by one. */
-export const exactValues = 4096;
+export const exactValues = 1024;
 const keptValues = exactValues / 2;
 const registerBits = 12;
 const registers = 1 << registerBits;
@@ -21,18 +22,20 @@ export interface FrequentValue {
 export class ValueCounts {
   /** How much too low any count may be. */
   undercount = 0;
-  readonly #counts = new Map<string | number, number>();
+  readonly #texts = new Map<string, number>();
+  readonly #numbers = new NumberTable(2 * exactValues);
   #sketch: Uint8Array | undefined;
 
-  add(value: string | number, times = 1): void {
-    const count = this.#counts.get(value);
-    if (count !== undefined) {
-      this.#counts.set(value, count + times);
-      return;
-    }
-    if (this.#sketch !== undefined) this.#note(value);
-    if (this.#counts.size >= exactValues) this.#prune();
-    this.#counts.set(value, times);
+  addText(value: string, times = 1): void {
+    const count = this.#texts.get(value);
+    if (count === undefined) this.#makeRoom(value);
+    this.#texts.set(value, (count ?? 0) + times);
+  }
+
+  addNumber(value: number): void {
+    if (this.#numbers.increase(value, 1)) return;
+    this.#makeRoom(value);
+    this.#numbers.insert(value, 1);
   }
 
   get exact(): boolean {
@@ -40,30 +43,54 @@ export class ValueCounts {
   }
 
   get distinct(): number {
-    return this.#sketch === undefined ? this.#counts.size : estimate(this.#sketch);
+    return this.#sketch === undefined ? this.#size : estimate(this.#sketch);
   }
 
   /** The most frequent values, most frequent first; equal ones in order of their text. */
   top(limit: number): FrequentValue[] {
-    return [...this.#counts]
+    return this.#entries()
       .map(([value, count]) => ({ value: String(value), count }))
       .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
       .slice(0, limit);
   }
 
+  get #size(): number {
+    return this.#texts.size + this.#numbers.size;
+  }
+
+  /** For a value that is new, or was forgotten. */
+  #makeRoom(value: string | number): void {
+    if (this.#sketch !== undefined) this.#note(value);
+    if (this.#size >= exactValues) this.#prune(value);
+  }
+
   /** Takes away from all counts so much that at most half of the values are kept. */
-  #prune(): void {
+  #prune(next: string | number): void {
     if (this.#sketch === undefined) {
       this.#sketch = new Uint8Array(registers);
-      for (const value of this.#counts.keys()) this.#note(value);
+      for (const [value] of this.#entries()) this.#note(value);
+      this.#note(next);
     }
-    const counts = [...this.#counts.values()].sort((a, b) => b - a);
-    const less = counts[keptValues] as number;
+    const less = this.#reduction();
     this.undercount += less;
-    for (const [value, count] of this.#counts) {
-      if (count <= less) this.#counts.delete(value);
-      else this.#counts.set(value, count - less);
+    this.#numbers.reduce(less);
+    for (const [text, count] of this.#texts) {
+      if (count <= less) this.#texts.delete(text);
+      else this.#texts.set(text, count - less);
     }
+  }
+
+  /** The count that at most half of the values exceed; mostly 1, where different values abound. */
+  #reduction(): number {
+    let several = this.#numbers.severalTimes();
+    for (const count of this.#texts.values()) if (count > 1) several++;
+    if (several <= keptValues) return 1;
+    const counts = Float64Array.from(this.#entries(), ([, count]) => count).sort();
+    return counts[counts.length - 1 - keptValues] as number;
+  }
+
+  #entries(): [string | number, number][] {
+    return [...this.#texts, ...this.#numbers.entries()];
   }
 
   #note(value: string | number): void {

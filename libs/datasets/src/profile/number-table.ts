@@ -1,0 +1,63 @@
+import { hashNumber } from "../hash.ts";
+
+/** Counts of at most half as many numbers as it has slots; much faster than a Map, whose keys would be objects on the heap. */
+export class NumberTable {
+  size = 0;
+  readonly #keys: Float64Array;
+  readonly #counts: Float64Array;
+
+  /** `slots` is a power of two. */
+  constructor(slots: number) {
+    this.#keys = new Float64Array(slots);
+    this.#counts = new Float64Array(slots);
+  }
+
+  /** Adds to the count of a number that is known; false when it is not. */
+  increase(value: number, times: number): boolean {
+    const slot = this.#slot(value);
+    if (this.#counts[slot] === 0) return false;
+    this.#counts[slot] = (this.#counts[slot] as number) + times;
+    return true;
+  }
+
+  /** Takes in a number that is not known. */
+  insert(value: number, times: number): void {
+    const slot = this.#slot(value);
+    this.#keys[slot] = value;
+    this.#counts[slot] = times;
+    this.size++;
+  }
+
+  /** How many numbers were counted more than once. */
+  severalTimes(): number {
+    let several = 0;
+    for (const count of this.#counts) if (count > 1) several++;
+    return several;
+  }
+
+  /** Takes `less` from every count and forgets those that come to nothing. */
+  reduce(less: number): void {
+    const kept = this.entries(less);
+    this.#counts.fill(0);
+    this.size = 0;
+    for (const [value, count] of kept) this.insert(value, count - less);
+  }
+
+  /** Numbers counted more often than `above`. */
+  entries(above = 0): [number, number][] {
+    const entries: [number, number][] = [];
+    for (let slot = 0; slot < this.#keys.length; slot++) {
+      const count = this.#counts[slot] as number;
+      if (count > above) entries.push([this.#keys[slot] as number, count]);
+    }
+    return entries;
+  }
+
+  /** Where the number is, or where it would go. */
+  #slot(value: number): number {
+    const mask = this.#keys.length - 1;
+    let slot = hashNumber(value, 5) & mask;
+    while ((this.#counts[slot] as number) > 0 && this.#keys[slot] !== value) slot = (slot + 1) & mask;
+    return slot;
+  }
+}
