@@ -83,16 +83,23 @@ export function describeEvent(event: MeshEvent): string {
 /** A terminal's Ctrl-C may reach us twice, from the terminal and from the launcher: within this time it is one. */
 const sameSignalMs = 1000;
 
-/** Resolves at the first Ctrl-C, SIGTERM or SIGHUP; a later Ctrl-C ends the process at once. */
+/** Resolves at the first Ctrl-C or SIGTERM, or when whoever started the process is gone; a later Ctrl-C ends the process at once. */
 export function untilStopped(): Promise<void> {
   return new Promise((resolve_) => {
     let stoppedAt: number | undefined;
     const stop = () => {
-      if (stoppedAt === undefined) {
-        stoppedAt = performance.now();
-        resolve_();
-      } else if (performance.now() - stoppedAt > sameSignalMs) process.exit(130);
+      if (stoppedAt !== undefined) {
+        if (performance.now() - stoppedAt > sameSignalMs) process.exit(130);
+        return;
+      }
+      stoppedAt = performance.now();
+      // Listening for its end keeps the channel, and with it this process, alive.
+      if (process.connected) process.disconnect();
+      resolve_();
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+    process.once("disconnect", stop);
+    // The event is told once, and not to those who come late.
+    if (process.connected === false) stop();
   });
 }
