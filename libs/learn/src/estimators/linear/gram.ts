@@ -1,5 +1,6 @@
 import type { DenseMatrix } from "../../matrix.ts";
 import type { Pacer } from "../../pacer.ts";
+import { ColumnProducts } from "./column-products.ts";
 import { columnMeans } from "./column-scales.ts";
 
 /** Products of centred columns: all that least squares needs to know of the rows. */
@@ -36,11 +37,12 @@ export async function centredGram(
   const targetMean = targetSum / total;
   const size = x.cols + 1;
   const sums = new Float64Array(size * size);
-  const block = new Float64Array(size * blockRows);
+  const products = new ColumnProducts(size, blockRows);
   for (let from = 0; from < x.rows; from += blockRows) {
     const to = Math.min(x.rows, from + blockRows);
-    fillBlock(block, x, { from, to, means, y, targetMean, weights });
-    addProducts(sums, block, size, to - from);
+    if (to - from < blockRows) products.columns.fill(0);
+    fillBlock(products.columns, x, { from, to, means, y, targetMean, weights });
+    addProducts(sums, products, size);
     if (pacer.due) await pacer.breathe();
   }
   return split(sums, x.cols, { means, targetMean, total });
@@ -71,54 +73,18 @@ function fillBlock(block: Float64Array, x: DenseMatrix, source: BlockSource): vo
   }
 }
 
-/** Adds the upper triangle of BᵀB, two columns against four at a time: eight sums stay in registers for six loads. */
-function addProducts(sums: Float64Array, block: Float64Array, size: number, rows: number): void {
+/** Adds the upper triangle of BᵀB, two columns against four at a time. */
+function addProducts(sums: Float64Array, products: ColumnProducts, size: number): void {
+  const last = size - 1;
+  const found = products.sums;
   for (let i = 0; i < size; i += 2) {
-    const second = i + 1 < size ? i + 1 : i;
-    const a = i * blockRows;
-    const b = second * blockRows;
+    const second = Math.min(i + 1, last);
     for (let j = i; j < size; j += 4) {
-      const last = size - 1;
-      const c = j * blockRows;
-      const d = Math.min(j + 1, last) * blockRows;
-      const e = Math.min(j + 2, last) * blockRows;
-      const f = Math.min(j + 3, last) * blockRows;
-      let ac = 0;
-      let ad = 0;
-      let ae = 0;
-      let af = 0;
-      let bc = 0;
-      let bd = 0;
-      let be = 0;
-      let bf = 0;
-      for (let r = 0; r < rows; r++) {
-        const p = block[a + r]!;
-        const q = block[b + r]!;
-        const s = block[c + r]!;
-        const t = block[d + r]!;
-        const u = block[e + r]!;
-        const v = block[f + r]!;
-        ac += p * s;
-        bc += q * s;
-        ad += p * t;
-        bd += q * t;
-        ae += p * u;
-        be += q * u;
-        af += p * v;
-        bf += q * v;
+      products.multiply(i, second, j, Math.min(j + 1, last), Math.min(j + 2, last), Math.min(j + 3, last));
+      for (let k = 0; k < 4 && j + k < size; k++) {
+        sums[i * size + j + k]! += found[2 * k]!;
+        if (second > i) sums[second * size + j + k]! += found[2 * k + 1]!;
       }
-      const left = last - j;
-      const at = i * size + j;
-      sums[at]! += ac;
-      if (left > 0) sums[at + 1]! += ad;
-      if (left > 1) sums[at + 2]! += ae;
-      if (left > 2) sums[at + 3]! += af;
-      if (second === i) continue;
-      const below = second * size + j;
-      sums[below]! += bc;
-      if (left > 0) sums[below + 1]! += bd;
-      if (left > 1) sums[below + 2]! += be;
-      if (left > 2) sums[below + 3]! += bf;
     }
   }
 }
