@@ -14,9 +14,9 @@ export class ColumnProducts {
   /** `rows` is even. */
   constructor(columns: number, rows: number) {
     const bytes = 64 + 8 * columns * rows;
-    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65_536) });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(moduleBytes()), { m: { m: memory } });
-    this.#multiply = instance.exports.f as unknown as Multiply;
+    const memory = new engine.Memory({ initial: Math.ceil(bytes / 65_536) });
+    const instance = new engine.Instance(new engine.Module(moduleBytes()), { m: { m: memory } });
+    this.#multiply = instance.exports.f;
     this.#bytes = 8 * rows;
     this.sums = new Float64Array(memory.buffer, 0, 8);
     this.columns = new Float64Array(memory.buffer, 64, columns * rows);
@@ -30,6 +30,15 @@ export class ColumnProducts {
 }
 
 type Multiply = (a: number, b: number, c: number, d: number, e: number, f: number, bytes: number) => void;
+
+/** The part of the global WebAssembly that is used here; the types of Node.js leave its constructors out. */
+const engine = (globalThis as unknown as { readonly WebAssembly: Engine }).WebAssembly;
+
+interface Engine {
+  readonly Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer };
+  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: { readonly f: Multiply } };
+}
 
 /** Instructions by their codes (WebAssembly core specification 2.0, section 5.4). */
 const code = {
