@@ -22,8 +22,11 @@ export interface Neighbours {
   readonly byDistance: boolean;
 }
 
-/** Squared distances below this share of the rows' mean squared length count as this share, so that rounding does not decide between equal rows. */
-const nearestShare = 1e-9;
+/**
+ * Squared distances count in steps of about this share of the rows' mean squared length, and as one step at least, so that rounding does not decide
+ * between equal rows, nor between rows that are equally far away.
+ */
+const stepShare = 1e-9;
 
 /** Squared distance of x and a row as |x|² − 2·x·row + |row|², around the mean row so that no digits are lost to it. */
 export class NeighbourModel implements Fitted {
@@ -32,8 +35,8 @@ export class NeighbourModel implements Fitted {
   readonly #means: Float64Array;
   readonly #centred: Float64Array;
   readonly #squares: Float64Array;
-  /** Least squared distance that counts. */
-  readonly #nearest: number;
+  /** One over the step of squared distances, a power of two. */
+  readonly #perStep: number;
 
   constructor(model: Neighbours) {
     this.model = model;
@@ -43,7 +46,7 @@ export class NeighbourModel implements Fitted {
     this.#centred = Float64Array.from(rows, (cell, i) => cell - this.#means[i % cols]!);
     this.#squares = squaredLengths(this.#centred, cols);
     const mean = this.#squares.reduce((sum, square) => sum + square, 0) / this.#count;
-    this.#nearest = nearestShare * mean || 1e-30;
+    this.#perStep = 2 ** -Math.round(Math.log2(stepShare * mean || 1e-30));
   }
 
   get cols(): number {
@@ -64,7 +67,7 @@ export class NeighbourModel implements Fitted {
       this.#findNearest(row, list);
       sums.fill(0);
       for (let i = 0; i < list.size; i++) {
-        const near = byDistance ? 1 / Math.sqrt(Math.max(list.distances[i]!, this.#nearest)) : 1;
+        const near = byDistance ? 1 / Math.sqrt(Math.max(list.distances[i]!, 1)) : 1;
         for (let c = 0; c < width; c++) sums[c]! += near * votes[list.rows[i]! * width + c]!;
       }
       for (let c = 0; c < width - 1; c++) shares[r * (width - 1) + c] = sums[c]! / sums[width - 1]!;
@@ -87,14 +90,17 @@ export class NeighbourModel implements Fitted {
     const own = graph.node("ReduceSum", [graph.node("Mul", [x, x]), last], { keepdims: { int: 1 } });
     const product = graph.node("MatMul", [x, graph.constant("rows", "FP64", [cols, count], doubled)]);
     const squares = graph.constant("squares", "FP64", [count], this.#squares);
-    const distances = graph.node("Add", [graph.node("Sub", [own, product]), squares]);
+    const exact = graph.node("Add", [graph.node("Sub", [own, product]), squares]);
+    const perStep = graph.constant("steps", "FP64", [1], Float64Array.of(this.#perStep));
+    const half = graph.constant("half", "FP64", [1], Float64Array.of(0.5));
+    const distances = graph.node("Floor", [graph.node("Add", [graph.node("Mul", [exact, perStep]), half])]);
     const attributes = { axis: { int: 1 }, largest: { int: 0 }, sorted: { int: 1 } };
     const outputs = ["near_distances", "near_rows"];
     graph.node("TopK", [distances, index("neighbours", neighbours)], attributes, { outputs });
     const table = graph.constant("votes", "FP64", [count, width], votes);
     let near = graph.node("Gather", [table, "near_rows"], { axis: { int: 0 } });
     if (byDistance) {
-      const floor = graph.constant("nearest", "FP64", [1], Float64Array.of(this.#nearest));
+      const floor = graph.constant("nearest", "FP64", [1], Float64Array.of(1));
       const inverse = graph.node("Reciprocal", [graph.node("Sqrt", [graph.node("Max", ["near_distances", floor])])]);
       near = graph.node("Mul", [near, graph.node("Unsqueeze", [inverse, index("vote_axis", 2)])]);
     }
@@ -141,7 +147,7 @@ export class NeighbourModel implements Fitted {
     for (let r = 0; r < this.#count; r++) {
       let product = 0;
       for (let j = 0, i = r * cols; j < cols; j++, i++) product += row[j]! * rows[i]!;
-      const distance = own - 2 * product + this.#squares[r]!;
+      const distance = Math.floor((own - 2 * product + this.#squares[r]!) * this.#perStep + 0.5);
       if (distance < list.farthest) list.add(r, distance);
     }
   }
