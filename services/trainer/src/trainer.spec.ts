@@ -340,7 +340,7 @@ describe("rights", () => {
     expect((await failure(watch(nobody, id))).code).toBe("NOT_FOUND");
     expect((await nobody.listJobs({})).jobs).toEqual([]);
     expect((await failure(create(nobody))).code).toBe("UNAUTHENTICATED");
-    expect((await nobody.listRecipes({})).recipes.map((r) => r.name)).toEqual(["linear"]);
+    expect((await nobody.listRecipes({})).recipes.map((r) => r.name)).toContain("linear");
   });
 
   it("of another project do not count, and lists go page by page, newest first", async () => {

@@ -21,6 +21,7 @@ const dataset = create(DatasetVersionSchema, {
 
 type Init = Exclude<MessageInitShape<typeof JobSpecSchema>, { $typeName: string }>;
 const good: Init = { recipe: "linear", dataset: "d", target: "y", model: "m", features: ["a", "b"] };
+const boosting: Init = { recipe: "gradient-boosting", features: [] };
 const resolve = (change: Init) => fitSpec(checkSpec(create(JobSpecSchema, { ...good, ...change })), dataset);
 
 describe("a job's spec", () => {
@@ -31,6 +32,23 @@ describe("a job's spec", () => {
       testShare: 0.2,
       parameters: { l2: 1 },
     });
+  });
+
+  it("of a recipe for both tasks takes the one its target suggests, or the one it is told", () => {
+    const forest: Init = { recipe: "random-forest", features: ["a", "holes"] };
+    expect(resolve(forest)).toMatchObject({ task: "regression", choices: { features: "all" } });
+    expect(resolve({ ...forest, target: "city" })).toMatchObject({
+      task: "classification",
+      choices: { features: "sqrt", classWeights: "none" },
+      parameters: { trees: 100 },
+    });
+    expect(resolve({ ...forest, task: "classification" }).task).toBe("classification");
+    expect(resolve({ recipe: "logistic-regression", features: [], target: "city" }).features).toEqual([
+      "a",
+      "b",
+      "holes",
+      "y",
+    ]);
   });
 
   it.each<[string, Init, string, string]>([
@@ -48,6 +66,43 @@ describe("a job's spec", () => {
     ["all columns, one of them with empty cells", { features: [] }, "FAILED_PRECONDITION", "spec.features[2]"],
     ["the target as feature", { features: ["a", "y"] }, "INVALID_ARGUMENT", "spec.features"],
     ["a feature twice", { features: ["a", "a"] }, "INVALID_ARGUMENT", "spec.features"],
+    ["a task the recipe does not do", { task: "classification" }, "INVALID_ARGUMENT", "spec.task"],
+    ["a task that is none", { recipe: "random-forest", task: "luck" }, "INVALID_ARGUMENT", "spec.task"],
+    ["a regression on text", { recipe: "ridge", target: "city" }, "FAILED_PRECONDITION", "spec.target"],
+    ["a target with empty cells", { ...boosting, target: "holes" }, "FAILED_PRECONDITION", "spec.target"],
+    ["a feature that is not there", { ...boosting, features: ["z"] }, "FAILED_PRECONDITION", "spec.features[0]"],
+    ["a feature named as an output", { ...boosting, target: "a" }, "FAILED_PRECONDITION", "spec.features[3]"],
+    [
+      "half a tree",
+      { recipe: "random-forest", parameters: { trees: 1.5 } },
+      "INVALID_ARGUMENT",
+      'spec.parameters["trees"]',
+    ],
+    ["a number as word", { ...boosting, choices: { l2: "1" } }, "INVALID_ARGUMENT", 'spec.choices["l2"]'],
+    [
+      "a word as number",
+      { ...boosting, parameters: { classWeights: 1 } },
+      "INVALID_ARGUMENT",
+      'spec.parameters["classWeights"]',
+    ],
+    [
+      "an unknown word",
+      { ...boosting, choices: { classWeights: "odd" } },
+      "INVALID_ARGUMENT",
+      'spec.choices["classWeights"]',
+    ],
+    [
+      "a parameter of the other task",
+      { ...boosting, features: ["a"], choices: { classWeights: "balanced" } },
+      "INVALID_ARGUMENT",
+      'spec.choices["classWeights"]',
+    ],
+    [
+      "a gate of the other task",
+      { ...boosting, features: ["a"], gate: { metric: "accuracy", bound: 1 } },
+      "INVALID_ARGUMENT",
+      "spec.gate.metric",
+    ],
   ])("with %s is refused", (_, change, code, field) => {
     try {
       resolve(change);

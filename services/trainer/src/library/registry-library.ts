@@ -28,6 +28,8 @@ export interface NewVersion {
   readonly project: string;
   readonly model: string;
   readonly onnx: Uint8Array;
+  /** Of a classification: the classes in the order of the output `probabilities`; they go into the version's model.yaml. */
+  readonly classes: readonly string[];
   readonly description: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: Readonly<Record<string, number>>;
@@ -87,11 +89,14 @@ export class RegistryLibrary {
 
   /** Uploads a model and makes a version of it; the model is made when missing. A repeat with the same key gives the same version. */
   async createVersion(version: NewVersion, signal: AbortSignal): Promise<Version> {
-    const sha256 = createHash("sha256").update(version.onnx).digest();
     await this.#ensureModel(version, signal);
-    await this.#persist(() => this.#upload(version, sha256, signal), signal);
     const { project, model, description, labels, metrics, lineage, idempotencyKey } = version;
-    const files = [{ path: "model.onnx", sha256, sizeBytes: BigInt(version.onnx.length) }];
+    const files: { path: string; sha256: Uint8Array; sizeBytes: bigint }[] = [];
+    for (const [path, bytes] of bundleOf(version)) {
+      const sha256 = createHash("sha256").update(bytes).digest();
+      await this.#persist(() => this.#upload(project, { bytes, sha256 }, signal), signal);
+      files.push({ path, sha256, sizeBytes: BigInt(bytes.length) });
+    }
     const request = { project, model, files, description, labels, metrics, lineage, idempotencyKey };
     const call = () => this.#models.createVersion(request, { signal, timeoutMs: createVersionMs });
     const answer = await this.#persist(call, signal);
@@ -110,10 +115,14 @@ export class RegistryLibrary {
     }
   }
 
-  async #upload({ onnx, project }: NewVersion, sha256: Uint8Array, signal: AbortSignal): Promise<void> {
-    const start = await this.#artifacts.startUpload({ sha256, sizeBytes: BigInt(onnx.length), project }, { signal });
+  async #upload(
+    project: string,
+    { bytes, sha256 }: { bytes: Uint8Array; sha256: Uint8Array },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const start = await this.#artifacts.startUpload({ sha256, sizeBytes: BigInt(bytes.length), project }, { signal });
     if (start.complete) return;
-    await this.#artifacts.writeUpload(uploadChunks(start.uploadId, onnx, Number(start.receivedBytes)), { signal });
+    await this.#artifacts.writeUpload(uploadChunks(start.uploadId, bytes, Number(start.receivedBytes)), { signal });
   }
 
   /** Every step here bears repetition; a registry that restarts is waited for. */
@@ -128,6 +137,16 @@ export class RegistryLibrary {
       }
     }
   }
+}
+
+/** The version's files. JSON is YAML too. */
+function bundleOf({ onnx, classes }: NewVersion): [path: string, bytes: Uint8Array][] {
+  if (classes.length === 0) return [["model.onnx", onnx]];
+  const manifest = JSON.stringify({ outputs: [{ name: "probabilities", labels: classes }] });
+  return [
+    ["model.onnx", onnx],
+    ["model.yaml", Buffer.from(manifest)],
+  ];
 }
 
 async function* uploadChunks(uploadId: string, bytes: Uint8Array, from: number) {

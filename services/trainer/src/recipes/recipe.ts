@@ -1,7 +1,11 @@
+import type { Estimator, Task } from "@aimass/learn";
 import type { TrainingTable } from "../table/training-table.ts";
 
-/** A number a recipe may be told. */
-export interface RecipeParameter {
+/** Something a recipe may be told. */
+export type RecipeParameter = NumberParameter | ChoiceParameter;
+
+/** A number. */
+export interface NumberParameter {
   readonly name: string;
   /** One sentence: meaning and unit. */
   readonly description: string;
@@ -9,6 +13,17 @@ export interface RecipeParameter {
   /** Bounds, inclusive. */
   readonly minimum: number;
   readonly maximum: number;
+  /** Whether only whole numbers are taken. */
+  readonly whole?: boolean;
+}
+
+/** One of some words. */
+export interface ChoiceParameter {
+  readonly name: string;
+  readonly description: string;
+  readonly choices: readonly string[];
+  /** Empty where it depends on the task. */
+  readonly defaultChoice: string;
 }
 
 /** Tells how a training goes. */
@@ -19,7 +34,7 @@ export interface Reporter {
   log(line: string): void;
 }
 
-/** What a recipe gets to work with. */
+/** What a streamed recipe gets to work with. */
 export interface FitInput {
   /** The training part; can be read as often as needed, each time from the start. */
   readonly table: TrainingTable;
@@ -40,15 +55,29 @@ export interface FittedModel {
   toOnnx(): Uint8Array;
 }
 
-/**
- * A built-in way to train. A job goes split → features → fit → evaluate → gate → export → register; a recipe is the middle of it, the rest is the same
- * for all (`train.ts`). A new one is a folder here with its recipe and a line in `catalogue.ts`.
- *
- * Rules: constant memory in the number of rows; errors are AimassErrors whose sentence names the column or parameter; equal input gives equal output.
- */
-export interface Recipe {
+interface RecipeFacts {
   readonly name: string;
   readonly description: string;
+  readonly tasks: readonly Task[];
   readonly parameters: readonly RecipeParameter[];
+}
+
+/**
+ * A recipe over number columns alone that never holds the rows: constant memory, one input `x` (`train.ts`). Errors are AimassErrors whose sentence
+ * names the column or parameter; equal input gives equal output.
+ */
+export interface StreamedRecipe extends RecipeFacts {
+  readonly kind: "streamed";
   fit(input: FitInput): Promise<FittedModel>;
 }
+
+/** A recipe that makes features of columns of any type and fits an estimator of @aimass/learn to the matrix (`estimators/train-estimator.ts`). */
+export interface EstimatorRecipe extends RecipeFacts {
+  readonly kind: "estimator";
+  readonly estimators: Readonly<Partial<Record<Task, Estimator>>>;
+  /** Whether features must not be negative. */
+  readonly nonNegative: boolean;
+}
+
+/** A built-in way to train. A job goes split → features → fit → evaluate → gate → export → register, whatever the recipe. */
+export type Recipe = StreamedRecipe | EstimatorRecipe;

@@ -2,11 +2,11 @@ import { type ColumnRange, FeatureBaseline } from "../table/baseline.ts";
 import { type CsvSource, csvPart, readCsvRows } from "../table/csv-table.ts";
 import { Evaluation } from "../table/evaluation.ts";
 import { type Gate, passGate } from "../table/gate.ts";
-import type { FittedModel, Recipe, Reporter } from "./recipe.ts";
+import type { FittedModel, Reporter, StreamedRecipe } from "./recipe.ts";
 
 /** Everything a training depends on. */
 export interface TrainInput {
-  readonly recipe: Recipe;
+  readonly recipe: StreamedRecipe;
   readonly source: CsvSource;
   readonly ranges: readonly ColumnRange[];
   readonly parameters: Readonly<Record<string, number>>;

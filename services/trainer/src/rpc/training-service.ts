@@ -53,7 +53,12 @@ export function createTrainingService(options: TrainingServiceOptions): ServiceI
       }
     },
     listRecipes: () => ({
-      recipes: recipes.map(({ name, description, parameters }) => ({ name, description, parameters: [...parameters] })),
+      recipes: recipes.map(({ name, description, tasks, parameters }) => ({
+        name,
+        description,
+        tasks: [...tasks],
+        parameters: parameters.map((p) => ("choices" in p ? { ...p, choices: [...p.choices] } : p)),
+      })),
     }),
   };
 }

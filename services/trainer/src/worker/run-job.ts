@@ -4,11 +4,13 @@ import { AimassError } from "@aimass/core";
 import type { Logger } from "@aimass/telemetry";
 import { fromBinary } from "@bufbuild/protobuf";
 import { isPassing, type NewVersion, type RegistryLibrary } from "../library/registry-library.ts";
+import { spool } from "../library/spooled-file.ts";
 import { getRecipe } from "../recipes/catalogue.ts";
-import type { Reporter } from "../recipes/recipe.ts";
-import { type TrainedModel, train } from "../recipes/train.ts";
+import { trainEstimator } from "../recipes/estimators/train-estimator.ts";
+import type { EstimatorRecipe, Reporter, StreamedRecipe } from "../recipes/recipe.ts";
+import { train } from "../recipes/train.ts";
 import { readGate } from "../table/gate.ts";
-import { describeSplit, planSplit, type Split } from "../table/split.ts";
+import { describeSplit, planSplit } from "../table/split.ts";
 import type { RunMessage, WorkerMessage } from "./worker-message.ts";
 
 export interface RunJobOptions {
@@ -38,16 +40,46 @@ export async function runJob(options: RunJobOptions): Promise<WorkerMessage> {
   }
 }
 
+/** A model and what the registry is to know of it. */
+interface Made {
+  readonly onnx: Uint8Array;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly baselineJson: string;
+  readonly split: string;
+  /** A sentence about the inputs. */
+  readonly inputs: string;
+  /** Of the output `probabilities`. */
+  readonly classes: readonly string[];
+}
+
+interface Work {
+  readonly spec: JobSpec;
+  readonly dataset: DatasetVersion;
+  readonly library: RegistryLibrary;
+  readonly report: Reporter;
+  readonly onEvaluated: (metrics: Readonly<Record<string, number>>) => void;
+  readonly signal: AbortSignal;
+}
+
 async function trainAndRegister(
   { run, library, report, signal }: RunJobOptions,
   onEvaluated: (metrics: Readonly<Record<string, number>>) => void,
 ): Promise<Version> {
   const spec = fromBinary(JobSpecSchema, run.spec);
   const dataset = await library.dataset(spec.project, spec.dataset, spec.datasetVersion);
+  const recipe = getRecipe(spec.recipe);
+  const work = { spec, dataset, library, report, onEvaluated, signal };
+  const made = recipe.kind === "streamed" ? await makeStreamed(recipe, work) : await makeEstimator(recipe, work);
+  report.log(`Registering ${made.onnx.length} bytes as a version of ${spec.project}.${spec.model}.`);
+  return library.createVersion(newVersion(run, { spec, dataset, made }), signal);
+}
+
+async function makeStreamed(recipe: StreamedRecipe, work: Work): Promise<Made> {
+  const { spec, dataset, library, report, onEvaluated, signal } = work;
   const split = planSplit(Number(dataset.rows), spec.testShare, spec.seed);
   const open = (reading: AbortSignal) => library.read(dataset.sha256, reading);
   const trained = await train({
-    recipe: getRecipe(spec.recipe),
+    recipe,
     source: { open, features: spec.features, target: spec.target, split },
     ranges: spec.features.map((name) => columnRange(dataset, name)),
     parameters: spec.parameters,
@@ -56,31 +88,54 @@ async function trainAndRegister(
     onEvaluated,
     signal,
   });
-  report.log(`Registering ${trained.onnx.length} bytes as a version of ${spec.project}.${spec.model}.`);
-  return library.createVersion(newVersion(run, { spec, dataset, split, trained }), signal);
+  const inputs = `Input x, in this order: ${listed(spec.features)}.`;
+  return { ...trained, split: describeSplit(split), inputs, classes: [] };
+}
+
+async function makeEstimator(recipe: EstimatorRecipe, work: Work): Promise<Made> {
+  const { spec, dataset, library, report, onEvaluated, signal } = work;
+  report.progress(0, "fetching the dataset");
+  await using file = await spool(library.read(dataset.sha256, signal), signal);
+  const { features, target, testShare, seed, task, gate } = spec;
+  const trained = await trainEstimator({
+    recipe,
+    task: task === "classification" ? "classification" : "regression",
+    file,
+    features,
+    target,
+    testShare,
+    seed,
+    given: spec,
+    gate: gate && readGate(gate.metric, gate.bound),
+    report,
+    onEvaluated,
+    signal,
+  });
+  return { ...trained, inputs: `Inputs: ${listed(trained.inputs)}.` };
 }
 
 function newVersion(
   run: RunMessage,
-  made: { spec: JobSpec; dataset: DatasetVersion; split: Split; trained: TrainedModel },
+  { spec, dataset, made }: { spec: JobSpec; dataset: DatasetVersion; made: Made },
 ): NewVersion {
-  const { spec, dataset, split, trained } = made;
+  const { recipe, target, task, choices } = spec;
   return {
     project: spec.project,
     model: spec.model,
-    onnx: trained.onnx,
-    description: describe(spec),
-    labels: { recipe: spec.recipe, target: spec.target },
-    metrics: trained.metrics,
+    onnx: made.onnx,
+    classes: made.classes,
+    description: describe(spec, made.inputs),
+    labels: { recipe, target, ...(task !== "" && { task }) },
+    metrics: made.metrics,
     lineage: {
       jobId: run.jobId,
-      recipe: spec.recipe,
+      recipe,
       dataset: spec.dataset,
       datasetVersion: spec.datasetVersion,
       datasetSha256: dataset.sha256,
-      split: describeSplit(split),
-      parametersJson: JSON.stringify(spec.parameters),
-      featureBaselineJson: trained.baselineJson,
+      split: made.split,
+      parametersJson: JSON.stringify({ ...spec.parameters, ...choices }),
+      featureBaselineJson: made.baselineJson,
     },
     idempotencyKey: run.jobId,
   };
@@ -90,11 +145,14 @@ function newVersion(
 const mostNames = 60;
 const longestDescription = 2000;
 
-function describe({ features, target, recipe, dataset, datasetVersion }: JobSpec): string {
-  const names = features.slice(0, mostNames).join(", ");
-  const rest = features.length > mostNames ? ` and ${features.length - mostNames} more` : "";
-  const text = `Predicts ${target} by the recipe ${recipe}, trained on ${dataset} version ${datasetVersion}. Input x, in this order: ${names}${rest}.`;
+function describe({ target, recipe, dataset, datasetVersion }: JobSpec, inputs: string): string {
+  const text = `Predicts ${target} by the recipe ${recipe}, trained on ${dataset} version ${datasetVersion}. ${inputs}`;
   return text.slice(0, longestDescription);
+}
+
+function listed(names: readonly string[]): string {
+  const rest = names.length > mostNames ? ` and ${names.length - mostNames} more` : "";
+  return `${names.slice(0, mostNames).join(", ")}${rest}`;
 }
 
 function columnRange(dataset: DatasetVersion, name: string) {

@@ -1,5 +1,5 @@
 import { AimassError } from "@aimass/core";
-import type { FitInput, FittedModel, Recipe } from "../recipe.ts";
+import type { FitInput, FittedModel, StreamedRecipe } from "../recipe.ts";
 import { solveCholesky } from "./cholesky.ts";
 import { Comoments } from "./comoments.ts";
 import { linearGraph } from "./linear-graph.ts";
@@ -9,8 +9,10 @@ import { LinearModel } from "./linear-model.ts";
  * Ridge regression in closed form: minimises Σ(y − b − z·w)² + l2·|w|² over standardised features z, so that l2 means the same whatever the units are.
  * l2 = 0 is ordinary least squares. One pass over the data, memory quadratic in the number of features and constant in that of rows.
  */
-export const linearRecipe: Recipe = {
+export const linearRecipe: StreamedRecipe = {
+  kind: "streamed",
   name: "linear",
+  tasks: ["regression"],
   description: "Linear (ridge) regression in closed form. Fast, exact, and a baseline for everything else.",
   parameters: [
     {

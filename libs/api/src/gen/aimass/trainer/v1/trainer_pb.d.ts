@@ -26,7 +26,7 @@ export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
   project: string;
 
   /**
-   * "linear" is the only recipe so far.
+   * One of ListRecipes.
    *
    * @generated from field: string recipe = 2;
    */
@@ -52,7 +52,7 @@ export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
   target: string;
 
   /**
-   * Columns to predict from; empty: every other number column.
+   * Columns to predict from; empty: every other column (of the recipe "linear": every other number column).
    *
    * @generated from field: repeated string features = 6;
    */
@@ -92,6 +92,21 @@ export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
    * @generated from field: aimass.trainer.v1.Gate gate = 11;
    */
   gate?: Gate | undefined;
+
+  /**
+   * "regression" or "classification"; empty: what the recipe is for, or where it does both, regression for a target of numbers and
+   * classification for one of text. The answer carries the task.
+   *
+   * @generated from field: string task = 12;
+   */
+  task: string;
+
+  /**
+   * Recipe parameters that are words, by name, for instance "classWeights": "balanced".
+   *
+   * @generated from field: map<string, string> choices = 13;
+   */
+  choices: { [key: string]: string };
 };
 
 /**
@@ -101,13 +116,13 @@ export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
 export declare const JobSpecSchema: GenMessage<JobSpec>;
 
 /**
- * A floor for a held-out metric.
+ * A bound for a held-out metric.
  *
  * @generated from message aimass.trainer.v1.Gate
  */
 export declare type Gate = Message<"aimass.trainer.v1.Gate"> & {
   /**
-   * "r2" or "rmse" (for rmse the bound is a ceiling).
+   * "r2", "accuracy", "macro_f1" or "roc_auc" with a floor; "rmse", "mae" or "log_loss" with a ceiling.
    *
    * @generated from field: string metric = 1;
    */
@@ -164,7 +179,8 @@ export declare type Job = Message<"aimass.trainer.v1.Job"> & {
   progress: number;
 
   /**
-   * Metrics of the held-out part: "r2", "rmse", "mae"; and "train_r2" … of the training part.
+   * Metrics of the held-out part: "r2", "rmse", "mae", or "accuracy", "macro_f1", "log_loss", "roc_auc" (two classes); and "train_r2" … of
+   * the training part.
    *
    * @generated from field: map<string, double> metrics = 7;
    */
@@ -460,6 +476,13 @@ export declare type Recipe = Message<"aimass.trainer.v1.Recipe"> & {
    * @generated from field: repeated aimass.trainer.v1.RecipeParameter parameters = 3;
    */
   parameters: RecipeParameter[];
+
+  /**
+   * What it can do: "regression", "classification".
+   *
+   * @generated from field: repeated string tasks = 4;
+   */
+  tasks: string[];
 };
 
 /**
@@ -496,6 +519,27 @@ export declare type RecipeParameter = Message<"aimass.trainer.v1.RecipeParameter
    * @generated from field: double maximum = 5;
    */
   maximum: number;
+
+  /**
+   * Whether only whole numbers are taken.
+   *
+   * @generated from field: bool whole = 6;
+   */
+  whole: boolean;
+
+  /**
+   * The words it takes; it is then given in JobSpec.choices. Empty for a number.
+   *
+   * @generated from field: repeated string choices = 7;
+   */
+  choices: string[];
+
+  /**
+   * The word it is when left out; empty where it depends on the task.
+   *
+   * @generated from field: string default_choice = 8;
+   */
+  defaultChoice: string;
 };
 
 /**
@@ -562,7 +606,7 @@ export declare const JobStateSchema: GenEnum<JobState>;
 export declare const TrainingService: GenService<{
   /**
    * Queues a job. With an `idempotency_key` a repeat returns the same job. Errors: NOT_FOUND (dataset, recipe),
-   * INVALID_ARGUMENT (a parameter, with its field), FAILED_PRECONDITION (the target column is missing or not a number).
+   * INVALID_ARGUMENT (a parameter, with its field), FAILED_PRECONDITION (a column is missing or cannot be used).
    * Verb: job.create on the project and dataset.read on the dataset's project.
    *
    * @generated from rpc aimass.trainer.v1.TrainingService.CreateJob
