@@ -162,7 +162,7 @@ describe("a job", () => {
     const baseline = JSON.parse(lineage.featureBaselineJson);
     expect(baseline).toMatchObject({ rows: 240, features: { a: { minimum: 0, maximum: 100 } } });
     expect(baseline.features.b.bins.reduce((x: number, y: number) => x + y)).toBe(240);
-    expect([metrics.r2, labels]).toEqual([done.metrics.r2, { recipe: "linear", target: "y" }]);
+    expect([metrics.r2, labels]).toEqual([done.metrics.r2, { recipe: "linear", target: "y", task: "regression" }]);
 
     const session = await InferenceSession.create(version.onnx);
     const { y = expect.fail() } = await session.run({ x: new Tensor("float32", [10, 20, 100, 0], [2, 2]) });

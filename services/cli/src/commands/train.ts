@@ -1,4 +1,4 @@
-import { type Job, type JobSpecSchema, JobState, TrainingService } from "@aimass/api/trainer";
+import { type Job, type JobSpecSchema, JobState, type RecipeParameter, TrainingService } from "@aimass/api/trainer";
 import { AimassError, Backoff, systemClock } from "@aimass/core";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -20,6 +20,8 @@ interface TrainOptions {
   readonly testShare: string;
   readonly seed: string;
   readonly minR2?: string;
+  readonly gate?: string;
+  readonly task: string;
   readonly wait: boolean;
 }
 
@@ -30,13 +32,19 @@ export function addTrain(program: Command): void {
     .requiredOption("--dataset <name>", "the dataset")
     .requiredOption("--target <column>", "the column to predict")
     .requiredOption("--model <name>", "the model that gets the new version; made when missing")
-    .option("--recipe <name>", "how to train", "linear")
+    .option("--recipe <name>", "how to train; `aimass jobs recipes` lists them", "linear")
+    .option(
+      "--task <task>",
+      "regression or classification, for a recipe that does both; by the target when left out",
+      "",
+    )
     .option("--dataset-version <n>", "a version of the dataset; the newest when left out", "0")
-    .option("--feature <column...>", "columns to predict from; every other number column when left out")
-    .option("--param <name=value...>", "recipe parameters, for instance l2=1")
+    .option("--feature <column...>", "columns to predict from; every other one when left out")
+    .option("--param <name=value...>", "recipe parameters, for instance l2=1 or classWeights=balanced")
     .option("--test-share <share>", "share of rows held out for evaluation", "0.2")
     .option("--seed <n>", "seed of the split", "0")
     .option("--min-r2 <value>", "make no version when R² on the held-out rows is below this")
+    .option("--gate <metric=bound>", "make no version when a held-out metric misses this, for instance accuracy=0.9")
     .option("--no-wait", "do not wait for the end")
     .action(
       action<TrainOptions>(async ({ connection, output }, options) => {
@@ -91,10 +99,8 @@ export function addTrain(program: Command): void {
         const { recipes } = await connection.client(TrainingService).listRecipes({});
         output.result(recipes, () =>
           recipes.flatMap((r) => [
-            `${r.name}: ${r.description}`,
-            ...r.parameters.map(
-              (p) => `  ${p.name} = ${p.defaultValue} (${p.minimum} to ${p.maximum}): ${p.description}`,
-            ),
+            `${r.name} (${r.tasks.join(", ")}): ${r.description}`,
+            ...r.parameters.map((p) => `  ${describeParameter(p)}: ${p.description}`),
           ]),
         );
       }),
@@ -173,11 +179,33 @@ function jobSpec(o: TrainOptions): MessageInitShape<typeof JobSpecSchema> {
     features: o.feature ?? [],
     testShare: decimal("--test-share", o.testShare),
     seed: BigInt(wholeNumber("--seed", o.seed)),
-    parameters: Object.fromEntries(
-      Object.entries(pairs(o.param)).map(([name, value]) => [name, decimal(`--param ${name}`, value)]),
-    ),
-    ...(o.minR2 === undefined ? {} : { gate: { metric: "r2", bound: decimal("--min-r2", o.minR2) } }),
+    task: o.task,
+    ...recipeParameters(pairs(o.param)),
+    ...jobGate(o),
   };
+}
+
+/** Numbers and words apart. */
+function recipeParameters(given: Readonly<Record<string, string>>) {
+  const isNumber = ([, value]: [string, string]) => value.trim() !== "" && Number.isFinite(Number(value));
+  const all = Object.entries(given);
+  return {
+    parameters: Object.fromEntries(all.filter(isNumber).map(([name, value]) => [name, Number(value)])),
+    choices: Object.fromEntries(all.filter((pair) => !isNumber(pair))),
+  };
+}
+
+function jobGate({ minR2, gate }: TrainOptions): { gate?: { metric: string; bound: number } } {
+  if (minR2 !== undefined && gate !== undefined)
+    throw new AimassError("INVALID_ARGUMENT", "--min-r2 and --gate both name a gate.", { remedy: "Give one of them." });
+  const [metric, bound] = gate === undefined ? ["r2", minR2] : (Object.entries(pairs([gate]))[0] ?? []);
+  if (metric === undefined || bound === undefined) return {};
+  return { gate: { metric, bound: decimal(gate === undefined ? "--min-r2" : "--gate", bound) } };
+}
+
+function describeParameter({ name, choices, defaultChoice, defaultValue, minimum, maximum }: RecipeParameter): string {
+  if (choices.length > 0) return `${name} = ${defaultChoice || "by task"} (${choices.join(", ")})`;
+  return `${name} = ${defaultValue} (${minimum} to ${maximum})`;
 }
 
 function decimal(option: string, text: string): number {
