@@ -19,7 +19,8 @@ export class Evaluation {
 
   /** Coefficient of determination; for a constant target 1 when every prediction is right, else 0. */
   get r2(): number {
-    if (this.#spread > 0) return 1 - this.#squared / this.#spread;
+    // A spread that is nearly nothing would make it infinite.
+    if (this.#spread > 0) return Math.max(-Number.MAX_VALUE, 1 - this.#squared / this.#spread);
     return this.#squared === 0 ? 1 : 0;
   }
 

@@ -183,6 +183,23 @@ describe("data that say nothing", () => {
   });
 });
 
+describe("columns that are hard to take", () => {
+  it("of 100 000 categories are hashed, and the matrix stays sparse", async () => {
+    const rows = Array.from({ length: 110_000 }, (_, i) => `item ${i % 100_000},${i % 2 === 0 ? "even" : "odd"}`);
+    const csv = `category,kind\n${rows.join("\n")}\n`;
+    const { metrics } = await train({ name: "logistic-regression", csv, features: ["category"], target: "kind" });
+    expect(metrics.accuracy).toBeGreaterThan(0.4);
+  }, 60_000);
+
+  it("of nothing but emoji are texts like others", async () => {
+    const moods = ["😀 😃 😄 👍", "😡 😢 👎 💔"];
+    const rows = Array.from({ length: 80 }, (_, i) => `${moods[i % 2]} ${["🐶", "🐱", "👩‍🚀"][i % 3]},${i % 2}`);
+    const csv = `text,mood\n${rows.join("\n")}\n`;
+    const { metrics } = await train({ name: "linear-svm", csv, features: ["text"], target: "mood" });
+    expect(metrics.accuracy).toBe(1);
+  });
+});
+
 it("a training that is cancelled while it fits ends at once", async () => {
   const stop = new AbortController();
   const report = {
