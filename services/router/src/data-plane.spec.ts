@@ -210,8 +210,11 @@ describe("a replica that fails", () => {
     for (let i = 0; i < 60; i++) await infer(r.client, inferBody("m"));
     const seen = a.calls.length;
     expect(seen).toBeLessThan(30);
-    for (let i = 0; i < 20; i++) expect((await infer(r.client, inferBody("m"))).status).toBe(0);
-    expect(a.calls.length - seen).toBeLessThanOrEqual(1);
+    let refused = 0;
+    for (let i = 0; i < 20; i++) refused += (await infer(r.client, inferBody("m"))).status === 0 ? 0 : 1;
+    // Only trials go to it, after one second, then after two more; all others were kept away.
+    expect(refused).toBeLessThanOrEqual(2);
+    expect(a.calls.length - seen).toBe(refused);
   });
 });
 
