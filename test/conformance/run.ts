@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { type Finding, runCheck } from "./check.ts";
 import { browserCheck, PageServer } from "./checks/browser.ts";
+import { consoleCheck } from "./checks/console.ts";
 import { onnxTests } from "./checks/onnx-tests.ts";
 import { perfAnalyzer } from "./checks/perf-analyzer.ts";
 import { curl, notebookPort, predictSnippet } from "./checks/plain-http.ts";
@@ -36,6 +37,7 @@ async function runAll(only: string, onnxCase: string | undefined): Promise<Findi
       predictSnippet(mesh),
       curl(mesh),
       browserCheck(mesh, page),
+      consoleCheck(mesh),
       perfAnalyzer(mesh),
       onnxTests(mesh, { only: onnxCase, tell }),
     ];
