@@ -37,6 +37,7 @@ async function visit(page: Page, password: string): Promise<Finding[]> {
     await finding("console: signing in shows who one is and what is deployed", async () => {
       await signIn(page, password);
       await page.locator("#overview").waitFor();
+      await page.locator("#sign-in").waitFor({ state: "hidden" });
       await page.locator("#replicas tbody tr").first().waitFor();
       return `${await page.locator("#who").textContent()}; ${await page.locator("#models tbody tr").count()} models`;
     }),
