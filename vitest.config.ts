@@ -7,6 +7,8 @@ export default defineConfig({
     pool: "forks",
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Real processes and clocks on a busy machine: a second try tells slow from wrong.
+    retry: 1,
     reporters: ["default"],
   },
 });
