@@ -22,6 +22,7 @@ export class InferClient {
   readonly #client: grpc.Client;
   readonly #metadata = new grpc.Metadata();
   readonly #deadlineMs: number;
+  readonly #attempts: number;
 
   constructor(options: InferClientOptions) {
     const several = options.addresses.length > 1;
@@ -48,26 +49,28 @@ export class InferClient {
     });
     this.#metadata.set("authorization", `Bearer ${options.apiKey}`);
     this.#deadlineMs = options.deadlineMs;
+    this.#attempts = several ? 3 : 1;
   }
 
-  /** Calls once; never rejects. */
-  infer(request: Buffer, deadlineMs = this.#deadlineMs): Promise<InferOutcome> {
+  /**
+   * Calls; never rejects. With several addresses, UNAVAILABLE is tried again: gRPC's own retries end once the headers of an answer have come, which a
+   * killed router may have sent just before.
+   */
+  async infer(request: Buffer, deadlineMs = this.#deadlineMs): Promise<InferOutcome> {
+    const deadline = Date.now() + deadlineMs;
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await this.#call(request, deadline);
+      if (outcome.ok || outcome.code !== grpc.status.UNAVAILABLE || attempt === this.#attempts) return outcome;
+    }
+  }
+
+  #call(request: Buffer, deadline: number): Promise<InferOutcome> {
     return new Promise((resolve) => {
-      this.#client.makeUnaryRequest(
-        path,
-        asBytes,
-        asBytes,
-        request,
-        this.#metadata,
-        { deadline: Date.now() + deadlineMs },
-        (error, body) => {
-          resolve(
-            error === null
-              ? { ok: true, body: body as Buffer }
-              : { ok: false, code: error.code, message: error.details },
-          );
-        },
-      );
+      this.#client.makeUnaryRequest(path, asBytes, asBytes, request, this.#metadata, { deadline }, (error, body) => {
+        resolve(
+          error === null ? { ok: true, body: body as Buffer } : { ok: false, code: error.code, message: error.details },
+        );
+      });
     });
   }
 
