@@ -11,6 +11,8 @@ export interface AuthConfig {
   readonly trustFile: string;
   /** Directory for the first admin password and the exported heads of the ledger; undefined: neither is written. */
   readonly stateDirectory: string | undefined;
+  /** Gets each signed head of the ledger by POST; undefined: nobody does. */
+  readonly auditWebhookUrl: string | undefined;
   readonly databaseUrl: string;
   /** Empty: events over PostgreSQL. */
   readonly natsUrl: string;
@@ -34,6 +36,7 @@ export function readAuthConfig(env: Environment): AuthConfig {
     identityFile: v.string("AIMASS_IDENTITY_FILE"),
     trustFile: v.string("AIMASS_TRUST_FILE"),
     stateDirectory: v.optional("AIMASS_STATE_DIR"),
+    givenWebhook: v.secret("AIMASS_AUDIT_WEBHOOK_URL", ""),
     databaseUrl: v.secret("AIMASS_DATABASE_URL"),
     natsUrl: v.string("NATS_URL", ""),
     givenSecret: v.secret("AIMASS_AUTH_SECRET", ""),
@@ -45,8 +48,15 @@ export function readAuthConfig(env: Environment): AuthConfig {
     keyRotationHours: v.integer("AIMASS_AUTH_KEY_ROTATION_HOURS", { fallback: 720, minimum: 1, maximum: 87_600 }),
     passwordHashers: v.integer("AIMASS_AUTH_PASSWORD_HASHERS", { fallback: 2, minimum: 1, maximum: 64 }),
   }));
-  const { givenSecret, ...rest } = config;
-  return Object.freeze({ ...rest, env, secret: findSecret(givenSecret, config.stateDirectory) });
+  const { givenSecret, givenWebhook, ...rest } = config;
+  const auditWebhookUrl = checkWebhook(givenWebhook);
+  return Object.freeze({ ...rest, env, auditWebhookUrl, secret: findSecret(givenSecret, config.stateDirectory) });
+}
+
+function checkWebhook(url: string): string | undefined {
+  if (url === "") return undefined;
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
+  throw new ConfigError(["AIMASS_AUDIT_WEBHOOK_URL is not an http or https address."]);
 }
 
 function findSecret(given: string, stateDirectory: string | undefined): string {

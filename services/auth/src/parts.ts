@@ -47,9 +47,9 @@ export function createParts(ground: Ground) {
   const keys = new SigningKeys({ writer, seal: new Seal(config.secret), clock });
   const sessions = new Sessions({ writer, keys, hasher, attempts, events, clock });
   const ledger = new Ledger(store);
-  const { stateDirectory } = config;
+  const { stateDirectory, auditWebhookUrl: webhookUrl } = config;
   const log = telemetry.log.scope("auth.audit");
-  const heads = new LedgerHeads({ store, ledger, keys, clock, log, stateDirectory });
+  const heads = new LedgerHeads({ store, ledger, keys, clock, log, stateDirectory, webhookUrl });
   const directory = { writer, events, clock };
   return {
     ...ground,

@@ -29,7 +29,12 @@ export interface LedgerHeadsOptions {
   readonly log: Logger;
   /** Undefined: heads go to the log and the database alone. */
   readonly stateDirectory: string | undefined;
+  /** Gets each head as JSON by POST; undefined: nobody does. */
+  readonly webhookUrl: string | undefined;
 }
+
+/** A webhook that takes longer is given up; the next head stands for all before it. */
+const webhookTimeoutMs = 5000;
 
 const fileName = "audit-heads.jsonl";
 
@@ -50,7 +55,10 @@ export class LedgerHeads {
     return { sequence, hash, signedAtMs, keyId: key.keyId, signature };
   }
 
-  /** Exports the head unless it was already: to the database, the log and, where there is a state directory, its file `audit-heads.jsonl`. */
+  /**
+   * Exports the head unless it was already: to the database, the log, the file `audit-heads.jsonl` where there is a state directory, and the webhook where
+   * there is one.
+   */
   async export(): Promise<void> {
     const head = await this.signed();
     if (head.sequence === 0n) return;
@@ -68,6 +76,7 @@ export class LedgerHeads {
     if (numInsertedOrUpdatedRows !== 1n) return;
     this.#o.log.info("ledger head signed", toLine(head));
     await this.#appendToFile(head);
+    await this.#post(head);
   }
 
   /** The newest exported heads, from the database and from the file, whose signatures hold; and the first that does not. */
@@ -107,6 +116,21 @@ export class LedgerHeads {
     if (this.#o.stateDirectory === undefined) return;
     await mkdir(this.#o.stateDirectory, { recursive: true });
     await appendFile(join(this.#o.stateDirectory, fileName), `${JSON.stringify(toLine(head))}\n`, { mode: 0o600 });
+  }
+
+  async #post(head: SignedHead): Promise<void> {
+    if (this.#o.webhookUrl === undefined) return;
+    try {
+      const response = await fetch(this.#o.webhookUrl, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(toLine(head)),
+        signal: AbortSignal.timeout(webhookTimeoutMs),
+      });
+      if (!response.ok) this.#o.log.warn("webhook refused the ledger head", { status: response.status });
+    } catch (error) {
+      this.#o.log.warn("webhook did not take the ledger head", { error });
+    }
   }
 }
 

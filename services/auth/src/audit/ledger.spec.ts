@@ -1,5 +1,9 @@
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { Effect, Level } from "@aimass/api/auth";
 import { EventSchema } from "@aimass/api/events";
 import { openStore } from "@aimass/store";
@@ -108,6 +112,30 @@ describe("the ledger", () => {
     expect(sequences.filter((sequence) => sequence !== undefined)).toHaveLength(4);
     expect(await count()).toBe(before + 4);
     expect(await root.audit.verifyLedger({})).toMatchObject({ intact: true, entries: BigInt(before + 4) });
+  });
+
+  it("sends its signed head to a webhook, and minds neither one that refuses nor one that is away", async () => {
+    const heads: { sequence: string; signature: string }[] = [];
+    const server = createServer((request, response) => {
+      json(request).then((head) => heads.push(head as (typeof heads)[number]));
+      response.writeHead(heads.length === 0 ? 500 : 204).end();
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/heads`;
+    const exportNow = async (name: string) => {
+      const other = await auth.startProcess({ AIMASS_AUDIT_WEBHOOK_URL: url });
+      const before = await count();
+      await root.directory.createServiceAccount({ name });
+      await waitFor(async () => (await count()) > before, { timeoutMs: 15_000 });
+      await other.stop(1000);
+    };
+    await exportNow("refused");
+    await exportNow("taken");
+    await waitFor(() => heads.length >= 2, { timeoutMs: 15_000 });
+    expect(Number(heads.at(-1)?.sequence)).toBeGreaterThan(Number(heads[0]?.sequence));
+    expect(heads.at(-1)?.signature).toMatch(/^[\w-]{86}$/);
+    server.close();
+    await exportNow("away");
   });
 
   it("shows a removed, an altered and a reordered entry, and a tail cut off after its head was signed", async () => {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AccessService, AuditService, DirectoryService, PolicyService, SessionService } from "@aimass/api/auth";
-import { type Clock, parseAddress, type RunningService, systemClock } from "@aimass/core";
+import { type Clock, type Environment, parseAddress, type RunningService, systemClock } from "@aimass/core";
 import { createMeshIdentity, PolicyStore, ServiceIdentity } from "@aimass/identity";
 import { createServiceClient, followPolicy } from "@aimass/rpc";
 import { silentTelemetry } from "@aimass/telemetry";
@@ -17,7 +17,7 @@ export interface AuthFixture extends AsyncDisposable {
   readonly directory: string;
   readonly router: ServiceIdentity;
   /** Starts one more process on the same database. */
-  startProcess(): Promise<RunningService>;
+  startProcess(env?: Environment): Promise<RunningService>;
   readonly first: RunningService;
   /** Clients of one process, on behalf of whoever holds the token; without one anonymous. */
   as(token?: string, process?: RunningService): AuthClients;
@@ -60,12 +60,13 @@ async function buildFixture(clock: Clock, resources: AsyncDisposableStack): Prom
     ServiceIdentity.load(join(directory, `${role}.identity.json`), join(directory, "trust.json"), clock);
   const router = await identity("router");
   const telemetry = silentTelemetry();
-  const startProcess = async () => {
+  const startProcess = async (env: Environment = {}) => {
     const config = readAuthConfig({
       AIMASS_DATABASE_URL: database.url,
       AIMASS_IDENTITY_FILE: join(directory, "auth.identity.json"),
       AIMASS_TRUST_FILE: join(directory, "trust.json"),
       AIMASS_STATE_DIR: directory,
+      ...env,
     });
     const running = await startAuth(config, { clock, telemetry });
     resources.defer(() => running.stop(1000).catch(() => {}));
