@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -14,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { debianMirror } from "../support/debian-mirror.ts";
 
 /**
  * Builds the image and runs the demo on the compose file, with Debian's container engine on a data directory of its own. No image registry is needed: the base
@@ -157,15 +157,6 @@ function buildBaseImages(): void {
   writeFileSync(join(context, "Dockerfile.nats"), 'FROM aimass-base:test\nENTRYPOINT ["/usr/sbin/nats-server"]\n');
   run("docker", ["build", "-f", join(context, "Dockerfile.postgres"), "-t", env.POSTGRES_IMAGE, context]);
   run("docker", ["build", "-f", join(context, "Dockerfile.nats"), "-t", env.NATS_IMAGE, context]);
-}
-
-/** The mirror that this machine's own package manager uses. */
-function debianMirror(): string {
-  const modern = "/etc/apt/sources.list.d/debian.sources";
-  const text = existsSync(modern) ? readFileSync(modern, "utf8") : readFileSync("/etc/apt/sources.list", "utf8");
-  const found = /^URIs:\s*(\S+)/m.exec(text)?.[1] ?? /^deb\s+(?:\[[^\]]*\]\s+)?(\S+)/m.exec(text)?.[1];
-  if (found === undefined) throw new Error("The machine's Debian mirror was not found in its apt sources.");
-  return found;
 }
 
 async function ready(): Promise<void> {

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findProgram } from "@aimass/testkit";
+import { debianMirror } from "../../support/debian-mirror.ts";
 import type { TestMesh } from "../../support/test-mesh.ts";
 import { type Check, type Finding, finding } from "../check.ts";
 import { mustRun, runProgram, tail } from "../program.ts";
@@ -100,7 +101,7 @@ async function borrowLibraries(folder: string): Promise<{ loader: string; path: 
   if (!existsSync(loader)) {
     for (const part of ["lists/partial", "archives/partial", "root"])
       mkdirSync(join(folder, part), { recursive: true });
-    const source = `deb [signed-by=${keyring}] http://deb.debian.org/debian ${newerDebian} main\n`;
+    const source = `deb [signed-by=${keyring}] ${debianMirror()} ${newerDebian} main\n`;
     writeFileSync(join(folder, "sources.list"), source);
     const own = [
       `Dir::Etc::sourcelist=${join(folder, "sources.list")}`,
