@@ -8,11 +8,8 @@ import {
   redeliveryBackoff,
   retentionMs,
 } from "./event-carrier.ts";
-import { PostgresConsumer } from "./postgres-consumer.ts";
+import { eventChannel, PostgresConsumer } from "./postgres-consumer.ts";
 import { postgresMigrations } from "./postgres-migrations.ts";
-
-/** The channel that wakes consumers. */
-export const eventChannel = "events_event";
 
 const schema = "events";
 const purgeEveryMs = 3_600_000;

@@ -1,10 +1,11 @@
 import { abortError, type Clock } from "@aimass/core";
 import { openSession } from "@aimass/store";
 import type { CarrierMessage, ConsumeOptions } from "./event-carrier.ts";
-import { eventChannel } from "./postgres-carrier.ts";
 
 type Session = Awaited<ReturnType<typeof openSession>>;
 
+/** The channel that wakes consumers. */
+export const eventChannel = "events_event";
 const batchSize = 50;
 /** Wake-ups come by NOTIFY; this is for the one that gets lost. */
 const pollMs = 1_000;

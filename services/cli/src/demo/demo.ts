@@ -204,12 +204,10 @@ export class Demo {
     try {
       await systemClock.sleep(1500);
       close("steady", "");
-      const swappedMs = await this.#switch(traffic, second, "demo: ridge", () =>
-        this.#moveAlias(second, "demo: ridge"),
-      );
+      const swappedMs = await this.#switch(traffic, second, () => this.#moveAlias(second, "demo: ridge"));
       await systemClock.sleep(1000);
       close("swap to v2", `first answer by v${second} after ${swappedMs.toFixed(0)} ms`);
-      const backMs = await this.#switch(traffic, first, "demo: roll back", async () => {
+      const backMs = await this.#switch(traffic, first, async () => {
         await this.#admin
           .client(AliasService)
           .rollbackAlias({ project, model, alias: "default", reason: "demo: roll back" });
@@ -225,7 +223,7 @@ export class Demo {
     return phases;
   }
 
-  async #switch(traffic: Traffic, version: bigint, _reason: string, move: () => Promise<unknown>): Promise<number> {
+  async #switch(traffic: Traffic, version: bigint, move: () => Promise<unknown>): Promise<number> {
     const startedAt = performance.now();
     const served = traffic.servedBy(String(version));
     await move();
