@@ -14,6 +14,8 @@ export interface UploadedFile {
 
 /** Bytes a message. */
 const chunkBytes = 256 * 1024;
+/** NOT_FOUND too: a second upload of the same bytes may have finished this one; starting again then finds the artifact. */
+const passing = [Code.Unavailable, Code.Aborted, Code.Internal, Code.Unknown, Code.NotFound];
 /** How often a broken upload goes on from where it stood. */
 const maxAttempts = 6;
 
@@ -41,9 +43,7 @@ export async function uploadFile(
       );
     } catch (error) {
       const code = ConnectError.from(error).code;
-      const passing =
-        code === Code.Unavailable || code === Code.Aborted || code === Code.Internal || code === Code.Unknown;
-      if (!passing || attempt === maxAttempts) throw error;
+      if (!passing.includes(code) || attempt === maxAttempts) throw error;
       await systemClock.sleep(backoff.next());
     }
   }

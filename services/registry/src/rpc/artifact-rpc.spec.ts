@@ -87,6 +87,23 @@ describe("an upload", () => {
     expect(await artifacts.startUpload(request)).toMatchObject({ complete: true, uploadId: "" });
   });
 
+  it("brought twice at once is complete for both", async () => {
+    const ada = registry.as("user:ada");
+    const bytes = randomBytes(500_000);
+    const request = { sha256: digestOf(bytes), sizeBytes: BigInt(bytes.length) };
+    const { uploadId } = await ada.artifacts.startUpload(request);
+    const first = Promise.withResolvers<void>();
+    async function* second() {
+      yield { uploadId, offset: 0n, chunk: new Uint8Array() };
+      await first.promise;
+      yield* chunksOf(bytes, uploadId);
+    }
+    const late = ada.artifacts.writeUpload(second());
+    expect(await ada.artifacts.writeUpload(chunksOf(bytes, uploadId))).toMatchObject({ complete: true });
+    first.resolve();
+    expect(await late).toMatchObject({ complete: true });
+  });
+
   it("with another digest than announced leaves nothing", async () => {
     const { artifacts } = registry.as("user:ada");
     const { uploadId } = await artifacts.startUpload({ sha256: Buffer.alloc(32, 9), sizeBytes: 1000n });

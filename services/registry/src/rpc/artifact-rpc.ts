@@ -48,9 +48,15 @@ export function artifactRpc(options: ArtifactRpcOptions): ServiceImpl<typeof Art
       for await (const request of requests) {
         upload ??= await openUpload(options, context, request.uploadId);
         assertChunk(request, upload);
-        receivedBytes = await artifacts.append(upload.id, Number(request.offset), request.chunk);
-        options.metrics.uploadedBytes.add(request.chunk.byteLength);
-        if (receivedBytes === upload.sizeBytes) return finish(options, gate.reader(context).principal, upload);
+        const { principal } = gate.reader(context);
+        try {
+          receivedBytes = await artifacts.append(upload.id, Number(request.offset), request.chunk);
+          options.metrics.uploadedBytes.add(request.chunk.byteLength);
+          if (receivedBytes === upload.sizeBytes) return await finish(options, principal, upload);
+        } catch (error) {
+          if (await isHere(options, upload)) return await finished(options, principal, upload);
+          throw error;
+        }
       }
       if (upload === undefined) throw uploadNotFound();
       return { receivedBytes: BigInt(receivedBytes), complete: false };
@@ -78,6 +84,16 @@ async function openUpload(options: ArtifactRpcOptions, context: HandlerContext, 
 
 async function finish(options: ArtifactRpcOptions, principal: string, upload: Upload) {
   await options.artifacts.finish(upload.id);
+  return finished(options, principal, upload);
+}
+
+/** Two streams of one caller may bring the same bytes; the one that comes second finds the artifact where its upload was. */
+async function isHere({ artifacts }: ArtifactRpcOptions, upload: Upload): Promise<boolean> {
+  if ((await artifacts.findUpload(upload.id)) !== undefined) return false;
+  return (await artifacts.has(upload.sha256))?.sizeBytes === upload.sizeBytes;
+}
+
+async function finished(options: ArtifactRpcOptions, principal: string, upload: Upload) {
   await options.access.note(principal, upload.sha256);
   return { receivedBytes: BigInt(upload.sizeBytes), complete: true };
 }

@@ -122,7 +122,13 @@ export class RegistryLibrary {
   ): Promise<void> {
     const start = await this.#artifacts.startUpload({ sha256, sizeBytes: BigInt(bytes.length), project }, { signal });
     if (start.complete) return;
-    await this.#artifacts.writeUpload(uploadChunks(start.uploadId, bytes, Number(start.receivedBytes)), { signal });
+    try {
+      await this.#artifacts.writeUpload(uploadChunks(start.uploadId, bytes, Number(start.receivedBytes)), { signal });
+    } catch (error) {
+      // A second upload of the same bytes may have finished this one; starting again then finds the artifact.
+      const isGone = error instanceof AimassError && error.code === "NOT_FOUND";
+      throw isGone ? new AimassError("ABORTED", error.message, { cause: error }) : error;
+    }
   }
 
   /** Every step here bears repetition; a registry that restarts is waited for. */
