@@ -2,7 +2,7 @@ import type { Axis, Datatype, GraphBuilder } from "@aimass/onnx";
 import type { Matrix } from "./matrix.ts";
 import type { Json } from "./packed-array.ts";
 import type { Random } from "./random.ts";
-import type { Prediction, Targets } from "./targets.ts";
+import type { ClassLabels, Prediction, Targets } from "./targets.ts";
 
 export type Task = "regression" | "classification";
 
@@ -56,6 +56,22 @@ export interface FitOptions {
   readonly resume?: Json;
 }
 
+/** Rows that need not fit into memory: read as often as a fit wants, in the same order each time. */
+export interface RowStream {
+  readonly rows: number;
+  readonly cols: number;
+  readonly layout: "dense" | "sparse";
+  /** "numbers", or the classes there are. */
+  readonly targets: { readonly kind: "numbers" } | { readonly kind: "classes"; readonly labels: ClassLabels };
+  /** One pass over all rows in batches (any sizes ≥ 1 row). A batch may be overwritten once the next one is asked for. */
+  batches(signal?: AbortSignal): AsyncIterable<RowBatch>;
+}
+
+export interface RowBatch {
+  readonly x: Matrix;
+  readonly y: Targets;
+}
+
 /** Learns from rows. Stateless; a fit may run at the same time as others. */
 export interface Estimator {
   /** Stable, for instance "logistic-regression". */
@@ -68,6 +84,11 @@ export interface Estimator {
   /** Whether NaN cells are understood as missing; elsewhere they are INVALID_ARGUMENT. */
   readonly missing: boolean;
   fit(x: Matrix, y: Targets, options: FitOptions): Promise<Fitted>;
+  /**
+   * `fit` over rows that are read again for every pass; memory does not grow with the rows beyond what its docstring says. Absent: all rows must be in
+   * memory. The outcome is that of `fit` up to rounding. Weights of rows are not taken; those of classes are.
+   */
+  readonly fitStream?: (rows: RowStream, options: FitOptions) => Promise<Fitted>;
   /** The inverse of Fitted.toJson; DATA_LOSS when `json` is something else. */
   fromJson(json: Json): Fitted;
 }

@@ -9,6 +9,8 @@ export {
   type NumberSpec,
   type ParameterSpec,
   type Parameters,
+  type RowBatch,
+  type RowStream,
   type Task,
 } from "./estimator.ts";
 export { estimatorNamed, estimators } from "./estimators/catalogue.ts";
