@@ -1,4 +1,6 @@
+import type { EvaluationReportSchema } from "@aimass/api/trainer";
 import type { Estimator, Task } from "@aimass/learn";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { TrainingTable } from "../table/training-table.ts";
 
 /** Something a recipe may be told. */
@@ -26,12 +28,28 @@ export interface ChoiceParameter {
   readonly defaultChoice: string;
 }
 
-/** Tells how a training goes. */
+/** Tells how a training goes. Everything here is cheap to call often. */
 export interface Reporter {
-  /** `fraction` of the step that runs now, 0–1; `doing` in words. Cheap to call often. */
-  progress(fraction: number, doing: string): void;
+  /** `fraction` of the job, 0–1; `doing` in words; the step where there are steps. */
+  progress(fraction: number, doing: string, step?: Step): void;
   /** A line of the job's log, for whoever trains. */
   log(line: string): void;
+  /** A sentence about data or model that stays with the job. */
+  warn(sentence: string): void;
+  /** A point of a curve, for instance the loss after a step. */
+  metric(name: string, step: number, value: number): void;
+  /** What is known of the model so far; the last one stays. */
+  evaluated(report: MessageInitShape<typeof EvaluationReportSchema>): void;
+  /** What a later attempt needs to go on from here, at most 64 MiB; larger ones are left out. The last one stays. */
+  checkpoint(state: Uint8Array): void;
+}
+
+/** Where an iterative fit is. */
+export interface Step {
+  readonly step: number;
+  /** There will be at most. */
+  readonly steps: number;
+  readonly loss?: number;
 }
 
 /** What a streamed recipe gets to work with. */

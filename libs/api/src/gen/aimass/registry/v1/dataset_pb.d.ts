@@ -51,6 +51,46 @@ export declare type Column = Message<"aimass.registry.v1.Column"> & {
    * @generated from field: double mean = 6;
    */
   mean: number;
+
+  /**
+   * Standard deviation, of numbers only.
+   *
+   * @generated from field: double deviation = 7;
+   */
+  deviation: number;
+
+  /**
+   * Different values; exact up to 1024, then within about 2 %. 0 for images.
+   *
+   * @generated from field: int64 distinct = 8;
+   */
+  distinct: bigint;
+
+  /**
+   * The most frequent values, most frequent first; at most 20, none where nearly all differ.
+   *
+   * @generated from field: repeated aimass.registry.v1.ValueCount frequent = 9;
+   */
+  frequent: ValueCount[];
+
+  /**
+   * Of strings only, in characters.
+   *
+   * @generated from field: int64 shortest = 10;
+   */
+  shortest: bigint;
+
+  /**
+   * @generated from field: int64 longest = 11;
+   */
+  longest: bigint;
+
+  /**
+   * Of strings only, what they look like: "date", "datetime", "category" or "text".
+   *
+   * @generated from field: string looks = 12;
+   */
+  looks: string;
 };
 
 /**
@@ -58,6 +98,63 @@ export declare type Column = Message<"aimass.registry.v1.Column"> & {
  * Use `create(ColumnSchema)` to create a new message.
  */
 export declare const ColumnSchema: GenMessage<Column>;
+
+/**
+ * How often a value occurs.
+ *
+ * @generated from message aimass.registry.v1.ValueCount
+ */
+export declare type ValueCount = Message<"aimass.registry.v1.ValueCount"> & {
+  /**
+   * @generated from field: string value = 1;
+   */
+  value: string;
+
+  /**
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message aimass.registry.v1.ValueCount.
+ * Use `create(ValueCountSchema)` to create a new message.
+ */
+export declare const ValueCountSchema: GenMessage<ValueCount>;
+
+/**
+ * How cells are read. Kept with the version, so that it is always read the same way again.
+ *
+ * @generated from message aimass.registry.v1.ReadOptions
+ */
+export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
+  /**
+   * Cells of text formats that mean "no value"; empty: "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na".
+   *
+   * @generated from field: repeated string missing = 1;
+   */
+  missing: string[];
+
+  /**
+   * One character between the cells of CSV and TSV; empty: a comma or a tab.
+   *
+   * @generated from field: string delimiter = 2;
+   */
+  delimiter: string;
+
+  /**
+   * Columns whose type is not to be inferred, for instance "zip": STRING.
+   *
+   * @generated from field: map<string, aimass.registry.v1.ColumnType> types = 3;
+   */
+  types: { [key: string]: ColumnType };
+};
+
+/**
+ * Describes the message aimass.registry.v1.ReadOptions.
+ * Use `create(ReadOptionsSchema)` to create a new message.
+ */
+export declare const ReadOptionsSchema: GenMessage<ReadOptions>;
 
 /**
  * One immutable version of a dataset.
@@ -126,6 +223,20 @@ export declare type DatasetVersion = Message<"aimass.registry.v1.DatasetVersion"
    * @generated from field: string created_by = 12;
    */
   createdBy: string;
+
+  /**
+   * What a person should know, for instance of a column that holds one value, or of numbers kept as text.
+   *
+   * @generated from field: repeated string warnings = 13;
+   */
+  warnings: string[];
+
+  /**
+   * As given, with the defaults filled in.
+   *
+   * @generated from field: aimass.registry.v1.ReadOptions read = 14;
+   */
+  read?: ReadOptions | undefined;
 };
 
 /**
@@ -149,6 +260,8 @@ export declare type CreateDatasetVersionRequest = Message<"aimass.registry.v1.Cr
   dataset: string;
 
   /**
+   * Unspecified: told from the bytes.
+   *
    * @generated from field: aimass.registry.v1.DatasetFormat format = 3;
    */
   format: DatasetFormat;
@@ -167,6 +280,11 @@ export declare type CreateDatasetVersionRequest = Message<"aimass.registry.v1.Cr
    * @generated from field: string source = 6;
    */
   source: string;
+
+  /**
+   * @generated from field: aimass.registry.v1.ReadOptions read = 7;
+   */
+  read?: ReadOptions | undefined;
 };
 
 /**
@@ -174,6 +292,118 @@ export declare type CreateDatasetVersionRequest = Message<"aimass.registry.v1.Cr
  * Use `create(CreateDatasetVersionRequestSchema)` to create a new message.
  */
 export declare const CreateDatasetVersionRequestSchema: GenMessage<CreateDatasetVersionRequest>;
+
+/**
+ * @generated from message aimass.registry.v1.PreviewDatasetRequest
+ */
+export declare type PreviewDatasetRequest = Message<"aimass.registry.v1.PreviewDatasetRequest"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string dataset = 2;
+   */
+  dataset: string;
+
+  /**
+   * 0: the newest.
+   *
+   * @generated from field: int64 version = 3;
+   */
+  version: bigint;
+
+  /**
+   * 1–100; 0: 10.
+   *
+   * @generated from field: int32 rows = 4;
+   */
+  rows: number;
+};
+
+/**
+ * Describes the message aimass.registry.v1.PreviewDatasetRequest.
+ * Use `create(PreviewDatasetRequestSchema)` to create a new message.
+ */
+export declare const PreviewDatasetRequestSchema: GenMessage<PreviewDatasetRequest>;
+
+/**
+ * @generated from message aimass.registry.v1.PreviewDatasetResponse
+ */
+export declare type PreviewDatasetResponse = Message<"aimass.registry.v1.PreviewDatasetResponse"> & {
+  /**
+   * In the order of `rows.cells`.
+   *
+   * @generated from field: repeated string columns = 1;
+   */
+  columns: string[];
+
+  /**
+   * @generated from field: repeated aimass.registry.v1.PreviewRow rows = 2;
+   */
+  rows: PreviewRow[];
+};
+
+/**
+ * Describes the message aimass.registry.v1.PreviewDatasetResponse.
+ * Use `create(PreviewDatasetResponseSchema)` to create a new message.
+ */
+export declare const PreviewDatasetResponseSchema: GenMessage<PreviewDatasetResponse>;
+
+/**
+ * One row.
+ *
+ * @generated from message aimass.registry.v1.PreviewRow
+ */
+export declare type PreviewRow = Message<"aimass.registry.v1.PreviewRow"> & {
+  /**
+   * @generated from field: repeated aimass.registry.v1.PreviewCell cells = 1;
+   */
+  cells: PreviewCell[];
+};
+
+/**
+ * Describes the message aimass.registry.v1.PreviewRow.
+ * Use `create(PreviewRowSchema)` to create a new message.
+ */
+export declare const PreviewRowSchema: GenMessage<PreviewRow>;
+
+/**
+ * One cell; without a value when it is missing. Long strings are cut; of an image, its name in the ZIP and its size.
+ *
+ * @generated from message aimass.registry.v1.PreviewCell
+ */
+export declare type PreviewCell = Message<"aimass.registry.v1.PreviewCell"> & {
+  /**
+   * @generated from oneof aimass.registry.v1.PreviewCell.value
+   */
+  value: {
+    /**
+     * @generated from field: double number = 1;
+     */
+    value: number;
+    case: "number";
+  } | {
+    /**
+     * @generated from field: string text = 2;
+     */
+    value: string;
+    case: "text";
+  } | {
+    /**
+     * @generated from field: bool boolean = 3;
+     */
+    value: boolean;
+    case: "boolean";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message aimass.registry.v1.PreviewCell.
+ * Use `create(PreviewCellSchema)` to create a new message.
+ */
+export declare const PreviewCellSchema: GenMessage<PreviewCell>;
 
 /**
  * @generated from message aimass.registry.v1.CreateDatasetVersionResponse
@@ -292,6 +522,34 @@ export enum DatasetFormat {
    * @generated from enum value: DATASET_FORMAT_CSV = 1;
    */
   CSV = 1,
+
+  /**
+   * As CSV, with tabs.
+   *
+   * @generated from enum value: DATASET_FORMAT_TSV = 2;
+   */
+  TSV = 2,
+
+  /**
+   * One flat JSON object a line.
+   *
+   * @generated from enum value: DATASET_FORMAT_JSON_LINES = 3;
+   */
+  JSON_LINES = 3,
+
+  /**
+   * Apache Parquet with flat columns.
+   *
+   * @generated from enum value: DATASET_FORMAT_PARQUET = 4;
+   */
+  PARQUET = 4,
+
+  /**
+   * A ZIP of PNG and JPEG files as "label/name.png"; its columns are "image" and "label".
+   *
+   * @generated from enum value: DATASET_FORMAT_IMAGE_ZIP = 5;
+   */
+  IMAGE_ZIP = 5,
 }
 
 /**
@@ -319,6 +577,16 @@ export enum ColumnType {
    * @generated from enum value: COLUMN_TYPE_STRING = 2;
    */
   STRING = 2,
+
+  /**
+   * @generated from enum value: COLUMN_TYPE_BOOLEAN = 3;
+   */
+  BOOLEAN = 3,
+
+  /**
+   * @generated from enum value: COLUMN_TYPE_IMAGE = 4;
+   */
+  IMAGE = 4,
 }
 
 /**
@@ -333,9 +601,10 @@ export declare const ColumnTypeSchema: GenEnum<ColumnType>;
  */
 export declare const DatasetService: GenService<{
   /**
-   * Adds a version of a dataset (and the dataset, when new) from an uploaded artifact: reads it once, infers its schema.
-   * With equal content the newest version is returned. Idempotent by content.
-   * Errors: NOT_FOUND (artifact), INVALID_ARGUMENT with row and column for a cell that does not parse. Verb: dataset.write.
+   * Adds a version of a dataset (and the dataset, when new) from an uploaded artifact: reads it whole, infers its schema and
+   * its statistics. With equal content and read options the newest version is returned. Idempotent by content.
+   * Errors: NOT_FOUND (artifact), INVALID_ARGUMENT with row and column for a cell that does not parse, for a file that is not
+   * of its format, and for one that goes over a limit (field: the limit). Verb: dataset.write.
    *
    * @generated from rpc aimass.registry.v1.DatasetService.CreateDatasetVersion
    */
@@ -363,6 +632,16 @@ export declare const DatasetService: GenService<{
     methodKind: "unary";
     input: typeof ListDatasetsRequestSchema;
     output: typeof ListDatasetsResponseSchema;
+  },
+  /**
+   * The first rows of a version, to be looked at. Idempotent. Errors: NOT_FOUND. Verb: dataset.read.
+   *
+   * @generated from rpc aimass.registry.v1.DatasetService.PreviewDataset
+   */
+  previewDataset: {
+    methodKind: "unary";
+    input: typeof PreviewDatasetRequestSchema;
+    output: typeof PreviewDatasetResponseSchema;
   },
 }>;
 

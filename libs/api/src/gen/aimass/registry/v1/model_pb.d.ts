@@ -533,6 +533,27 @@ export declare type Lineage = Message<"aimass.registry.v1.Lineage"> & {
    * @generated from field: string feature_baseline_json = 8;
    */
   featureBaselineJson: string;
+
+  /**
+   * The features that were learnt from, as a plan in JSON.
+   *
+   * @generated from field: string feature_plan_json = 9;
+   */
+  featurePlanJson: string;
+
+  /**
+   * Of a script job, its files; they are kept as long as the version, and whoever may read the version's files may read them.
+   *
+   * @generated from field: repeated aimass.registry.v1.BundleFile code = 10;
+   */
+  code: BundleFile[];
+
+  /**
+   * Of a script job, the command; of a search, what was tried, as JSON.
+   *
+   * @generated from field: string how_json = 11;
+   */
+  howJson: string;
 };
 
 /**

@@ -6,139 +6,15 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { JobSpec } from "./job_spec_pb.js";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { PageInfo, PageRequest } from "../../common/v1/common_pb.js";
+import type { EvaluationReport } from "./evaluation_pb.js";
 
 /**
  * Describes the file aimass/trainer/v1/trainer.proto.
  */
 export declare const file_aimass_trainer_v1_trainer: GenFile;
-
-/**
- * What to train, on what.
- *
- * @generated from message aimass.trainer.v1.JobSpec
- */
-export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
-  /**
-   * @generated from field: string project = 1;
-   */
-  project: string;
-
-  /**
-   * One of ListRecipes.
-   *
-   * @generated from field: string recipe = 2;
-   */
-  recipe: string;
-
-  /**
-   * @generated from field: string dataset = 3;
-   */
-  dataset: string;
-
-  /**
-   * 0: the newest when the job is created; the answer carries the number.
-   *
-   * @generated from field: int64 dataset_version = 4;
-   */
-  datasetVersion: bigint;
-
-  /**
-   * The column to predict.
-   *
-   * @generated from field: string target = 5;
-   */
-  target: string;
-
-  /**
-   * Columns to predict from; empty: every other column (of the recipe "linear": every other number column).
-   *
-   * @generated from field: repeated string features = 6;
-   */
-  features: string[];
-
-  /**
-   * Share of rows held out for evaluation, 0.05–0.5; 0: 0.2.
-   *
-   * @generated from field: double test_share = 7;
-   */
-  testShare: number;
-
-  /**
-   * Seed of the split; equal seeds give equal splits.
-   *
-   * @generated from field: uint64 seed = 8;
-   */
-  seed: bigint;
-
-  /**
-   * Recipe parameters by name, for instance "l2": 1.0. Unknown names are refused.
-   *
-   * @generated from field: map<string, double> parameters = 9;
-   */
-  parameters: { [key: string]: number };
-
-  /**
-   * The model that gets the new version; created when missing.
-   *
-   * @generated from field: string model = 10;
-   */
-  model: string;
-
-  /**
-   * When set, a metric of the held-out part must reach `gate.minimum`, else the job fails and no version is made.
-   *
-   * @generated from field: aimass.trainer.v1.Gate gate = 11;
-   */
-  gate?: Gate | undefined;
-
-  /**
-   * "regression" or "classification"; empty: what the recipe is for, or where it does both, regression for a target of numbers and
-   * classification for one of text. The answer carries the task.
-   *
-   * @generated from field: string task = 12;
-   */
-  task: string;
-
-  /**
-   * Recipe parameters that are words, by name, for instance "classWeights": "balanced".
-   *
-   * @generated from field: map<string, string> choices = 13;
-   */
-  choices: { [key: string]: string };
-};
-
-/**
- * Describes the message aimass.trainer.v1.JobSpec.
- * Use `create(JobSpecSchema)` to create a new message.
- */
-export declare const JobSpecSchema: GenMessage<JobSpec>;
-
-/**
- * A bound for a held-out metric.
- *
- * @generated from message aimass.trainer.v1.Gate
- */
-export declare type Gate = Message<"aimass.trainer.v1.Gate"> & {
-  /**
-   * "r2", "accuracy", "macro_f1" or "roc_auc" with a floor; "rmse", "mae" or "log_loss" with a ceiling.
-   *
-   * @generated from field: string metric = 1;
-   */
-  metric: string;
-
-  /**
-   * @generated from field: double bound = 2;
-   */
-  bound: number;
-};
-
-/**
- * Describes the message aimass.trainer.v1.Gate.
- * Use `create(GateSchema)` to create a new message.
- */
-export declare const GateSchema: GenMessage<Gate>;
 
 /**
  * A job as it stands.
@@ -179,8 +55,9 @@ export declare type Job = Message<"aimass.trainer.v1.Job"> & {
   progress: number;
 
   /**
-   * Metrics of the held-out part: "r2", "rmse", "mae", or "accuracy", "macro_f1", "log_loss", "roc_auc" (two classes); and "train_r2" … of
-   * the training part.
+   * Metrics of the held-out part: "r2", "rmse", "mae", or "accuracy", "macro_f1", "log_loss", "roc_auc" (of more than two classes the mean
+   * of each against the rest); "train_r2" … of the training part, "validation_r2" … of the validation part, "cv_r2", "cv_r2_deviation" … over
+   * the folds; "latency_ms", the 95th percentile of one row's run on the trainer.
    *
    * @generated from field: map<string, double> metrics = 7;
    */
@@ -212,6 +89,60 @@ export declare type Job = Message<"aimass.trainer.v1.Job"> & {
    * @generated from field: google.protobuf.Timestamp ended_at = 12;
    */
   endedAt?: Timestamp | undefined;
+
+  /**
+   * Steps (iterations, trees, trials) done of those there will be at most; 0 before and without.
+   *
+   * @generated from field: int64 step = 13;
+   */
+  step: bigint;
+
+  /**
+   * @generated from field: int64 steps = 14;
+   */
+  steps: bigint;
+
+  /**
+   * Of the last step, on what is fitted to.
+   *
+   * @generated from field: optional double loss = 15;
+   */
+  loss?: number | undefined;
+
+  /**
+   * How long it will still run, judged by its progress; absent when it cannot be told.
+   *
+   * @generated from field: google.protobuf.Duration remaining = 16;
+   */
+  remaining?: Duration | undefined;
+
+  /**
+   * What a person should know of the data and the model, for instance rows that are in both parts.
+   *
+   * @generated from field: repeated string warnings = 17;
+   */
+  warnings: string[];
+
+  /**
+   * Whether spec.alias was moved to the version.
+   *
+   * @generated from field: bool alias_moved = 18;
+   */
+  aliasMoved: boolean;
+
+  /**
+   * The trainer that runs it or ran it last.
+   *
+   * @generated from field: string worker = 19;
+   */
+  worker: string;
+
+  /**
+   * The rule that began it; empty: a person or another service did.
+   *
+   * @generated from field: string retraining = 20;
+   */
+  retraining: string;
 };
 
 /**
@@ -219,6 +150,142 @@ export declare type Job = Message<"aimass.trainer.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export declare const JobSchema: GenMessage<Job>;
+
+/**
+ * A number that changes while a job runs, for instance the loss.
+ *
+ * @generated from message aimass.trainer.v1.MetricPoint
+ */
+export declare type MetricPoint = Message<"aimass.trainer.v1.MetricPoint"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: int64 step = 2;
+   */
+  step: bigint;
+
+  /**
+   * @generated from field: double value = 3;
+   */
+  value: number;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.MetricPoint.
+ * Use `create(MetricPointSchema)` to create a new message.
+ */
+export declare const MetricPointSchema: GenMessage<MetricPoint>;
+
+/**
+ * A rule that begins jobs.
+ *
+ * @generated from message aimass.trainer.v1.Retraining
+ */
+export declare type Retraining = Message<"aimass.trainer.v1.Retraining"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * Of the project; as names of models.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * What to train. Its dataset_version must be 0: the newest at each time.
+   *
+   * @generated from field: aimass.trainer.v1.JobSpec spec = 3;
+   */
+  spec?: JobSpec | undefined;
+
+  /**
+   * Whenever the dataset has a new version.
+   *
+   * @generated from field: bool on_new_data = 4;
+   */
+  onNewData: boolean;
+
+  /**
+   * Every so often, at least 60 s; absent: not by time. A time that passed while nobody ran is made up for once.
+   *
+   * @generated from field: google.protobuf.Duration every = 5;
+   */
+  every?: Duration | undefined;
+
+  /**
+   * Keeps the rule without acting on it.
+   *
+   * @generated from field: bool paused = 6;
+   */
+  paused: boolean;
+
+  /**
+   * @generated from field: string created_by = 7;
+   */
+  createdBy: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 8;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp next_at = 9;
+   */
+  nextAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string last_job_id = 10;
+   */
+  lastJobId: string;
+
+  /**
+   * Why the last job could not begin; empty when it did.
+   *
+   * @generated from field: string last_error = 11;
+   */
+  lastError: string;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.Retraining.
+ * Use `create(RetrainingSchema)` to create a new message.
+ */
+export declare const RetrainingSchema: GenMessage<Retraining>;
+
+/**
+ * Bounds for one project; 0: no bound.
+ *
+ * @generated from message aimass.trainer.v1.Quota
+ */
+export declare type Quota = Message<"aimass.trainer.v1.Quota"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: int32 max_running = 2;
+   */
+  maxRunning: number;
+
+  /**
+   * @generated from field: int32 max_queued = 3;
+   */
+  maxQueued: number;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.Quota.
+ * Use `create(QuotaSchema)` to create a new message.
+ */
+export declare const QuotaSchema: GenMessage<Quota>;
 
 /**
  * @generated from message aimass.trainer.v1.CreateJobRequest
@@ -419,6 +486,12 @@ export declare type WatchJobResponse = Message<"aimass.trainer.v1.WatchJobRespon
      */
     value: string;
     case: "logLine";
+  } | {
+    /**
+     * @generated from field: aimass.trainer.v1.MetricPoint metric = 5;
+     */
+    value: MetricPoint;
+    case: "metric";
   } | { case: undefined; value?: undefined };
 };
 
@@ -427,6 +500,211 @@ export declare type WatchJobResponse = Message<"aimass.trainer.v1.WatchJobRespon
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export declare const WatchJobResponseSchema: GenMessage<WatchJobResponse>;
+
+/**
+ * @generated from message aimass.trainer.v1.GetJobReportRequest
+ */
+export declare type GetJobReportRequest = Message<"aimass.trainer.v1.GetJobReportRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.GetJobReportRequest.
+ * Use `create(GetJobReportRequestSchema)` to create a new message.
+ */
+export declare const GetJobReportRequestSchema: GenMessage<GetJobReportRequest>;
+
+/**
+ * @generated from message aimass.trainer.v1.GetJobReportResponse
+ */
+export declare type GetJobReportResponse = Message<"aimass.trainer.v1.GetJobReportResponse"> & {
+  /**
+   * @generated from field: aimass.trainer.v1.EvaluationReport report = 1;
+   */
+  report?: EvaluationReport | undefined;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.GetJobReportResponse.
+ * Use `create(GetJobReportResponseSchema)` to create a new message.
+ */
+export declare const GetJobReportResponseSchema: GenMessage<GetJobReportResponse>;
+
+/**
+ * @generated from message aimass.trainer.v1.PutRetrainingRequest
+ */
+export declare type PutRetrainingRequest = Message<"aimass.trainer.v1.PutRetrainingRequest"> & {
+  /**
+   * @generated from field: aimass.trainer.v1.Retraining retraining = 1;
+   */
+  retraining?: Retraining | undefined;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.PutRetrainingRequest.
+ * Use `create(PutRetrainingRequestSchema)` to create a new message.
+ */
+export declare const PutRetrainingRequestSchema: GenMessage<PutRetrainingRequest>;
+
+/**
+ * @generated from message aimass.trainer.v1.PutRetrainingResponse
+ */
+export declare type PutRetrainingResponse = Message<"aimass.trainer.v1.PutRetrainingResponse"> & {
+  /**
+   * @generated from field: aimass.trainer.v1.Retraining retraining = 1;
+   */
+  retraining?: Retraining | undefined;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.PutRetrainingResponse.
+ * Use `create(PutRetrainingResponseSchema)` to create a new message.
+ */
+export declare const PutRetrainingResponseSchema: GenMessage<PutRetrainingResponse>;
+
+/**
+ * @generated from message aimass.trainer.v1.ListRetrainingsRequest
+ */
+export declare type ListRetrainingsRequest = Message<"aimass.trainer.v1.ListRetrainingsRequest"> & {
+  /**
+   * Empty: all the caller may view.
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.ListRetrainingsRequest.
+ * Use `create(ListRetrainingsRequestSchema)` to create a new message.
+ */
+export declare const ListRetrainingsRequestSchema: GenMessage<ListRetrainingsRequest>;
+
+/**
+ * @generated from message aimass.trainer.v1.ListRetrainingsResponse
+ */
+export declare type ListRetrainingsResponse = Message<"aimass.trainer.v1.ListRetrainingsResponse"> & {
+  /**
+   * @generated from field: repeated aimass.trainer.v1.Retraining retrainings = 1;
+   */
+  retrainings: Retraining[];
+};
+
+/**
+ * Describes the message aimass.trainer.v1.ListRetrainingsResponse.
+ * Use `create(ListRetrainingsResponseSchema)` to create a new message.
+ */
+export declare const ListRetrainingsResponseSchema: GenMessage<ListRetrainingsResponse>;
+
+/**
+ * @generated from message aimass.trainer.v1.DeleteRetrainingRequest
+ */
+export declare type DeleteRetrainingRequest = Message<"aimass.trainer.v1.DeleteRetrainingRequest"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.DeleteRetrainingRequest.
+ * Use `create(DeleteRetrainingRequestSchema)` to create a new message.
+ */
+export declare const DeleteRetrainingRequestSchema: GenMessage<DeleteRetrainingRequest>;
+
+/**
+ * @generated from message aimass.trainer.v1.DeleteRetrainingResponse
+ */
+export declare type DeleteRetrainingResponse = Message<"aimass.trainer.v1.DeleteRetrainingResponse"> & {
+};
+
+/**
+ * Describes the message aimass.trainer.v1.DeleteRetrainingResponse.
+ * Use `create(DeleteRetrainingResponseSchema)` to create a new message.
+ */
+export declare const DeleteRetrainingResponseSchema: GenMessage<DeleteRetrainingResponse>;
+
+/**
+ * @generated from message aimass.trainer.v1.GetQuotaRequest
+ */
+export declare type GetQuotaRequest = Message<"aimass.trainer.v1.GetQuotaRequest"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.GetQuotaRequest.
+ * Use `create(GetQuotaRequestSchema)` to create a new message.
+ */
+export declare const GetQuotaRequestSchema: GenMessage<GetQuotaRequest>;
+
+/**
+ * @generated from message aimass.trainer.v1.GetQuotaResponse
+ */
+export declare type GetQuotaResponse = Message<"aimass.trainer.v1.GetQuotaResponse"> & {
+  /**
+   * @generated from field: aimass.trainer.v1.Quota quota = 1;
+   */
+  quota?: Quota | undefined;
+
+  /**
+   * @generated from field: int32 running = 2;
+   */
+  running: number;
+
+  /**
+   * @generated from field: int32 queued = 3;
+   */
+  queued: number;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.GetQuotaResponse.
+ * Use `create(GetQuotaResponseSchema)` to create a new message.
+ */
+export declare const GetQuotaResponseSchema: GenMessage<GetQuotaResponse>;
+
+/**
+ * @generated from message aimass.trainer.v1.SetQuotaRequest
+ */
+export declare type SetQuotaRequest = Message<"aimass.trainer.v1.SetQuotaRequest"> & {
+  /**
+   * @generated from field: aimass.trainer.v1.Quota quota = 1;
+   */
+  quota?: Quota | undefined;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.SetQuotaRequest.
+ * Use `create(SetQuotaRequestSchema)` to create a new message.
+ */
+export declare const SetQuotaRequestSchema: GenMessage<SetQuotaRequest>;
+
+/**
+ * @generated from message aimass.trainer.v1.SetQuotaResponse
+ */
+export declare type SetQuotaResponse = Message<"aimass.trainer.v1.SetQuotaResponse"> & {
+  /**
+   * @generated from field: aimass.trainer.v1.Quota quota = 1;
+   */
+  quota?: Quota | undefined;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.SetQuotaResponse.
+ * Use `create(SetQuotaResponseSchema)` to create a new message.
+ */
+export declare const SetQuotaResponseSchema: GenMessage<SetQuotaResponse>;
 
 /**
  * @generated from message aimass.trainer.v1.ListRecipesRequest
@@ -606,8 +884,9 @@ export declare const JobStateSchema: GenEnum<JobState>;
 export declare const TrainingService: GenService<{
   /**
    * Queues a job. With an `idempotency_key` a repeat returns the same job. Errors: NOT_FOUND (dataset, recipe),
-   * INVALID_ARGUMENT (a parameter, with its field), FAILED_PRECONDITION (a column is missing or cannot be used).
-   * Verb: job.create on the project and dataset.read on the dataset's project.
+   * INVALID_ARGUMENT (a parameter, with its field), FAILED_PRECONDITION (a column is missing or cannot be used; scripts are
+   * switched off), RESOURCE_EXHAUSTED (the project's queue is full).
+   * Verb: job.create on the project and dataset.read on the dataset's project; for a script also code.run on the project.
    *
    * @generated from rpc aimass.trainer.v1.TrainingService.CreateJob
    */
@@ -667,6 +946,68 @@ export declare const TrainingService: GenService<{
     methodKind: "unary";
     input: typeof ListRecipesRequestSchema;
     output: typeof ListRecipesResponseSchema;
+  },
+  /**
+   * How good the model is, and what was tried to get there; while a job runs, as far as it is known. Idempotent.
+   * Errors: NOT_FOUND (the job, or nothing is known yet). Verb: job.view.
+   *
+   * @generated from rpc aimass.trainer.v1.TrainingService.GetJobReport
+   */
+  getJobReport: {
+    methodKind: "unary";
+    input: typeof GetJobReportRequestSchema;
+    output: typeof GetJobReportResponseSchema;
+  },
+  /**
+   * Makes or replaces a rule that trains again and again. Its jobs are its author's: they need the verbs of CreateJob at each time.
+   * Idempotent. Errors: as CreateJob. Verb: as CreateJob.
+   *
+   * @generated from rpc aimass.trainer.v1.TrainingService.PutRetraining
+   */
+  putRetraining: {
+    methodKind: "unary";
+    input: typeof PutRetrainingRequestSchema;
+    output: typeof PutRetrainingResponseSchema;
+  },
+  /**
+   * The rules of the projects the caller may view, by name. Idempotent. Verb: job.view.
+   *
+   * @generated from rpc aimass.trainer.v1.TrainingService.ListRetrainings
+   */
+  listRetrainings: {
+    methodKind: "unary";
+    input: typeof ListRetrainingsRequestSchema;
+    output: typeof ListRetrainingsResponseSchema;
+  },
+  /**
+   * Idempotent. Jobs that it began go on. Verb: job.create.
+   *
+   * @generated from rpc aimass.trainer.v1.TrainingService.DeleteRetraining
+   */
+  deleteRetraining: {
+    methodKind: "unary";
+    input: typeof DeleteRetrainingRequestSchema;
+    output: typeof DeleteRetrainingResponseSchema;
+  },
+  /**
+   * What a project may use at once. Idempotent. Verb: job.view.
+   *
+   * @generated from rpc aimass.trainer.v1.TrainingService.GetQuota
+   */
+  getQuota: {
+    methodKind: "unary";
+    input: typeof GetQuotaRequestSchema;
+    output: typeof GetQuotaResponseSchema;
+  },
+  /**
+   * Idempotent. Jobs that run go on. Verb: project.manage.
+   *
+   * @generated from rpc aimass.trainer.v1.TrainingService.SetQuota
+   */
+  setQuota: {
+    methodKind: "unary";
+    input: typeof SetQuotaRequestSchema;
+    output: typeof SetQuotaResponseSchema;
   },
 }>;
 

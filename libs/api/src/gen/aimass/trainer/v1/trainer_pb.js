@@ -6,132 +6,225 @@
 
 import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_aimass_common_v1_common } from "../../common/v1/common_pb.js";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_aimass_trainer_v1_evaluation } from "./evaluation_pb.js";
+import { file_aimass_trainer_v1_job_spec } from "./job_spec_pb.js";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file aimass/trainer/v1/trainer.proto.
  */
 export const file_aimass_trainer_v1_trainer = /*@__PURE__*/
-  fileDesc("Ch9haW1hc3MvdHJhaW5lci92MS90cmFpbmVyLnByb3RvEhFhaW1hc3MudHJhaW5lci52MSK5AwoHSm9iU3BlYxIPCgdwcm9qZWN0GAEgASgJEg4KBnJlY2lwZRgCIAEoCRIPCgdkYXRhc2V0GAMgASgJEhcKD2RhdGFzZXRfdmVyc2lvbhgEIAEoAxIOCgZ0YXJnZXQYBSABKAkSEAoIZmVhdHVyZXMYBiADKAkSEgoKdGVzdF9zaGFyZRgHIAEoARIMCgRzZWVkGAggASgEEj4KCnBhcmFtZXRlcnMYCSADKAsyKi5haW1hc3MudHJhaW5lci52MS5Kb2JTcGVjLlBhcmFtZXRlcnNFbnRyeRINCgVtb2RlbBgKIAEoCRIlCgRnYXRlGAsgASgLMhcuYWltYXNzLnRyYWluZXIudjEuR2F0ZRIMCgR0YXNrGAwgASgJEjgKB2Nob2ljZXMYDSADKAsyJy5haW1hc3MudHJhaW5lci52MS5Kb2JTcGVjLkNob2ljZXNFbnRyeRoxCg9QYXJhbWV0ZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ARouCgxDaG9pY2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIlCgRHYXRlEg4KBm1ldHJpYxgBIAEoCRINCgVib3VuZBgCIAEoASK/AwoDSm9iEgoKAmlkGAEgASgJEigKBHNwZWMYAiABKAsyGi5haW1hc3MudHJhaW5lci52MS5Kb2JTcGVjEioKBXN0YXRlGAMgASgOMhsuYWltYXNzLnRyYWluZXIudjEuSm9iU3RhdGUSFAoMc3RhdGVfcmVhc29uGAQgASgJEg8KB2F0dGVtcHQYBSABKAUSEAoIcHJvZ3Jlc3MYBiABKAESNAoHbWV0cmljcxgHIAMoCzIjLmFpbWFzcy50cmFpbmVyLnYxLkpvYi5NZXRyaWNzRW50cnkSFQoNbW9kZWxfdmVyc2lvbhgIIAEoAxISCgpjcmVhdGVkX2J5GAkgASgJEi4KCmNyZWF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJVChBDcmVhdGVKb2JSZXF1ZXN0EigKBHNwZWMYASABKAsyGi5haW1hc3MudHJhaW5lci52MS5Kb2JTcGVjEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCSI4ChFDcmVhdGVKb2JSZXNwb25zZRIjCgNqb2IYASABKAsyFi5haW1hc3MudHJhaW5lci52MS5Kb2IiGwoNR2V0Sm9iUmVxdWVzdBIKCgJpZBgBIAEoCSI1Cg5HZXRKb2JSZXNwb25zZRIjCgNqb2IYASABKAsyFi5haW1hc3MudHJhaW5lci52MS5Kb2IiTwoPTGlzdEpvYnNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSKwoEcGFnZRgCIAEoCzIdLmFpbWFzcy5jb21tb24udjEuUGFnZVJlcXVlc3QiYgoQTGlzdEpvYnNSZXNwb25zZRIkCgRqb2JzGAEgAygLMhYuYWltYXNzLnRyYWluZXIudjEuSm9iEigKBHBhZ2UYAiABKAsyGi5haW1hc3MuY29tbW9uLnYxLlBhZ2VJbmZvIh4KEENhbmNlbEpvYlJlcXVlc3QSCgoCaWQYASABKAkiOAoRQ2FuY2VsSm9iUmVzcG9uc2USIwoDam9iGAEgASgLMhYuYWltYXNzLnRyYWluZXIudjEuSm9iIjUKD1dhdGNoSm9iUmVxdWVzdBIKCgJpZBgBIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgCIAEoBCKQAQoQV2F0Y2hKb2JSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoDam9iGAMgASgLMhYuYWltYXNzLnRyYWluZXIudjEuSm9iSAASEgoIbG9nX2xpbmUYBCABKAlIAEIHCgVldmVudCIUChJMaXN0UmVjaXBlc1JlcXVlc3QiQQoTTGlzdFJlY2lwZXNSZXNwb25zZRIqCgdyZWNpcGVzGAEgAygLMhkuYWltYXNzLnRyYWluZXIudjEuUmVjaXBlInIKBlJlY2lwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEjYKCnBhcmFtZXRlcnMYAyADKAsyIi5haW1hc3MudHJhaW5lci52MS5SZWNpcGVQYXJhbWV0ZXISDQoFdGFza3MYBCADKAkipQEKD1JlY2lwZVBhcmFtZXRlchIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhUKDWRlZmF1bHRfdmFsdWUYAyABKAESDwoHbWluaW11bRgEIAEoARIPCgdtYXhpbXVtGAUgASgBEg0KBXdob2xlGAYgASgIEg8KB2Nob2ljZXMYByADKAkSFgoOZGVmYXVsdF9jaG9pY2UYCCABKAkqsAEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIUChBKT0JfU1RBVEVfTEVBU0VEEAISFQoRSk9CX1NUQVRFX1JVTk5JTkcQAxIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAQSFAoQSk9CX1NUQVRFX0ZBSUxFRBAFEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBjKaBAoPVHJhaW5pbmdTZXJ2aWNlElYKCUNyZWF0ZUpvYhIjLmFpbWFzcy50cmFpbmVyLnYxLkNyZWF0ZUpvYlJlcXVlc3QaJC5haW1hc3MudHJhaW5lci52MS5DcmVhdGVKb2JSZXNwb25zZRJNCgZHZXRKb2ISIC5haW1hc3MudHJhaW5lci52MS5HZXRKb2JSZXF1ZXN0GiEuYWltYXNzLnRyYWluZXIudjEuR2V0Sm9iUmVzcG9uc2USUwoITGlzdEpvYnMSIi5haW1hc3MudHJhaW5lci52MS5MaXN0Sm9ic1JlcXVlc3QaIy5haW1hc3MudHJhaW5lci52MS5MaXN0Sm9ic1Jlc3BvbnNlElYKCUNhbmNlbEpvYhIjLmFpbWFzcy50cmFpbmVyLnYxLkNhbmNlbEpvYlJlcXVlc3QaJC5haW1hc3MudHJhaW5lci52MS5DYW5jZWxKb2JSZXNwb25zZRJVCghXYXRjaEpvYhIiLmFpbWFzcy50cmFpbmVyLnYxLldhdGNoSm9iUmVxdWVzdBojLmFpbWFzcy50cmFpbmVyLnYxLldhdGNoSm9iUmVzcG9uc2UwARJcCgtMaXN0UmVjaXBlcxIlLmFpbWFzcy50cmFpbmVyLnYxLkxpc3RSZWNpcGVzUmVxdWVzdBomLmFpbWFzcy50cmFpbmVyLnYxLkxpc3RSZWNpcGVzUmVzcG9uc2ViBnByb3RvMw", [file_aimass_common_v1_common, file_google_protobuf_timestamp]);
-
-/**
- * Describes the message aimass.trainer.v1.JobSpec.
- * Use `create(JobSpecSchema)` to create a new message.
- */
-export const JobSpecSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 0);
-
-/**
- * Describes the message aimass.trainer.v1.Gate.
- * Use `create(GateSchema)` to create a new message.
- */
-export const GateSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 1);
+  fileDesc("Ch9haW1hc3MvdHJhaW5lci92MS90cmFpbmVyLnByb3RvEhFhaW1hc3MudHJhaW5lci52MSLxBAoDSm9iEgoKAmlkGAEgASgJEigKBHNwZWMYAiABKAsyGi5haW1hc3MudHJhaW5lci52MS5Kb2JTcGVjEioKBXN0YXRlGAMgASgOMhsuYWltYXNzLnRyYWluZXIudjEuSm9iU3RhdGUSFAoMc3RhdGVfcmVhc29uGAQgASgJEg8KB2F0dGVtcHQYBSABKAUSEAoIcHJvZ3Jlc3MYBiABKAESNAoHbWV0cmljcxgHIAMoCzIjLmFpbWFzcy50cmFpbmVyLnYxLkpvYi5NZXRyaWNzRW50cnkSFQoNbW9kZWxfdmVyc2lvbhgIIAEoAxISCgpjcmVhdGVkX2J5GAkgASgJEi4KCmNyZWF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRzdGVwGA0gASgDEg0KBXN0ZXBzGA4gASgDEhEKBGxvc3MYDyABKAFIAIgBARIsCglyZW1haW5pbmcYECABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEAoId2FybmluZ3MYESADKAkSEwoLYWxpYXNfbW92ZWQYEiABKAgSDgoGd29ya2VyGBMgASgJEhIKCnJldHJhaW5pbmcYFCABKAkaLgoMTWV0cmljc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAFCBwoFX2xvc3MiOAoLTWV0cmljUG9pbnQSDAoEbmFtZRgBIAEoCRIMCgRzdGVwGAIgASgDEg0KBXZhbHVlGAMgASgBIr4CCgpSZXRyYWluaW5nEg8KB3Byb2plY3QYASABKAkSDAoEbmFtZRgCIAEoCRIoCgRzcGVjGAMgASgLMhouYWltYXNzLnRyYWluZXIudjEuSm9iU3BlYxITCgtvbl9uZXdfZGF0YRgEIAEoCBIoCgVldmVyeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZwYXVzZWQYBiABKAgSEgoKY3JlYXRlZF9ieRgHIAEoCRIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgduZXh0X2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtsYXN0X2pvYl9pZBgKIAEoCRISCgpsYXN0X2Vycm9yGAsgASgJIkEKBVF1b3RhEg8KB3Byb2plY3QYASABKAkSEwoLbWF4X3J1bm5pbmcYAiABKAUSEgoKbWF4X3F1ZXVlZBgDIAEoBSJVChBDcmVhdGVKb2JSZXF1ZXN0EigKBHNwZWMYASABKAsyGi5haW1hc3MudHJhaW5lci52MS5Kb2JTcGVjEhcKD2lkZW1wb3RlbmN5X2tleRgCIAEoCSI4ChFDcmVhdGVKb2JSZXNwb25zZRIjCgNqb2IYASABKAsyFi5haW1hc3MudHJhaW5lci52MS5Kb2IiGwoNR2V0Sm9iUmVxdWVzdBIKCgJpZBgBIAEoCSI1Cg5HZXRKb2JSZXNwb25zZRIjCgNqb2IYASABKAsyFi5haW1hc3MudHJhaW5lci52MS5Kb2IiTwoPTGlzdEpvYnNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSKwoEcGFnZRgCIAEoCzIdLmFpbWFzcy5jb21tb24udjEuUGFnZVJlcXVlc3QiYgoQTGlzdEpvYnNSZXNwb25zZRIkCgRqb2JzGAEgAygLMhYuYWltYXNzLnRyYWluZXIudjEuSm9iEigKBHBhZ2UYAiABKAsyGi5haW1hc3MuY29tbW9uLnYxLlBhZ2VJbmZvIh4KEENhbmNlbEpvYlJlcXVlc3QSCgoCaWQYASABKAkiOAoRQ2FuY2VsSm9iUmVzcG9uc2USIwoDam9iGAEgASgLMhYuYWltYXNzLnRyYWluZXIudjEuSm9iIjUKD1dhdGNoSm9iUmVxdWVzdBIKCgJpZBgBIAEoCRIWCg5hZnRlcl9zZXF1ZW5jZRgCIAEoBCLCAQoQV2F0Y2hKb2JSZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoDam9iGAMgASgLMhYuYWltYXNzLnRyYWluZXIudjEuSm9iSAASEgoIbG9nX2xpbmUYBCABKAlIABIwCgZtZXRyaWMYBSABKAsyHi5haW1hc3MudHJhaW5lci52MS5NZXRyaWNQb2ludEgAQgcKBWV2ZW50IiEKE0dldEpvYlJlcG9ydFJlcXVlc3QSCgoCaWQYASABKAkiSwoUR2V0Sm9iUmVwb3J0UmVzcG9uc2USMwoGcmVwb3J0GAEgASgLMiMuYWltYXNzLnRyYWluZXIudjEuRXZhbHVhdGlvblJlcG9ydCJJChRQdXRSZXRyYWluaW5nUmVxdWVzdBIxCgpyZXRyYWluaW5nGAEgASgLMh0uYWltYXNzLnRyYWluZXIudjEuUmV0cmFpbmluZyJKChVQdXRSZXRyYWluaW5nUmVzcG9uc2USMQoKcmV0cmFpbmluZxgBIAEoCzIdLmFpbWFzcy50cmFpbmVyLnYxLlJldHJhaW5pbmciKQoWTGlzdFJldHJhaW5pbmdzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJIk0KF0xpc3RSZXRyYWluaW5nc1Jlc3BvbnNlEjIKC3JldHJhaW5pbmdzGAEgAygLMh0uYWltYXNzLnRyYWluZXIudjEuUmV0cmFpbmluZyI4ChdEZWxldGVSZXRyYWluaW5nUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgwKBG5hbWUYAiABKAkiGgoYRGVsZXRlUmV0cmFpbmluZ1Jlc3BvbnNlIiIKD0dldFF1b3RhUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJIlwKEEdldFF1b3RhUmVzcG9uc2USJwoFcXVvdGEYASABKAsyGC5haW1hc3MudHJhaW5lci52MS5RdW90YRIPCgdydW5uaW5nGAIgASgFEg4KBnF1ZXVlZBgDIAEoBSI6Cg9TZXRRdW90YVJlcXVlc3QSJwoFcXVvdGEYASABKAsyGC5haW1hc3MudHJhaW5lci52MS5RdW90YSI7ChBTZXRRdW90YVJlc3BvbnNlEicKBXF1b3RhGAEgASgLMhguYWltYXNzLnRyYWluZXIudjEuUXVvdGEiFAoSTGlzdFJlY2lwZXNSZXF1ZXN0IkEKE0xpc3RSZWNpcGVzUmVzcG9uc2USKgoHcmVjaXBlcxgBIAMoCzIZLmFpbWFzcy50cmFpbmVyLnYxLlJlY2lwZSJyCgZSZWNpcGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRI2CgpwYXJhbWV0ZXJzGAMgAygLMiIuYWltYXNzLnRyYWluZXIudjEuUmVjaXBlUGFyYW1ldGVyEg0KBXRhc2tzGAQgAygJIqUBCg9SZWNpcGVQYXJhbWV0ZXISDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIVCg1kZWZhdWx0X3ZhbHVlGAMgASgBEg8KB21pbmltdW0YBCABKAESDwoHbWF4aW11bRgFIAEoARINCgV3aG9sZRgGIAEoCBIPCgdjaG9pY2VzGAcgAygJEhYKDmRlZmF1bHRfY2hvaWNlGAggASgJKrABCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFAoQSk9CX1NUQVRFX0xFQVNFRBACEhUKEUpPQl9TVEFURV9SVU5OSU5HEAMSFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBAEEhQKEEpPQl9TVEFURV9GQUlMRUQQBRIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAYy4AgKD1RyYWluaW5nU2VydmljZRJWCglDcmVhdGVKb2ISIy5haW1hc3MudHJhaW5lci52MS5DcmVhdGVKb2JSZXF1ZXN0GiQuYWltYXNzLnRyYWluZXIudjEuQ3JlYXRlSm9iUmVzcG9uc2USTQoGR2V0Sm9iEiAuYWltYXNzLnRyYWluZXIudjEuR2V0Sm9iUmVxdWVzdBohLmFpbWFzcy50cmFpbmVyLnYxLkdldEpvYlJlc3BvbnNlElMKCExpc3RKb2JzEiIuYWltYXNzLnRyYWluZXIudjEuTGlzdEpvYnNSZXF1ZXN0GiMuYWltYXNzLnRyYWluZXIudjEuTGlzdEpvYnNSZXNwb25zZRJWCglDYW5jZWxKb2ISIy5haW1hc3MudHJhaW5lci52MS5DYW5jZWxKb2JSZXF1ZXN0GiQuYWltYXNzLnRyYWluZXIudjEuQ2FuY2VsSm9iUmVzcG9uc2USVQoIV2F0Y2hKb2ISIi5haW1hc3MudHJhaW5lci52MS5XYXRjaEpvYlJlcXVlc3QaIy5haW1hc3MudHJhaW5lci52MS5XYXRjaEpvYlJlc3BvbnNlMAESXAoLTGlzdFJlY2lwZXMSJS5haW1hc3MudHJhaW5lci52MS5MaXN0UmVjaXBlc1JlcXVlc3QaJi5haW1hc3MudHJhaW5lci52MS5MaXN0UmVjaXBlc1Jlc3BvbnNlEl8KDEdldEpvYlJlcG9ydBImLmFpbWFzcy50cmFpbmVyLnYxLkdldEpvYlJlcG9ydFJlcXVlc3QaJy5haW1hc3MudHJhaW5lci52MS5HZXRKb2JSZXBvcnRSZXNwb25zZRJiCg1QdXRSZXRyYWluaW5nEicuYWltYXNzLnRyYWluZXIudjEuUHV0UmV0cmFpbmluZ1JlcXVlc3QaKC5haW1hc3MudHJhaW5lci52MS5QdXRSZXRyYWluaW5nUmVzcG9uc2USaAoPTGlzdFJldHJhaW5pbmdzEikuYWltYXNzLnRyYWluZXIudjEuTGlzdFJldHJhaW5pbmdzUmVxdWVzdBoqLmFpbWFzcy50cmFpbmVyLnYxLkxpc3RSZXRyYWluaW5nc1Jlc3BvbnNlEmsKEERlbGV0ZVJldHJhaW5pbmcSKi5haW1hc3MudHJhaW5lci52MS5EZWxldGVSZXRyYWluaW5nUmVxdWVzdBorLmFpbWFzcy50cmFpbmVyLnYxLkRlbGV0ZVJldHJhaW5pbmdSZXNwb25zZRJTCghHZXRRdW90YRIiLmFpbWFzcy50cmFpbmVyLnYxLkdldFF1b3RhUmVxdWVzdBojLmFpbWFzcy50cmFpbmVyLnYxLkdldFF1b3RhUmVzcG9uc2USUwoIU2V0UXVvdGESIi5haW1hc3MudHJhaW5lci52MS5TZXRRdW90YVJlcXVlc3QaIy5haW1hc3MudHJhaW5lci52MS5TZXRRdW90YVJlc3BvbnNlYgZwcm90bzM", [file_aimass_common_v1_common, file_aimass_trainer_v1_evaluation, file_aimass_trainer_v1_job_spec, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message aimass.trainer.v1.Job.
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 0);
+
+/**
+ * Describes the message aimass.trainer.v1.MetricPoint.
+ * Use `create(MetricPointSchema)` to create a new message.
+ */
+export const MetricPointSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 1);
+
+/**
+ * Describes the message aimass.trainer.v1.Retraining.
+ * Use `create(RetrainingSchema)` to create a new message.
+ */
+export const RetrainingSchema = /*@__PURE__*/
   messageDesc(file_aimass_trainer_v1_trainer, 2);
+
+/**
+ * Describes the message aimass.trainer.v1.Quota.
+ * Use `create(QuotaSchema)` to create a new message.
+ */
+export const QuotaSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 3);
 
 /**
  * Describes the message aimass.trainer.v1.CreateJobRequest.
  * Use `create(CreateJobRequestSchema)` to create a new message.
  */
 export const CreateJobRequestSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 3);
+  messageDesc(file_aimass_trainer_v1_trainer, 4);
 
 /**
  * Describes the message aimass.trainer.v1.CreateJobResponse.
  * Use `create(CreateJobResponseSchema)` to create a new message.
  */
 export const CreateJobResponseSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 4);
+  messageDesc(file_aimass_trainer_v1_trainer, 5);
 
 /**
  * Describes the message aimass.trainer.v1.GetJobRequest.
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 5);
+  messageDesc(file_aimass_trainer_v1_trainer, 6);
 
 /**
  * Describes the message aimass.trainer.v1.GetJobResponse.
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 6);
+  messageDesc(file_aimass_trainer_v1_trainer, 7);
 
 /**
  * Describes the message aimass.trainer.v1.ListJobsRequest.
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 7);
+  messageDesc(file_aimass_trainer_v1_trainer, 8);
 
 /**
  * Describes the message aimass.trainer.v1.ListJobsResponse.
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 8);
+  messageDesc(file_aimass_trainer_v1_trainer, 9);
 
 /**
  * Describes the message aimass.trainer.v1.CancelJobRequest.
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 9);
+  messageDesc(file_aimass_trainer_v1_trainer, 10);
 
 /**
  * Describes the message aimass.trainer.v1.CancelJobResponse.
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 10);
+  messageDesc(file_aimass_trainer_v1_trainer, 11);
 
 /**
  * Describes the message aimass.trainer.v1.WatchJobRequest.
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 11);
+  messageDesc(file_aimass_trainer_v1_trainer, 12);
 
 /**
  * Describes the message aimass.trainer.v1.WatchJobResponse.
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export const WatchJobResponseSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 12);
+  messageDesc(file_aimass_trainer_v1_trainer, 13);
+
+/**
+ * Describes the message aimass.trainer.v1.GetJobReportRequest.
+ * Use `create(GetJobReportRequestSchema)` to create a new message.
+ */
+export const GetJobReportRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 14);
+
+/**
+ * Describes the message aimass.trainer.v1.GetJobReportResponse.
+ * Use `create(GetJobReportResponseSchema)` to create a new message.
+ */
+export const GetJobReportResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 15);
+
+/**
+ * Describes the message aimass.trainer.v1.PutRetrainingRequest.
+ * Use `create(PutRetrainingRequestSchema)` to create a new message.
+ */
+export const PutRetrainingRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 16);
+
+/**
+ * Describes the message aimass.trainer.v1.PutRetrainingResponse.
+ * Use `create(PutRetrainingResponseSchema)` to create a new message.
+ */
+export const PutRetrainingResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 17);
+
+/**
+ * Describes the message aimass.trainer.v1.ListRetrainingsRequest.
+ * Use `create(ListRetrainingsRequestSchema)` to create a new message.
+ */
+export const ListRetrainingsRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 18);
+
+/**
+ * Describes the message aimass.trainer.v1.ListRetrainingsResponse.
+ * Use `create(ListRetrainingsResponseSchema)` to create a new message.
+ */
+export const ListRetrainingsResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 19);
+
+/**
+ * Describes the message aimass.trainer.v1.DeleteRetrainingRequest.
+ * Use `create(DeleteRetrainingRequestSchema)` to create a new message.
+ */
+export const DeleteRetrainingRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 20);
+
+/**
+ * Describes the message aimass.trainer.v1.DeleteRetrainingResponse.
+ * Use `create(DeleteRetrainingResponseSchema)` to create a new message.
+ */
+export const DeleteRetrainingResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 21);
+
+/**
+ * Describes the message aimass.trainer.v1.GetQuotaRequest.
+ * Use `create(GetQuotaRequestSchema)` to create a new message.
+ */
+export const GetQuotaRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 22);
+
+/**
+ * Describes the message aimass.trainer.v1.GetQuotaResponse.
+ * Use `create(GetQuotaResponseSchema)` to create a new message.
+ */
+export const GetQuotaResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 23);
+
+/**
+ * Describes the message aimass.trainer.v1.SetQuotaRequest.
+ * Use `create(SetQuotaRequestSchema)` to create a new message.
+ */
+export const SetQuotaRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 24);
+
+/**
+ * Describes the message aimass.trainer.v1.SetQuotaResponse.
+ * Use `create(SetQuotaResponseSchema)` to create a new message.
+ */
+export const SetQuotaResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_trainer_v1_trainer, 25);
 
 /**
  * Describes the message aimass.trainer.v1.ListRecipesRequest.
  * Use `create(ListRecipesRequestSchema)` to create a new message.
  */
 export const ListRecipesRequestSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 13);
+  messageDesc(file_aimass_trainer_v1_trainer, 26);
 
 /**
  * Describes the message aimass.trainer.v1.ListRecipesResponse.
  * Use `create(ListRecipesResponseSchema)` to create a new message.
  */
 export const ListRecipesResponseSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 14);
+  messageDesc(file_aimass_trainer_v1_trainer, 27);
 
 /**
  * Describes the message aimass.trainer.v1.Recipe.
  * Use `create(RecipeSchema)` to create a new message.
  */
 export const RecipeSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 15);
+  messageDesc(file_aimass_trainer_v1_trainer, 28);
 
 /**
  * Describes the message aimass.trainer.v1.RecipeParameter.
  * Use `create(RecipeParameterSchema)` to create a new message.
  */
 export const RecipeParameterSchema = /*@__PURE__*/
-  messageDesc(file_aimass_trainer_v1_trainer, 16);
+  messageDesc(file_aimass_trainer_v1_trainer, 29);
 
 /**
  * Describes the enum aimass.trainer.v1.JobState.
