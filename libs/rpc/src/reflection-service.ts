@@ -7,10 +7,10 @@ import type { ConnectRouter } from "@connectrpc/connect";
 
 /**
  * Adds server reflection v1 and v1alpha, which have equal messages: https://github.com/grpc/grpc/blob/master/doc/server-reflection.md.
- * Answers from the descriptors of `services`; there are no extensions.
+ * Answers from the descriptors of `services` and its own; there are no extensions.
  */
 export function addReflection(router: ConnectRouter, services: readonly DescService[]): void {
-  const index = new DescriptorIndex(services);
+  const index = new DescriptorIndex([...services, ServerReflection, ServerReflectionAlpha]);
   router.service(ServerReflection, {
     async *serverReflectionInfo(requests) {
       for await (const request of requests) yield index.answer(request);

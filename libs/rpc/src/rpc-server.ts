@@ -1,8 +1,6 @@
 import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { Health } from "@aimass/api/health";
-import { ServerReflection } from "@aimass/api/reflection";
-import { ServerReflection as ServerReflectionAlpha } from "@aimass/api/reflection-alpha";
 import { type Address, AimassError, type Clock, codeFromNumber, formatAddress } from "@aimass/core";
 import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
 import type { Telemetry } from "@aimass/telemetry";
@@ -59,7 +57,6 @@ const connectionWindowBytes = 8 * 1024 * 1024;
 export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
   const running = new RunningCalls();
   const metrics = new RpcMetrics(options.telemetry.metrics, "server");
-  const all = [...options.services, Health, ServerReflection, ServerReflectionAlpha];
   const router = createConnectRouter({
     readMaxBytes: options.readMaxBytes ?? defaultReadMaxBytes,
     // Requests may come compressed; answers never are: the processor time costs more than the bytes inside a data centre.
@@ -70,7 +67,7 @@ export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
   options.routes(router);
   const health = createHealthService(options.services, running.draining);
   router.service(health.service, health.implementation);
-  addReflection(router, all);
+  addReflection(router, [...options.services, Health]);
   const server = createHttpServer(router, options.telemetry);
   const sessions = trackSessions(server);
   const address = await listening(server, options);

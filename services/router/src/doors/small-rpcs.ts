@@ -1,7 +1,7 @@
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "@aimass/api/health";
 import { GRPCInferenceService } from "@aimass/api/inference";
 import { AimassError, type Clock } from "@aimass/core";
-import { toConnectError } from "@aimass/rpc";
+import { addReflection, toConnectError } from "@aimass/rpc";
 import { type ConnectRouter, createConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { publicServices } from "../control/public-services.ts";
@@ -9,7 +9,6 @@ import type { ModelFacts } from "../inference/model-facts.ts";
 import type { ServerInfo } from "../inference/server-info.ts";
 import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts";
 import { compressions } from "./compressions.ts";
-import { addReflection } from "./reflection.ts";
 import { serverCallKey } from "./universal-adapter.ts";
 
 export interface SmallRpcsOptions {
