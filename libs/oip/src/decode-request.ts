@@ -2,8 +2,9 @@ import { AimassError } from "@aimass/core";
 import { quoted } from "./datatype.ts";
 import { integerParameter, type Parameters } from "./parameters.ts";
 import { expectLength, ParameterCollector } from "./read-parameters.ts";
-import { hasTypedData, readTensorHeader, type TensorHeader, tensorFromContents, tensorFromRaw } from "./read-tensor.ts";
+import { hasTypedData, readTensorHeader, tensorFromContents, tensorFromRaw } from "./read-tensor.ts";
 import type { InferRequest, RequestedOutput, Tensor } from "./tensor.ts";
+import type { TensorHeader } from "./tensor-header.ts";
 import { WireReader } from "./wire-reader.ts";
 
 /**

@@ -1,7 +1,8 @@
 import { AimassError } from "@aimass/core";
 import { expectLength, ParameterCollector } from "./read-parameters.ts";
-import { readTensorHeader, type TensorHeader, tensorFromContents, tensorFromRaw } from "./read-tensor.ts";
+import { readTensorHeader, tensorFromContents, tensorFromRaw } from "./read-tensor.ts";
 import type { InferResponse } from "./tensor.ts";
+import type { TensorHeader } from "./tensor-header.ts";
 import { WireReader } from "./wire-reader.ts";
 
 /** Decodes a ModelInferResponse with raw or typed contents, for clients. Throws INVALID_ARGUMENT when it is malformed. */

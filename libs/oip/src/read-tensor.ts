@@ -1,21 +1,11 @@
 import { AimassError } from "@aimass/core";
 import { countBytesElements } from "./bytes-elements.ts";
 import { type Datatype, elementCount, elementSize, formatShape, maxRank, parseDatatype, quoted } from "./datatype.ts";
-import type { Parameters } from "./parameters.ts";
 import { expectLength, ParameterCollector } from "./read-parameters.ts";
 import type { Tensor } from "./tensor.ts";
-import { type ContentsRange, contentsToBytes, hasElements } from "./typed-contents.ts";
+import type { ContentsRange, TensorHeader } from "./tensor-header.ts";
+import { contentsToBytes, hasElements } from "./typed-contents.ts";
 import { type WireReader, wire } from "./wire-reader.ts";
-
-/** An input or output as it stood in the message: its data may come later, in a raw entry. */
-export interface TensorHeader {
-  readonly name: string;
-  readonly datatypeName: string;
-  readonly shape: readonly number[];
-  readonly parameters: Parameters;
-  /** Where its typed contents stand; several when the message repeats the field, which protobuf merges. */
-  readonly contents: readonly ContentsRange[];
-}
 
 const noContents: readonly ContentsRange[] = [];
 

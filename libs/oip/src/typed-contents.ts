@@ -1,14 +1,8 @@
 import { AimassError } from "@aimass/core";
 import { bytesFromElements } from "./bytes-elements.ts";
 import { type Datatype, elementSize, formatShape, quoted } from "./datatype.ts";
-import type { TensorHeader } from "./read-tensor.ts";
+import type { ContentsRange, TensorHeader } from "./tensor-header.ts";
 import { type WireReader, wire } from "./wire-reader.ts";
-
-/** Where one InferTensorContents message stands in the body. */
-export interface ContentsRange {
-  readonly start: number;
-  readonly end: number;
-}
 
 /** Names of InferTensorContents' lists by field number. */
 const listNames = [

@@ -10,4 +10,5 @@ export { holdLease, type LeaseOptions } from "./lease.ts";
 export type { Migration } from "./migrations.ts";
 export { appendOutbox, type DrainResult, drainOutbox, type OutboxEntry, outboxChannel } from "./outbox.ts";
 export { connectionSettings, openSession } from "./pool.ts";
-export { openStore, type Store, type StoreOptions, type TransactionOptions } from "./store.ts";
+export { openStore, type Store, type TransactionOptions } from "./store.ts";
+export type { StoreOptions } from "./store-options.ts";

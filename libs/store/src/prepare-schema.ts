@@ -1,7 +1,7 @@
 import { AimassError, Backoff, deadlineSignal, systemClock } from "@aimass/core";
 import { fromDatabaseError, isDatabaseUnavailable } from "./database-error.ts";
 import { migrate } from "./migrations.ts";
-import type { StoreOptions } from "./store.ts";
+import type { StoreOptions } from "./store-options.ts";
 
 /** Waits for the server and brings the schema up to date. */
 export async function prepareSchema(options: StoreOptions): Promise<void> {

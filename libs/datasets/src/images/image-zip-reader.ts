@@ -5,9 +5,9 @@ import { overLimit } from "../limits.ts";
 import { collectStatistics } from "../profile/batch-statistics.ts";
 import { type Inference, inferenceOf } from "../profile/inference.ts";
 import { checkColumns, type DatasetSchema, quote, selectColumns } from "../schema.ts";
+import { decodeImage } from "./decode-image.ts";
 import { readImageHeader } from "./image-header.ts";
 import type { ImageReference } from "./image-reference.ts";
-import { decodeImage } from "./rgb-image.ts";
 import { readZip, type ZipEntry } from "./zip-directory.ts";
 import { readEntry } from "./zip-entry.ts";
 
