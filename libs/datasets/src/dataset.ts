@@ -10,7 +10,7 @@ import { ParquetReader } from "./parquet/parquet-reader.ts";
 import { collectStatistics } from "./profile/batch-statistics.ts";
 import type { Inference } from "./profile/inference.ts";
 import { inferenceOf } from "./profile/inference.ts";
-import { checkSchema, type DatasetFormat, type DatasetSchema } from "./schema.ts";
+import { type ColumnType, checkSchema, type DatasetFormat, type DatasetSchema, listed } from "./schema.ts";
 
 export interface DatasetOptions {
   readonly format: DatasetFormat;
@@ -22,6 +22,8 @@ export interface DatasetOptions {
   readonly limits?: Partial<Limits>;
   /** For inference: cells that mean "no value"; `defaultMissing` when left out. */
   readonly missing?: readonly string[];
+  /** For inference: columns whose type is not to be inferred. Every cell must then be of it. */
+  readonly types?: ReadonlyMap<string, ColumnType>;
   /** For inference: what stands between cells of delimited text, one ASCII character. */
   readonly delimiter?: string;
   readonly signal?: AbortSignal;
@@ -50,6 +52,7 @@ export async function openDataset(options: DatasetOptions): Promise<Dataset> {
   try {
     const schema = options.schema ?? (await inferSchema(opened.reader, options));
     checkSchema(schema);
+    checkTypes(options, schema);
     return datasetOf(options.format, schema, opened);
   } catch (error) {
     await opened[Symbol.asyncDispose]();
@@ -68,6 +71,7 @@ export async function profileDataset(
   const { schema, signal } = options;
   const found = schema === undefined ? await opened.reader.infer(signal) : await measure(opened.reader, schema, signal);
   checkSchema(found.schema);
+  checkTypes(options, found.schema);
   return {
     ...found,
     preview: await firstRows(opened.reader, found.schema, { batchRows: options.previewRows ?? 20, signal }),
@@ -81,9 +85,16 @@ interface OpenedReader extends AsyncDisposable {
 async function openReader(options: DatasetOptions): Promise<OpenedReader> {
   const { format, delimiter, missing } = options;
   for (const one of [delimiter, options.schema?.delimiter]) if (one !== undefined) checkDelimiter(one);
+  checkImages(options);
   const given = typeof options.file !== "string";
   const file = typeof options.file === "string" ? await localFile(options.file) : options.file;
-  const context = { file, limits: { ...defaultLimits, ...options.limits }, missing, delimiter };
+  const context = {
+    file,
+    limits: { ...defaultLimits, ...options.limits },
+    missing,
+    delimiter,
+    types: options.types ?? new Map(),
+  };
   return {
     reader: readerOf(format, context),
     [Symbol.asyncDispose]: async () => {
@@ -143,6 +154,31 @@ async function firstRows(reader: FormatReader, schema: DatasetSchema, options: B
   for await (const batch of reader.batches(schema, { ...options, batchRows: Math.max(1, options.batchRows) }))
     return batch;
   return { rows: 0, firstRow: 0, columns: new Map() };
+}
+
+function checkImages({ types, format }: DatasetOptions): void {
+  const image = [...(types ?? [])].find(([, type]) => type === "image")?.[0];
+  if (image === undefined || format === "image-zip") return;
+  throw new AimassError("INVALID_ARGUMENT", `Column ${listed([image])} cannot hold images.`, {
+    field: "types",
+    remedy: "Images come as a ZIP file of folders.",
+  });
+}
+
+/** Refuses types of columns that are not there, or cannot be had. */
+function checkTypes({ types, format }: DatasetOptions, schema: DatasetSchema): void {
+  for (const [name, type] of types ?? []) {
+    const column = schema.columns.find((one) => one.name === name);
+    if (column?.type === type) continue;
+    const why =
+      column === undefined
+        ? `There is no column ${listed([name])}`
+        : `Column ${listed([name])} of a ${format} file cannot be declared as ${type}`;
+    throw new AimassError("INVALID_ARGUMENT", `${why}.`, {
+      field: "types",
+      remedy: `The columns are ${listed(schema.columns.map((one) => one.name))}.`,
+    });
+  }
 }
 
 function checkDelimiter(delimiter: string): void {

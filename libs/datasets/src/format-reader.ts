@@ -2,7 +2,7 @@ import type { Batch } from "./batch.ts";
 import type { DataFile } from "./data-file.ts";
 import type { Limits } from "./limits.ts";
 import type { Inference } from "./profile/inference.ts";
-import type { DatasetSchema } from "./schema.ts";
+import type { ColumnType, DatasetSchema } from "./schema.ts";
 
 /** What every reader is made with. */
 export interface ReaderContext {
@@ -10,6 +10,8 @@ export interface ReaderContext {
   readonly limits: Limits;
   /** For inference: cells that mean "no value". */
   readonly missing: readonly string[] | undefined;
+  /** For inference: columns whose type is declared. */
+  readonly types: ReadonlyMap<string, ColumnType>;
   /** For inference: what stands between cells of delimited text. */
   readonly delimiter: string | undefined;
 }

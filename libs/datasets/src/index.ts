@@ -1,7 +1,9 @@
 export { type Batch, type ColumnData, missingBoolean, takeRows, valueAt } from "./batch.ts";
+export { type CacheOptions, cachedFile } from "./cached-file.ts";
 export { dateKind, timeOf } from "./cells/date.ts";
 export { type DataFile, localFile, memoryFile } from "./data-file.ts";
 export { type Dataset, type DatasetOptions, type DatasetProfile, openDataset, profileDataset } from "./dataset.ts";
+export { detectFormat } from "./detect-format.ts";
 export type { BatchOptions } from "./format-reader.ts";
 export { decodeImage } from "./images/decode-image.ts";
 export type { ImageHeader } from "./images/image-header.ts";

@@ -21,7 +21,19 @@ export interface DatasetSchema {
 }
 
 /** Cells that mean "no value" in text formats unless the schema says otherwise. They are compared as they stand. */
-export const defaultMissing: readonly string[] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"];
+export const defaultMissing: readonly string[] = [
+  "",
+  "NA",
+  "N/A",
+  "NaN",
+  "nan",
+  "null",
+  "NULL",
+  "None",
+  "none",
+  "n/a",
+  "na",
+];
 
 /** Refuses a schema that could not describe any file. */
 export function checkSchema(schema: DatasetSchema): void {

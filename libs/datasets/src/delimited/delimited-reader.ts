@@ -3,6 +3,7 @@ import { badFile, badRow } from "../cells/bad-cell.ts";
 import { MissingTokens } from "../cells/cell-values.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
 import { overLimit } from "../limits.ts";
+import { DeclaredColumn } from "../profile/declared-column.ts";
 import { type Inference, inferenceOf } from "../profile/inference.ts";
 import { TextColumnInference } from "../profile/text-inference.ts";
 import { checkColumns, type DatasetSchema, selectColumns } from "../schema.ts";
@@ -21,15 +22,18 @@ export class DelimitedReader implements FormatReader {
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const { missing, delimiter } = this.#context;
+    const { missing, delimiter, types } = this.#context;
     const records = this.#records(delimiter, signal);
     const names = await readHeader(records, delimiter !== undefined);
     const tokens = new MissingTokens(missing);
-    const columns = names.map((name) => new TextColumnInference(name, tokens));
+    const columns = names.map((name) => {
+      const type = types.get(name);
+      return type === undefined ? new TextColumnInference(name, tokens) : new DeclaredColumn(name, type, tokens);
+    });
     const { scanner } = records;
     while (await this.#nextRow(records, names.length)) {
       for (let cell = 0; cell < columns.length; cell++) {
-        const column = columns[cell] as TextColumnInference;
+        const column = columns[cell] as TextColumnInference | DeclaredColumn;
         const start = scanner.starts[cell] as number;
         if (scanner.quoting[cell] === 2) column.text(records.text(cell), scanner.row, scanner.line);
         else column.cell(records.bytes, start, scanner.ends[cell] as number, scanner.row, scanner.line);

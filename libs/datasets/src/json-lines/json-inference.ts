@@ -4,6 +4,7 @@ import { ColumnStatisticsCollector } from "../profile/column-statistics.ts";
 import type { InferredColumn } from "../profile/inference.ts";
 import { quote } from "../schema.ts";
 import type { JsonScalar } from "./json-lines.ts";
+import { outOfRange } from "./out-of-range.ts";
 
 type Kind = "number" | "string" | "boolean";
 
@@ -62,10 +63,4 @@ export class JsonColumnInference {
       remedy: "Write every value of the column as the same type, or give a schema that makes it a string.",
     });
   }
-}
-
-/** The refusal of a number such as 1e999. */
-export function outOfRange(column: string, row: number, line: number): Error {
-  const remedy = "Write numbers between -1.7e308 and 1.7e308.";
-  return badCell({ row, line, column, problem: "the number is too large for a 64-bit float", remedy });
 }

@@ -4,10 +4,12 @@ import { badFile } from "../cells/bad-cell.ts";
 import { booleanOf, MissingTokens, notABoolean, notANumber, numberOf } from "../cells/cell-values.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
 import { overLimit } from "../limits.ts";
+import { DeclaredColumn } from "../profile/declared-column.ts";
 import { type Inference, inferenceOf } from "../profile/inference.ts";
 import { type ColumnSchema, type DatasetSchema, listed, selectColumns } from "../schema.ts";
-import { JsonColumnInference, outOfRange } from "./json-inference.ts";
+import { JsonColumnInference } from "./json-inference.ts";
 import { JsonLines, type JsonScalar } from "./json-lines.ts";
+import { outOfRange } from "./out-of-range.ts";
 
 /** JSON Lines (https://jsonlines.org): one flat object a line. A name that a line lacks is a missing value. */
 export class JsonLinesReader implements FormatReader {
@@ -18,9 +20,9 @@ export class JsonLinesReader implements FormatReader {
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const { missing, limits } = this.#context;
+    const { missing, limits, types } = this.#context;
     const tokens = missing === undefined ? undefined : new MissingTokens(missing);
-    const columns = new Map<string, JsonColumnInference>();
+    const columns = new Map<string, JsonColumnInference | DeclaredColumn>();
     const lines = this.#lines(signal);
     await this.#eachRow(lines, (object) => {
       for (const [name, value] of Object.entries(object)) {
@@ -29,7 +31,8 @@ export class JsonLinesReader implements FormatReader {
           if (columns.size >= limits.columns) {
             throw overLimit("columns", limits, `Row ${lines.row} has column ${columns.size + 1} of the file`);
           }
-          column = new JsonColumnInference(name, tokens);
+          const type = types.get(name);
+          column = type === undefined ? new JsonColumnInference(name, tokens) : new DeclaredColumn(name, type, tokens);
           columns.set(name, column);
         }
         column.add(value, lines.row, lines.line);

@@ -20,9 +20,9 @@ export class ParquetReader implements FormatReader {
   /** The schema as the footer tells it, without reading the data. */
   async schema(signal: AbortSignal | undefined): Promise<DatasetSchema> {
     const { columns } = await openParquet(this.#context.file, this.#context.limits, signal);
-    const { missing } = this.#context;
+    const { missing, types } = this.#context;
     return {
-      columns: columns.map(({ name, conversion }) => ({ name, type: conversion.type })),
+      columns: columns.map(({ name, conversion }) => ({ name, type: types.get(name) ?? conversion.type })),
       ...(missing === undefined ? {} : { missing }),
     };
   }

@@ -1,9 +1,8 @@
 import { type Batch, type ColumnData, missingBoolean } from "../batch.ts";
 import { ImageStatistics } from "../images/image-statistics.ts";
 import type { ColumnSchema, DatasetSchema } from "../schema.ts";
-import { quote } from "../schema.ts";
 import { ColumnStatisticsCollector } from "./column-statistics.ts";
-import type { ColumnProfile, InferredColumn } from "./inference.ts";
+import { finishColumn, type InferredColumn } from "./inference.ts";
 
 /** Statistics of columns whose types are known, from their batches. */
 export async function collectStatistics(
@@ -52,21 +51,7 @@ class TypedColumn {
   }
 
   finish(): InferredColumn {
-    const profile = this.#profile();
-    const empty = profile.statistics.kind === "empty";
-    return { profile, warnings: empty ? [`Column ${quote(this.name)} has no value in ${profile.missing} rows.`] : [] };
-  }
-
-  #profile(): ColumnProfile {
-    switch (this.#type) {
-      case "image":
-        return this.#images.finish(this.name);
-      case "number":
-        return this.#values.finishNumbers(this.name);
-      case "boolean":
-        return this.#values.finishBooleans(this.name);
-      default:
-        return this.#values.finishTexts(this.name);
-    }
+    if (this.#type === "image") return { profile: this.#images.finish(this.name), warnings: [] };
+    return finishColumn(this.name, this.#type, this.#values);
   }
 }

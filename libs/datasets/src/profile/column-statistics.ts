@@ -5,6 +5,7 @@ import { ValueCounts } from "./value-counts.ts";
 
 const frequentValues = 20;
 const longestCategory = 128;
+const surrogate = /[\ud800-\udbff]/;
 
 /** Collects what a profile says about a column of numbers, texts and booleans. Types may mix until the column's is known. */
 export class ColumnStatisticsCollector {
@@ -27,8 +28,9 @@ export class ColumnStatisticsCollector {
   addText(text: string): void {
     this.texts++;
     this.counts.addText(text);
-    if (text.length < this.#shortest) this.#shortest = text.length;
-    if (text.length > this.#longest) this.#longest = text.length;
+    const length = surrogate.test(text) ? Array.from(text).length : text.length;
+    if (length < this.#shortest) this.#shortest = length;
+    if (length > this.#longest) this.#longest = length;
     if (!this.#dates && !this.#datetimes) return;
     const kind = dateKind(text);
     if (kind !== "date") this.#dates = false;

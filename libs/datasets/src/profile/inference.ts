@@ -1,4 +1,5 @@
-import type { ColumnType, DatasetSchema } from "../schema.ts";
+import { type ColumnType, type DatasetSchema, quote } from "../schema.ts";
+import type { ColumnStatisticsCollector } from "./column-statistics.ts";
 import type { FrequentValue } from "./value-counts.ts";
 
 /** What is known of one column after a pass over the whole file. Plain JSON. */
@@ -33,7 +34,7 @@ export type ColumnStatistics =
       readonly kind: "string";
       /** Every value is an ISO 8601 day or moment; a few values that come again; or free text. */
       readonly looks: "date" | "datetime" | "category" | "text";
-      /** Length of the shortest and the longest value that is not a number, in UTF-16 code units. */
+      /** Length of the shortest and the longest value that is not a number, in characters (code points). */
       readonly shortest: number;
       readonly longest: number;
     }
@@ -62,6 +63,18 @@ export interface Inference {
   readonly warnings: readonly string[];
 }
 
+/** A column whose type is known, from its statistics. */
+export function finishColumn(name: string, type: ColumnType, statistics: ColumnStatisticsCollector): InferredColumn {
+  const profile =
+    type === "number"
+      ? statistics.finishNumbers(name)
+      : type === "boolean"
+        ? statistics.finishBooleans(name)
+        : statistics.finishTexts(name);
+  const empty = profile.statistics.kind === "empty";
+  return { profile, warnings: empty ? [`Column ${quote(name)} has no value in ${profile.missing} rows.`] : [] };
+}
+
 /** How the file was read, as the schema keeps it. */
 export interface ReadAs {
   readonly missing?: readonly string[] | undefined;
@@ -78,6 +91,14 @@ export function inferenceOf(columns: readonly InferredColumn[], rows: number, re
     },
     rows,
     columns: columns.map(({ profile }) => profile),
-    warnings: columns.flatMap(({ warnings }) => warnings),
+    warnings: columns.flatMap(({ profile, warnings }) => [...warnings, ...constantWarnings(profile)]),
   };
+}
+
+/** A column that says nothing: every row has the same value. */
+function constantWarnings({ name, distinct, missing, count, frequent }: ColumnProfile): string[] {
+  if (distinct === undefined || !distinct.exact || distinct.count !== 1 || missing > 0 || count < 2) return [];
+  return [
+    `Column ${quote(name)} has the same value, ${quote(frequent?.values[0]?.value ?? "")}, in all ${count} rows.`,
+  ];
 }

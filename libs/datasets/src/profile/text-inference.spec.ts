@@ -5,7 +5,7 @@ import { type ColumnProfile, memoryFile, profileDataset } from "../index.ts";
 const profile = (values: readonly string[], options: { missing?: string[] } = {}) =>
   profileDataset({
     format: "csv",
-    file: memoryFile(Buffer.from(`v,w\n${values.map((v) => `${v},1\n`).join("")}`)),
+    file: memoryFile(Buffer.from(`v,w\n${values.map((v, row) => `${v},${row}\n`).join("")}`)),
     ...options,
   });
 
