@@ -243,6 +243,29 @@ describe.each(Object.entries(storages))("artifacts on %s", (_, make) => {
     }
   });
 
+  it("opens an artifact for reads from anywhere, also beyond its end", async () => {
+    const store = await (await storage()).open();
+    const bytes = randomBytes(4321);
+    const sha256 = await upload(store, bytes);
+    await using artifact = await store.open(sha256);
+    expect(artifact.sizeBytes).toBe(4321);
+    const reads = [
+      [4000, 300],
+      [0, 1],
+      [4300, 1000],
+      [0, 4321],
+      [4321, 5],
+      [5000, 5],
+      [7, 0],
+    ] as const;
+    const got = await Promise.all(reads.map(([offset, length]) => artifact.read(offset, length)));
+    expect(got.map((part) => Buffer.from(part))).toEqual(
+      reads.map(([offset, length]) => bytes.subarray(offset, offset + length)),
+    );
+    await expect(artifact.read(0, 10, AbortSignal.abort())).rejects.toMatchObject({ name: "AbortError" });
+    await expect(store.open(digestOf(Buffer.from("nothing")))).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
   it("lists what is complete and forgets what was removed", async () => {
     const place = await storage();
     const store = await place.open();

@@ -29,6 +29,14 @@ export interface Upload extends UploadPlan {
   readonly expiresAtMs: number;
 }
 
+/** An artifact open for reading from anywhere. Dispose of it to close it. */
+export interface OpenArtifact extends AsyncDisposable, StoredArtifact {
+  /** Exactly the bytes [offset, offset + length), fewer only at the end. The caller owns them. */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Where the artifact is a file of this machine, its open descriptor; it may be lent to a child process, and is closed with this. */
+  readonly descriptor: number | undefined;
+}
+
 /**
  * Blobs by SHA-256. An artifact is there whole and verified, or not at all; it never changes. Safe for several processes over one storage.
  * Memory in use does not depend on the size of an artifact.
@@ -41,6 +49,8 @@ export interface ArtifactStore {
    * Errors, at the first read: NOT_FOUND, OUT_OF_RANGE (offset over the size).
    */
   read(sha256: string, offset?: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** For reading from anywhere, without a copy. What was opened stays readable after `remove` on a file system only. Errors: NOT_FOUND. */
+  open(sha256: string): Promise<OpenArtifact>;
   /** Writes a private copy to a new file. Errors: NOT_FOUND, RESOURCE_EXHAUSTED (no room there). */
   copyTo(sha256: string, path: string, signal?: AbortSignal): Promise<void>;
   /** Removes an artifact; no error when it is not here. Readers that began keep what they read. */

@@ -2,11 +2,19 @@ import { constants, createReadStream } from "node:fs";
 import { chmod, copyFile, mkdir, opendir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, systemClock } from "@aimass/core";
-import type { ArtifactStore, ListedArtifact, StoredArtifact, Upload, UploadPlan } from "./artifact-store.ts";
+import type {
+  ArtifactStore,
+  ListedArtifact,
+  OpenArtifact,
+  StoredArtifact,
+  Upload,
+  UploadPlan,
+} from "./artifact-store.ts";
 import { assertSha256, isSha256 } from "./digest.ts";
 import { artifactNotFound, outOfRange } from "./errors.ts";
 import { FileStaging } from "./file-staging.ts";
 import { asNoRoom, isMissing } from "./file-system.ts";
+import { openFile } from "./open-file.ts";
 import { ResumableUploads } from "./resumable-uploads.ts";
 
 export interface FileArtifactStoreOptions {
@@ -58,6 +66,15 @@ export class FileArtifactStore implements ArtifactStore {
       highWaterMark: readChunkBytes,
       ...(signal === undefined ? {} : { signal }),
     });
+  }
+
+  async open(sha256: string): Promise<OpenArtifact> {
+    assertSha256(sha256);
+    try {
+      return await openFile(this.#path(sha256));
+    } catch (error) {
+      throw isMissing(error) ? artifactNotFound(sha256) : error;
+    }
   }
 
   /** A reflink where the file system can, else a copy: a hard link would let whoever opens the copy reach the artifact itself. */

@@ -1,4 +1,11 @@
-export type { ArtifactStore, ListedArtifact, StoredArtifact, Upload, UploadPlan } from "./artifact-store.ts";
+export type {
+  ArtifactStore,
+  ListedArtifact,
+  OpenArtifact,
+  StoredArtifact,
+  Upload,
+  UploadPlan,
+} from "./artifact-store.ts";
 export { assertSha256, isSha256 } from "./digest.ts";
 export { artifactNotFound, uploadNotFound } from "./errors.ts";
 export { FileArtifactStore, type FileArtifactStoreOptions } from "./file-artifact-store.ts";

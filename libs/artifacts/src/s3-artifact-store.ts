@@ -2,7 +2,14 @@ import { createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { abortError, type Clock, systemClock } from "@aimass/core";
-import type { ArtifactStore, ListedArtifact, StoredArtifact, Upload, UploadPlan } from "./artifact-store.ts";
+import type {
+  ArtifactStore,
+  ListedArtifact,
+  OpenArtifact,
+  StoredArtifact,
+  Upload,
+  UploadPlan,
+} from "./artifact-store.ts";
 import { assertSha256, isSha256 } from "./digest.ts";
 import { artifactNotFound, outOfRange, storageUnavailable } from "./errors.ts";
 import { asNoRoom } from "./file-system.ts";
@@ -62,6 +69,18 @@ export class S3ArtifactStore implements ArtifactStore, AsyncDisposable {
     }
   }
 
+  async open(sha256: string): Promise<OpenArtifact> {
+    const stored = await this.has(sha256);
+    if (stored === undefined) throw artifactNotFound(sha256);
+    return {
+      ...stored,
+      descriptor: undefined,
+      read: (offset, length, signal) =>
+        this.#range(sha256, offset, Math.min(length, stored.sizeBytes - offset), signal),
+      [Symbol.asyncDispose]: async () => {},
+    };
+  }
+
   async copyTo(sha256: string, path: string, signal?: AbortSignal): Promise<void> {
     try {
       await pipeline(this.read(sha256, 0, signal), createWriteStream(path, { flags: "wx", mode: 0o600 }));
@@ -107,6 +126,14 @@ export class S3ArtifactStore implements ArtifactStore, AsyncDisposable {
 
   dropExpired(): Promise<number> {
     return this.#uploads.dropExpired();
+  }
+
+  async #range(sha256: string, offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    signal?.throwIfAborted();
+    if (length <= 0) return new Uint8Array(0);
+    const bytes = await this.#bucket.getRange(keyOf(sha256), offset, length, signal);
+    if (bytes === undefined) throw artifactNotFound(sha256);
+    return bytes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

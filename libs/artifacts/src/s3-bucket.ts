@@ -70,6 +70,18 @@ export class S3Bucket implements AsyncDisposable {
     return found?.Body as Readable | undefined;
   }
 
+  /** Exactly these bytes. Errors: UNAVAILABLE (the storage sent others, or broke off). */
+  async getRange(key: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    const abort = signal === undefined ? {} : { abortSignal: signal };
+    const range = { Range: `bytes=${offset}-${offset + length - 1}` };
+    return this.#sendOrMissing(async (s) => {
+      const found = await s.send(new this.#sdk.GetObjectCommand({ ...this.#at(key), ...range }), abort);
+      const bytes = await found.Body?.transformToByteArray();
+      if (bytes?.byteLength === length) return bytes;
+      throw new Error(`the storage sent ${bytes?.byteLength ?? 0} bytes of ${length}`);
+    });
+  }
+
   async remove(key: string): Promise<void> {
     await this.#sendOrMissing((s) => s.send(new this.#sdk.DeleteObjectCommand(this.#at(key))));
   }

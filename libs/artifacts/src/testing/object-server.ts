@@ -94,9 +94,12 @@ async function answer(state: Objects, request: IncomingMessage): Promise<Answer>
 function get(state: Objects, call: Call): Answer {
   const found = state.objects.get(call.key);
   if (found === undefined) return failure(404, "NoSuchKey");
-  const from = Number(/^bytes=(\d+)-$/.exec(call.headers.range ?? "")?.[1] ?? 0);
-  if (from > 0 && from >= found.body.length) return failure(416, "InvalidRange");
-  return { status: from > 0 ? 206 : 200, headers: { etag: found.etag }, body: found.body.subarray(from) };
+  const range = /^bytes=(\d+)-(\d*)$/.exec(call.headers.range ?? "");
+  if (range === null) return { status: 200, headers: { etag: found.etag }, body: found.body };
+  const from = Number(range[1]);
+  if (from >= found.body.length) return failure(416, "InvalidRange");
+  const end = range[2] === "" ? found.body.length : Number(range[2]) + 1;
+  return { status: 206, headers: { etag: found.etag }, body: found.body.subarray(from, end) };
 }
 
 /** Pages of two, so that going on is exercised. */
