@@ -17,9 +17,10 @@ import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
 import { Aliases } from "./aliases/aliases.ts";
 import { ArtifactAccess } from "./artifacts/artifact-access.ts";
 import { runCollector } from "./artifacts/collector.ts";
-import type { RegistryConfig } from "./config.ts";
+import type { RegistryConfig, RegistryLimits } from "./config.ts";
 import type { Database } from "./database.ts";
 import { DatasetMaker } from "./datasets/dataset-maker.ts";
+import { DatasetReader, type DatasetReaderOptions } from "./datasets/dataset-reader.ts";
 import { Datasets } from "./datasets/datasets.ts";
 import { Gate } from "./gate.ts";
 import { busJournal } from "./journal.ts";
@@ -89,8 +90,8 @@ export async function startRegistry(
   });
   const inspector = new Inspector({ artifacts, work, probe, concurrency: limits.probeConcurrency });
   const maker = new VersionMaker({ artifacts: access, inspector, versions });
-  const csvLimits = { maxColumns: limits.maxDatasetColumns, maxRowBytes: limits.maxDatasetRowBytes };
-  const datasetMaker = new DatasetMaker({ datasets, access, artifacts, limits: csvLimits });
+  const datasetReader = new DatasetReader({ artifacts, ...datasetBounds(limits), ending: ending.signal });
+  const datasetMaker = new DatasetMaker({ datasets, access, reader: datasetReader });
 
   await projects.ensureDefault();
   await work.sweep(clock.now());
@@ -133,7 +134,7 @@ export async function startRegistry(
         .service(ModelService, modelRpc({ gate, models, versions, maker }))
         .service(AliasService, aliasRpc({ gate, aliases }))
         .service(LibraryService, libraryRpc({ gate, library: new Library(store) }))
-        .service(DatasetService, datasetRpc({ gate, datasets, maker: datasetMaker }))
+        .service(DatasetService, datasetRpc({ gate, datasets, maker: datasetMaker, reader: datasetReader }))
         .service(
           ArtifactService,
           artifactRpc({ gate, artifacts, access, metrics, maxArtifactBytes: limits.maxArtifactBytes }),
@@ -157,5 +158,19 @@ export async function startRegistry(
       await admin.close();
       await kept.disposeAsync();
     },
+  };
+}
+
+function datasetBounds(limits: RegistryLimits): Omit<DatasetReaderOptions, "artifacts" | "ending"> {
+  return {
+    limits: {
+      columns: limits.maxDatasetColumns,
+      rows: limits.maxDatasetRows,
+      rowBytes: limits.maxDatasetRowBytes,
+      zipTotalBytes: limits.maxDatasetUnpackedBytes,
+      imagePixels: limits.maxImagePixels,
+    },
+    bounds: { timeoutMs: limits.datasetTimeoutMs, memoryLimitBytes: limits.datasetMemoryBytes },
+    concurrency: limits.datasetConcurrency,
   };
 }

@@ -32,6 +32,15 @@ export interface RegistryLimits {
   readonly probeConcurrency: number;
   readonly maxDatasetColumns: number;
   readonly maxDatasetRowBytes: number;
+  readonly maxDatasetRows: number;
+  /** Of all images of a ZIP file. */
+  readonly maxDatasetUnpackedBytes: number;
+  /** Width × height. */
+  readonly maxImagePixels: number;
+  /** Time and memory the reading of a dataset may take, and how many are read at once. */
+  readonly datasetTimeoutMs: number;
+  readonly datasetMemoryBytes: number;
+  readonly datasetConcurrency: number;
 }
 
 const mebibyte = 1024 * 1024;
@@ -70,6 +79,25 @@ export function readRegistryConfig(env: Environment): RegistryConfig {
         minimum: 1024,
         maximum: 64 * mebibyte,
       }),
+      maxDatasetRows: v.integer("AIMASS_MAX_DATASET_ROWS", { fallback: 1e9, minimum: 1, maximum: 1e12 }),
+      maxDatasetUnpackedBytes: v.integer("AIMASS_MAX_DATASET_UNPACKED_BYTES", {
+        fallback: 64 * gibibyte,
+        minimum: mebibyte,
+        maximum: 5 * 1024 * gibibyte,
+      }),
+      maxImagePixels: v.integer("AIMASS_MAX_IMAGE_PIXELS", {
+        fallback: 32 * mebibyte,
+        minimum: 1,
+        maximum: 1024 * mebibyte,
+      }),
+      datasetTimeoutMs: v.integer("AIMASS_DATASET_TIMEOUT_MS", {
+        fallback: 1_800_000,
+        minimum: 1000,
+        maximum: 24 * hourMs,
+      }),
+      datasetMemoryBytes:
+        mebibyte * v.integer("AIMASS_DATASET_MEMORY_MB", { fallback: 1024, minimum: 192, maximum: 1_048_576 }),
+      datasetConcurrency: v.integer("AIMASS_DATASET_CONCURRENCY", { fallback: 2, minimum: 1, maximum: 64 }),
     },
   }));
   const { accessKeyId, secretAccessKey, artifacts, ...rest } = config;

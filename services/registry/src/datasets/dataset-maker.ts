@@ -1,65 +1,92 @@
 import {
   type CreateDatasetVersionRequest,
-  DatasetFormat,
   type DatasetVersion,
   DatasetVersionSchema,
+  type ReadOptions,
+  ReadOptionsSchema,
 } from "@aimass/api/registry";
-import type { ArtifactStore } from "@aimass/artifacts";
 import { create } from "@bufbuild/protobuf";
 import type { Actor } from "../actor.ts";
 import type { ArtifactAccess } from "../artifacts/artifact-access.ts";
 import { assertModelName, assertTexts, invalid } from "../names.ts";
 import type { Reader } from "../reader.ts";
-import { type CsvLimits, inferCsvSchema } from "./csv-schema.ts";
-import type { Datasets } from "./datasets.ts";
+import type { ProfileJob } from "./apart/messages.ts";
+import type { DatasetReader } from "./dataset-reader.ts";
+import type { DatasetName, Datasets } from "./datasets.ts";
+import { encodeColumns, encodeWarnings } from "./encode-profile.ts";
+import { assertReadOptions, completeReadOptions, declaredTypes } from "./read-options.ts";
+import { decodeFormat, encodeFormat } from "./terms.ts";
 
-/** Makes dataset versions of uploaded files: reads them once and infers their schema. */
+/** Makes dataset versions of uploaded files: reads them whole, once. Nothing is written before the last step, so a refusal or a crash leaves nothing behind. */
 export class DatasetMaker {
-  readonly #options: {
-    readonly datasets: Datasets;
-    readonly access: ArtifactAccess;
-    readonly artifacts: ArtifactStore;
-    readonly limits: CsvLimits;
-  };
+  readonly #datasets: Datasets;
+  readonly #access: ArtifactAccess;
+  readonly #reader: DatasetReader;
 
-  constructor(options: { datasets: Datasets; access: ArtifactAccess; artifacts: ArtifactStore; limits: CsvLimits }) {
-    this.#options = options;
+  constructor(options: { datasets: Datasets; access: ArtifactAccess; reader: DatasetReader }) {
+    this.#datasets = options.datasets;
+    this.#access = options.access;
+    this.#reader = options.reader;
   }
 
   /** Errors: see DatasetService.CreateDatasetVersion. */
   async make(
-    actor: Actor,
-    reader: Reader,
+    by: { readonly actor: Actor; readonly reader: Reader },
     project: string,
     request: CreateDatasetVersionRequest,
     signal: AbortSignal,
   ): Promise<DatasetVersion> {
-    const { datasets, access, artifacts, limits } = this.#options;
     assertRequest(request);
     const name = { project, dataset: request.dataset };
     const sha256 = Buffer.from(request.sha256).toString("hex");
-    const sizes = await access.hold(reader, [sha256]);
-    const repeat = await datasets.findRepeat(name, request.sha256);
+    const sizes = await this.#access.hold(by.reader, [sha256]);
+    const repeat = await this.#datasets.findRepeat(name, request);
     if (repeat !== undefined) return repeat;
-    const { rows, columns } = await inferCsvSchema(artifacts.read(sha256, 0, signal), limits);
-    const draft = create(DatasetVersionSchema, {
-      format: request.format,
-      sha256: request.sha256,
-      sizeBytes: BigInt(sizes.get(sha256) ?? 0),
-      rows: BigInt(rows),
-      columns: [...columns],
-      description: request.description,
-      source: request.source,
-    });
-    return datasets.add(actor, name, draft);
+    const draft = await this.#draft(name, request, signal);
+    draft.sizeBytes = BigInt(sizes.get(sha256) ?? 0);
+    return this.#datasets.add(by.actor, name, draft);
   }
+
+  async #draft(name: DatasetName, request: CreateDatasetVersionRequest, signal: AbortSignal): Promise<DatasetVersion> {
+    const { sha256, description, source } = request;
+    const read = request.read ?? create(ReadOptionsSchema);
+    const profile = await this.#reader.profile(Buffer.from(sha256).toString("hex"), jobOf(request, read), signal);
+    const format = encodeFormat(profile.format);
+    assertReadOptions(read, format);
+    return create(DatasetVersionSchema, {
+      ...name,
+      format,
+      sha256,
+      rows: BigInt(profile.rows),
+      columns: encodeColumns(profile.columns),
+      warnings: encodeWarnings(profile),
+      read: completeReadOptions(read, format),
+      description,
+      source,
+    });
+  }
+}
+
+/** What the request leaves empty is told from the bytes, or is the reader's default. */
+function jobOf(request: CreateDatasetVersionRequest, read: ReadOptions): Omit<ProfileJob, "kind" | "limits"> {
+  const format = decodeFormat(request.format);
+  return {
+    types: declaredTypes(read),
+    ...(format === undefined ? {} : { format }),
+    ...(read.missing.length === 0 ? {} : { missing: read.missing }),
+    ...(read.delimiter === "" ? {} : { delimiter: read.delimiter }),
+  };
 }
 
 function assertRequest(request: CreateDatasetVersionRequest): void {
   assertModelName(request.dataset, "dataset");
   assertTexts({ description: request.description, labels: {} });
   if (request.source.length > 4096) throw invalid("source", "The source is too long.", "At most 4096 characters fit.");
-  if (request.format !== DatasetFormat.CSV) throw invalid("format", "The format is not known.", "Send CSV.");
-  if (request.sha256.length !== 32)
+  if (request.format !== 0 && decodeFormat(request.format) === undefined) {
+    throw invalid("format", `There is no format ${request.format}.`, "Leave it out, and it is told from the bytes.");
+  }
+  if (request.sha256.length !== 32) {
     throw invalid("sha256", "The digest is not a SHA-256 digest.", "Send its 32 bytes.");
+  }
+  if (request.read !== undefined) assertReadOptions(request.read, request.format);
 }

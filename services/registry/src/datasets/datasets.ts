@@ -1,5 +1,5 @@
 import { DatasetCreatedSchema } from "@aimass/api/events";
-import { type DatasetVersion, DatasetVersionSchema } from "@aimass/api/registry";
+import { DatasetFormat, type DatasetVersion, DatasetVersionSchema } from "@aimass/api/registry";
 import { AimassError, type Clock } from "@aimass/core";
 import { formatResource } from "@aimass/identity";
 import type { Store } from "@aimass/store";
@@ -10,12 +10,16 @@ import type { Actor } from "../actor.ts";
 import type { Database, Transaction } from "../database.ts";
 import { datasetNotFound } from "../errors.ts";
 import type { Journal } from "../journal.ts";
+import { completeReadOptions, readAlike } from "./read-options.ts";
 
 /** A dataset by its two names. */
 export interface DatasetName {
   readonly project: string;
   readonly dataset: string;
 }
+
+/** Bytes, and how they are read. */
+export type DatasetContent = Pick<DatasetVersion, "sha256" | "format" | "read">;
 
 /** Datasets: named series of immutable versions. */
 export class Datasets {
@@ -29,18 +33,18 @@ export class Datasets {
     this.#clock = options.clock;
   }
 
-  /** The newest version when its content is this artifact. */
-  async findRepeat(name: DatasetName, sha256: Uint8Array): Promise<DatasetVersion | undefined> {
+  /** The newest version when it was made of this artifact, read in this way. */
+  async findRepeat(name: DatasetName, content: DatasetContent): Promise<DatasetVersion | undefined> {
     const newest = await findVersion(this.#store.db, name, undefined);
-    return newest !== undefined && Buffer.from(newest.sha256).equals(sha256) ? newest : undefined;
+    return newest !== undefined && isRepeat(newest, content) ? newest : undefined;
   }
 
-  /** Adds a version, and the dataset when it is new; with equal content the newest version is returned. */
+  /** Adds a version, and the dataset when it is new; when content and read options are those of the newest version, that is returned. */
   add(actor: Actor, name: DatasetName, draft: DatasetVersion): Promise<DatasetVersion> {
     return this.#store.withTransaction(async (tx) => {
       const last = await lockDataset(tx, name);
       const newest = await findVersion(tx, name, undefined);
-      if (newest !== undefined && Buffer.from(newest.sha256).equals(draft.sha256)) return newest;
+      if (newest !== undefined && isRepeat(newest, draft)) return newest;
       const version = create(DatasetVersionSchema, {
         ...draft,
         ...name,
@@ -53,7 +57,7 @@ export class Datasets {
       await this.#journal(tx, {
         actor,
         resource: formatResource(name.project, name.dataset),
-        audited: false,
+        audited: true,
         payload: { case: "datasetCreated", value },
       });
       return version;
@@ -92,6 +96,13 @@ export class Datasets {
       .execute();
     return rows.map((row) => fromJson(DatasetVersionSchema, row.body, { ignoreUnknownFields: true }));
   }
+}
+
+/** An unspecified format is whatever the version's is. Versions that keep no read options were made before there were any, and are never repeated. */
+function isRepeat(version: DatasetVersion, { sha256, format, read }: DatasetContent): boolean {
+  if (version.read === undefined || !Buffer.from(version.sha256).equals(sha256)) return false;
+  if (format !== DatasetFormat.UNSPECIFIED && format !== version.format) return false;
+  return readAlike(version.read, completeReadOptions(read, version.format));
 }
 
 /** Takes the dataset for the rest of the transaction, making it when new; its last version. */

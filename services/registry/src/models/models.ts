@@ -152,12 +152,7 @@ export class Models {
   #tell(tx: Transaction, actor: Actor, name: ModelName, change: Change): Promise<void> {
     const value = create(ModelChangedSchema, { ...name, change });
     const resource = formatResource(name.project, name.model);
-    return this.#journal(tx, {
-      actor,
-      resource,
-      audited: change === Change.DELETED,
-      payload: { case: "modelChanged", value },
-    });
+    return this.#journal(tx, { actor, resource, audited: true, payload: { case: "modelChanged", value } });
   }
 }
 

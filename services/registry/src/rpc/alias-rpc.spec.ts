@@ -205,7 +205,7 @@ describe("what changes", () => {
     await expect.poll(() => events.length, { timeout: 10_000 }).toBe(3);
     ended.abort();
     expect(events.map((event) => [event.payload.case, event.audited, event.actor, event.resource])).toEqual([
-      ["modelChanged", false, "user:ada", "default.told"],
+      ["modelChanged", true, "user:ada", "default.told"],
       ["versionChanged", true, "user:ada", "default.told"],
       ["aliasMoved", true, "user:ada", "default.told@live"],
     ]);

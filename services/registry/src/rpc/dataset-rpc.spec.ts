@@ -73,19 +73,19 @@ describe("a dataset", () => {
 
   it("of a table that does not hold together is refused with the row", async () => {
     const error = await refusal(add("user:ada", "broken", "a,b\n1,2\n3\n"));
-    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining("Row 3") });
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining("Row 2 (line 3)") });
     expect(await refusal(registry.as("user:ada").datasets.getDatasetVersion({ dataset: "broken" }))).toMatchObject({
       code: "NOT_FOUND",
     });
   });
 
-  it("is refused without a format, a name, or the file", async () => {
+  it("is refused in a format there is not, without a name, or without the file", async () => {
     const { datasets } = registry.as("user:ada");
     const request = { dataset: "x", sha256: Buffer.alloc(32), format: DatasetFormat.CSV };
     const unnamed = datasets.createDatasetVersion({ ...request, dataset: "a b" });
     expect(await refusal(unnamed)).toMatchObject({ code: "INVALID_ARGUMENT", field: "dataset" });
-    const formless = datasets.createDatasetVersion({ ...request, format: DatasetFormat.UNSPECIFIED });
-    expect(await refusal(formless)).toMatchObject({ code: "INVALID_ARGUMENT", field: "format" });
+    const strange = datasets.createDatasetVersion({ ...request, format: 99 as DatasetFormat });
+    expect(await refusal(strange)).toMatchObject({ code: "INVALID_ARGUMENT", field: "format" });
     expect(await refusal(datasets.createDatasetVersion(request))).toMatchObject({ code: "NOT_FOUND" });
   });
 

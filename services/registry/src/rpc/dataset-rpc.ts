@@ -1,7 +1,9 @@
-import type { DatasetService } from "@aimass/api/registry";
-import type { ServiceImpl } from "@connectrpc/connect";
+import type { DatasetService, DatasetVersion } from "@aimass/api/registry";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { DatasetMaker } from "../datasets/dataset-maker.ts";
+import type { DatasetReader } from "../datasets/dataset-reader.ts";
 import type { Datasets } from "../datasets/datasets.ts";
+import { previewDataset } from "../datasets/preview.ts";
 import { datasetNotFound } from "../errors.ts";
 import type { Gate } from "../gate.ts";
 import { projectOf } from "../names.ts";
@@ -11,21 +13,24 @@ interface DatasetRpcOptions {
   readonly gate: Gate;
   readonly datasets: Datasets;
   readonly maker: DatasetMaker;
+  readonly reader: DatasetReader;
 }
 
-export function datasetRpc({ gate, datasets, maker }: DatasetRpcOptions): ServiceImpl<typeof DatasetService> {
+export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof DatasetService> {
+  const { gate, datasets, maker } = options;
   return {
     async createDatasetVersion(request, context) {
       const { project, actor } = await gate.project(context, request.project, "dataset.write");
-      return { datasetVersion: await maker.make(actor, gate.reader(context), project, request, context.signal) };
+      const by = { actor, reader: gate.reader(context) };
+      return { datasetVersion: await maker.make(by, project, request, context.signal) };
     },
     async getDatasetVersion(request, context) {
-      const name = { project: projectOf(request.project), dataset: request.dataset };
-      // Looked up first, seen or not, so that a hidden dataset and a missing one take the same time.
-      const found = await datasets.get(name, request.version).catch((error: unknown) => error as Error);
-      if (!gate.reader(context).may("dataset.view", name.project)) throw datasetNotFound(name.project, name.dataset);
-      if (found instanceof Error) throw found;
-      return { datasetVersion: found };
+      return { datasetVersion: await find(options, request, context) };
+    },
+    async previewDataset(request, context) {
+      const version = await find(options, request, context);
+      await gate.project(context, version.project, "dataset.read");
+      return previewDataset(options.reader, version, request.rows, context.signal);
     },
     async listDatasets(request, context) {
       const project = request.project === "" ? undefined : request.project;
@@ -37,4 +42,17 @@ export function datasetRpc({ gate, datasets, maker }: DatasetRpcOptions): Servic
       return { datasets: [...slice.items], page: pageInfo(slice) };
     },
   };
+}
+
+/** A version the caller may view. It is looked up first, seen or not, so that a hidden dataset and a missing one take the same time. */
+async function find(
+  { gate, datasets }: DatasetRpcOptions,
+  request: { readonly project: string; readonly dataset: string; readonly version: bigint },
+  context: HandlerContext,
+): Promise<DatasetVersion> {
+  const name = { project: projectOf(request.project), dataset: request.dataset };
+  const found = await datasets.get(name, request.version).catch((error: unknown) => error as Error);
+  if (!gate.reader(context).may("dataset.view", name.project)) throw datasetNotFound(name.project, name.dataset);
+  if (found instanceof Error) throw found;
+  return found;
 }

@@ -1,0 +1,72 @@
+/** A disposable process that reads one file, which may be out to harm whoever reads it; says once what it found, and ends. */
+import { once } from "node:events";
+import { setPriority } from "node:os";
+import { Worker } from "node:worker_threads";
+import { AimassError } from "@aimass/core";
+import { type DataFile, type DatasetFormat, detectFormat, openDataset, profileDataset } from "@aimass/datasets";
+import { lentFile } from "./lent-file.ts";
+import type { FromReader, Preview, PreviewJob, Profile, ProfileJob, ToReader } from "./messages.ts";
+import { previewRows } from "./preview-rows.ts";
+
+const background = 10;
+
+new Worker(new URL("./orphan-guard.ts", import.meta.url)).unref();
+process.on("disconnect", () => process.exit(0));
+setPriority(background);
+const [message] = (await once(process, "message")) as [ToReader];
+if ("start" in message) {
+  const file = lentFile(message.sizeBytes, message.hasDescriptor);
+  const job = message.start;
+  say(await answer(() => (job.kind === "profile" ? profile(file, job) : preview(file, job))));
+}
+
+async function profile(file: DataFile, job: ProfileJob): Promise<Profile> {
+  const format = job.format ?? named(await detectFormat(file), job.delimiter);
+  const { limits, types, missing, delimiter } = job;
+  const options = { missing, delimiter };
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const { schema, rows, columns, warnings } = await profileDataset({
+    format,
+    file,
+    limits,
+    types,
+    ...given,
+    previewRows: 1,
+  });
+  return { format, schema, rows, columns, warnings };
+}
+
+/** Delimited text is what its delimiter says it is. */
+function named(format: DatasetFormat, delimiter: string | undefined): DatasetFormat {
+  if (delimiter === undefined || (format !== "csv" && format !== "tsv")) return format;
+  return delimiter === "\t" ? "tsv" : "csv";
+}
+
+async function preview(file: DataFile, { format, schema, limits, rows }: PreviewJob): Promise<Preview> {
+  await using dataset = await openDataset({ format, file, schema, limits });
+  const columns = schema.columns.map((column) => column.name);
+  for await (const batch of dataset.batches({ batchRows: rows })) return { columns, rows: await previewRows(batch) };
+  return { columns, rows: [] };
+}
+
+async function answer(work: () => Promise<Profile | Preview>): Promise<FromReader> {
+  try {
+    return { found: await work() };
+  } catch (error) {
+    const { code, message, reason, field, remedy } =
+      error instanceof RangeError ? tooMuch(error) : AimassError.from(error);
+    return { refused: { code, message, reason, field, remedy } };
+  }
+}
+
+/** A buffer cannot be as large as the file says, or the stack ran out. */
+function tooMuch(cause: RangeError): AimassError {
+  return new AimassError("INVALID_ARGUMENT", "The file asks for more memory than there can be.", {
+    reason: "BAD_FILE",
+    cause,
+  });
+}
+
+function say(reply: FromReader): void {
+  process.send?.(reply, undefined, undefined, () => process.exit(0));
+}
