@@ -86,7 +86,7 @@ export interface Estimator {
   fit(x: Matrix, y: Targets, options: FitOptions): Promise<Fitted>;
   /**
    * `fit` over rows that are read again for every pass; memory does not grow with the rows beyond what its docstring says. Absent: all rows must be in
-   * memory. The outcome is that of `fit` up to rounding. Weights of rows are not taken; those of classes are.
+   * memory. The outcome is that of `fit` up to rounding.
    */
   readonly fitStream?: (rows: RowStream, options: FitOptions) => Promise<Fitted>;
   /** The inverse of Fitted.toJson; DATA_LOSS when `json` is something else. */

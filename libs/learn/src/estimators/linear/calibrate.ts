@@ -1,79 +1,161 @@
+import type { Pacer } from "../../pacer.ts";
 import type { ClassTargets } from "../../targets.ts";
+import type { RowPasses } from "../row-passes.ts";
 import type { Calibration } from "./linear-classifier.ts";
+import { eachProducts, inOrderOf } from "./products.ts";
+
+/** A linear model whose scores are no log-odds yet. */
+interface ScoredModel {
+  /** [cols × outputs] */
+  readonly weights: Float64Array;
+  readonly intercepts: Float64Array;
+  /** Sum of weights of each class. */
+  readonly sums: Float64Array;
+  readonly pacer: Pacer;
+}
+
+const maxPasses = 100;
 
 /**
  * Probabilities for scores that are no log-odds (Platt 1999, with the targets and Newton's method of Lin, Lin and Weng 2007): per output the logistic
- * curve that fits the scores of the training rows best.
+ * curve that fits the scores of the training rows best. Curves of all outputs are fitted side by side, a pass over the rows for each step.
  */
-export function calibrate(scores: Float64Array, outputs: number, y: ClassTargets, weights?: Float64Array): Calibration {
-  const slopes = new Float64Array(outputs);
-  const offsets = new Float64Array(outputs);
-  for (let k = 0; k < outputs; k++) {
+export async function calibrate(passes: RowPasses<ClassTargets>, model: ScoredModel): Promise<Calibration> {
+  const outputs = model.intercepts.length;
+  const total = model.sums.reduce((all, sum) => all + sum, 0);
+  const curves = Array.from({ length: outputs }, (_, k) => {
     const own = outputs === 1 ? 1 : k;
-    const curve = fitCurve(scores, { outputs, k, own, y, weights });
-    slopes[k] = curve.slope;
-    offsets[k] = curve.offset;
+    return new Curve(own, model.sums[own]!, total - model.sums[own]!);
+  });
+  const scores = new ScorePasses(passes, model);
+  for (let pass = 0; pass < maxPasses && curves.some((curve) => !curve.done); pass++) {
+    await scores.each((batch) => {
+      for (const [k, curve] of curves.entries()) if (!curve.done) curve.measure(batch, k, outputs);
+    });
+    for (const curve of curves) curve.move();
   }
-  return { slopes, offsets };
+  return {
+    slopes: Float64Array.from(curves, (curve) => curve.slope),
+    offsets: Float64Array.from(curves, (curve) => curve.offset),
+  };
 }
 
-interface CurveRows {
-  readonly outputs: number;
-  readonly k: number;
-  readonly own: number;
-  readonly y: ClassTargets;
+interface ScoredRows {
+  /** [rows × outputs] */
+  readonly scores: Float64Array;
+  readonly indices: Int32Array;
   readonly weights: Float64Array | undefined;
 }
 
-function fitCurve(scores: Float64Array, { outputs, k, own, y, weights }: CurveRows): { slope: number; offset: number } {
-  let positive = 0;
-  let negative = 0;
-  const weightOf = (r: number) => weights?.[r] ?? 1;
-  for (let r = 0; r < y.indices.length; r++) {
-    if (y.indices[r] === own) positive += weightOf(r);
-    else negative += weightOf(r);
+/** p = 1 / (1 + exp(−(slope · score + offset))), on its way to the curve of least loss. */
+class Curve {
+  slope = 0;
+  offset: number;
+  done = false;
+  readonly #own: number;
+  readonly #high: number;
+  readonly #low: number;
+  readonly #total: number;
+  /** The best curve so far, the way from it to the one that is measured, and how much of that is gone. */
+  #best = { slope: 0, offset: 0, loss: Number.POSITIVE_INFINITY };
+  #way = { slope: 0, offset: 0 };
+  #step = 1;
+  #loss = 0;
+  /** First and second derivatives by slope s and offset o. */
+  #derivatives = { s: 0, o: 0, ss: 0, so: 0, oo: 0 };
+
+  constructor(own: number, positive: number, negative: number) {
+    this.#own = own;
+    this.#total = positive + negative;
+    this.#high = (positive + 1) / (positive + 2);
+    this.#low = 1 / (negative + 2);
+    this.offset = Math.log((positive + 1) / (negative + 1));
   }
-  const high = (positive + 1) / (positive + 2);
-  const low = 1 / (negative + 2);
-  const target = (r: number) => (y.indices[r] === own ? high : low);
-  let slope = 0;
-  let offset = Math.log((positive + 1) / (negative + 1));
-  const lossAt = (a: number, b: number) => {
-    let loss = 0;
-    for (let r = 0; r < y.indices.length; r++) {
-      const f = a * scores[r * outputs + k]! + b;
-      loss += weightOf(r) * (Math.log1p(Math.exp(-Math.abs(f))) + (f > 0 ? (1 - target(r)) * f : -target(r) * f));
-    }
-    return loss;
-  };
-  let loss = lossAt(slope, offset);
-  for (let iteration = 0; iteration < 50; iteration++) {
-    let [gs, go, ss, so, oo] = [0, 0, 1e-12, 0, 1e-12];
-    for (let r = 0; r < y.indices.length; r++) {
-      const s = scores[r * outputs + k]!;
-      const p = 1 / (1 + Math.exp(-(slope * s + offset)));
-      const d = weightOf(r) * (p - target(r));
-      const h = weightOf(r) * p * (1 - p);
-      gs += d * s;
-      go += d;
-      ss += h * s * s;
-      so += h * s;
+
+  /** Adds the loss of rows and its derivatives. */
+  measure({ scores, indices, weights }: ScoredRows, k: number, outputs: number): void {
+    const { slope, offset } = this;
+    let [loss, s, o, ss, so, oo] = [0, 0, 0, 0, 0, 0];
+    for (let r = 0; r < indices.length; r++) {
+      const score = scores[r * outputs + k]!;
+      const f = slope * score + offset;
+      const target = indices[r] === this.#own ? this.#high : this.#low;
+      const weight = weights === undefined ? 1 : weights[r]!;
+      const e = Math.exp(f > 0 ? -f : f);
+      const p = f > 0 ? 1 / (1 + e) : e / (1 + e);
+      loss += weight * (Math.log1p(e) + (f > 0 ? (1 - target) * f : -target * f));
+      const d = weight * (p - target);
+      const h = weight * p * (1 - p);
+      s += d * score;
+      o += d;
+      ss += h * score * score;
+      so += h * score;
       oo += h;
     }
-    if (Math.abs(gs) + Math.abs(go) < 1e-6 * (positive + negative)) break;
-    const determinant = ss * oo - so * so;
-    const ds = (so * go - oo * gs) / determinant;
-    const dc = (so * gs - ss * go) / determinant;
-    let step = 1;
-    let next = lossAt(slope + step * ds, offset + step * dc);
-    while (!(next < loss) && step > 1e-8) {
-      step /= 2;
-      next = lossAt(slope + step * ds, offset + step * dc);
-    }
-    if (!(next < loss)) break;
-    slope += step * ds;
-    offset += step * dc;
-    loss = next;
+    const sum = this.#derivatives;
+    this.#loss += loss;
+    this.#derivatives = { s: sum.s + s, o: sum.o + o, ss: sum.ss + ss, so: sum.so + so, oo: sum.oo + oo };
   }
-  return { slope, offset };
+
+  /** Goes on from what was measured: by a whole step of Newton's when the loss fell, else by half of the last one. */
+  move(): void {
+    if (this.done) return;
+    if (this.#loss < this.#best.loss) {
+      this.#best = { slope: this.slope, offset: this.offset, loss: this.#loss };
+      const { s, o, ss, so, oo } = this.#derivatives;
+      this.done = Math.abs(s) + Math.abs(o) < 1e-6 * this.#total;
+      const determinant = (ss + 1e-12) * (oo + 1e-12) - so * so;
+      this.#way = {
+        slope: (so * o - (oo + 1e-12) * s) / determinant,
+        offset: (so * s - (ss + 1e-12) * o) / determinant,
+      };
+      this.#step = 1;
+    } else {
+      this.#step /= 2;
+      this.done = this.#step < 1e-8;
+    }
+    const by = this.done ? 0 : this.#step;
+    this.slope = this.#best.slope + by * this.#way.slope;
+    this.offset = this.#best.offset + by * this.#way.offset;
+    this.#loss = 0;
+    this.#derivatives = { s: 0, o: 0, ss: 0, so: 0, oo: 0 };
+  }
+}
+
+/** Scores that are kept rather than worked out again. */
+const mostKept = 2 ** 22;
+
+/** Scores of all rows, again and again. */
+class ScorePasses {
+  readonly #passes: RowPasses<ClassTargets>;
+  readonly #model: ScoredModel;
+  readonly #ordered: Float64Array;
+  readonly #kept: ScoredRows[] = [];
+
+  constructor(passes: RowPasses<ClassTargets>, model: ScoredModel) {
+    this.#passes = passes;
+    this.#model = model;
+    this.#ordered = inOrderOf({ kind: passes.layout, cols: passes.cols }, model.weights);
+  }
+
+  async each(work: (rows: ScoredRows) => void): Promise<void> {
+    const { intercepts, pacer } = this.#model;
+    const outputs = intercepts.length;
+    for (const rows of this.#kept) {
+      work(rows);
+      if (pacer.due) await pacer.breathe();
+    }
+    if (this.#kept.length > 0) return;
+    const keep = this.#passes.rows * outputs <= mostKept;
+    await eachProducts(this.#passes, outputs, pacer, (products, { y, weights }, from, to) => {
+      const scores = new Float64Array((to - from) * outputs);
+      products.scores(from, to, this.#ordered, scores);
+      for (let i = 0; i < scores.length; i += outputs)
+        for (let k = 0; k < outputs; k++) scores[i + k]! += intercepts[k]!;
+      // Batches may be overwritten; what is kept is copied.
+      const rows = { scores, indices: y.indices.slice(from, to), weights: weights?.slice(from, to) };
+      if (keep) this.#kept.push(rows);
+      work(rows);
+    });
+  }
 }

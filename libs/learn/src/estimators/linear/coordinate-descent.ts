@@ -1,7 +1,6 @@
 import type { Matrix, SparseMatrix } from "../../matrix.ts";
 import type { Pacer } from "../../pacer.ts";
 import { columnMeans } from "./column-scales.ts";
-import { weightedMean } from "./conjugate-gradient.ts";
 import type { Gram } from "./gram.ts";
 
 /** The penalties are on means over rows: ½·mean(w·(y − ŷ)²) + l1·|β|₁ + ½·l2·|β|². */
@@ -56,7 +55,7 @@ export async function descendOnResiduals(
   const means = columnMeans(x, weights);
   const weightOf = weights ?? new Float64Array(x.rows).fill(1);
   const total = weightOf.reduce((sum, weight) => sum + weight, 0);
-  const targetMean = weightedMean(y, weights);
+  const targetMean = weightedMean(y, weightOf);
   // The true residual of row r is residual[r] + shift: centring moves all rows alike.
   const residual = y.map((value) => value - targetMean);
   const squares = new Float64Array(x.cols);
@@ -95,6 +94,16 @@ export async function descendOnResiduals(
     if (largest <= problem.tolerance * spread) break;
   }
   return { beta, intercept: targetMean - shift };
+}
+
+function weightedMean(y: Float64Array, weights: Float64Array): number {
+  let sum = 0;
+  let total = 0;
+  for (let r = 0; r < y.length; r++) {
+    sum += weights[r]! * y[r]!;
+    total += weights[r]!;
+  }
+  return sum / total;
 }
 
 function shrink(value: number, by: number): number {

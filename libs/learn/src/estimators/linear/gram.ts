@@ -1,7 +1,8 @@
 import type { DenseMatrix } from "../../matrix.ts";
 import type { Pacer } from "../../pacer.ts";
-import { ColumnProducts } from "./column-products.ts";
-import { columnMeans } from "./column-scales.ts";
+import type { NumericTargets } from "../../targets.ts";
+import type { RowPasses } from "../row-passes.ts";
+import { GramSums } from "./gram-sums.ts";
 
 /** Products of centred columns: all that least squares needs to know of the rows. */
 export interface Gram {
@@ -18,88 +19,104 @@ export interface Gram {
   readonly total: number;
 }
 
-const blockRows = 128;
-
-/** Memory quadratic in the columns; time rows × cols² / 2. */
-export async function centredGram(
-  x: DenseMatrix,
-  y: Float64Array,
-  { weights, pacer }: { weights: Float64Array | undefined; pacer: Pacer },
-): Promise<Gram> {
-  const means = columnMeans(x, weights);
-  let total = 0;
-  let targetSum = 0;
-  for (let r = 0; r < x.rows; r++) {
-    const weight = weights?.[r] ?? 1;
-    total += weight;
-    targetSum += weight * y[r]!;
-  }
-  const targetMean = targetSum / total;
-  const size = x.cols + 1;
-  const sums = new Float64Array(size * size);
-  const products = new ColumnProducts(size, blockRows);
-  for (let from = 0; from < x.rows; from += blockRows) {
-    const to = Math.min(x.rows, from + blockRows);
-    if (to - from < blockRows) products.columns.fill(0);
-    fillBlock(products.columns, x, { from, to, means, y, targetMean, weights });
-    addProducts(sums, products, size);
-    if (pacer.due) await pacer.breathe();
-  }
-  return split(sums, x.cols, { means, targetMean, total });
+/**
+ * Reads all rows once. Memory quadratic in the columns; time rows × cols² / 2.
+ *
+ * Rows are centred around a guess, the mean of the first few, and the sums are corrected at the end. What that takes of their digits is bounded, because
+ * a guess that is far off means that the column spreads: n rows that begin as badly as they can lose log₁₀(n / 64) of 16 digits.
+ */
+export async function centredGram(passes: RowPasses<NumericTargets>, pacer: Pacer): Promise<Gram> {
+  const rows = new ShiftedRows(passes.cols);
+  await passes.eachBlock(rows.sums.blockRows, pacer, ({ x, y, weights }, from, to) => {
+    if (x.kind === "dense") rows.add(x, y.values, weights, from, to);
+  });
+  return rows.finish();
 }
 
-interface BlockSource {
-  readonly from: number;
-  readonly to: number;
-  readonly means: Float64Array;
-  readonly y: Float64Array;
-  readonly targetMean: number;
-  readonly weights: Float64Array | undefined;
-}
+/** Collects rows into blocks: their cells less the guess, the target less its guess, and 1; all scaled by the root of the weight. */
+class ShiftedRows {
+  readonly sums: GramSums;
+  readonly #cols: number;
+  #shift: Float64Array | undefined;
+  #targetShift = 0;
+  #waiting = 0;
 
-/** Columns of centred rows one after the other, the target last; rows are scaled by the root of their weight. */
-function fillBlock(block: Float64Array, x: DenseMatrix, source: BlockSource): void {
-  const { from, to, means, y, targetMean, weights } = source;
-  const { data, cols } = x;
-  for (let r = from, i = from * cols; r < to; r++) {
-    const at = r - from;
-    for (let j = 0; j < cols; j++, i++) block[j * blockRows + at] = data[i]! - means[j]!;
-    block[cols * blockRows + at] = y[r]! - targetMean;
+  constructor(cols: number) {
+    this.#cols = cols;
+    this.sums = new GramSums(cols + 2);
   }
-  if (weights === undefined) return;
-  for (let r = from; r < to; r++) {
-    const root = Math.sqrt(weights[r]!);
-    for (let j = 0; j <= cols; j++) block[j * blockRows + r - from]! *= root;
-  }
-}
 
-/** Adds the upper triangle of BᵀB, two columns against four at a time. */
-function addProducts(sums: Float64Array, products: ColumnProducts, size: number): void {
-  const last = size - 1;
-  const found = products.sums;
-  for (let i = 0; i < size; i += 2) {
-    const second = Math.min(i + 1, last);
-    for (let j = i; j < size; j += 4) {
-      products.multiply(i, second, j, Math.min(j + 1, last), Math.min(j + 2, last), Math.min(j + 3, last));
-      for (let k = 0; k < 4 && j + k < size; k++) {
-        sums[i * size + j + k]! += found[2 * k]!;
-        if (second > i) sums[second * size + j + k]! += found[2 * k + 1]!;
-      }
+  add(x: DenseMatrix, y: Float64Array, weights: Float64Array | undefined, from: number, to: number): void {
+    this.#shift ??= this.#guess(x, y, weights, from, to);
+    for (let r = from; r < to; r++) {
+      const root = weights === undefined ? 1 : Math.sqrt(weights[r]!);
+      this.#write(x, r, y[r]!, root);
+      if (++this.#waiting === this.sums.blockRows) this.#flush();
     }
   }
-}
 
-function split(
-  sums: Float64Array,
-  cols: number,
-  known: { means: Float64Array; targetMean: number; total: number },
-): Gram {
-  const size = cols + 1;
-  const products = new Float64Array(cols * cols);
-  const withTarget = new Float64Array(cols);
-  for (let i = 0; i < cols; i++) {
-    for (let j = i; j < cols; j++) products[i * cols + j] = products[j * cols + i] = sums[i * size + j]!;
-    withTarget[i] = sums[i * size + cols]!;
+  finish(): Gram {
+    if (this.#waiting > 0) this.#flush();
+    const { sums } = this;
+    const cols = this.#cols;
+    const total = sums.sumOf(cols + 1, cols + 1);
+    const offset = (j: number) => sums.sumOf(j, cols + 1) / total;
+    const offsets = Float64Array.from({ length: cols + 1 }, (_, j) => offset(j));
+    const products = new Float64Array(cols * cols);
+    const withTarget = new Float64Array(cols);
+    for (let i = 0; i < cols; i++) {
+      const moved = total * offsets[i]!;
+      for (let j = i; j < cols; j++) {
+        products[i * cols + j] = products[j * cols + i] = sums.sumOf(i, j) - moved * offsets[j]!;
+      }
+      withTarget[i] = sums.sumOf(i, cols) - moved * offsets[cols]!;
+    }
+    return {
+      cols,
+      products,
+      withTarget,
+      means: this.#shift!.map((shift, j) => shift + offsets[j]!),
+      targetMean: this.#targetShift + offsets[cols]!,
+      targetSquares: sums.sumOf(cols, cols) - total * offsets[cols]! ** 2,
+      total,
+    };
   }
-  return { cols, products, withTarget, targetSquares: sums[cols * size + cols]!, ...known };
+
+  #guess(x: DenseMatrix, y: Float64Array, weights: Float64Array | undefined, from: number, to: number): Float64Array {
+    const means = new Float64Array(x.cols);
+    let total = 0;
+    for (let r = from; r < to; r++) {
+      const weight = weights === undefined ? 1 : weights[r]!;
+      for (let j = 0; j < x.cols; j++) means[j]! += x.data[r * x.cols + j]! * weight;
+      this.#targetShift += y[r]! * weight;
+      total += weight;
+    }
+    this.#targetShift /= total || 1;
+    return means.map((sum) => sum / (total || 1));
+  }
+
+  #write({ data, cols }: DenseMatrix, r: number, target: number, root: number): void {
+    const { block, panelStep } = this.sums;
+    const shift = this.#shift!;
+    let at = this.sums.positionOf(this.#waiting);
+    let i = r * cols;
+    const whole = cols & ~3;
+    for (let j = 0; j < whole; j += 4, i += 4, at += panelStep) {
+      block[at] = (data[i]! - shift[j]!) * root;
+      block[at + 2] = (data[i + 1]! - shift[j + 1]!) * root;
+      block[at + 4] = (data[i + 2]! - shift[j + 2]!) * root;
+      block[at + 6] = (data[i + 3]! - shift[j + 3]!) * root;
+    }
+    const put = (j: number, value: number) => {
+      block[at + ((j - whole) >> 2) * panelStep + (j & 3) * 2] = value * root;
+    };
+    for (let j = whole; j < cols; j++, i++) put(j, data[i]! - shift[j]!);
+    put(cols, target - this.#targetShift);
+    put(cols + 1, 1);
+  }
+
+  #flush(): void {
+    this.sums.multiply(this.#waiting);
+    this.#waiting = 0;
+  }
 }

@@ -7,7 +7,7 @@ import type { ClassLabels, ClassPrediction } from "../../targets.ts";
 import { bothScores, highest, labelsFromJson, labelsToJson, softmaxPrediction } from "../class-scores.ts";
 import { addBothScores, addClasses, addSoftmax, toDouble } from "../graph-parts.ts";
 import { checkWidth } from "../training-rows.ts";
-import { productsOf } from "./products.ts";
+import { inOrderOf, productsOf } from "./products.ts";
 
 /** How scores become probabilities where they are no log-odds: 1 / (1 + exp(−(slope · score + offset))) per output, then each row made to sum to 1. */
 export interface Calibration {
@@ -87,17 +87,10 @@ export class LinearClassifier implements Fitted {
 }
 
 /** [rows × outputs] from weights [cols × outputs]. */
-export function rawScores(x: Matrix, weights: Float64Array, intercepts: Float64Array): Float64Array {
+function rawScores(x: Matrix, weights: Float64Array, intercepts: Float64Array): Float64Array {
   const outputs = intercepts.length;
-  const products = productsOf(x, outputs);
-  const ordered = new Float64Array(weights.length);
-  for (let j = 0; j < x.cols; j++) {
-    for (let k = 0; k < outputs; k++) {
-      ordered[j * products.columnStep + k * products.outputStep] = weights[j * outputs + k]!;
-    }
-  }
   const scores = new Float64Array(x.rows * outputs);
-  products.scores(0, x.rows, ordered, scores);
+  productsOf(x, outputs).scores(0, x.rows, inOrderOf(x, weights), scores);
   for (let i = 0; i < scores.length; i++) scores[i]! += intercepts[i % outputs]!;
   return scores;
 }

@@ -1,9 +1,7 @@
-import type { Estimator, FitOptions, Fitted } from "../../estimator.ts";
-import type { Matrix } from "../../matrix.ts";
+import type { Estimator, FitOptions, Fitted, RowStream } from "../../estimator.ts";
 import { Pacer } from "../../pacer.ts";
 import { resolveParameters } from "../../parameters.ts";
-import type { Targets } from "../../targets.ts";
-import { checkRows, numericTargets } from "../training-rows.ts";
+import { numericRows, rowsInMemory } from "../row-passes.ts";
 import { solveCholesky } from "./cholesky.ts";
 import { dot, solveRidgeByGradients } from "./conjugate-gradient.ts";
 import { centredGram, type Gram } from "./gram.ts";
@@ -12,7 +10,10 @@ import { LinearRegressor } from "./linear-regressor.ts";
 /** Columns up to which products of all pairs are worked out. */
 const widestGram = 2048;
 
-/** Minimises Σ wᵣ(yᵣ − b − xᵣ·β)² + l2·|β|²; the intercept b is free. In closed form up to 2048 dense columns, else by conjugate gradients. */
+/**
+ * Minimises Σ wᵣ(yᵣ − b − xᵣ·β)² + l2·|β|²; the intercept b is free. In closed form up to 2048 dense columns, after one pass over
+ * the rows; else by conjugate gradients, two passes and one for each iteration. Memory is that of a batch and 4 · cols² or 80 · cols bytes.
+ */
 export const linearRegression: Estimator = {
   name: "linear-regression",
   task: "regression",
@@ -30,22 +31,22 @@ export const linearRegression: Estimator = {
   ],
   sparse: true,
   missing: false,
-  fit,
+  fit: (x, y, options) => fitStream(rowsInMemory(x, y), options),
+  fitStream,
   fromJson: (json) => LinearRegressor.fromJson(json),
 };
 
-async function fit(x: Matrix, y: Targets, options: FitOptions): Promise<Fitted> {
-  checkRows(linearRegression, x, options);
-  const { values } = numericTargets(y, x.rows);
+async function fitStream(rows: RowStream, options: FitOptions): Promise<Fitted> {
   const { l2 } = resolveParameters<{ l2: number }>(linearRegression.parameters, options.parameters);
+  const passes = numericRows(linearRegression, rows, options);
   const pacer = new Pacer(options.signal);
-  const { weights, onProgress } = options;
-  if (x.kind === "sparse" || x.cols > widestGram) {
-    const problem = { weights, l2, tolerance: 1e-9, maxIterations: 1000, pacer, onProgress };
-    const { beta, intercept } = await solveRidgeByGradients(x, values, problem);
+  const { onProgress } = options;
+  if (rows.layout === "sparse" || rows.cols > widestGram) {
+    const problem = { l2, tolerance: 1e-9, maxIterations: 1000, pacer, onProgress };
+    const { beta, intercept } = await solveRidgeByGradients(passes, problem);
     return new LinearRegressor(beta, intercept);
   }
-  const gram = await centredGram(x, values, { weights, pacer });
+  const gram = await centredGram(passes, pacer);
   const beta = await solveRidge(gram, l2, pacer);
   onProgress?.(1, 1, lossOf(gram, beta));
   return new LinearRegressor(beta, gram.targetMean - dot(beta, gram.means));

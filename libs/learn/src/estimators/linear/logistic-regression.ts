@@ -1,11 +1,10 @@
-import type { Estimator, FitOptions, Fitted } from "../../estimator.ts";
-import type { Matrix } from "../../matrix.ts";
+import type { Estimator, FitOptions, Fitted, RowStream } from "../../estimator.ts";
 import { Pacer } from "../../pacer.ts";
 import { resolveParameters } from "../../parameters.ts";
-import type { Targets } from "../../targets.ts";
 import { Checkpoints } from "../checkpoints.ts";
 import { classWeightsSpec } from "../common-parameters.ts";
-import { checkRows, classTargets, rowWeights } from "../training-rows.ts";
+import { classRows, rowsInMemory, weighClasses } from "../row-passes.ts";
+import { columnMoments } from "./column-scales.ts";
 import { LinearClassifier } from "./linear-classifier.ts";
 import { minimise } from "./minimise.ts";
 import { logisticLoss, softmaxLoss } from "./score-loss.ts";
@@ -19,7 +18,10 @@ type LogisticParameters = {
   readonly maxIterations: number;
 };
 
-/** Minimises Σ wᵣ·(−log pᵣ) + ½·l2·|β|² + l1·|β|₁, where p is the logistic function (two classes) or softmax (more) of x·β + b; the intercepts b are free. */
+/**
+ * Minimises Σ wᵣ·(−log pᵣ) + ½·l2·|β|² + l1·|β|₁, where p is the logistic function (two classes) or softmax (more) of x·β + b; the intercepts b are free.
+ * Streams are read twice and then for every iteration, and take 200 · cols · outputs bytes and a batch of memory.
+ */
 export const logisticRegression: Estimator = {
   name: "logistic-regression",
   task: "classification",
@@ -62,19 +64,19 @@ export const logisticRegression: Estimator = {
   ],
   sparse: true,
   missing: false,
-  fit,
+  fit: (x, y, options) => fitStream(rowsInMemory(x, y), options),
+  fitStream,
   fromJson: (json) => LinearClassifier.fromJson(json),
 };
 
-async function fit(x: Matrix, y: Targets, options: FitOptions): Promise<Fitted> {
-  checkRows(logisticRegression, x, options);
-  const { indices, labels } = classTargets(y, x.rows, options.weights);
+async function fitStream(rows: RowStream, options: FitOptions): Promise<Fitted> {
   const p = resolveParameters<LogisticParameters>(logisticRegression.parameters, options.parameters);
-  const weights = rowWeights(options.weights, { kind: "classes", indices, labels }, p.classWeights);
-  const classes = labels.values.length;
-  const loss = classes === 2 ? logisticLoss({ indices, weights }) : softmaxLoss({ indices, weights }, classes);
+  const { passes } = await weighClasses(classRows(logisticRegression, rows, options), p.classWeights);
+  const { labels } = passes;
+  const loss = labels.values.length === 2 ? logisticLoss : softmaxLoss(labels.values.length);
   const pacer = new Pacer(options.signal);
-  const objective = new ScoreObjective(x, loss, { weights, penalty: p, pacer });
+  const moments = await columnMoments(passes, pacer);
+  const objective = new ScoreObjective(passes, loss, { moments, penalty: p, pacer });
   const point = new Float64Array(objective.size);
   const checkpoints = new Checkpoints(options);
   await minimise(objective, point, {

@@ -1,37 +1,72 @@
 import type { DenseMatrix, Matrix, SparseMatrix } from "../../matrix.ts";
+import type { Pacer } from "../../pacer.ts";
+import type { Targets } from "../../targets.ts";
+import type { RowPasses, WeighedBatch } from "../row-passes.ts";
 
 /**
  * The two products every linear method is made of, over a range of rows so that a block stays in the cache between them. Weights are in an order of the
- * matrix's own: weight of column j for output k at `j * columnStep + k * outputStep`.
+ * matrix's own (`weightOrder`): that of column j for output k at `j * columnStep + k * outputStep`.
  */
 export interface Products {
-  readonly columnStep: number;
-  readonly outputStep: number;
-  /** Rows that should be worked at in one go. */
-  readonly blockRows: number;
   /** scores[(r − from) · outputs + k] = Σⱼ x[r, j] · weights[j, k] */
   scores(from: number, to: number, weights: Float64Array, scores: Float64Array): void;
   /** sums[j, k] += Σᵣ x[r, j] · factors[(r − from) · outputs + k] */
   accumulate(from: number, to: number, factors: Float64Array, sums: Float64Array): void;
 }
 
+/** Where the weight of a column for an output stands. */
+export interface WeightOrder {
+  readonly columnStep: number;
+  readonly outputStep: number;
+}
+
+export function weightOrder(x: Pick<Matrix, "kind" | "cols">, outputs: number): WeightOrder {
+  return x.kind === "dense" ? { columnStep: 1, outputStep: x.cols } : { columnStep: outputs, outputStep: 1 };
+}
+
+/** Weights [cols × outputs] in the order of a matrix. */
+export function inOrderOf(x: Pick<Matrix, "kind" | "cols">, weights: Float64Array): Float64Array {
+  const outputs = weights.length / x.cols;
+  const { columnStep, outputStep } = weightOrder(x, outputs);
+  const ordered = new Float64Array(weights.length);
+  for (let j = 0; j < x.cols; j++) {
+    for (let k = 0; k < outputs; k++) ordered[j * columnStep + k * outputStep] = weights[j * outputs + k]!;
+  }
+  return ordered;
+}
+
+/** Rows that should be worked at in one go. */
+export function blockRowsOf({ kind, cols }: Pick<Matrix, "kind" | "cols">): number {
+  return kind === "dense" ? Math.min(1024, Math.max(8, 4 * Math.floor(8192 / Math.max(1, cols)))) : 512;
+}
+
 export function productsOf(x: Matrix, outputs: number): Products {
   return x.kind === "dense" ? new DenseProducts(x, outputs) : new SparseProducts(x, outputs);
 }
 
+/** A pass in blocks of rows with the products of each. */
+export async function eachProducts<Y extends Targets>(
+  passes: RowPasses<Y>,
+  outputs: number,
+  pacer: Pacer,
+  work: (products: Products, batch: WeighedBatch<Y>, from: number, to: number) => void,
+): Promise<void> {
+  const { cols, layout: kind } = passes;
+  let last: { readonly x: Matrix; readonly products: Products } | undefined;
+  await passes.eachBlock(blockRowsOf({ kind, cols }), pacer, (batch, from, to) => {
+    if (last?.x !== batch.x) last = { x: batch.x, products: productsOf(batch.x, outputs) };
+    work(last.products, batch, from, to);
+  });
+}
+
 /** Four rows at a time: a weight (or sum) is loaded once for all of them. */
 class DenseProducts implements Products {
-  readonly columnStep = 1;
-  readonly outputStep: number;
-  readonly blockRows: number;
   readonly #x: DenseMatrix;
   readonly #outputs: number;
 
   constructor(x: DenseMatrix, outputs: number) {
     this.#x = x;
     this.#outputs = outputs;
-    this.outputStep = x.cols;
-    this.blockRows = Math.min(1024, Math.max(8, 4 * Math.floor(8192 / Math.max(1, x.cols))));
   }
 
   scores(from: number, to: number, weights: Float64Array, scores: Float64Array): void {
@@ -100,19 +135,17 @@ class DenseProducts implements Products {
 
 /** Weights of a column lie side by side, so that a cell touches one place in memory whatever the number of outputs. */
 class SparseProducts implements Products {
-  readonly columnStep: number;
-  readonly outputStep = 1;
-  readonly blockRows = 512;
   readonly #x: SparseMatrix;
+  readonly #outputs: number;
 
   constructor(x: SparseMatrix, outputs: number) {
     this.#x = x;
-    this.columnStep = outputs;
+    this.#outputs = outputs;
   }
 
   scores(from: number, to: number, weights: Float64Array, scores: Float64Array): void {
     const { offsets, columns, values } = this.#x;
-    const outputs = this.columnStep;
+    const outputs = this.#outputs;
     if (outputs === 1) {
       for (let r = from; r < to; r++) {
         const end = offsets[r + 1]!;
@@ -136,7 +169,7 @@ class SparseProducts implements Products {
 
   accumulate(from: number, to: number, factors: Float64Array, sums: Float64Array): void {
     const { offsets, columns, values } = this.#x;
-    const outputs = this.columnStep;
+    const outputs = this.#outputs;
     for (let r = from; r < to; r++) {
       const at = (r - from) * outputs;
       const end = offsets[r + 1]!;

@@ -1,41 +1,52 @@
-/** A loss of scores [rows × outputs] against the class of each row. */
-export interface ScoreLoss {
+import type { ClassTargets, NumericTargets, Targets } from "../../targets.ts";
+import type { WeighedBatch } from "../row-passes.ts";
+
+/** A loss of scores [rows × outputs] against the targets of rows. */
+export interface ScoreLoss<Y extends Targets> {
   readonly outputs: number;
-  /** Sum of weighted losses of rows `from` to `to`; `scores` hold theirs and then the derivatives of the loss by them. */
-  derive(scores: Float64Array, from: number, to: number): number;
+  /** Sum of weighted losses of rows `from` to `to` of a batch; `scores` hold theirs and then the derivatives of the loss by them. */
+  derive(scores: Float64Array, batch: WeighedBatch<Y>, from: number, to: number): number;
 }
 
-interface Rows {
-  readonly indices: Int32Array;
-  readonly weights: Float64Array | undefined;
-}
+/** Half the square of what a score lacks. */
+export const squaredLoss: ScoreLoss<NumericTargets> = {
+  outputs: 1,
+  derive(scores, { y, weights }, from, to) {
+    let loss = 0;
+    for (let r = from; r < to; r++) {
+      const d = scores[r - from]! - y.values[r]!;
+      const slope = weights === undefined ? d : weights[r]! * d;
+      loss += 0.5 * slope * d;
+      scores[r - from] = slope;
+    }
+    return loss;
+  },
+};
 
 /** −log of the probability by the logistic function of one score in favour of class 1. */
-export function logisticLoss({ indices, weights }: Rows): ScoreLoss {
-  return {
-    outputs: 1,
-    derive(scores, from, to) {
-      let loss = 0;
-      for (let r = from; r < to; r++) {
-        const s = scores[r - from]!;
-        const weight = weights === undefined ? 1 : weights[r]!;
-        const y = indices[r]!;
-        // exp of a number ≤ 0 cannot overflow.
-        const e = Math.exp(s > 0 ? -s : s);
-        const p = s > 0 ? 1 / (1 + e) : e / (1 + e);
-        loss += weight * (Math.log1p(e) + (s > 0 ? (y === 1 ? 0 : s) : y === 1 ? -s : 0));
-        scores[r - from] = weight * (p - y);
-      }
-      return loss;
-    },
-  };
-}
+export const logisticLoss: ScoreLoss<ClassTargets> = {
+  outputs: 1,
+  derive(scores, { y: { indices }, weights }, from, to) {
+    let loss = 0;
+    for (let r = from; r < to; r++) {
+      const s = scores[r - from]!;
+      const weight = weights === undefined ? 1 : weights[r]!;
+      const y = indices[r]!;
+      // exp of a number ≤ 0 cannot overflow.
+      const e = Math.exp(s > 0 ? -s : s);
+      const p = s > 0 ? 1 / (1 + e) : e / (1 + e);
+      loss += weight * (Math.log1p(e) + (s > 0 ? (y === 1 ? 0 : s) : y === 1 ? -s : 0));
+      scores[r - from] = weight * (p - y);
+    }
+    return loss;
+  },
+};
 
 /** −log of the probability by softmax. */
-export function softmaxLoss({ indices, weights }: Rows, classes: number): ScoreLoss {
+export function softmaxLoss(classes: number): ScoreLoss<ClassTargets> {
   return {
     outputs: classes,
-    derive(scores, from, to) {
+    derive(scores, { y: { indices }, weights }, from, to) {
       let loss = 0;
       for (let r = from; r < to; r++) {
         const at = (r - from) * classes;
@@ -60,11 +71,11 @@ export function softmaxLoss({ indices, weights }: Rows, classes: number): ScoreL
 }
 
 /** max(0, 1 − s)² of each class against the rest, where s is the score for a row's own class and its negative for others; one output stands for two classes. */
-export function squaredHingeLoss({ indices, weights }: Rows, classes: number): ScoreLoss {
+export function squaredHingeLoss(classes: number): ScoreLoss<ClassTargets> {
   const outputs = classes === 2 ? 1 : classes;
   return {
     outputs,
-    derive(scores, from, to) {
+    derive(scores, { y: { indices }, weights }, from, to) {
       let loss = 0;
       for (let r = from; r < to; r++) {
         const weight = weights === undefined ? 1 : weights[r]!;

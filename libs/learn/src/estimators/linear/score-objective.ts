@@ -1,8 +1,9 @@
-import type { Matrix } from "../../matrix.ts";
 import type { Pacer } from "../../pacer.ts";
-import { type ColumnScales, columnScales } from "./column-scales.ts";
+import type { Targets } from "../../targets.ts";
+import type { RowPasses } from "../row-passes.ts";
+import { type ColumnMoments, type ColumnScales, scalesOf } from "./column-scales.ts";
 import type { Objective } from "./minimise.ts";
-import { type Products, productsOf } from "./products.ts";
+import { blockRowsOf, eachProducts, type WeightOrder, weightOrder } from "./products.ts";
 import type { ScoreLoss } from "./score-loss.ts";
 
 interface Penalty {
@@ -15,15 +16,15 @@ interface Penalty {
 /**
  * Mean loss of a linear model and its penalty, as a function of the weights of standardised columns (and the intercepts, last). The penalty stays on the
  * weights of the columns as they are: standardising only makes the way to the minimum shorter. Rows are neither copied nor centred: their mean is taken off
- * the intercepts instead.
+ * the intercepts instead. Each evaluation is a pass over the rows.
  */
-export class ScoreObjective implements Objective {
+export class ScoreObjective<Y extends Targets> implements Objective {
   readonly size: number;
   /** Penalty on the absolute value of each variable; undefined where there is none. */
   readonly l1: Float64Array | undefined;
-  readonly #x: Matrix;
-  readonly #loss: ScoreLoss;
-  readonly #products: Products;
+  readonly #passes: RowPasses<Y>;
+  readonly #loss: ScoreLoss<Y>;
+  readonly #order: WeightOrder;
   readonly #scales: ColumnScales;
   readonly #total: number;
   readonly #l2: number;
@@ -31,40 +32,45 @@ export class ScoreObjective implements Objective {
   readonly #scores: Float64Array;
 
   constructor(
-    x: Matrix,
-    loss: ScoreLoss,
-    { weights, penalty, pacer }: { weights: Float64Array | undefined; penalty: Penalty; pacer: Pacer },
+    passes: RowPasses<Y>,
+    loss: ScoreLoss<Y>,
+    { moments, penalty, pacer }: { moments: ColumnMoments; penalty: Penalty; pacer: Pacer },
   ) {
-    this.#x = x;
+    const shape = { kind: passes.layout, cols: passes.cols };
+    this.#passes = passes;
     this.#loss = loss;
-    this.#products = productsOf(x, loss.outputs);
-    this.#scales = columnScales(x, weights);
-    this.#total = weights === undefined ? x.rows : weights.reduce((sum, weight) => sum + weight, 0);
+    this.#order = weightOrder(shape, loss.outputs);
+    this.#scales = scalesOf(moments, passes.layout);
+    this.#total = moments.total;
     this.#l2 = penalty.l2 / this.#total;
     this.#pacer = pacer;
-    this.#scores = new Float64Array(this.#products.blockRows * loss.outputs);
-    this.size = (x.cols + 1) * loss.outputs;
+    this.#scores = new Float64Array(blockRowsOf(shape) * loss.outputs);
+    this.size = (passes.cols + 1) * loss.outputs;
     this.l1 = penalty.l1 > 0 ? this.#absolutePenalty(penalty.l1 / this.#total) : undefined;
   }
 
   async evaluate(point: Float64Array, gradient: Float64Array): Promise<number> {
     const { outputs } = this.#loss;
-    const cells = this.#x.cols * outputs;
+    const cells = this.#passes.cols * outputs;
     const { weights, intercepts } = this.#unscaled(point);
     const sums = new Float64Array(cells);
     const factorSums = new Float64Array(outputs);
     let loss = 0;
-    for (let from = 0; from < this.#x.rows; from += this.#products.blockRows) {
-      const to = Math.min(this.#x.rows, from + this.#products.blockRows);
-      loss += this.#block(from, to, weights, intercepts, sums, factorSums);
-      if (this.#pacer.due) await this.#pacer.breathe();
-    }
+    const scores = this.#scores;
+    await eachProducts(this.#passes, outputs, this.#pacer, (products, batch, from, to) => {
+      const count = (to - from) * outputs;
+      products.scores(from, to, weights, scores);
+      for (let i = 0; i < count; i += outputs) for (let k = 0; k < outputs; k++) scores[i + k]! += intercepts[k]!;
+      loss += this.#loss.derive(scores, batch, from, to);
+      for (let i = 0; i < count; i += outputs) for (let k = 0; k < outputs; k++) factorSums[k]! += scores[i + k]!;
+      products.accumulate(from, to, scores, sums);
+    });
     const { means, deviations, varies } = this.#scales;
-    const { columnStep, outputStep } = this.#products;
+    const { columnStep, outputStep } = this.#order;
     let penalty = 0;
     for (let k = 0; k < outputs; k++) {
       const factorSum = factorSums[k]!;
-      for (let j = 0; j < this.#x.cols; j++) {
+      for (let j = 0; j < this.#passes.cols; j++) {
         const at = j * columnStep + k * outputStep;
         const weight = weights[at]!;
         penalty += weight * weight;
@@ -80,42 +86,23 @@ export class ScoreObjective implements Objective {
   model(point: Float64Array): { weights: Float64Array; intercepts: Float64Array } {
     const { weights, intercepts } = this.#unscaled(point);
     const { outputs } = this.#loss;
-    const { columnStep, outputStep } = this.#products;
+    const { columnStep, outputStep } = this.#order;
     const ordered = new Float64Array(weights.length);
-    for (let j = 0; j < this.#x.cols; j++) {
+    for (let j = 0; j < this.#passes.cols; j++) {
       for (let k = 0; k < outputs; k++) ordered[j * outputs + k] = weights[j * columnStep + k * outputStep]!;
     }
     return { weights: ordered, intercepts };
   }
 
-  #block(
-    from: number,
-    to: number,
-    weights: Float64Array,
-    intercepts: Float64Array,
-    sums: Float64Array,
-    factorSums: Float64Array,
-  ): number {
-    const outputs = intercepts.length;
-    const scores = this.#scores;
-    const count = (to - from) * outputs;
-    this.#products.scores(from, to, weights, scores);
-    for (let i = 0; i < count; i += outputs) for (let k = 0; k < outputs; k++) scores[i + k]! += intercepts[k]!;
-    const loss = this.#loss.derive(scores, from, to);
-    for (let i = 0; i < count; i += outputs) for (let k = 0; k < outputs; k++) factorSums[k]! += scores[i + k]!;
-    this.#products.accumulate(from, to, scores, sums);
-    return loss;
-  }
-
   #unscaled(point: Float64Array): { weights: Float64Array; intercepts: Float64Array } {
     const { outputs } = this.#loss;
-    const { columnStep, outputStep } = this.#products;
+    const { columnStep, outputStep } = this.#order;
     const { means, deviations, varies } = this.#scales;
-    const cells = this.#x.cols * outputs;
+    const cells = this.#passes.cols * outputs;
     const weights = new Float64Array(cells);
     const intercepts = point.slice(cells);
     for (let k = 0; k < outputs; k++) {
-      for (let j = 0; j < this.#x.cols; j++) {
+      for (let j = 0; j < this.#passes.cols; j++) {
         const at = j * columnStep + k * outputStep;
         if (varies[j] === 0) continue;
         weights[at] = point[at]! / deviations[j]!;
@@ -127,9 +114,9 @@ export class ScoreObjective implements Objective {
 
   #absolutePenalty(l1: number): Float64Array {
     const { outputs } = this.#loss;
-    const { columnStep, outputStep } = this.#products;
+    const { columnStep, outputStep } = this.#order;
     const penalty = new Float64Array(this.size);
-    for (let j = 0; j < this.#x.cols; j++) {
+    for (let j = 0; j < this.#passes.cols; j++) {
       for (let k = 0; k < outputs; k++) {
         penalty[j * columnStep + k * outputStep] = l1 / this.#scales.deviations[j]!;
       }
