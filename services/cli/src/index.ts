@@ -4,7 +4,7 @@ export { CredentialsFile } from "./client/credentials.ts";
 export { uploadFile } from "./client/upload.ts";
 export { pushDataset } from "./commands/datasets.ts";
 export { deployModel, waitUntilServed } from "./commands/deploy.ts";
-export { trainModel } from "./commands/train.ts";
 export { Output } from "./output/output.ts";
+export { trainModel } from "./training/follow-job.ts";
 export { type ChildProcessInfo, childProcessesOf } from "./up/child-processes.ts";
 export { Mesh, type MeshEvent, type MeshOptions } from "./up/mesh.ts";

@@ -5,6 +5,8 @@ import { addAudit } from "./commands/audit.ts";
 import { addDatasets } from "./commands/datasets.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDeploy } from "./commands/deploy.ts";
+import { addExamples } from "./commands/examples.ts";
+import { addJobs } from "./commands/jobs.ts";
 import { addLogin } from "./commands/login.ts";
 import { addModels } from "./commands/models.ts";
 import { addPredict } from "./commands/predict.ts";
@@ -25,11 +27,13 @@ const program = new Command("aimass")
 for (const add of [
   addUp,
   addDemo,
+  addExamples,
   addLogin,
   addRun,
   addModels,
   addDatasets,
   addTrain,
+  addJobs,
   addDeploy,
   addPredict,
   addStatus,

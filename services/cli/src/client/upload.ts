@@ -19,6 +19,13 @@ const passing = [Code.Unavailable, Code.Aborted, Code.Internal, Code.Unknown, Co
 /** How often a broken upload goes on from where it stood. */
 const maxAttempts = 6;
 
+/** Bytes that can be read again and again, from anywhere. */
+export interface UploadSource {
+  readonly sizeBytes: number;
+  /** The same bytes each time. */
+  read(start: number): AsyncIterable<Uint8Array>;
+}
+
 /** Uploads a file in constant memory; a broken connection goes on from where it stood. `onBytes` is told the bytes sent so far. */
 export async function uploadFile(
   connection: Connection,
@@ -26,19 +33,29 @@ export async function uploadFile(
   path: string,
   onBytes: (sent: number, total: number) => void = () => {},
 ): Promise<UploadedFile> {
-  const size = await fileSize(path);
-  const sha256 = await digestOf(path);
+  return upload(connection, project, await fileSource(path), onBytes);
+}
+
+/** As `uploadFile`, of bytes from anywhere. */
+export async function upload(
+  connection: Connection,
+  project: string,
+  source: UploadSource,
+  onBytes: (sent: number, total: number) => void = () => {},
+): Promise<UploadedFile> {
+  const size = source.sizeBytes;
+  const sha256 = await digestOf(source);
   const client = connection.client(ArtifactService);
   const backoff = new Backoff();
   for (let attempt = 1; ; attempt += 1) {
-    const upload = await client.startUpload({ sha256, sizeBytes: BigInt(size), project });
-    if (upload.complete) {
+    const begun = await client.startUpload({ sha256, sizeBytes: BigInt(size), project });
+    if (begun.complete) {
       onBytes(size, size);
       return { sha256, sizeBytes: BigInt(size) };
     }
     try {
       await client.writeUpload(
-        chunks(path, upload.uploadId, Number(upload.receivedBytes), (sent) => onBytes(sent, size)),
+        chunks(source, begun.uploadId, Number(begun.receivedBytes), (sent) => onBytes(sent, size)),
         { timeoutMs: 0 },
       );
     } catch (error) {
@@ -49,20 +66,31 @@ export async function uploadFile(
   }
 }
 
-async function* chunks(path: string, uploadId: string, start: number, onBytes: (sent: number) => void) {
+async function* chunks(source: UploadSource, uploadId: string, start: number, onBytes: (sent: number) => void) {
   let offset = start;
-  if (start === (await fileSize(path))) yield { uploadId, offset: BigInt(offset), chunk: new Uint8Array() };
-  for await (const chunk of createReadStream(path, { start, highWaterMark: chunkBytes })) {
-    yield { uploadId, offset: BigInt(offset), chunk: chunk as Uint8Array<ArrayBuffer> };
-    offset += (chunk as Buffer).length;
-    onBytes(offset);
+  if (start === source.sizeBytes) yield { uploadId, offset: BigInt(offset), chunk: new Uint8Array() };
+  for await (const bytes of source.read(start)) {
+    for (let at = 0; at < bytes.length; at += chunkBytes) {
+      const chunk = bytes.subarray(at, at + chunkBytes) as Uint8Array<ArrayBuffer>;
+      yield { uploadId, offset: BigInt(offset), chunk };
+      offset += chunk.length;
+      onBytes(offset);
+    }
   }
 }
 
-async function digestOf(path: string): Promise<Uint8Array<ArrayBuffer>> {
+async function digestOf(source: UploadSource): Promise<Uint8Array<ArrayBuffer>> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  for await (const chunk of source.read(0)) hash.update(chunk);
   return new Uint8Array(hash.digest());
+}
+
+/** Errors: NOT_FOUND; INVALID_ARGUMENT when it is no file. */
+export async function fileSource(path: string): Promise<UploadSource> {
+  return {
+    sizeBytes: await fileSize(path),
+    read: (start) => createReadStream(path, { start, highWaterMark: chunkBytes }),
+  };
 }
 
 async function fileSize(path: string): Promise<number> {

@@ -1,30 +1,77 @@
 import { basename, extname } from "node:path";
-import { ColumnType, DatasetFormat, DatasetService, type DatasetVersion } from "@aimass/api/registry";
+import {
+  ColumnType,
+  DatasetFormat,
+  DatasetService,
+  type DatasetVersion,
+  type PreviewCell,
+  type ReadOptionsSchema,
+} from "@aimass/api/registry";
+import { AimassError } from "@aimass/core";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import type { Connection } from "../client/connection.ts";
-import { uploadFile } from "../client/upload.ts";
-import { bytes, modelName, time } from "../output/format.ts";
+import { datasetFile, formats } from "../client/dataset-file.ts";
+import { upload } from "../client/upload.ts";
+import { numberTable, short } from "../output/charts.ts";
+import { bytes, enumName, modelName, time } from "../output/format.ts";
 import { type Output, table } from "../output/output.ts";
-import { action, modelArgument } from "./context.ts";
+import { oneOf, wholeNumber } from "../training/arguments.ts";
+import { action, modelArgument, pairs } from "./context.ts";
+import { describeDataset } from "./dataset-description.ts";
+
+type ReadOptions = MessageInitShape<typeof ReadOptionsSchema>;
+
+interface PushOptions {
+  readonly description: string;
+  readonly source: string;
+  readonly format?: string;
+  readonly delimiter?: string;
+  readonly missing?: string[];
+  readonly type?: string[];
+}
+
+/** Reading a large file for its statistics takes a while. */
+const readTimeoutMs = 30 * 60_000;
+/** Longer cells are cut in a preview. */
+const cellWidth = 40;
 
 export function addDatasets(program: Command): void {
-  const datasets = program.command("datasets").description("the dataset library: push, list, show");
+  const datasets = program.command("datasets").description("the dataset library: push, list, show, preview");
   datasets
     .command("push")
-    .description("upload a CSV file with a header row as the next version of a dataset")
-    .argument("<file>")
+    .description("upload CSV, TSV, JSON Lines, Parquet, a ZIP or a folder of images as the next version of a dataset")
+    .argument("<path>", "a file, or a folder with a folder of images for each class")
     .argument("[dataset]", '"dataset" or "project.dataset"; the file\'s name when left out')
     .option("-d, --description <text>", "what it is", "")
     .option("--source <text>", "where it came from", "")
+    .option("--format <format>", `${Object.keys(formats).join(", ")}; by the file's name when left out`)
+    .option("--delimiter <character>", "between the cells of CSV, for instance ';' or '\\t'")
+    .option("--missing <cell...>", "cells that mean \"no value\", for instance NA -999 ''")
+    .option("--type <column=type...>", "columns that are not what they look like: zip=string")
     .action(
-      action<{ description: string; source: string }>(async ({ connection, output }, options, [file, name]) => {
-        const { project, model: dataset } = modelArgument(name ?? basename(file as string, extname(file as string)));
-        const version = await pushDataset({ connection, output, project, dataset, file: file as string, ...options });
+      action<PushOptions>(async ({ connection, output }, options, [path, name]) => {
+        const file = path as string;
+        const { project, model: dataset } = modelArgument(name ?? nameOf(file));
+        const format = options.format === undefined ? undefined : formats[formatWord(options.format)];
+        const { description, source } = options;
+        const version = await pushDataset({
+          ...{ connection, output, project, dataset, file, description, source },
+          ...(format === undefined ? {} : { format }),
+          read: readOptions(options),
+        });
         output.result(version, () => describeDataset(version));
-        output.hint(`Next: aimass train --dataset ${modelName(project, dataset)} --target COLUMN --model NAME`);
+        const target = version.format === DatasetFormat.IMAGE_ZIP ? "label" : "COLUMN";
+        output.hint(`Next: aimass train --dataset ${modelName(project, dataset)} --target ${target} --model NAME`);
       }),
     );
+  addList(datasets);
+  addShow(datasets);
+  addPreview(datasets);
+}
+
+function addList(datasets: Command): void {
   datasets
     .command("list")
     .description("datasets you may view")
@@ -39,10 +86,11 @@ export function addDatasets(program: Command): void {
           all.length === 0
             ? "No datasets yet. Push one: aimass datasets push FILE.csv"
             : table(
-                ["DATASET", "VERSION", "ROWS", "COLUMNS", "SIZE", "CREATED"],
+                ["DATASET", "VERSION", "FORMAT", "ROWS", "COLUMNS", "SIZE", "CREATED"],
                 all.map((d) => [
                   modelName(d.project, d.dataset),
                   String(d.version),
+                  enumName(DatasetFormat, d.format).toLowerCase(),
                   String(d.rows),
                   String(d.columns.length),
                   bytes(d.sizeBytes),
@@ -52,65 +100,121 @@ export function addDatasets(program: Command): void {
         );
       }),
     );
+}
+
+function addShow(datasets: Command): void {
   datasets
     .command("show")
-    .description("one dataset with its columns")
+    .description("one dataset: its columns, their statistics, and what to look out for")
     .argument("<dataset>")
     .option("-v, --version <n>", "a version; the newest when left out", "0")
     .action(
       action<{ version: string }>(async ({ connection, output }, options, [name]) => {
         const { project, model: dataset } = modelArgument(name as string);
-        const { datasetVersion } = await connection
-          .client(DatasetService)
-          .getDatasetVersion({ project, dataset, version: BigInt(options.version) });
+        const version = BigInt(wholeNumber("--version", options.version));
+        const client = connection.client(DatasetService);
+        const { datasetVersion } = await client.getDatasetVersion({ project, dataset, version });
         output.result(datasetVersion, () => describeDataset(datasetVersion as DatasetVersion));
       }),
     );
 }
 
-/** Uploads a CSV file as the next version of a dataset. */
+function addPreview(datasets: Command): void {
+  datasets
+    .command("preview")
+    .description("the first rows of a dataset")
+    .argument("<dataset>")
+    .option("-v, --version <n>", "a version; the newest when left out", "0")
+    .option("-r, --rows <n>", "1 to 100", "10")
+    .action(
+      action<{ version: string; rows: string }>(async ({ connection, output }, options, [name]) => {
+        const { project, model: dataset } = modelArgument(name as string);
+        const version = BigInt(wholeNumber("--version", options.version));
+        const rows = wholeNumber("--rows", options.rows, 1);
+        const preview = await connection.client(DatasetService).previewDataset({ project, dataset, version, rows });
+        output.result(
+          preview.rows.map((row) =>
+            Object.fromEntries(row.cells.map((cell, i) => [preview.columns[i], cell.value.value ?? null])),
+          ),
+          () =>
+            numberTable(
+              preview.columns,
+              preview.rows.map((row) => row.cells.map(cellText)),
+            ),
+        );
+      }),
+    );
+}
+
+/** Uploads a file or a folder of images as the next version of a dataset. */
 export async function pushDataset(o: {
   connection: Connection;
   output: Output;
   project: string;
   dataset: string;
   file: string;
+  format?: DatasetFormat;
   description?: string;
   source?: string;
+  read?: ReadOptions;
 }): Promise<DatasetVersion> {
   const bar = o.output.progress(`uploading ${basename(o.file)}`);
-  const { sha256 } = await uploadFile(o.connection, o.project, o.file, (sent, total) =>
+  const { source, format } = await datasetFile(o.file, o.format);
+  const { sha256 } = await upload(o.connection, o.project, source, (sent, total) =>
     bar(total === 0 ? 1 : sent / total, bytes(sent)),
   );
   const { datasetVersion } = await o.connection.client(DatasetService).createDatasetVersion(
     {
       project: o.project,
       dataset: o.dataset,
-      format: DatasetFormat.CSV,
+      format,
       sha256: sha256 as Uint8Array<ArrayBuffer>,
       description: o.description ?? "",
       source: o.source ?? "",
+      ...(o.read === undefined ? {} : { read: o.read }),
     },
-    { timeoutMs: 300_000 },
+    { timeoutMs: readTimeoutMs },
   );
   return datasetVersion as DatasetVersion;
 }
 
-function describeDataset(d: DatasetVersion): string[] {
-  return [
-    `${modelName(d.project, d.dataset)} v${d.version}: ${d.rows} rows, ${d.columns.length} columns, ${bytes(d.sizeBytes)}${d.source === "" ? "" : `; source: ${d.source}`}`,
-    "",
-    ...table(
-      ["COLUMN", "TYPE", "MISSING", "MINIMUM", "MEAN", "MAXIMUM"],
-      d.columns.map((c) =>
-        c.type === ColumnType.NUMBER
-          ? [c.name, "number", String(c.missing), short(c.minimum), short(c.mean), short(c.maximum)]
-          : [c.name, "text", String(c.missing), "", "", ""],
-      ),
-    ),
-  ];
+function nameOf(path: string): string {
+  return basename(path, extname(path)).replace(/[^a-zA-Z0-9_-]+/g, "-");
 }
 
-function short(value: number): string {
-  return String(Number(value.toPrecision(5)));
+function formatWord(text: string): keyof typeof formats {
+  return oneOf("--format", text, Object.keys(formats) as (keyof typeof formats)[]);
+}
+
+const types = {
+  number: ColumnType.NUMBER,
+  string: ColumnType.STRING,
+  boolean: ColumnType.BOOLEAN,
+} as const;
+
+function readOptions({ delimiter, missing, type }: PushOptions): ReadOptions {
+  const words = Object.keys(types) as (keyof typeof types)[];
+  return {
+    missing: missing ?? [],
+    delimiter: delimiter === undefined ? "" : oneCharacter(delimiter),
+    types: Object.fromEntries(
+      Object.entries(pairs(type)).map(([column, word]) => [column, types[oneOf(`--type ${column}`, word, words)]]),
+    ),
+  };
+}
+
+function oneCharacter(text: string): string {
+  const character = text === "\\t" || text === "tab" ? "\t" : text;
+  if (character.length !== 1)
+    throw new AimassError("INVALID_ARGUMENT", `--delimiter is "${text}".`, {
+      remedy: "Give one character, like ';' or '\\t'.",
+    });
+  return character;
+}
+
+function cellText({ value }: PreviewCell): string {
+  if (value.case === undefined) return "";
+  if (value.case === "number") return short(value.value);
+  const text = String(value.value).replace(/\s+/g, " ");
+  return text.length > cellWidth ? `${text.slice(0, cellWidth - 1)}…` : text;
 }

@@ -3,10 +3,11 @@ import { AliasService, VersionState } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { pushModel } from "../client/bundle.ts";
+import { exampleInputs } from "../client/predict-inputs.ts";
+import { infer, modelMetadata, type RestTensor } from "../client/rest-inference.ts";
 import { enumName, modelName, signature } from "../output/format.ts";
 import { action, modelArgument } from "./context.ts";
 import { deployModel } from "./deploy.ts";
-import { exampleInputs, infer, modelMetadata, type RestTensor } from "./predict.ts";
 
 export function addRun(program: Command): void {
   program

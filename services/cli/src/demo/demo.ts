@@ -13,8 +13,8 @@ import { Connection } from "../client/connection.ts";
 import { CredentialsFile } from "../client/credentials.ts";
 import { pushDataset } from "../commands/datasets.ts";
 import { deployModel, waitUntilServed } from "../commands/deploy.ts";
-import { trainModel } from "../commands/train.ts";
 import { Output } from "../output/output.ts";
+import { trainModel } from "../training/follow-job.ts";
 import type { DemoTarget } from "./demo-target.ts";
 import { Traffic, type TrafficReport } from "./traffic.ts";
 

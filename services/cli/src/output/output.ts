@@ -21,6 +21,11 @@ export class Output {
     }
   }
 
+  /** One of many results: JSON on a line of its own, or a line for a person. */
+  line(value: unknown, text: string): void {
+    process.stdout.write(`${this.json ? JSON.stringify(value, jsonValue) : text}\n`);
+  }
+
   /** A remark for a person. */
   say(line: string): void {
     if (!this.json) process.stderr.write(`${line}\n`);

@@ -1,0 +1,113 @@
+import { readFileSync } from "node:fs";
+import { AimassError } from "@aimass/core";
+import { decodeImage, defaultLimits } from "@aimass/datasets";
+import type { InputTensor, RestMetadata, RestTensor } from "./rest-inference.ts";
+import { readTextFile } from "./text-file.ts";
+
+type InputSpec = RestMetadata["inputs"][number];
+
+/** Inputs that fit the metadata: dynamic axes are 1, numbers 0.5 or 1, strings the given text. */
+export function exampleInputs(metadata: RestMetadata, text = "How are you?"): RestTensor[] {
+  return metadata.inputs.map(({ name, datatype, shape }) => {
+    const fixed = shape.map((axis) => (axis < 0 ? 1 : axis));
+    const count = fixed.reduce((product, axis) => product * axis, 1);
+    if (datatype === "FP16" || datatype === "BF16") {
+      throw new AimassError("INVALID_ARGUMENT", `Input ${name} is ${datatype}, which JSON cannot carry.`, {
+        remedy: "Call it by gRPC, or by REST with binary tensors.",
+      });
+    }
+    const element = datatype === "BYTES" ? text : datatype === "BOOL" ? true : datatype.startsWith("FP") ? 0.5 : 1;
+    return { name, datatype, shape: fixed, data: Array.from({ length: count }, () => element) };
+  });
+}
+
+/**
+ * Inputs as they were typed: one JSON object or @file.json with all of them, or name=value for each, where a value is a text, a number, JSON, or
+ * @file; a file that is a PNG or JPEG becomes its pixels. Errors: INVALID_ARGUMENT, NOT_FOUND.
+ */
+export async function readInputs(metadata: RestMetadata, typed: readonly string[]): Promise<InputTensor[]> {
+  const inputs = new Map<string, InputTensor>();
+  for (const argument of typed) {
+    const [, name, value] = /^([^={[@]+)=([\s\S]*)$/.exec(argument) ?? [];
+    if (name === undefined || value === undefined)
+      for (const tensor of allInputs(metadata, argument)) inputs.set(tensor.name, tensor);
+    else inputs.set(name, await namedInput(inputNamed(metadata, name), value));
+  }
+  return [...inputs.values()];
+}
+
+/** "{"x": [[1, 2, 3]]}" or "@file.json". */
+function allInputs(metadata: RestMetadata, argument: string): RestTensor[] {
+  const text = argument.startsWith("@") ? readTextFile(argument.slice(1)) : argument;
+  const values = parsed(text, metadata.inputs[0]?.name);
+  if (typeof values !== "object" || values === null || Array.isArray(values))
+    throw new AimassError("INVALID_ARGUMENT", "The input is JSON, but no object of inputs by name.", {
+      remedy: `Write it like '{"${metadata.inputs[0]?.name ?? "x"}": [[1, 2, 3]]}'.`,
+    });
+  for (const name of Object.keys(values)) inputNamed(metadata, name);
+  return metadata.inputs
+    .filter((input) => (values as Record<string, unknown>)[input.name] !== undefined)
+    .map((input) => tensorOf(input, (values as Record<string, unknown>)[input.name]));
+}
+
+async function namedInput(input: InputSpec, value: string): Promise<InputTensor> {
+  if (value.startsWith("@") && /\.(png|jpe?g)$/i.test(value)) return imageTensor(input, value.slice(1));
+  const text = value.startsWith("@") ? readTextFile(value.slice(1)) : value;
+  if (input.datatype === "BYTES" && !text.trimStart().startsWith("[")) return fitted(input, text);
+  return fitted(input, parsed(text, input.name));
+}
+
+/** UINT8 [1, height, width, 3]: rows of red, green, blue. */
+async function imageTensor(input: InputSpec, path: string): Promise<InputTensor> {
+  if (input.datatype !== "UINT8" || input.shape.length !== 4)
+    throw new AimassError(
+      "INVALID_ARGUMENT",
+      `Input ${input.name} takes ${input.datatype}[${input.shape.join(",")}], which is no picture.`,
+      { remedy: "Give numbers or a text, or name a model that was trained on images." },
+    );
+  const { width, height, rgb } = await decodeImage(readBytes(path), path, defaultLimits);
+  return { name: input.name, datatype: "UINT8", shape: [1, height, width, 3], bytes: rgb };
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new AimassError("NOT_FOUND", `${path} cannot be read (${(error as NodeJS.ErrnoException).code}).`, {
+      remedy: "Check the path.",
+    });
+  }
+}
+
+function inputNamed(metadata: RestMetadata, name: string): InputSpec {
+  const input = metadata.inputs.find((candidate) => candidate.name === name);
+  if (input !== undefined) return input;
+  throw new AimassError("INVALID_ARGUMENT", `The model has no input "${name}".`, {
+    remedy: `Its inputs are ${metadata.inputs.map((i) => i.name).join(", ")}.`,
+  });
+}
+
+function parsed(text: string, name = "x"): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new AimassError("INVALID_ARGUMENT", `The input is not JSON: ${(error as Error).message}.`, {
+      cause: error,
+      remedy: `Write it like '{"${name}": [[1, 2, 3]]}', or ${name}=1.`,
+    });
+  }
+}
+
+/** One value becomes one row of as many axes as the model has. */
+function fitted(input: InputSpec, value: unknown): RestTensor {
+  if (Array.isArray(value)) return tensorOf(input, value);
+  return { name: input.name, datatype: input.datatype, shape: input.shape.map(() => 1), data: [value] };
+}
+
+function tensorOf({ name, datatype }: InputSpec, value: unknown): RestTensor {
+  return { name, datatype, shape: shapeOf(value), data: [value].flat(Number.POSITIVE_INFINITY) };
+}
+
+function shapeOf(value: unknown): number[] {
+  return Array.isArray(value) ? [value.length, ...shapeOf(value[0] ?? 0)] : [];
+}
