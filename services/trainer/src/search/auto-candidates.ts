@@ -1,5 +1,6 @@
 import type { Task } from "@aimass/learn";
-import type { EstimatorRecipe, Recipe } from "../recipes/recipe.ts";
+import { autoRecipe } from "../recipes/auto-recipe.ts";
+import type { EstimatorRecipe } from "../recipes/recipe.ts";
 
 /** What matters of the data when recipes are chosen. */
 export interface DataFacts {
@@ -97,19 +98,20 @@ const mostComparisons = 2e10;
 const mostBoostedClasses = 50;
 const fewestBoostedRows = 60;
 
-/** Chooses among recipes for data. `only` names the ones to consider; empty: all. */
+/** Chooses among recipes for data. Those that `only` names are tried, whatever speaks against them; empty: all that suit. */
 export function autoCandidates(
-  recipes: readonly Recipe[],
+  recipes: readonly EstimatorRecipe[],
   facts: DataFacts,
   only: readonly string[] = [],
 ): AutoCandidates {
   const excluded: Excluded[] = [];
   const suitable: EstimatorRecipe[] = [];
   for (const recipe of recipes) {
-    if (!recipe.tasks.includes(facts.task) || (only.length > 0 && !only.includes(recipe.name))) continue;
-    const reason = whyNot(recipe, facts);
+    if (recipe === autoRecipe || !recipe.tasks.includes(facts.task)) continue;
+    if (only.length > 0 && !only.includes(recipe.name)) continue;
+    const reason = only.length > 0 ? undefined : whyNot(recipe, facts);
     if (reason !== undefined) excluded.push({ recipe: recipe.name, reason });
-    else if (recipe.kind === "estimator") suitable.push(recipe);
+    else suitable.push(recipe);
   }
   const order = orders[kindOf(facts)];
   const rank = ({ name }: EstimatorRecipe) => (order.includes(name) ? order.indexOf(name) : order.length);
@@ -123,8 +125,7 @@ function kindOf({ texts, images }: DataFacts): "table" | "text" | "image" {
 
 type Rule = (recipe: EstimatorRecipe, facts: DataFacts) => string | undefined;
 
-function whyNot(recipe: Recipe, facts: DataFacts): string | undefined {
-  if (recipe.kind !== "estimator") return "does over number columns what ridge does over any";
+function whyNot(recipe: EstimatorRecipe, facts: DataFacts): string | undefined {
   for (const rule of rules) {
     const reason = rule(recipe, facts);
     if (reason !== undefined) return reason;
@@ -133,6 +134,7 @@ function whyNot(recipe: Recipe, facts: DataFacts): string | undefined {
 }
 
 const rules: readonly Rule[] = [
+  numbersOnly,
   countsOnly,
   tooWide,
   tooManyCells,
@@ -141,6 +143,10 @@ const rules: readonly Rule[] = [
   tooFewRows,
   tooFewClasses,
 ];
+
+function numbersOnly({ numbersOnly: isSo }: EstimatorRecipe): string | undefined {
+  return isSo ? "does over columns of numbers what ridge does over any" : undefined;
+}
 
 function countsOnly({ nonNegative }: EstimatorRecipe, { texts, images }: DataFacts): string | undefined {
   if (!nonNegative || (texts > 0 && images === 0)) return undefined;

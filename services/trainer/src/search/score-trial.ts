@@ -1,0 +1,105 @@
+import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
+import { AimassError } from "@aimass/core";
+import { fromBinary } from "@bufbuild/protobuf";
+import type { RowSelection } from "../data/row-selection.ts";
+import { TrainingData } from "../data/training-data.ts";
+import { measurePipeline } from "../evaluation/evaluate.ts";
+import { type Candidate, fitCandidate } from "../recipes/candidate.ts";
+import { getRecipe } from "../recipes/catalogue.ts";
+import type { Reporter } from "../recipes/recipe.ts";
+import { resolveParameters } from "../recipes/recipe-parameters.ts";
+import type { TrialRun } from "./trial.ts";
+import type { TrialSetup } from "./trial-message.ts";
+
+/** Rows to fit to and rows to score on. */
+interface Division {
+  readonly train: RowSelection;
+  readonly held: RowSelection;
+}
+
+export interface TrialScore {
+  readonly score: number;
+  readonly deviation: number;
+}
+
+/** A trial tells its folds, not its steps. */
+const quiet: Reporter = {
+  progress() {},
+  log() {},
+  warn() {},
+  metric() {},
+  evaluated() {},
+  checkpoint() {},
+};
+
+/** Scores trials on data that were divided before. The held-out part is not looked at. */
+export class TrialScorer implements AsyncDisposable {
+  readonly #setup: TrialSetup;
+  readonly #data: TrainingData;
+  readonly #spec: JobSpec;
+
+  private constructor(setup: TrialSetup, data: TrainingData) {
+    this.#setup = setup;
+    this.#data = data;
+    this.#spec = fromBinary(JobSpecSchema, setup.spec);
+  }
+
+  static async open(setup: TrialSetup): Promise<TrialScorer> {
+    return new TrialScorer(setup, await TrainingData.reopen(setup.path, setup.facts));
+  }
+
+  /** Fits on each fold (or on the training part) and scores on what it leaves out. Errors: those of the data and the estimator. */
+  async score(run: TrialRun, onFold: (done: number, folds: number) => void): Promise<TrialScore> {
+    const divisions = divisionsOf(this.#setup);
+    const candidate = this.#candidate(run);
+    const scores: number[] = [];
+    for (const division of divisions) {
+      scores.push(await this.#scoreOne(candidate, division, run.rowsShare));
+      onFold(scores.length, divisions.length);
+    }
+    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+    const variance = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length;
+    return { score: mean, deviation: Math.sqrt(variance) };
+  }
+
+  async #scoreOne(candidate: Candidate, { train, held }: Division, share: number): Promise<number> {
+    const { threads, memoryBytes, directory, metric } = this.#setup;
+    const { seed } = this.#spec;
+    const signal = new AbortController().signal;
+    const pipeline = await fitCandidate(this.#data, candidate, {
+      rows: train,
+      share,
+      task: this.#data.task,
+      seed,
+      report: quiet,
+      signal,
+      threads,
+      memoryBytes,
+      directory,
+    });
+    const { metrics } = await measurePipeline(this.#data, pipeline, held);
+    const score = metrics[metric];
+    if (score !== undefined && Number.isFinite(score)) return score;
+    throw new AimassError("FAILED_PRECONDITION", `The metric "${metric}" cannot be told of its answers.`, {
+      field: "spec.search.metric",
+      remedy: "Search by another metric.",
+    });
+  }
+
+  #candidate({ trial }: TrialRun): Candidate {
+    const recipe = getRecipe(trial.recipe);
+    return { recipe, given: resolveParameters(recipe, this.#data.task, trial.given) };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#data[Symbol.asyncDispose]();
+  }
+}
+
+function divisionsOf({ folds }: TrialSetup): readonly Division[] {
+  if (folds === undefined) return [{ train: { part: "train" }, held: { part: "validation" } }];
+  return Array.from({ length: folds.count }, (_, fold) => ({
+    train: { fold, of: folds, held: false },
+    held: { fold, of: folds, held: true },
+  }));
+}
