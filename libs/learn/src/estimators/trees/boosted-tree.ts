@@ -30,7 +30,7 @@ interface Leaf {
   readonly curvature: number;
   /** Where its histogram is; −1 when none is kept. */
   slot: number;
-  best: (NodeSplit & { gain: number; gradient: number; curvature: number }) | undefined;
+  best: (NodeSplit & { bin: number; gain: number; gradient: number; curvature: number }) | undefined;
 }
 
 const minCurvature = 1e-3;

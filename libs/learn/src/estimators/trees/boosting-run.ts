@@ -1,8 +1,7 @@
-import type { DenseMatrix } from "../../matrix.ts";
 import type { Pacer } from "../../pacer.ts";
 import type { Json } from "../../packed-array.ts";
 import type { Random } from "../../random.ts";
-import { type BinnedMatrix, binMatrix } from "./binned-matrix.ts";
+import type { BinnedMatrix } from "./binned-matrix.ts";
 import { BoostedTreeGrower, binnedLeafOf } from "./boosted-tree.ts";
 import type { BoostingLoss } from "./boosting-loss.ts";
 import { allocateBoosting, featureWidth } from "./boosting-memory.ts";
@@ -26,7 +25,7 @@ interface RunOptions {
   readonly p: BoostingParameters;
   readonly pacer: Pacer;
   readonly random: Random;
-  readonly threads?: number | undefined;
+  readonly threads: number;
 }
 
 /** Rows from which on some are held back to end early by. */
@@ -35,9 +34,6 @@ const heldShare = 0.1;
 
 /** Bytes of histograms that are kept for the subtraction; wider data builds every histogram anew. */
 const mostHistogramBytes = 2 ** 30;
-
-/** Cells below which a second thread costs more than it does. */
-const cellsForThreads = 200_000;
 
 /** A fit in progress: an iteration at a time. */
 export class BoostingRun implements Disposable {
@@ -56,8 +52,9 @@ export class BoostingRun implements Disposable {
   #bestLoss = Number.POSITIVE_INFINITY;
   #bestIteration = 0;
 
-  private constructor(binned: BinnedMatrix, o: RunOptions, threads: number) {
-    const { loss, p, pacer, random } = o;
+  /** With more than one thread the bins have to be shared. */
+  constructor(binned: BinnedMatrix, o: RunOptions) {
+    const { loss, p, pacer, random, threads } = o;
     const { rows, cols, bins, cuts } = binned;
     this.#binned = binned;
     this.#o = o;
@@ -78,12 +75,6 @@ export class BoostingRun implements Disposable {
     this.#search = threads > 1 ? manyThreadSearch(memory, threads) : singleThreadSearch(memory);
     const training = this.#training;
     this.#grower = new BoostedTreeGrower({ binned, memory, search: this.#search, limits: p, pacer, training, keeps });
-  }
-
-  static async start(x: DenseMatrix, o: RunOptions): Promise<BoostingRun> {
-    const threads = x.rows * x.cols >= cellsForThreads ? (o.threads ?? 1) : 1;
-    const binned = await binMatrix(x, { random: o.random.fork(0), pacer: o.pacer, shared: threads > 1 });
-    return new BoostingRun(binned, o, threads);
   }
 
   /** Iterations done. */

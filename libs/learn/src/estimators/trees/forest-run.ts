@@ -1,38 +1,36 @@
 import type { FitOptions } from "../../estimator.ts";
-import type { DenseMatrix } from "../../matrix.ts";
-import { Pacer } from "../../pacer.ts";
+import type { Pacer } from "../../pacer.ts";
 import type { Json } from "../../packed-array.ts";
 import type { Random } from "../../random.ts";
 import type { ClassTargets, NumericTargets } from "../../targets.ts";
 import { Checkpoints } from "../checkpoints.ts";
-import { binMatrix } from "./binned-matrix.ts";
-import { type ForestLimits, type ForestTargets, ForestTreeGrower } from "./forest-tree.ts";
+import type { ForestTargets } from "./forest-node.ts";
+import { type ForestLimits, ForestTreeGrower } from "./forest-tree.ts";
 import { type Tree, treeFromJson, treeToJson } from "./tree.ts";
 import { TreeEnsemble } from "./tree-ensemble.ts";
+import type { TreeRows } from "./tree-rows.ts";
 
 interface ForestRun {
   readonly limits: ForestLimits;
   readonly trees: number;
   /** Whether each tree gets as many rows as there are, drawn with replacement, rather than all of them. */
   readonly bootstrap: boolean;
-  readonly weights: Float64Array | undefined;
+  readonly pacer: Pacer;
 }
 
 /** Trees one after the other, each with random numbers of its own: a checkpoint is the trees so far. The mean of their leaves is the prediction. */
 export async function growForest(
-  x: DenseMatrix,
-  y: NumericTargets | ClassTargets,
+  { binned, targets, weights }: TreeRows<Uint16Array>,
   options: FitOptions,
   run: ForestRun,
 ): Promise<TreeEnsemble> {
-  const pacer = new Pacer(options.signal);
-  const binned = await binMatrix(x, { random: options.random.fork(0), pacer });
-  const grower = new ForestTreeGrower(binned, forestTargets(y), run.limits);
+  const { pacer } = run;
+  const grower = new ForestTreeGrower(binned, forestTargets(targets), run.limits);
   const checkpoints = new Checkpoints(options);
   const trees = savedTrees(options.resume);
   while (trees.length < run.trees) {
     const random = options.random.fork(1 + trees.length);
-    const steps = grower.grow(rowWeightsOf(x.rows, run, random), random);
+    const steps = grower.grow(rowWeightsOf(binned.rows, run.bootstrap, weights, random), random);
     let step = steps.next();
     for (let node = 0; !step.done; step = steps.next()) if ((++node & 15) === 0 && pacer.due) await pacer.breathe();
     trees.push(step.value);
@@ -40,7 +38,7 @@ export async function growForest(
     checkpoints.offer(() => ({ kind: "forest", trees: trees.map(treeToJson) }));
     if (pacer.due) await pacer.breathe();
   }
-  return ensembleOf(trees, x.cols, y);
+  return ensembleOf(trees, binned.cols, targets);
 }
 
 function forestTargets(y: NumericTargets | ClassTargets): ForestTargets {
@@ -50,7 +48,12 @@ function forestTargets(y: NumericTargets | ClassTargets): ForestTargets {
   return { kind: "classes", indices: y.indices, classes };
 }
 
-function rowWeightsOf(rows: number, { bootstrap, weights }: ForestRun, random: Random): Float64Array {
+function rowWeightsOf(
+  rows: number,
+  bootstrap: boolean,
+  weights: Float64Array | undefined,
+  random: Random,
+): Float64Array {
   if (!bootstrap) return weights ?? new Float64Array(rows).fill(1);
   const drawn = new Float64Array(rows);
   for (let i = 0; i < rows; i++) drawn[random.below(rows)]! += 1;

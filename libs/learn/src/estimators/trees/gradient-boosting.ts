@@ -1,15 +1,19 @@
-import type { Estimator, FitOptions, Fitted, ParameterSpec, Task } from "../../estimator.ts";
-import type { Matrix } from "../../matrix.ts";
+import type { Estimator, FitOptions, Fitted, ParameterSpec, RowStream, Task } from "../../estimator.ts";
 import { Pacer } from "../../pacer.ts";
 import type { Json } from "../../packed-array.ts";
 import { resolveParameters } from "../../parameters.ts";
-import type { Targets } from "../../targets.ts";
 import { Checkpoints } from "../checkpoints.ts";
 import { classWeightsSpec } from "../common-parameters.ts";
-import { checkRows, classTargets, numericTargets, rowWeights, toDense } from "../training-rows.ts";
+import { rowsInMemory } from "../row-passes.ts";
+import { toDense } from "../training-rows.ts";
+import { missingBin } from "./binned-matrix.ts";
 import { boostingLoss } from "./boosting-loss.ts";
 import { type BoostingParameters, BoostingRun } from "./boosting-run.ts";
 import { TreeEnsemble } from "./tree-ensemble.ts";
+import { readTreeRows } from "./tree-rows.ts";
+
+/** Cells below which a second thread costs more than it does. */
+const cellsForThreads = 200_000;
 
 const shared: readonly ParameterSpec[] = [
   {
@@ -76,7 +80,10 @@ const shared: readonly ParameterSpec[] = [
   },
 ];
 
-/** Sums of small trees, each fitted to what is left of the loss, over features in 255 bins (Friedman 2001; Ke et al. 2017, "LightGBM"). */
+/**
+ * Sums of small trees, each fitted to what is left of the loss, over features in 255 bins (Friedman 2001; Ke et al. 2017, "LightGBM"). `fitStream` reads the
+ * rows twice and keeps a byte a cell and, while it reads them for the first time, a sample of 100 000 rows.
+ */
 export const gradientBoostingRegressor: Estimator = boostingEstimator("regression", shared);
 export const gradientBoostingClassifier: Estimator = boostingEstimator("classification", [...shared, classWeightsSpec]);
 
@@ -88,21 +95,26 @@ function boostingEstimator(task: Task, parameters: readonly ParameterSpec[]): Es
     parameters,
     sparse: false,
     missing: true,
-    fit: (x, y, options) => fit(estimator, x, y, options),
+    fit: (x, y, options) => learn(estimator, rowsInMemory(toDense(x), y), options),
+    fitStream: (rows, options) => learn(estimator, rows, options),
     fromJson: (json) => TreeEnsemble.fromJson(json),
   };
   return estimator;
 }
 
-async function fit(estimator: Estimator, x: Matrix, y: Targets, options: FitOptions): Promise<Fitted> {
-  checkRows(estimator, x, options);
+async function learn(estimator: Estimator, rows: RowStream, options: FitOptions): Promise<Fitted> {
   const p = resolveParameters<BoostingParameters>(estimator.parameters, options.parameters);
-  const isClasses = estimator.task === "classification";
-  const targets = isClasses ? classTargets(y, x.rows, options.weights) : numericTargets(y, x.rows);
-  const weights = targets.kind === "classes" ? rowWeights(options.weights, targets, p.classWeights) : options.weights;
-  const loss = boostingLoss(targets, weights);
   const pacer = new Pacer(options.signal);
-  using run = await BoostingRun.start(toDense(x), { loss, p, pacer, random: options.random, threads: options.threads });
+  const threads = rows.rows * rows.cols >= cellsForThreads ? (options.threads ?? 1) : 1;
+  const read = await readTreeRows(estimator, rows, options, {
+    pacer,
+    classWeights: p.classWeights,
+    missing: missingBin,
+    allocate: (cells) => new Uint8Array(threads > 1 ? new SharedArrayBuffer(cells) : new ArrayBuffer(cells)),
+  });
+  const { binned, targets } = read;
+  const loss = boostingLoss(targets, read.weights);
+  using run = new BoostingRun(binned, { loss, p, pacer, random: options.random, threads });
   run.resume(options.resume);
   const checkpoints = new Checkpoints(options);
   while (!run.done) {
@@ -112,7 +124,7 @@ async function fit(estimator: Estimator, x: Matrix, y: Targets, options: FitOpti
     if (pacer.due) await pacer.breathe();
   }
   return new TreeEnsemble({
-    cols: x.cols,
+    cols: rows.cols,
     trees: run.bestTrees(),
     outputs: loss.outputs,
     base: run.base,

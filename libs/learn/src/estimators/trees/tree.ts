@@ -6,7 +6,7 @@ export interface Tree {
   readonly feature: Int32Array;
   /** A row goes left when its value is ≤ this, in FP32. */
   readonly threshold: Float32Array;
-  /** The same as a bin: left when the bin is ≤ this. */
+  /** The same as a bin where trees are grown on bytes: left when the bin is ≤ this; else 0. */
   readonly bin: Uint8Array;
   /** 1 where missing values go left. */
   readonly missingLeft: Uint8Array;
@@ -20,7 +20,7 @@ export interface Tree {
 /** Where a node is parted. */
 export interface NodeSplit {
   readonly feature: number;
-  readonly bin: number;
+  readonly bin?: number;
   readonly threshold: number;
   readonly missingLeft: boolean;
 }

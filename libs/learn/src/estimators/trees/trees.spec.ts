@@ -1,16 +1,27 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { DenseMatrix } from "../../matrix.ts";
 import { Pacer } from "../../pacer.ts";
 import { Random } from "../../random.ts";
+import { numericRows, rowsInMemory } from "../row-passes.ts";
 import { classes, dense, drawn, numbers } from "../testing/data.ts";
 import { serve } from "../testing/serve.ts";
-import { binMatrix, chooseCuts, missingBin } from "./binned-matrix.ts";
+import { binRows, learnCuts, missingBin } from "./binned-matrix.ts";
+import { chooseCuts } from "./cuts.ts";
 import { decisionTreeClassifier, decisionTreeRegressor, randomForestClassifier } from "./forests.ts";
 import { gradientBoostingClassifier, gradientBoostingRegressor } from "./gradient-boosting.ts";
 import { sortFloats } from "./radix-sort.ts";
 import type { TreeEnsemble } from "./tree-ensemble.ts";
 
 const random = () => new Random(1);
+async function binned(x: DenseMatrix) {
+  const rows = rowsInMemory(x, numbers(...new Float64Array(x.rows)));
+  const passes = numericRows({ name: "test", missing: true }, rows, { random: random() });
+  const pacer = new Pacer();
+  const cuts = await learnCuts(passes, { random: random(), pacer, missing: missingBin });
+  return binRows(passes, { pacer, cuts, missing: missingBin, bins: new Uint8Array(x.rows * x.cols) });
+}
+
 const anyFloat = fc.float({ noNaN: true, noDefaultInfinity: true });
 
 describe("sorting by radix", () => {
@@ -32,7 +43,7 @@ describe("bins", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyFloat, { minLength: 1, maxLength: 700 }), async (values) => {
         const x = dense(values.map((value) => [value]));
-        const { bins, cuts } = await binMatrix(x, { random: random(), pacer: new Pacer() });
+        const { bins, cuts } = await binned(x);
         const cut = cuts[0]!;
         for (const [r, value] of x.data.entries()) {
           expect(bins[r]).toBe(cut.findIndex((c) => value <= c) < 0 ? cut.length : cut.findIndex((c) => value <= c));
@@ -42,13 +53,18 @@ describe("bins", () => {
   });
 
   it("keep a few different values apart and cut many into as many bins as there are", () => {
-    expect([...chooseCuts(Float32Array.of(1, 1, 2, 4))]).toEqual([1.5, 3]);
-    expect(chooseCuts(Float32Array.from({ length: 5000 }, (_, i) => i)).length).toBe(254);
+    expect([...chooseCuts(Float32Array.of(1, 1, 2, 4), 254)]).toEqual([1.5, 3]);
+    expect(
+      chooseCuts(
+        Float32Array.from({ length: 5000 }, (_, i) => i),
+        254,
+      ).length,
+    ).toBe(254);
   });
 
   it("put missing cells into a bin of their own", async () => {
     const x = dense([[1], [Number.NaN], [2]]);
-    expect([...(await binMatrix(x, { random: random(), pacer: new Pacer() })).bins]).toEqual([0, missingBin, 1]);
+    expect([...(await binned(x)).bins]).toEqual([0, missingBin, 1]);
   });
 });
 
