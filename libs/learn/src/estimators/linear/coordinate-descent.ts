@@ -15,7 +15,7 @@ export interface CoordinateProblem {
   readonly start?: Float64Array | undefined;
 }
 
-/** Cyclic coordinate descent (Friedman, Hastie, Tibshirani 2010) with products of columns: a sweep costs cols², whatever the rows. */
+/** Cyclic coordinate descent (Friedman, Hastie, Tibshirani 2010) with products of columns: a sweep costs cols², whatever the rows. From `start`, 0 unless given. */
 export async function descendOnGram(gram: Gram, problem: CoordinateProblem): Promise<Float64Array> {
   const { cols, products, withTarget, total } = gram;
   const beta = problem.start === undefined ? new Float64Array(cols) : Float64Array.from(problem.start);
@@ -106,7 +106,7 @@ function weightedMean(y: Float64Array, weights: Float64Array): number {
   return sum / total;
 }
 
-function shrink(value: number, by: number): number {
+export function shrink(value: number, by: number): number {
   if (value > by) return value - by;
   return value < -by ? value + by : 0;
 }

@@ -5,14 +5,16 @@ import { resolveParameters } from "../../parameters.ts";
 import type { NumericTargets, Targets } from "../../targets.ts";
 import { numericRows, type RowPasses, rowsInMemory } from "../row-passes.ts";
 import { checkRows, numericTargets } from "../training-rows.ts";
+import { CentredRows } from "./centred-rows.ts";
 import { columnMoments } from "./column-scales.ts";
-import { dot } from "./conjugate-gradient.ts";
 import { type CoordinateProblem, descendOnGram, descendOnResiduals } from "./coordinate-descent.ts";
 import { centredGram } from "./gram.ts";
 import { LinearRegressor } from "./linear-regressor.ts";
 import { minimise } from "./minimise.ts";
+import { dot } from "./products.ts";
 import { squaredLoss } from "./score-loss.ts";
 import { ScoreObjective } from "./score-objective.ts";
+import { descendOnWorkingSets } from "./working-set.ts";
 
 /** Columns up to which products of all pairs are worked out. */
 const widestGram = 1024;
@@ -41,7 +43,8 @@ const l1Share: NumberSpec = {
 
 /**
  * Minimises ½·mean(w·(y − b − x·β)²) + penalty·(l1Share·|β|₁ + ½·(1 − l1Share)·|β|²); the intercept b is free. A stream of up to 1024 dense columns is read
- * once, and memory is 4 · cols² bytes and a batch; others are read for every iteration and take 250 · cols bytes and a batch.
+ * once and takes a batch and 12 · cols² bytes of memory. Others are read twice for each set of columns that may have a weight, which takes a batch, 12 bytes
+ * for each pair in the set and 100 · cols bytes; should more than 2048 columns want a weight, they are read for each iteration and take 250 · cols bytes.
  */
 export const elasticNet = coordinateEstimator("elastic-net", "Linear regression that drops and shrinks features.", [
   penalty,
@@ -97,30 +100,27 @@ function problemOf(estimator: Estimator, { parameters, signal, onProgress }: Fit
   };
 }
 
-/** Coordinates cannot be moved one at a time where only passes over all columns are to be had; there OWL-QN finds the same minimum. */
 async function descendByPasses(passes: RowPasses<NumericTargets>, problem: CoordinateProblem): Promise<Fitted> {
+  const { beta, intercept } =
+    (await descendOnWorkingSets(passes, problem)) ?? (await descendByGradients(passes, problem));
+  return new LinearRegressor(beta, intercept);
+}
+
+/** OWL-QN comes to the same minimum in more passes. */
+async function descendByGradients(passes: RowPasses<NumericTargets>, problem: CoordinateProblem) {
   const { l1, l2, pacer, maxSweeps: maxIterations, onSweep } = problem;
-  let [total, mean, squares] = [0, 0, 0];
-  const moments = await columnMoments(passes, pacer, ({ y, weights }, from, to) => {
-    for (let r = from; r < to; r++) {
-      const weight = weights === undefined ? 1 : weights[r]!;
-      const d = y.values[r]! - mean;
-      total += weight;
-      mean += total > 0 ? (d * weight) / total : 0;
-      squares += weight * d * (y.values[r]! - mean);
-    }
-  });
-  const penalty = { l1: l1 * moments.total, l2: l2 * moments.total };
+  const { targetMean, targetSquares, total } = (await CentredRows.of(passes, pacer)).known;
+  const moments = await columnMoments(passes, pacer);
+  const penalty = { l1: l1 * total, l2: l2 * total };
   const objective = new ScoreObjective(passes, squaredLoss, { moments, penalty, pacer });
   const point = new Float64Array(objective.size);
-  point[point.length - 1] = mean;
-  const tolerance = 0.1 * problem.tolerance * Math.sqrt(squares / total);
+  point[point.length - 1] = targetMean;
   await minimise(objective, point, {
-    tolerance,
+    tolerance: 0.1 * problem.tolerance * Math.sqrt(targetSquares / total),
     maxIterations,
     l1: objective.l1,
     onStep: (step, value) => onSweep?.(step, value),
   });
   const { weights, intercepts } = objective.model(point);
-  return new LinearRegressor(weights, intercepts[0]!);
+  return { beta: weights, intercept: intercepts[0]! };
 }

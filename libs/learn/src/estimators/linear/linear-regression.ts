@@ -3,9 +3,10 @@ import { Pacer } from "../../pacer.ts";
 import { resolveParameters } from "../../parameters.ts";
 import { numericRows, rowsInMemory } from "../row-passes.ts";
 import { solveCholesky } from "./cholesky.ts";
-import { dot, solveRidgeByGradients } from "./conjugate-gradient.ts";
+import { solveRidgeByGradients } from "./conjugate-gradient.ts";
 import { centredGram, type Gram } from "./gram.ts";
 import { LinearRegressor } from "./linear-regressor.ts";
+import { dot } from "./products.ts";
 
 /** Columns up to which products of all pairs are worked out. */
 const widestGram = 2048;

@@ -1,5 +1,5 @@
 import { type Json, packArray, unpackArray } from "../../packed-array.ts";
-import { dot } from "./conjugate-gradient.ts";
+import { dot } from "./products.ts";
 
 /** A smooth convex function. */
 export interface Objective {
