@@ -12,6 +12,7 @@ export interface Database {
   model: ModelTable;
   version: VersionTable;
   version_file: VersionFileTable;
+  version_code: VersionFileTable;
   review: ReviewTable;
   alias: AliasTable;
   alias_move: AliasMoveTable;

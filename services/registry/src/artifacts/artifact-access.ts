@@ -75,11 +75,13 @@ export class ArtifactAccess {
   }
 
   async #mayReadModel(reader: Reader, digest: Buffer): Promise<boolean> {
-    const rows = await this.#store.db
+    const { db } = this.#store;
+    const code = db.selectFrom("version_code").select(["project", "model"]).where("sha256", "=", digest);
+    const rows = await db
       .selectFrom("version_file")
       .select(["project", "model"])
-      .distinct()
       .where("sha256", "=", digest)
+      .union(code)
       .execute();
     return rows.some((row) => reader.may("artifact.read", formatResource(row.project, row.model)));
   }

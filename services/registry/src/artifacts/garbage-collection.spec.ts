@@ -54,6 +54,32 @@ async function refer(sha256: string): Promise<void> {
   await store.db.insertInto("dataset_version").values(row).execute();
 }
 
+async function referAsVersion(graph: string, script: string): Promise<void> {
+  const made = { created_at: new Date(), created_by: "user:ada" };
+  const model = { project: "default", name: "m", description: "", labels: "{}", deleted_at: null, ...made };
+  await store.db.insertInto("model").values(model).execute();
+  const name = { project: "default", model: "m", version: "1" };
+  const version = {
+    ...name,
+    state: "READY",
+    bundle_digest: Buffer.alloc(32),
+    idempotency_key: null,
+    body: "{}",
+  } as const;
+  await store.db
+    .insertInto("version")
+    .values({ ...version, ...made })
+    .execute();
+  const file = (path: string, sha256: string) => ({
+    ...name,
+    path,
+    sha256: Buffer.from(sha256, "hex"),
+    size_bytes: "100",
+  });
+  await store.db.insertInto("version_file").values(file("model.onnx", graph)).execute();
+  await store.db.insertInto("version_code").values(file("train.py", script)).execute();
+}
+
 describe("garbage collection", () => {
   it("removes what nothing refers to once the grace is over, and not before", async () => {
     const [lost, kept] = [await put(), await put()];
@@ -64,6 +90,16 @@ describe("garbage collection", () => {
     expect(await collect()).toEqual({ artifacts: 1, bytes: 100, uploads: 0 });
     expect(await artifacts.has(lost)).toBeUndefined();
     expect(await artifacts.has(kept)).toEqual({ sizeBytes: 100 });
+  });
+
+  it("keeps the code a version was made with as long as the version", async () => {
+    const [graph, script] = [await put(), await put()];
+    await referAsVersion(graph, script);
+    await clock.advance(graceMs * 3);
+    expect((await collect()).artifacts).toBe(0);
+    await store.db.deleteFrom("version").execute();
+    expect((await collect()).artifacts).toBe(2);
+    expect(await artifacts.has(script)).toBeUndefined();
   });
 
   it("leaves an old artifact that someone just named", async () => {

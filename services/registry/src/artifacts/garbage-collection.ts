@@ -50,13 +50,10 @@ async function removeIfUnreferenced(options: CollectionOptions, sha256: string, 
 
 async function isReferenced(db: Pick<Transaction, "selectFrom">, sha256: string, limit: Date): Promise<boolean> {
   const digest = Buffer.from(sha256, "hex");
-  const file = await db
-    .selectFrom("version_file")
-    .select("path")
-    .where("sha256", "=", digest)
-    .limit(1)
-    .executeTakeFirst();
-  if (file !== undefined) return true;
+  for (const table of ["version_file", "version_code"] as const) {
+    const query = db.selectFrom(table).select("path").where("sha256", "=", digest).limit(1);
+    if ((await query.executeTakeFirst()) !== undefined) return true;
+  }
   const dataset = await db
     .selectFrom("dataset_version")
     .select("dataset")

@@ -1,5 +1,6 @@
 import type { Migration } from "@aimass/store";
 import { library } from "./0001-library.ts";
+import { code } from "./0002-code.ts";
 
 /** The registry's schema, in order. */
-export const migrations: readonly Migration[] = [library];
+export const migrations: readonly Migration[] = [library, code];

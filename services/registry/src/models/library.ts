@@ -2,7 +2,7 @@ import type { Version } from "@aimass/api/registry";
 import { formatResource } from "@aimass/identity";
 import type { Store } from "@aimass/store";
 import type { Database } from "../database.ts";
-import { decodeVersion } from "../versions/version-body.ts";
+import { decodeVersion, type VersionRow } from "../versions/version-body.ts";
 import type { AliasRow } from "./models.ts";
 
 /** A model with what may be served of it. */
@@ -40,10 +40,17 @@ export class Library {
           project: rows[0]?.project ?? "",
           name: rows[0]?.model ?? "",
           aliases: aliasesOf.get(key) ?? [],
-          versions: rows.map(decodeVersion),
+          versions: rows.map(withoutLineage),
         }));
       },
       { isolation: "repeatable read" },
     );
   }
+}
+
+/** Whoever serves has no use for it, and all lineages together do not fit into a message. */
+function withoutLineage(row: VersionRow): Version {
+  const version = decodeVersion(row);
+  delete version.lineage;
+  return version;
 }

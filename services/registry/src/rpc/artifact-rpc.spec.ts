@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "@aimass/api/auth";
 import { AimassError, systemClock } from "@aimass/core";
-import { echoModel } from "@aimass/onnx/samples";
+import { echoModel, tinyModel } from "@aimass/onnx/samples";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Clients,
@@ -17,6 +17,7 @@ import {
 const grants = [
   { subject: "user:ada", resource: "default", level: Level.EDIT },
   { subject: "user:bob", resource: "default.shared", level: Level.EDIT },
+  { subject: "user:bob", resource: "default.scripted", level: Level.EDIT },
   { subject: "user:eve", resource: "default", level: Level.VIEW },
 ];
 
@@ -184,6 +185,36 @@ describe("an artifact", () => {
     expect(eve).toMatchObject({ code: "NOT_FOUND", reason: absent.reason, remedy: absent.remedy });
     expect(eve.message.length).toBe(absent.message.length);
     expect(await refusal(read(registry.service("router"), sha256))).toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("that is a version's code is read by whoever may read the version's files", async () => {
+    const script = Buffer.from(`print("${randomBytes(8).toString("hex")}")`);
+    const ada = registry.as("user:ada");
+    const sha256 = await upload(ada, script);
+    await ada.models.createModel({ name: "scripted" });
+    const files = [{ path: "model.onnx", sha256: await upload(ada, tinyModel()) }];
+    const lineage = { jobId: "j1", howJson: '["python","train.py"]', featurePlanJson: '{"columns":[]}' };
+    const request = { model: "scripted", files, lineage: { ...lineage, code: [{ path: "src/train.py", sha256 }] } };
+    const { version } = await ada.models.createVersion(request, { timeoutMs: 60_000 });
+    expect(version?.lineage).toMatchObject({
+      ...lineage,
+      code: [{ path: "src/train.py", sha256, sizeBytes: BigInt(script.length) }],
+    });
+    expect(version?.files.map((file) => file.path)).toEqual(["model.onnx"]);
+    expect(await read(registry.as("user:bob"), sha256)).toEqual(script);
+    const stranger = await refusal(read(registry.as("user:eve"), sha256));
+    expect(stranger).toMatchObject({ code: "NOT_FOUND" });
+    const { models } = await registry.service("scheduler").library.listServable({});
+    expect(models.find((model) => model.name === "scripted")?.versions[0]?.lineage).toBeUndefined();
+    const stolen = {
+      ...request,
+      lineage: { code: [{ path: "x.py", sha256: createHash("sha256").update("no").digest() }] },
+    };
+    expect(await refusal(ada.models.createVersion(stolen))).toMatchObject({ code: "NOT_FOUND" });
+    const escaped = { ...request, lineage: { code: [{ path: "../x.py", sha256 }] } };
+    expect(await refusal(ada.models.createVersion(escaped))).toMatchObject({ field: "lineage.code[0].path" });
+    const lying = { ...request, lineage: { code: [{ path: "x.py", sha256, sizeBytes: 1n }] } };
+    expect(await refusal(ada.models.createVersion(lying))).toMatchObject({ field: "lineage.code[0].size_bytes" });
   });
 
   it("is not handed out for its digest: a stranger brings the same bytes first", async () => {

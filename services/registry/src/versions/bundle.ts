@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { BundleFile } from "@aimass/api/registry";
 import { compareUtf8 } from "@aimass/identity";
 import { invalid, shorten } from "../names.ts";
 
@@ -8,6 +9,9 @@ export interface BundleEntry {
   /** 64 hex digits. */
   readonly sha256: string;
 }
+
+/** A file as a request lists it. */
+export type ListedFile = Pick<BundleFile, "path" | "sha256" | "sizeBytes">;
 
 /** The graph of every bundle. */
 export const graphPath = "model.onnx";
@@ -21,27 +25,28 @@ const segmentPattern = /^[^\p{C}/\\:*?"<>|]{1,255}$/u;
  * A bundle as a request lists it, ordered by path. Errors: INVALID_ARGUMENT for a path that is not plain and relative, one that comes twice (also in
  * another case, because some file systems make one of the two), a file that is also a folder, no graph, too many files.
  */
-export function readBundle(
-  files: readonly { path: string; sha256: Uint8Array; sizeBytes: bigint }[],
-): readonly BundleEntry[] {
-  if (files.length > maxFiles)
-    throw invalid("files", `The bundle has ${files.length} files.`, `At most ${maxFiles} fit.`);
+export function readBundle(files: readonly ListedFile[]): readonly BundleEntry[] {
+  const entries = readFiles(files, "files");
+  if (entries.some((entry) => entry.path === graphPath)) return entries;
+  throw invalid("files", `The bundle has no file "${graphPath}".`, `Name the ONNX graph "${graphPath}".`);
+}
+
+/** Files as a request lists them in a field, ordered by path. Errors: as `readBundle`, but for the graph. */
+export function readFiles(files: readonly ListedFile[], field: string): readonly BundleEntry[] {
+  if (files.length > maxFiles) throw invalid(field, `There are ${files.length} files.`, `At most ${maxFiles} fit.`);
   const entries = files.map((file, index) => {
-    assertPath(file.path, `files[${index}].path`);
+    assertPath(file.path, `${field}[${index}].path`);
     if (file.sha256.length !== 32) {
       throw invalid(
-        `files[${index}].sha256`,
+        `${field}[${index}].sha256`,
         `The digest of "${file.path}" has ${file.sha256.length} bytes.`,
         "A SHA-256 digest has 32.",
       );
     }
     return { path: file.path, sha256: Buffer.from(file.sha256).toString("hex") };
   });
-  if (!entries.some((entry) => entry.path === graphPath)) {
-    throw invalid("files", `The bundle has no file "${graphPath}".`, `Name the ONNX graph "${graphPath}".`);
-  }
   const ordered = entries.sort((left, right) => compareUtf8(left.path, right.path));
-  assertDistinct(ordered);
+  assertDistinct(ordered, field);
   return ordered;
 }
 
@@ -63,18 +68,18 @@ function assertPath(path: string, field: string): void {
   );
 }
 
-function assertDistinct(entries: readonly BundleEntry[]): void {
+function assertDistinct(entries: readonly BundleEntry[], field: string): void {
   const seen = new Set<string>();
   for (const { path } of entries) {
     const folded = path.normalize("NFC").toLowerCase();
     if (seen.has(folded))
-      throw invalid("files", `The path "${path}" comes twice.`, "Every file of a bundle has a path of its own.");
+      throw invalid(field, `The path "${path}" comes twice.`, "Every file of a bundle has a path of its own.");
     seen.add(folded);
   }
   for (const path of seen) {
     for (let slash = path.indexOf("/"); slash >= 0; slash = path.indexOf("/", slash + 1)) {
       if (!seen.has(path.slice(0, slash))) continue;
-      throw invalid("files", `"${path.slice(0, slash)}" is a file and a folder at once.`, "Rename one of them.");
+      throw invalid(field, `"${path.slice(0, slash)}" is a file and a folder at once.`, "Rename one of them.");
     }
   }
 }

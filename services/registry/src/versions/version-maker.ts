@@ -1,10 +1,17 @@
-import { type CreateVersionRequest, type ServingOptions, type Version, VersionSchema } from "@aimass/api/registry";
+import {
+  type BundleFile,
+  BundleFileSchema,
+  type CreateVersionRequest,
+  type ServingOptions,
+  type Version,
+  VersionSchema,
+} from "@aimass/api/registry";
 import { create } from "@bufbuild/protobuf";
 import type { Actor } from "../actor.ts";
 import type { ArtifactAccess } from "../artifacts/artifact-access.ts";
 import { assertTexts, invalid, type ModelName } from "../names.ts";
 import type { Reader } from "../reader.ts";
-import { type BundleEntry, bundleDigest, readBundle } from "./bundle.ts";
+import { type BundleEntry, bundleDigest, type ListedFile, readBundle, readFiles } from "./bundle.ts";
 import type { Inspection, Inspector } from "./inspection.ts";
 import { assertServing } from "./manifest.ts";
 import type { Versions } from "./versions.ts";
@@ -42,38 +49,53 @@ export class VersionMaker {
     const draft = { ...name, bundleDigest: bundleDigest(bundle), idempotencyKey: request.idempotencyKey };
     const repeat = await this.#versions.findRepeat(draft);
     if (repeat !== undefined) return repeat;
+    const code = readFiles(request.lineage?.code ?? [], "lineage.code");
     const sizes = await this.#artifacts.hold(
       reader,
-      bundle.map((entry) => entry.sha256),
+      [...bundle, ...code].map((entry) => entry.sha256),
     );
-    assertSizes(request, sizes);
+    assertSizes(request.files, sizes, "files");
+    assertSizes(request.lineage?.code ?? [], sizes, "lineage.code");
     const inspection = await this.#inspector.inspect(bundle);
-    const version = assemble(request, inspection, { bundle, sizes });
+    const version = assemble(request, inspection, { bundle, code, sizes });
     assertTexts(version);
     return this.#versions.register(actor, { ...draft, version });
   }
+}
+
+interface HeldFiles {
+  readonly bundle: readonly BundleEntry[];
+  readonly code: readonly BundleEntry[];
+  /** By digest. */
+  readonly sizes: ReadonlyMap<string, number>;
 }
 
 /** What the request leaves empty is taken from model.yaml. */
 function assemble(
   request: CreateVersionRequest,
   { signature, manifest }: Inspection,
-  files: { bundle: readonly BundleEntry[]; sizes: ReadonlyMap<string, number> },
+  { bundle, code, sizes }: HeldFiles,
 ): Version {
   const serving: ServingOptions | undefined = request.serving ?? manifest.serving;
   return create(VersionSchema, {
     signature,
-    files: files.bundle.map(({ path, sha256 }) => ({
-      path,
-      sha256: Buffer.from(sha256, "hex"),
-      sizeBytes: BigInt(files.sizes.get(sha256) ?? 0),
-    })),
+    files: encodeFiles(bundle, sizes),
     description: request.description || (manifest.description ?? ""),
     labels: Object.keys(request.labels).length > 0 ? request.labels : { ...manifest.labels },
     metrics: request.metrics,
     ...(serving === undefined ? {} : { serving }),
-    ...(request.lineage === undefined ? {} : { lineage: request.lineage }),
+    ...(request.lineage === undefined ? {} : { lineage: { ...request.lineage, code: encodeFiles(code, sizes) } }),
   });
+}
+
+function encodeFiles(entries: readonly BundleEntry[], sizes: ReadonlyMap<string, number>): BundleFile[] {
+  return entries.map(({ path, sha256 }) =>
+    create(BundleFileSchema, {
+      path,
+      sha256: Buffer.from(sha256, "hex"),
+      sizeBytes: BigInt(sizes.get(sha256) ?? 0),
+    }),
+  );
 }
 
 function assertRequest(request: CreateVersionRequest): void {
@@ -85,12 +107,12 @@ function assertRequest(request: CreateVersionRequest): void {
 }
 
 /** A size the caller states must be true; 0 states none. */
-function assertSizes(request: CreateVersionRequest, sizes: ReadonlyMap<string, number>): void {
-  for (const [index, file] of request.files.entries()) {
+function assertSizes(files: readonly ListedFile[], sizes: ReadonlyMap<string, number>, field: string): void {
+  for (const [index, file] of files.entries()) {
     const size = sizes.get(Buffer.from(file.sha256).toString("hex"));
     if (file.sizeBytes === 0n || BigInt(size ?? 0) === file.sizeBytes) continue;
     throw invalid(
-      `files[${index}].size_bytes`,
+      `${field}[${index}].size_bytes`,
       `"${file.path}" has ${size} bytes, not ${file.sizeBytes}.`,
       "Leave the size at 0 or send the true one.",
     );

@@ -1,5 +1,5 @@
 import { ReviewDecidedSchema, VersionChangedSchema } from "@aimass/api/events";
-import type { Version } from "@aimass/api/registry";
+import type { BundleFile, Version } from "@aimass/api/registry";
 import { AimassError, type Clock } from "@aimass/core";
 import { formatResource } from "@aimass/identity";
 import type { Store } from "@aimass/store";
@@ -177,15 +177,17 @@ export class Versions {
       })
       .returningAll()
       .executeTakeFirstOrThrow();
-    const files = draft.version.files.map((file) => ({
+    const rowOf = (file: BundleFile) => ({
       project,
       model,
       version,
       path: file.path,
       sha256: Buffer.from(file.sha256),
       size_bytes: String(file.sizeBytes),
-    }));
-    await tx.insertInto("version_file").values(files).execute();
+    });
+    await tx.insertInto("version_file").values(draft.version.files.map(rowOf)).execute();
+    const code = draft.version.lineage?.code ?? [];
+    if (code.length > 0) await tx.insertInto("version_code").values(code.map(rowOf)).execute();
     return row;
   }
 

@@ -1746,7 +1746,7 @@ export declare const AliasService: GenService<{
  */
 export declare const LibraryService: GenService<{
   /**
-   * Every alias and every version that may be served: the whole wanted state. Idempotent.
+   * Every alias and every version that may be served: the whole wanted state. Versions come without lineage. Idempotent.
    *
    * @generated from rpc aimass.registry.v1.LibraryService.ListServable
    */
