@@ -34,6 +34,20 @@ describe("a job's spec", () => {
     });
   });
 
+  it("of the recipe for numbers takes every number column, with gaps too, unless others are named", () => {
+    expect(resolve({ features: [] }).features).toEqual(["a", "b", "holes"]);
+    expect(resolve({ features: ["a", "city"] }).features).toEqual(["a", "city"]);
+  });
+
+  it("of a script has the task its target suggests and every column", () => {
+    const script = resolve({ recipe: "", features: [], target: "city", script: { command: ["python3", "train.py"] } });
+    expect(script).toMatchObject({ task: "classification", features: ["a", "b", "holes", "y"], parameters: {} });
+  });
+
+  it("with a target that has gaps is taken when those rows are to be left out", () => {
+    expect(resolve({ target: "holes", features: ["a"], data: { missingTarget: "drop" } }).target).toBe("holes");
+  });
+
   it("of a recipe for both tasks takes the one its target suggests, or the one it is told", () => {
     const forest: Init = { recipe: "random-forest", features: ["a", "holes"] };
     expect(resolve(forest)).toMatchObject({ task: "regression", choices: { features: "all" } });
@@ -62,8 +76,36 @@ describe("a job's spec", () => {
     ["no target", { target: "" }, "INVALID_ARGUMENT", "spec.target"],
     ["a target that is not there", { target: "z" }, "FAILED_PRECONDITION", "spec.target"],
     ["a target of text", { target: "city" }, "FAILED_PRECONDITION", "spec.target"],
-    ["a feature with empty cells", { features: ["a", "holes"] }, "FAILED_PRECONDITION", "spec.features[1]"],
-    ["all columns, one of them with empty cells", { features: [] }, "FAILED_PRECONDITION", "spec.features[2]"],
+    [
+      "a split by a column that is not there",
+      { split: { groupBy: "z" } },
+      "FAILED_PRECONDITION",
+      "spec.split.group_by",
+    ],
+    [
+      "a split by time and by groups",
+      { split: { groupBy: "a", timeBy: "b" } },
+      "INVALID_ARGUMENT",
+      "spec.split.time_by",
+    ],
+    [
+      "hardly a row to train with",
+      { testShare: 0.5, split: { validationShare: 0.5 } },
+      "INVALID_ARGUMENT",
+      "spec.split.validation_share",
+    ],
+    ["an unknown policy", { data: { missing: "ignore" } }, "INVALID_ARGUMENT", "spec.data.missing"],
+    ["one fold", { folds: 1 }, "INVALID_ARGUMENT", "spec.folds"],
+    ["a priority out of bounds", { priority: 101 }, "INVALID_ARGUMENT", "spec.priority"],
+    ["an alias of digits", { alias: "12" }, "INVALID_ARGUMENT", "spec.alias"],
+    ["a second gate on something else", { gates: [{ metric: "luck" }] }, "INVALID_ARGUMENT", "spec.gates[0].metric"],
+    [
+      "a gate that wants to be worse",
+      { gates: [{ metric: "r2", bound: -1, betterThan: "stable" }] },
+      "INVALID_ARGUMENT",
+      "spec.gates[0].bound",
+    ],
+    ["a script beside a recipe", { script: { command: ["python3"] } }, "INVALID_ARGUMENT", "spec.recipe"],
     ["the target as feature", { features: ["a", "y"] }, "INVALID_ARGUMENT", "spec.features"],
     ["a feature twice", { features: ["a", "a"] }, "INVALID_ARGUMENT", "spec.features"],
     ["a task the recipe does not do", { task: "classification" }, "INVALID_ARGUMENT", "spec.task"],

@@ -1,76 +1,56 @@
 import { type Column, ColumnType, type DatasetVersion } from "@aimass/api/registry";
 import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
-import { defaultProject, isModelName, isProjectName } from "@aimass/identity";
 import type { Task } from "@aimass/learn";
 import { create } from "@bufbuild/protobuf";
+import { gatesOf, readGate } from "../evaluation/gates.ts";
+import { autoRecipe } from "../recipes/auto-recipe.ts";
 import { getRecipe } from "../recipes/catalogue.ts";
-import { outputNames } from "../recipes/estimators/served-graph.ts";
 import type { Recipe } from "../recipes/recipe.ts";
-import { checkParameters, resolveParameters } from "../recipes/recipe-parameters.ts";
-import { readGate } from "../table/gate.ts";
-import { planSplit } from "../table/split.ts";
+import { resolveParameters } from "../recipes/recipe-parameters.ts";
+import { outputNames } from "../recipes/served-graph.ts";
+import { fitSearch, isSearch } from "../search/check-search.ts";
 
-const defaultTestShare = 0.2;
 const mostFeatures = 2000;
 
-/** Checks what can be checked without the dataset and fills in defaults. Errors: INVALID_ARGUMENT with its field, NOT_FOUND (recipe). */
-export function checkSpec(spec: JobSpec | undefined): JobSpec {
-  if (spec === undefined) throw invalid("spec", "The request has no spec.", "Say what to train on what.");
-  const project = spec.project || defaultProject;
-  const testShare = spec.testShare || defaultTestShare;
-  const recipe = getRecipe(spec.recipe);
-  if (!isProjectName(project)) throw invalid("spec.project", `"${project}" cannot be the name of a project.`);
-  if (!isModelName(spec.dataset)) throw invalid("spec.dataset", `"${spec.dataset}" cannot be the name of a dataset.`);
-  if (!isModelName(spec.model)) throw invalid("spec.model", `"${spec.model}" cannot be the name of a model.`);
-  if (spec.target === "") throw invalid("spec.target", "The target is missing.", "Name the column to predict.");
-  if (spec.datasetVersion < 0n)
-    throw invalid("spec.dataset_version", "A dataset version is 1 or more; 0 is the newest.");
-  if (!(testShare >= 0.05 && testShare <= 0.5)) {
-    throw invalid("spec.test_share", `test_share is ${testShare}.`, "It must be from 0.05 to 0.5.");
-  }
-  if (spec.gate !== undefined) readGate(spec.gate.metric, spec.gate.bound);
-  checkTask(recipe, spec.task);
-  checkParameters(recipe, spec);
-  return create(JobSpecSchema, { ...spec, project, testShare });
-}
-
-function checkTask(recipe: Recipe, task: string): void {
-  if (task === "" || recipe.tasks.some((known) => known === task)) return;
-  const remedy = `It does: ${recipe.tasks.join(", ")}.`;
-  throw invalid("spec.task", `The recipe "${recipe.name}" cannot do "${task}".`, remedy);
-}
+export { checkSpec } from "./check-spec.ts";
 
 /**
- * Fits a checked spec to its dataset: version, task, features by name, every parameter. Errors: FAILED_PRECONDITION when target or features are missing or
- * cannot be used by the recipe, or when there are too few rows; INVALID_ARGUMENT for parameters and gates that the task does not have.
+ * Fits a checked spec to its dataset: version, task, features by name, every parameter. Errors: FAILED_PRECONDITION when columns are missing or cannot be used,
+ * or when there are too few rows; INVALID_ARGUMENT for parameters and gates that the task does not have.
  */
 export function fitSpec(spec: JobSpec, dataset: DatasetVersion): JobSpec {
-  const recipe = getRecipe(spec.recipe);
-  const isStreamed = recipe.kind === "streamed";
-  const task = chooseTask(recipe, spec, dataset);
-  const others = dataset.columns
-    .filter((c) => c.name !== spec.target && (!isStreamed || isNumber(c)))
-    .map((c) => c.name);
-  const features = spec.features.length === 0 ? others : spec.features;
-  assertTarget(dataset, spec.target, isStreamed ? undefined : task);
+  const recipe = recipeOf(spec);
+  const target = findColumn(dataset, spec.target, "spec.target");
+  const task = chooseTask(recipe, spec, target);
+  const others = dataset.columns.filter((c) => c.name !== spec.target && (!recipe.numbersOnly || isNumber(c)));
+  const features = spec.features.length === 0 ? others.map(({ name }) => name) : spec.features;
+  assertTarget(dataset, target, { task, drops: spec.data?.missingTarget === "drop" });
+  checkFeatures(spec, features, recipe.numbersOnly ? "number column" : "column");
   for (const [i, name] of features.entries()) {
-    if (isStreamed) assertNumberColumn(dataset, name, `spec.features[${i}]`);
-    else assertServable(dataset, name, { field: `spec.features[${i}]`, task });
+    findColumn(dataset, name, `spec.features[${i}]`);
+    if (spec.script === undefined) assertServable(name, { field: `spec.features[${i}]`, task });
   }
-  checkFeatures(spec, features, isStreamed ? "number column" : "column");
-  planSplit(Number(dataset.rows), spec.testShare, spec.seed);
-  if (spec.gate !== undefined) readGate(spec.gate.metric, spec.gate.bound, task);
-  const resolved = resolveParameters(recipe, task, spec);
+  checkSplitColumns(spec, dataset);
+  for (const [gate, field] of gatesOf(spec)) readGate(gate, field, task);
+  const resolved = fitParameters(recipe, task, spec);
   return create(JobSpecSchema, { ...spec, datasetVersion: dataset.version, task, features, ...resolved });
 }
 
-function chooseTask(recipe: Recipe, { task, target }: JobSpec, dataset: DatasetVersion): Task {
-  const column = dataset.columns.find((c) => c.name === target);
-  const byColumn = column !== undefined && isNumber(column) ? "regression" : "classification";
-  return (
-    recipe.tasks.find((known) => known === task) ?? (recipe.tasks.length > 1 ? byColumn : (recipe.tasks[0] as Task))
-  );
+/** A script does what `auto` does: anything, by no parameters of the trainer's. */
+function recipeOf({ recipe, script }: JobSpec): Recipe {
+  return script === undefined ? getRecipe(recipe) : autoRecipe;
+}
+
+function fitParameters(recipe: Recipe, task: Task, spec: JobSpec): Partial<Pick<JobSpec, "parameters" | "choices">> {
+  if (spec.script !== undefined) return {};
+  return isSearch(spec) ? fitSearch(spec, recipe, task) : resolveParameters(recipe, task, spec);
+}
+
+function chooseTask(recipe: Recipe, { task }: JobSpec, target: Column): Task {
+  const { tasks: known } = recipe;
+  const byColumn: Task = isNumber(target) ? "regression" : "classification";
+  return known.find((one) => one === task) ?? (known.length > 1 ? byColumn : (known[0] as Task));
 }
 
 function checkFeatures(spec: JobSpec, features: readonly string[], what: string): void {
@@ -84,16 +64,38 @@ function checkFeatures(spec: JobSpec, features: readonly string[], what: string)
   }
 }
 
+function checkSplitColumns({ split }: JobSpec, dataset: DatasetVersion): void {
+  const parts = (split?.validationShare ?? 0) > 0 ? 3 : 2;
+  if (dataset.rows < BigInt(parts)) {
+    const message = `${nameOf(dataset)} has ${dataset.rows} rows; each of ${parts} parts needs at least one.`;
+    throw unfit("spec.dataset", message, "Use a larger dataset.");
+  }
+  for (const [name, field] of [
+    [split?.stratifyBy, "spec.split.stratify_by"],
+    [split?.groupBy, "spec.split.group_by"],
+    [split?.timeBy, "spec.split.time_by"],
+  ] as const) {
+    if (!name) continue;
+    const { type } = findColumn(dataset, name, field);
+    if (type === ColumnType.IMAGE) throw unfit(field, "A column of images cannot decide on a split.");
+  }
+}
+
 /** A target has a value in every row, and is a number unless classes are told apart. */
-function assertTarget(dataset: DatasetVersion, name: string, task: Task | undefined): void {
-  if (task !== "classification") assertNumberColumn(dataset, name, "spec.target");
-  const { missing } = findColumn(dataset, name, "spec.target");
-  if (missing > 0n) throw holes(dataset, { name, missing, field: "spec.target" });
+function assertTarget(dataset: DatasetVersion, column: Column, { task, drops }: { task: Task; drops: boolean }): void {
+  const { name, missing, type } = column;
+  if (type === ColumnType.IMAGE) throw unfit("spec.target", `The column "${name}" holds pictures; name one of labels.`);
+  if (task === "regression" && !isNumber(column)) {
+    const message = `The column "${name}" of ${nameOf(dataset)} holds text, not numbers.`;
+    throw unfit("spec.target", message, "Name a column of numbers, or train a classification.");
+  }
+  if (missing === 0n || drops) return;
+  const remedy = 'Fill the cells, or set data.missing_target to "drop".';
+  throw unfit("spec.target", `The column "${name}" of ${nameOf(dataset)} has ${missing} empty cells.`, remedy);
 }
 
 /** A feature becomes an input of the model, whose outputs have names already. */
-function assertServable(dataset: DatasetVersion, name: string, { field, task }: { field: string; task: Task }): void {
-  findColumn(dataset, name, field);
+function assertServable(name: string, { field, task }: { field: string; task: Task }): void {
   const taken: readonly string[] = outputNames[task];
   if (!taken.includes(name)) return;
   const message = `The column "${name}" cannot be a feature: an output of the model has that name.`;
@@ -104,26 +106,11 @@ function isNumber({ type }: Column): boolean {
   return type === ColumnType.NUMBER;
 }
 
-function assertNumberColumn(dataset: DatasetVersion, name: string, field: string): void {
-  const column = findColumn(dataset, name, field);
-  const { missing } = column;
-  if (!isNumber(column)) {
-    const message = `The column "${name}" of ${nameOf(dataset)} holds text, not numbers.`;
-    throw unfit(field, message, "Use number columns, or a recipe that takes text.");
-  }
-  if (missing > 0n) throw holes(dataset, { name, missing, field });
-}
-
 function findColumn(dataset: DatasetVersion, name: string, field: string): Column {
   const column = dataset.columns.find((c) => c.name === name);
   if (column !== undefined) return column;
   const names = dataset.columns.slice(0, 50).map((c) => c.name);
   throw unfit(field, `${nameOf(dataset)} has no column "${name}".`, `It has: ${names.join(", ")}.`);
-}
-
-function holes(dataset: DatasetVersion, o: { name: string; missing: bigint; field: string }): AimassError {
-  const message = `The column "${o.name}" of ${nameOf(dataset)} has ${o.missing} empty cells.`;
-  return unfit(o.field, message, "Fill the cells, or name the features without that column.");
 }
 
 function nameOf({ project, dataset, version }: DatasetVersion): string {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  AliasService,
   ArtifactService,
   DatasetService,
   type DatasetVersion,
@@ -27,9 +28,10 @@ export interface LibraryOptions {
 export interface NewVersion {
   readonly project: string;
   readonly model: string;
-  readonly onnx: Uint8Array;
-  /** Of a classification: the classes in the order of the output `probabilities`; they go into the version's model.yaml. */
-  readonly classes: readonly string[];
+  /** "model.onnx" and what it refers to, by path. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Of a classification: the output of scores and the classes in its order; they go into the version's model.yaml. */
+  readonly scores: { readonly output: string; readonly classes: readonly string[] } | undefined;
   readonly description: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: Readonly<Record<string, number>>;
@@ -47,12 +49,14 @@ export class RegistryLibrary {
   readonly #datasets: Client<typeof DatasetService>;
   readonly #artifacts: Client<typeof ArtifactService>;
   readonly #models: Client<typeof ModelService>;
+  readonly #aliases: Client<typeof AliasService>;
   readonly #clock: Clock;
 
   constructor(options: LibraryOptions) {
     this.#datasets = createServiceClient(DatasetService, options);
     this.#artifacts = createServiceClient(ArtifactService, options);
     this.#models = createServiceClient(ModelService, options);
+    this.#aliases = createServiceClient(AliasService, options);
     this.#clock = options.clock;
   }
 
@@ -83,7 +87,7 @@ export class RegistryLibrary {
       }
     }
     if (!hash.digest().equals(sha256)) {
-      throw new AimassError("DATA_LOSS", "The dataset's bytes do not fit its digest.", { reason: "DIGEST_MISMATCH" });
+      throw new AimassError("DATA_LOSS", "The artifact's bytes do not fit its digest.", { reason: "DIGEST_MISMATCH" });
     }
   }
 
@@ -102,6 +106,32 @@ export class RegistryLibrary {
     const answer = await this.#persist(call, signal);
     if (answer.version !== undefined) return answer.version;
     throw new AimassError("INTERNAL", "The registry answered without a version.");
+  }
+
+  /** A version by number or alias; undefined when there is none. */
+  async version(project: string, model: string, version: string, signal: AbortSignal): Promise<Version | undefined> {
+    try {
+      const call = () => this.#models.getVersion({ project, model, version }, { signal });
+      return (await this.#persist(call, signal)).version;
+    } catch (error) {
+      if (error instanceof AimassError && error.code === "NOT_FOUND") return undefined;
+      throw error;
+    }
+  }
+
+  /** The version an alias points to; 0 when there is no such alias. */
+  async aliasVersion(project: string, model: string, alias: string, signal: AbortSignal): Promise<bigint> {
+    const call = () => this.#models.getModel({ project, name: model }, { signal });
+    const { model: found } = await this.#persist(call, signal);
+    return found?.aliases.find(({ name }) => name === alias)?.version ?? 0n;
+  }
+
+  /** Errors: ABORTED (ALIAS_MOVED) when the alias is not at `expected`; PERMISSION_DENIED; FAILED_PRECONDITION for a version that is not READY. */
+  async moveAlias(
+    move: { project: string; model: string; alias: string; version: bigint; expectedVersion: bigint; reason: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#persist(() => this.#aliases.moveAlias(move, { signal }), signal, "ALIAS_MOVED");
   }
 
   /** Looks before it makes, because whoever may add versions need not be allowed to add models. */
@@ -132,13 +162,14 @@ export class RegistryLibrary {
   }
 
   /** Every step here bears repetition; a registry that restarts is waited for. */
-  async #persist<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async #persist<T>(call: () => Promise<T>, signal: AbortSignal, finalReason?: string): Promise<T> {
     const backoff = new Backoff({ initialMs: 200, maxMs: 3000 });
     for (let failures = 0; ; ) {
       try {
         return await call();
       } catch (error) {
-        if (!isPassing(error) || ++failures >= tries) throw error;
+        const isFinal = finalReason !== undefined && error instanceof AimassError && error.reason === finalReason;
+        if (isFinal || !isPassing(error) || ++failures >= tries) throw error;
         await this.#clock.sleep(backoff.next(), signal);
       }
     }
@@ -146,13 +177,10 @@ export class RegistryLibrary {
 }
 
 /** The version's files. JSON is YAML too. */
-function bundleOf({ onnx, classes }: NewVersion): [path: string, bytes: Uint8Array][] {
-  if (classes.length === 0) return [["model.onnx", onnx]];
-  const manifest = JSON.stringify({ outputs: [{ name: "probabilities", labels: classes }] });
-  return [
-    ["model.onnx", onnx],
-    ["model.yaml", Buffer.from(manifest)],
-  ];
+function bundleOf({ files, scores }: NewVersion): [path: string, bytes: Uint8Array][] {
+  if (scores === undefined) return [...files];
+  const manifest = JSON.stringify({ outputs: [{ name: scores.output, labels: scores.classes }] });
+  return [...files, ["model.yaml", Buffer.from(manifest)]];
 }
 
 async function* uploadChunks(uploadId: string, bytes: Uint8Array, from: number) {

@@ -1,10 +1,10 @@
 import { AimassError } from "@aimass/core";
-import { estimatorRecipes } from "./estimators/estimator-recipes.ts";
-import { linearRecipe } from "./linear/linear-recipe.ts";
+import { autoRecipe } from "./auto-recipe.ts";
+import { estimatorRecipes } from "./estimator-recipes.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** Every recipe there is, by name. */
-export const recipes: readonly Recipe[] = [linearRecipe, ...estimatorRecipes];
+export const recipes: readonly Recipe[] = [autoRecipe, ...estimatorRecipes];
 
 /** Throws NOT_FOUND with the names there are. */
 export function getRecipe(name: string): Recipe {

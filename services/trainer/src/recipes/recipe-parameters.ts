@@ -19,7 +19,7 @@ export function resolveParameters(recipe: Recipe, task: Task, given: GivenParame
   checkParameters(recipe, given);
   const parameters: Record<string, number> = {};
   const choices: Record<string, string> = {};
-  const own = recipe.kind === "streamed" ? undefined : recipe.estimators[task]?.parameters;
+  const own = recipe.estimators[task]?.parameters;
   for (const parameter of recipe.parameters) {
     const { name } = parameter;
     const spec = own?.find((p) => p.name === name);

@@ -1,7 +1,6 @@
 import type { EvaluationReportSchema } from "@aimass/api/trainer";
 import type { Estimator, Task } from "@aimass/learn";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { TrainingTable } from "../table/training-table.ts";
 
 /** Something a recipe may be told. */
 export type RecipeParameter = NumberParameter | ChoiceParameter;
@@ -52,50 +51,18 @@ export interface Step {
   readonly loss?: number;
 }
 
-/** What a streamed recipe gets to work with. */
-export interface FitInput {
-  /** The training part; can be read as often as needed, each time from the start. */
-  readonly table: TrainingTable;
-  /** Every parameter of the recipe, checked against its bounds. */
-  readonly parameters: Readonly<Record<string, number>>;
-  readonly report: Reporter;
-  readonly signal: AbortSignal;
-}
-
-/** What fitting leaves: a function, and the same function as one ONNX graph. */
-export interface FittedModel {
-  /** Predicts one row. `features` are in the table's order and rounded to FP32, as served requests are. */
-  predict(features: Float64Array): number;
-  /**
-   * The graph with its own preprocessing inside: input `x` FP32 [-1, features], output `y` FP32 [-1, 1]. Must be a pure function of the fit, byte for byte,
-   * so that a job that runs twice makes the same artifact. For equal rows it gives what `predict` gives, within 1e-5 of the larger of 1 and |y|.
-   */
-  toOnnx(): Uint8Array;
-}
-
-interface RecipeFacts {
+/** A built-in way to train: features of columns of any type, and an estimator of @aimass/learn for each task. */
+export interface EstimatorRecipe {
+  readonly kind: "estimator";
   readonly name: string;
   readonly description: string;
   readonly tasks: readonly Task[];
   readonly parameters: readonly RecipeParameter[];
-}
-
-/**
- * A recipe over number columns alone that never holds the rows: constant memory, one input `x` (`train.ts`). Errors are AimassErrors whose sentence
- * names the column or parameter; equal input gives equal output.
- */
-export interface StreamedRecipe extends RecipeFacts {
-  readonly kind: "streamed";
-  fit(input: FitInput): Promise<FittedModel>;
-}
-
-/** A recipe that makes features of columns of any type and fits an estimator of @aimass/learn to the matrix (`estimators/train-estimator.ts`). */
-export interface EstimatorRecipe extends RecipeFacts {
-  readonly kind: "estimator";
   readonly estimators: Readonly<Partial<Record<Task, Estimator>>>;
   /** Whether features must not be negative. */
   readonly nonNegative: boolean;
+  /** Whether it takes columns of numbers alone unless others are named. */
+  readonly numbersOnly: boolean;
 }
 
-/** A built-in way to train. A job goes split → features → fit → evaluate → gate → export → register, whatever the recipe. */
-export type Recipe = StreamedRecipe | EstimatorRecipe;
+export type Recipe = EstimatorRecipe;

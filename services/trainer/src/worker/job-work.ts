@@ -2,6 +2,7 @@ import type { BundleFileSchema, DatasetVersion } from "@aimass/api/registry";
 import type { EvaluationReportSchema, JobSpec } from "@aimass/api/trainer";
 import type { Clock } from "@aimass/core";
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { TrainingData } from "../data/training-data.ts";
 import type { RegistryLibrary } from "../library/registry-library.ts";
 import type { Reporter } from "../recipes/recipe.ts";
 
@@ -20,6 +21,8 @@ export interface JobWork {
   readonly directory: string;
   /** CPUs the job may use, 1 or more. */
   readonly threads: number;
+  /** The worker's heap limit: what a job may hold at about the same time. */
+  readonly memoryBytes: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -38,11 +41,13 @@ export interface MadeModel {
   readonly inputs: string;
   /** Of a classification: the classes in the order of the output of scores. */
   readonly classes: readonly string[];
+  /** The name of that output; "probabilities" unless given. */
+  readonly scores?: string;
   readonly featurePlanJson?: string;
   /** Of a script its command, of a search what was tried. */
   readonly howJson?: string;
   readonly code?: readonly MessageInitShape<typeof BundleFileSchema>[];
 }
 
-/** A way to train: a recipe, a search over recipes, or a script. Errors are AimassErrors that say what was wrong with the data, the spec or the code. */
-export type WayToTrain = (work: JobWork) => Promise<MadeModel>;
+/** A way to train: a recipe, a search over recipes, or a script. The data are open already and are closed by who opened them. Errors are AimassErrors that say what was wrong with the data, the spec or the code. */
+export type WayToTrain = (work: JobWork, data: TrainingData) => Promise<MadeModel>;

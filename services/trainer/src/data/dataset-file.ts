@@ -1,0 +1,72 @@
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { ColumnType, DatasetFormat, type DatasetVersion } from "@aimass/api/registry";
+import { AimassError } from "@aimass/core";
+import {
+  type DatasetSchema,
+  defaultMissing,
+  type DatasetFormat as Format,
+  type ColumnType as Type,
+} from "@aimass/datasets";
+import type { JobWork } from "../worker/job-work.ts";
+
+/** Cells without a value in versions that were made before read options were kept. */
+const missingBefore = [...defaultMissing, "None", "none", "n/a", "na"];
+
+const formats: Partial<Record<DatasetFormat, Format>> = {
+  [DatasetFormat.CSV]: "csv",
+  [DatasetFormat.TSV]: "tsv",
+  [DatasetFormat.JSON_LINES]: "json-lines",
+  [DatasetFormat.PARQUET]: "parquet",
+  [DatasetFormat.IMAGE_ZIP]: "image-zip",
+};
+
+const types: Partial<Record<ColumnType, Type>> = {
+  [ColumnType.NUMBER]: "number",
+  [ColumnType.STRING]: "string",
+  [ColumnType.BOOLEAN]: "boolean",
+  [ColumnType.IMAGE]: "image",
+};
+
+/** How a dataset version is read: as the registry read it when it was made. Plain JSON. */
+export interface ReadAs {
+  readonly format: Format;
+  readonly schema: DatasetSchema;
+}
+
+export function readAs({ format, columns, read }: DatasetVersion): ReadAs {
+  const missing = read !== undefined && read.missing.length > 0 ? read.missing : missingBefore;
+  return {
+    format: formats[format] ?? "csv",
+    schema: {
+      columns: columns.map(({ name, type }) => ({ name, type: types[type] ?? "string" })),
+      missing,
+      ...(read !== undefined && read.delimiter !== "" && { delimiter: read.delimiter }),
+    },
+  };
+}
+
+/** Brings the dataset into the job's folder; gives back its path. Errors: RESOURCE_EXHAUSTED for a full disk, those of the registry. */
+export async function fetchDataset({ dataset, library, directory, signal }: JobWork): Promise<string> {
+  const path = join(directory, "dataset");
+  const bytes = Readable.from(library.read(dataset.sha256, signal), { objectMode: true, highWaterMark: 2 });
+  try {
+    await pipeline(bytes, createWriteStream(path), { signal });
+  } catch (error) {
+    throw diskError(error) ?? error;
+  }
+  return path;
+}
+
+/** What a full disk means for a job; undefined for other errors. */
+export function diskError(error: unknown): AimassError | undefined {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  if (code !== "ENOSPC" && code !== "EDQUOT" && code !== "EFBIG") return undefined;
+  return new AimassError("RESOURCE_EXHAUSTED", "The trainer's disk is full.", {
+    reason: "DISK_FULL",
+    remedy: "Make room in the folder for temporary files (TMPDIR), or use a smaller dataset.",
+    cause: error,
+  });
+}

@@ -1,0 +1,154 @@
+import type { Batch, ColumnData } from "@aimass/learn";
+import { type InferenceSession, Tensor } from "onnxruntime-node";
+import { unfit } from "./model-fit.ts";
+
+type Metadata = Extract<InferenceSession["inputMetadata"][number], { readonly isTensor: true }>;
+
+const numberTypes = ["float32", "float64", "int64", "int32", "bool"];
+
+/** Makes a model's inputs of a batch's columns. */
+export class ModelInputs {
+  readonly #metadata: readonly Metadata[];
+  readonly #columns: readonly string[] | undefined;
+
+  /** Throws FAILED_PRECONDITION for inputs that no column could fill. */
+  constructor(metadata: InferenceSession["inputMetadata"], columns: readonly string[] | undefined) {
+    const other = metadata.find(({ isTensor }) => !isTensor);
+    if (other !== undefined) throw unfit(`The model's input "${other.name}" is not a tensor.`);
+    this.#metadata = metadata as readonly Metadata[];
+    this.#columns = columns;
+  }
+
+  /** Ranges of rows that may go into one run: images of one run are of one size. */
+  *runs(batch: Batch, from: number, to: number): Generator<readonly [from: number, to: number]> {
+    const images = [...batch.columns.values()].find(({ type }) => type === "image") as Images | undefined;
+    const fixed = this.#metadata.some(({ shape }) => typeof shape[0] === "number" && shape[0] === 1);
+    let start = from;
+    for (let row = from + 1; row <= to; row++) {
+      if (row < to && !fixed && (images === undefined || sameSize(images, row - 1, row))) continue;
+      yield [start, row];
+      start = row;
+    }
+  }
+
+  /** Inputs of some rows. Throws FAILED_PRECONDITION for an input that the columns do not fit. */
+  feeds(batch: Batch, from: number, to: number): Record<string, Tensor> {
+    const single = this.#metadata.length === 1 ? this.#metadata[0] : undefined;
+    if (single !== undefined && !batch.columns.has(single.name))
+      return { [single.name]: this.#all(single, batch, from, to) };
+    return Object.fromEntries(this.#metadata.map((input) => [input.name, this.#named(input, batch, from, to)]));
+  }
+
+  #named(input: Metadata, batch: Batch, from: number, to: number): Tensor {
+    const column = batch.columns.get(input.name);
+    if (column === undefined) {
+      const names = [...batch.columns.keys()].slice(0, 20).join(", ");
+      throw unfit(`The model asks for "${input.name}", which is no column; there are ${names}.`);
+    }
+    const rows = to - from;
+    const shape = input.shape.length === 2 ? [rows, 1] : [rows];
+    if (column.type === "image") return images(input, column, from, to);
+    if (column.type === "string") {
+      if (input.type !== "string")
+        throw unfit(`The model's input "${input.name}" is ${input.type}; the column holds text.`);
+      const texts = column.values.slice(from, to).map((text) => text ?? "");
+      return new Tensor("string", texts, shape);
+    }
+    return numbers(input, valuesOf(column, from, to), shape);
+  }
+
+  /** One input of all columns side by side, or of the one column there is. */
+  #all(input: Metadata, batch: Batch, from: number, to: number): Tensor {
+    const names = this.#columns ?? [...batch.columns.keys()];
+    const only = names.length === 1 ? batch.columns.get(names[0] as string) : undefined;
+    const picture = names.map((name) => batch.columns.get(name)).find((column) => column?.type === "image");
+    if (picture !== undefined) return images(input, picture as Images, from, to);
+    if (only !== undefined) return this.#named({ ...input, name: names[0] as string }, batch, from, to);
+    const values = names.map((name) => {
+      const column = batch.columns.get(name);
+      if (column?.type === "number" || column?.type === "boolean") return valuesOf(column, from, to);
+      throw unfit(`The model's one input "${input.name}" takes numbers, but the column "${name}" holds text.`);
+    });
+    const wide = input.shape.at(-1);
+    if (typeof wide === "number" && input.shape.length === 2 && wide !== names.length) {
+      throw unfit(`The model's input "${input.name}" takes ${wide} numbers a row; there are ${names.length} columns.`);
+    }
+    const rows = to - from;
+    const flat = Array.from({ length: rows }, (_, row) => values.map((column) => column[row] as number)).flat();
+    return numbers(input, flat, [rows, names.length]);
+  }
+}
+
+type Images = Extract<ColumnData, { type: "image" }>;
+
+function sameSize({ values }: Images, a: number, b: number): boolean {
+  return values[a]?.width === values[b]?.width && values[a]?.height === values[b]?.height;
+}
+
+function valuesOf(column: Extract<ColumnData, { type: "number" | "boolean" }>, from: number, to: number): number[] {
+  const values = Array.from(column.values.subarray(from, to));
+  return column.type === "boolean" ? values.map((value) => (value > 1 ? Number.NaN : value)) : values;
+}
+
+function numbers({ name, type }: Metadata, values: readonly number[], shape: readonly number[]): Tensor {
+  switch (type) {
+    case "float32":
+      return new Tensor(type, Float32Array.from(values), shape);
+    case "float64":
+      return new Tensor(type, Float64Array.from(values), shape);
+    case "int32":
+      return new Tensor(type, Int32Array.from(values), shape);
+    case "int64":
+      return new Tensor(type, BigInt64Array.from(values, wholeOf(name)), shape);
+    case "bool":
+      return new Tensor(type, Uint8Array.from(values), shape);
+    default:
+      throw unfit(`The model's input "${name}" is ${type}; columns of numbers fit ${numberTypes.join(", ")}.`);
+  }
+}
+
+function wholeOf(name: string): (value: number) => bigint {
+  return (value) => {
+    if (Number.isInteger(value)) return BigInt(value);
+    throw unfit(`The model's input "${name}" takes whole numbers, but a row has ${value}.`);
+  };
+}
+
+/** UINT8 [N, H, W, 3] as the platform's own models take them, or FP32 with values 0…1, also with the channels first. */
+function images(input: Metadata, { values }: Images, from: number, to: number): Tensor {
+  const pictures = values.slice(from, to);
+  const { width = 0, height = 0 } = pictures[0] ?? {};
+  const last = input.shape.at(-1);
+  const channelsFirst = input.shape.length === 4 && input.shape[1] === 3 && last !== 3;
+  if (input.shape.length !== 4 || !(last === 3 || typeof last === "string" || channelsFirst)) {
+    throw unfit(
+      `The model's input "${input.name}" has the shape [${input.shape.join(", ")}]; pictures are [N, height, width, 3] or [N, 3, height, width].`,
+    );
+  }
+  const [high, wide] = channelsFirst ? input.shape.slice(2) : input.shape.slice(1);
+  if ((typeof high === "number" && high !== height) || (typeof wide === "number" && wide !== width)) {
+    throw unfit(
+      `The model's input "${input.name}" takes pictures of ${high} × ${wide}, but one is ${height} × ${width}.`,
+    );
+  }
+  const shape = channelsFirst ? [pictures.length, 3, height, width] : [pictures.length, height, width, 3];
+  const size = height * width * 3;
+  const bytes = new Uint8Array(pictures.length * size);
+  for (const [i, picture] of pictures.entries()) {
+    if (picture !== undefined) bytes.set(channelsFirst ? channels(picture.rgb) : picture.rgb, i * size);
+  }
+  if (input.type === "uint8") return new Tensor("uint8", bytes, shape);
+  if (input.type === "float32")
+    return new Tensor(
+      "float32",
+      Float32Array.from(bytes, (byte) => byte / 255),
+      shape,
+    );
+  throw unfit(`The model's input "${input.name}" is ${input.type}; pictures fit uint8, or float32 from 0 to 1.`);
+}
+
+/** Red, green and blue one after the other. */
+function channels(rgb: Uint8Array): Uint8Array {
+  const pixels = rgb.length / 3;
+  return Uint8Array.from(rgb, (_, i) => rgb[(i % pixels) * 3 + Math.floor(i / pixels)] as number);
+}

@@ -1,0 +1,53 @@
+import { AimassError } from "@aimass/core";
+import type { Batch, ClassPrediction, Prediction } from "@aimass/learn";
+import { OnnxPredictor } from "../evaluation/onnx-predictor.ts";
+
+/** Largest difference between what the trainer predicts and what its graph answers; of numbers relative to the larger of 1 and the number. */
+const tolerance = 1e-5;
+
+/** Rows and what the trainer itself predicts for them. */
+export interface ServedSample {
+  readonly batch: Batch;
+  readonly own: Prediction;
+}
+
+/** Runs a graph over rows whose prediction is known. Throws FAILED_PRECONDITION (SKEW) when ONNX Runtime answers something else. */
+export async function checkServed(onnx: Uint8Array, { batch, own }: ServedSample): Promise<void> {
+  await using predictor = await OnnxPredictor.open(onnx);
+  const answer = await predictor.outputs(batch);
+  const data = (name: string) => (answer.get(name)?.data ?? []) as ArrayLike<unknown>;
+  if (own.kind === "numbers") compareNumbers(own.values, data("y") as ArrayLike<number>);
+  else compareClasses(own, data("probabilities") as ArrayLike<number>, data("label"));
+}
+
+function compareNumbers(own: Float64Array, served: ArrayLike<number>): void {
+  for (const [row, value] of own.entries()) {
+    const answer = served[row] ?? Number.NaN;
+    if (!(Math.abs(answer - value) <= tolerance * Math.max(1, Math.abs(value)))) throw skew(row, value, answer);
+  }
+}
+
+function compareClasses(own: ClassPrediction, served: ArrayLike<number>, labels: ArrayLike<unknown>): void {
+  const { probabilities, indices } = own;
+  const classes = own.labels.values.length;
+  for (const [at, value] of probabilities.entries()) {
+    const answer = served[at] ?? Number.NaN;
+    if (!(Math.abs(answer - value) <= tolerance)) throw skew(Math.floor(at / classes), value, answer);
+  }
+  for (const [row, index] of indices.entries()) {
+    const answered = (own.labels.values as readonly unknown[]).indexOf(labels[row]);
+    const chance = (c: number) => probabilities[row * classes + c] ?? Number.NaN;
+    // Where two classes are as likely as each other either is right.
+    if (answered !== index && !(Math.abs(chance(answered) - chance(index)) <= tolerance)) {
+      throw skew(row, own.labels.values[index], labels[row]);
+    }
+  }
+}
+
+function skew(row: number, own: unknown, served: unknown): AimassError {
+  const message = `The model's graph answers ${String(served)} for held-out row ${row + 1} of the sample, the trainer ${String(own)}.`;
+  return new AimassError("FAILED_PRECONDITION", message, {
+    reason: "SKEW",
+    remedy: "No version was made. Scale columns of very large numbers, or use another recipe.",
+  });
+}

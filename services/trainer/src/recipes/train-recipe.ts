@@ -1,0 +1,51 @@
+import type { TrainingData } from "../data/training-data.ts";
+import { crossValidate } from "../evaluation/cross-validation.ts";
+import type { ReportInit } from "../evaluation/evaluate.ts";
+import type { JobWork, WayToTrain } from "../worker/job-work.ts";
+import { type Candidate, estimatorOf } from "./candidate.ts";
+import { getRecipe } from "./catalogue.ts";
+import { planFeatures } from "./feature-plan.ts";
+import { fitRequest, type KnownBefore, makeModel } from "./make-model.ts";
+import { phase } from "./phase.ts";
+
+/** Of the progress, when there are folds. */
+const foldsShare = 0.5;
+
+/** Trains by the recipe and the parameters that the spec names. */
+export const trainRecipe: WayToTrain = async (work, data) => {
+  const candidate = candidateOf(work, data);
+  const { spec, report } = work;
+  if (spec.folds === 0) return makeModel(work, data, candidate);
+  const known = await scoreFolds(work, data, candidate);
+  return makeModel({ ...work, report: phase(report, foldsShare, 1) }, data, candidate, known);
+};
+
+/** What the spec describes. */
+export function candidateOf({ spec }: Pick<JobWork, "spec">, data: TrainingData): Candidate {
+  const recipe = getRecipe(spec.recipe);
+  const plan = planFeatures(data.profiles, estimatorOf(recipe, data.task), recipe);
+  return { recipe, given: { parameters: spec.parameters, choices: spec.choices }, plan };
+}
+
+async function scoreFolds(work: JobWork, data: TrainingData, candidate: Candidate): Promise<KnownBefore> {
+  const { spec, report } = work;
+  const own = phase(report, 0, foldsShare);
+  const reportSoFar = ({
+    folds,
+    metrics,
+  }: {
+    folds: ReportInit["folds"];
+    metrics: Readonly<Record<string, number>>;
+  }): ReportInit => ({
+    task: data.task,
+    ...(folds !== undefined && { folds: [...folds] }),
+    metrics: { ...metrics },
+  });
+  const request = { ...fitRequest(work, data), report: own };
+  const found = await crossValidate(data, candidate, {
+    count: spec.folds,
+    request,
+    onFold: (so) => report.evaluated(reportSoFar(so)),
+  });
+  return { metrics: found.metrics, report: reportSoFar(found) };
+}

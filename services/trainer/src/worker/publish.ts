@@ -1,0 +1,108 @@
+import { type Version, VersionState } from "@aimass/api/registry";
+import type { JobSpec } from "@aimass/api/trainer";
+import { AimassError } from "@aimass/core";
+import type { NewVersion } from "../library/registry-library.ts";
+import type { GateVerdict } from "./gate-keeper.ts";
+import type { JobWork, MadeModel } from "./job-work.ts";
+
+/** What the job leaves in the registry. */
+export interface Published {
+  readonly version: Version;
+  readonly aliasMoved: boolean;
+  /** How it ended, in a sentence or two. */
+  readonly reason: string;
+}
+
+/** Makes the version, and moves the alias when every gate passed. Throws FAILED_PRECONDITION (GATE) when one did not and there is no alias to keep. */
+export async function publish(
+  work: JobWork,
+  made: MadeModel,
+  { verdict, metrics }: { verdict: GateVerdict; metrics: Readonly<Record<string, number>> },
+): Promise<Published> {
+  const { spec, library, report, signal } = work;
+  if (!verdict.passed && spec.alias === "") throw heldBack(verdict);
+  const bytes = [...made.files.values()].reduce((sum, file) => sum + file.length, 0);
+  report.log(`Registering ${bytes} bytes as a version of ${spec.project}.${spec.model}.`);
+  const version = await library.createVersion(newVersion(work, made, { verdict, metrics }), signal);
+  const name = `Version ${version.version} of ${version.project}.${version.model}`;
+  const isReady = version.state === VersionState.READY;
+  const reason = isReady ? `${name} is ready.` : `${name} waits for a review.`;
+  if (spec.alias === "" || version.state === VersionState.REFUSED) return { version, aliasMoved: false, reason };
+  const stays = (why: string): Published => ({
+    version,
+    aliasMoved: false,
+    reason: `${reason} The alias ${spec.alias} stays where it is: ${why}`,
+  });
+  if (!verdict.passed) return stays(`a gate held it back, ${verdict.reason}.`);
+  if (!isReady) return stays("the version must be approved first.");
+  const refused = await moveAlias(work, version);
+  if (refused !== undefined) return stays(refused);
+  return { version, aliasMoved: true, reason: `${reason} The alias ${spec.alias} points to it.` };
+}
+
+/** Gives back why the alias could not be moved. What passes is thrown, so that the job is tried again. */
+async function moveAlias({ spec, jobId, library, signal }: JobWork, { version }: Version): Promise<string | undefined> {
+  const { project, model, alias } = spec;
+  const expectedVersion = await library.aliasVersion(project, model, alias, signal);
+  // An earlier attempt may have moved it.
+  if (expectedVersion === version) return undefined;
+  if (expectedVersion > version) return `it points to version ${expectedVersion} by now, which is newer.`;
+  const reason = `Trained by job ${jobId}; every gate passed.`;
+  try {
+    await library.moveAlias({ project, model, alias, version, expectedVersion, reason }, signal);
+    return undefined;
+  } catch (error) {
+    const settled = ["PERMISSION_DENIED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "NOT_FOUND"];
+    if (!(error instanceof AimassError)) throw error;
+    if (error.reason === "ALIAS_MOVED") return "somebody else moved it meanwhile.";
+    if (settled.includes(error.code)) return error.message;
+    throw error;
+  }
+}
+
+function heldBack({ reason }: GateVerdict): AimassError {
+  return new AimassError("FAILED_PRECONDITION", `The gate held the model back: ${reason}.`, {
+    reason: "GATE",
+    field: "spec.gate",
+  });
+}
+
+function newVersion(
+  { jobId, spec, dataset }: JobWork,
+  made: MadeModel,
+  { verdict, metrics }: { verdict: GateVerdict; metrics: Readonly<Record<string, number>> },
+): NewVersion {
+  const { target, task, choices } = spec;
+  const recipe = spec.recipe || "script";
+  return {
+    project: spec.project,
+    model: spec.model,
+    files: made.files,
+    scores: made.classes.length > 0 ? { output: made.scores ?? "probabilities", classes: made.classes } : undefined,
+    description: describe(spec, made.inputs),
+    labels: { recipe, target, ...(task !== "" && { task }), ...(!verdict.passed && { gate: "held-back" }) },
+    metrics,
+    lineage: {
+      jobId,
+      recipe,
+      dataset: spec.dataset,
+      datasetVersion: spec.datasetVersion,
+      datasetSha256: dataset.sha256,
+      split: made.split,
+      parametersJson: JSON.stringify({ ...spec.parameters, ...choices }),
+      featureBaselineJson: made.baselineJson,
+      featurePlanJson: made.featurePlanJson ?? "",
+      howJson: made.howJson ?? "",
+      code: [...(made.code ?? [])],
+    },
+    idempotencyKey: jobId,
+  };
+}
+
+const longestDescription = 2000;
+
+function describe({ target, recipe, dataset, datasetVersion }: JobSpec, inputs: string): string {
+  const by = recipe === "" ? "a script" : `the recipe ${recipe}`;
+  const text = `Predicts ${target} by ${by}, trained on ${dataset} version ${datasetVersion}. ${inputs}`;
+  return text.slice(0, longestDescription);
+}
