@@ -33,7 +33,8 @@ export async function crossValidate(
   return { folds: scores, metrics: summarised(scores) };
 }
 
-function summarised(scores: readonly { readonly metrics: Readonly<Record<string, number>> }[]): Record<string, number> {
+/** Mean and standard deviation of every metric over folds, with the prefix "cv_". */
+export function summarised(scores: readonly { readonly metrics: Readonly<Record<string, number>> }[]): Record<string, number> {
   const names = [...new Set(scores.flatMap(({ metrics }) => Object.keys(metrics)))];
   const pairs = names.flatMap((name): [string, number][] => {
     const values = scores.map(({ metrics }) => metrics[name]).filter((value) => value !== undefined);

@@ -31,7 +31,7 @@ const mostTrials = 300;
  */
 export function autoSearch(options: AutoOptions): SearchPolicy {
   const most = options.trials ?? mostTrials;
-  return { most, next: (results) => new Replay(options, most, results).next() };
+  return { most: options.trials, next: (results) => new Replay(options, most, results).next() };
 }
 
 /** Goes through the rounds again, as far as they have ended. */

@@ -39,7 +39,7 @@ describe("how long a run will take", () => {
     kind: TrialOutcome["kind"] = "scored",
   ): FinishedRun => {
     const outcomes = {
-      scored: { kind: "scored", score: 1, deviation: 0, seconds },
+      scored: { kind: "scored", score: 1, deviation: 0, folds: [], seconds },
       failed: { kind: "failed", reason: "", seconds },
       cut: { kind: "cut", seconds },
     } as const;

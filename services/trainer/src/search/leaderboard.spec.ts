@@ -10,7 +10,7 @@ function run(number: number, rowsShare = 1, recipe = "ridge"): TrialRun {
   return { trial: { number, recipe, given: { parameters: { l2: number }, choices: {} } }, rowsShare };
 }
 
-const scored = (score: number): TrialOutcome => ({ kind: "scored", score, deviation: 0.1, seconds: 2 });
+const scored = (score: number): TrialOutcome => ({ kind: "scored", score, deviation: 0.1, folds: [], seconds: 2 });
 const board = (finished: FinishedRun[], active: TrialRun[] = [], ranking = up) =>
   leaderboard(new TrialResults(finished), active, ranking);
 const numbers = (entries: ReturnType<typeof board>) => entries.map(({ trial }) => trial.number);

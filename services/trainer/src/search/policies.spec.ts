@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { simplestRecipes } from "./auto-candidates.ts";
 import { autoSearch } from "./auto-search.ts";
 import { leaderboard, winner } from "./leaderboard.ts";
-import { randomSearch, trialsOf } from "./random-search.ts";
+import { interleave } from "./plan-search.ts";
+import { randomSearch } from "./random-search.ts";
 import type { SearchSpace } from "./search-space.ts";
 import { planRungs, successiveHalving } from "./successive-halving.ts";
 import { type SearchPolicy, TrialResults, type TrialRun } from "./trial.ts";
@@ -35,7 +36,7 @@ function play(
         outcome:
           value === undefined
             ? { kind: "failed", reason: "no", seconds: 1 }
-            : { kind: "scored", score: value, deviation: 0, seconds: 1 },
+            : { kind: "scored", score: value, deviation: 0, folds: [], seconds: 1 },
       });
     }
     if (asked.length > 5000) expect.fail("the search does not end");
@@ -47,14 +48,14 @@ const nearHalf = ({ trial }: TrialRun) => -Math.abs((trial.given.parameters.l2 ?
 
 describe("random search", () => {
   it("scores each trial once on all rows, the defaults first", () => {
-    const { asked } = play(randomSearch(trialsOf("ridge", space, { count: 20, seed: 1n })), nearHalf);
+    const { asked } = play(randomSearch(interleave([{ recipe: "ridge", space }], 20, 1n)), nearHalf);
     expect(asked.map(({ trial }) => trial.number)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
     expect(asked.every(({ rowsShare }) => rowsShare === 1)).toBe(true);
     expect(asked[0]?.trial.given.parameters).toEqual({});
   });
 
   it("asks only for what has not ended", () => {
-    const policy = randomSearch(trialsOf("ridge", space, { count: 5, seed: 1n }));
+    const policy = randomSearch(interleave([{ recipe: "ridge", space }], 5, 1n));
     const [first = expect.fail()] = policy.next(new TrialResults());
     const results = new TrialResults([{ run: first, outcome: { kind: "cut", seconds: 1 } }]);
     expect(policy.next(results).map(({ trial }) => trial.number)).toEqual([2, 3, 4, 5]);
@@ -111,7 +112,7 @@ describe("rungs", () => {
 
 describe("successive halving", () => {
   const halving = (count: number) =>
-    successiveHalving({ trials: trialsOf("ridge", space, { count, seed: 3n }), trainRows: 1e6, ranking });
+    successiveHalving({ trials: interleave([{ recipe: "ridge", space }], count, 3n), trainRows: 1e6, ranking });
 
   it("keeps the better third for three times the rows, and the best is scored on all", () => {
     const { asked, results } = play(halving(27), nearHalf);

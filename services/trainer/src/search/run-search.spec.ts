@@ -18,7 +18,7 @@ const unbounded = { seconds: Number.POSITIVE_INFINITY };
 const scoring =
   (
     ms: number,
-    outcome: (number: number) => RunOutcome = (n) => ({ kind: "scored", score: n, deviation: 0 }),
+    outcome: (number: number) => RunOutcome = (n) => ({ kind: "scored", score: n, deviation: 0, folds: [] }),
   ): ScoreRun =>
   async ({ trial }, signal) => {
     await systemClock.sleep(ms, signal);
@@ -53,7 +53,7 @@ describe("a search", () => {
 
   it("goes on when a trial fails", async () => {
     const score = scoring(1, (n) =>
-      n === 2 ? { kind: "failed", reason: "It broke." } : { kind: "scored", score: n, deviation: 0 },
+      n === 2 ? { kind: "failed", reason: "It broke." } : { kind: "scored", score: n, deviation: 0, folds: [] },
     );
     const entries = leaderboard(await search({ score }), [], ranking);
     expect(entries.map(({ trial }) => trial.number)).toEqual([6, 5, 4, 3, 1, 2]);

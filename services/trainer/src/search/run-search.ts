@@ -1,11 +1,16 @@
 import { type Clock, linkedSignal } from "@aimass/core";
 import { type Budget, cutAt, expectedSeconds, mayBegin } from "./budget.ts";
-import { type SearchPolicy, TrialResults, type TrialRun } from "./trial.ts";
+import { type MeasuredFold, type SearchPolicy, TrialResults, type TrialRun } from "./trial.ts";
 
 /** Scores one run: rejects when the signal aborts, else resolves, also for a trial that fails. */
 export type ScoreRun = (run: TrialRun, signal: AbortSignal) => Promise<RunOutcome>;
 export type RunOutcome =
-  | { readonly kind: "scored"; readonly score: number; readonly deviation: number }
+  | {
+      readonly kind: "scored";
+      readonly score: number;
+      readonly deviation: number;
+      readonly folds: readonly MeasuredFold[];
+    }
   | { readonly kind: "failed"; readonly reason: string };
 
 export interface SearchOptions {

@@ -8,7 +8,9 @@ import { type Candidate, fitCandidate } from "../recipes/candidate.ts";
 import { getRecipe } from "../recipes/catalogue.ts";
 import type { Reporter } from "../recipes/recipe.ts";
 import { resolveParameters } from "../recipes/recipe-parameters.ts";
-import type { TrialRun } from "./trial.ts";
+import { candidateOf } from "../recipes/train-recipe.ts";
+import type { RunOutcome } from "./run-search.ts";
+import type { MeasuredFold, TrialRun } from "./trial.ts";
 import type { TrialSetup } from "./trial-message.ts";
 
 /** Rows to fit to and rows to score on. */
@@ -17,10 +19,10 @@ interface Division {
   readonly held: RowSelection;
 }
 
-export interface TrialScore {
-  readonly score: number;
-  readonly deviation: number;
-}
+type ScoredRun = Extract<RunOutcome, { kind: "scored" }>;
+
+/** A trial is stopped by the end of its process. */
+const endless = new AbortController().signal;
 
 /** A trial tells its folds, not its steps. */
 const quiet: Reporter = {
@@ -49,46 +51,51 @@ export class TrialScorer implements AsyncDisposable {
   }
 
   /** Fits on each fold (or on the training part) and scores on what it leaves out. Errors: those of the data and the estimator. */
-  async score(run: TrialRun, onFold: (done: number, folds: number) => void): Promise<TrialScore> {
+  async score(run: TrialRun, onFold: (done: number, folds: number) => void): Promise<ScoredRun> {
     const divisions = divisionsOf(this.#setup);
     const candidate = this.#candidate(run);
-    const scores: number[] = [];
+    const folds: MeasuredFold[] = [];
     for (const division of divisions) {
-      scores.push(await this.#scoreOne(candidate, division, run.rowsShare));
-      onFold(scores.length, divisions.length);
+      folds.push(await this.#measure(candidate, division, run.rowsShare));
+      onFold(folds.length, divisions.length);
     }
+    const scores = folds.map((fold) => this.#scoreOf(fold));
     const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
     const variance = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length;
-    return { score: mean, deviation: Math.sqrt(variance) };
+    return { kind: "scored", score: mean, deviation: Math.sqrt(variance), folds };
   }
 
-  async #scoreOne(candidate: Candidate, { train, held }: Division, share: number): Promise<number> {
-    const { threads, memoryBytes, directory, metric } = this.#setup;
-    const { seed } = this.#spec;
-    const signal = new AbortController().signal;
+  async #measure(candidate: Candidate, { train, held }: Division, share: number): Promise<MeasuredFold> {
+    const { threads, memoryBytes, directory } = this.#setup;
     const pipeline = await fitCandidate(this.#data, candidate, {
       rows: train,
       share,
       task: this.#data.task,
-      seed,
+      seed: this.#spec.seed,
       report: quiet,
-      signal,
+      signal: endless,
       threads,
       memoryBytes,
       directory,
     });
-    const { metrics } = await measurePipeline(this.#data, pipeline, held);
+    const { metrics, rows } = await measurePipeline(this.#data, pipeline, held);
+    return { metrics, rows };
+  }
+
+  #scoreOf({ metrics }: MeasuredFold): number {
+    const { metric } = this.#setup;
     const score = metrics[metric];
     if (score !== undefined && Number.isFinite(score)) return score;
-    throw new AimassError("FAILED_PRECONDITION", `The metric "${metric}" cannot be told of its answers.`, {
+    throw new AimassError("FAILED_PRECONDITION", `Its ${metric} cannot be told on a fold.`, {
       field: "spec.search.metric",
-      remedy: "Search by another metric.",
+      remedy: "Search by another metric, or with fewer folds.",
     });
   }
 
   #candidate({ trial }: TrialRun): Candidate {
-    const recipe = getRecipe(trial.recipe);
-    return { recipe, given: resolveParameters(recipe, this.#data.task, trial.given) };
+    const { recipe, given } = trial;
+    const all = resolveParameters(getRecipe(recipe), this.#data.task, given);
+    return candidateOf({ spec: { ...this.#spec, recipe, ...all } }, this.#data);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

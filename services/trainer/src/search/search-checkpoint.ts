@@ -1,59 +1,53 @@
+import type { Json } from "@aimass/learn";
 import type { GivenParameters } from "../recipes/recipe-parameters.ts";
-import { type FinishedRun, type TrialOutcome, TrialResults } from "./trial.ts";
+import { type FinishedRun, type MeasuredFold, type TrialOutcome, TrialResults } from "./trial.ts";
 
-/** What a later attempt needs: the trials that ended, and how the winner's training stands. */
-export interface SearchCheckpoint {
+/** What a later attempt needs of a search. */
+export interface SearchProgress {
   readonly results: TrialResults;
-  /** The search took so far. */
+  /** Seconds the search took so far. */
   readonly seconds: number;
-  /** Of the winner's training; undefined before. */
-  readonly training: Uint8Array | undefined;
+  /** Whether nothing more is to be tried. */
+  readonly isOver: boolean;
 }
 
-interface StoredRun {
+type StoredRun = {
   readonly number: number;
   readonly recipe: string;
   readonly given: GivenParameters;
   readonly rowsShare: number;
   readonly outcome: TrialOutcome;
+};
+
+type Stored = { readonly seconds: number; readonly isOver: boolean; readonly finished: readonly StoredRun[] };
+
+export function progressToJson({ results, seconds, isOver }: SearchProgress): Json {
+  const finished = results.all.map(({ run, outcome }) => ({
+    ...plan(run.trial),
+    rowsShare: run.rowsShare,
+    outcome: json(outcome),
+  }));
+  return { seconds, isOver, finished };
 }
 
-interface Stored {
-  readonly kind: "search-1";
-  readonly seconds: number;
-  readonly finished: readonly StoredRun[];
-}
-
-/** A line of JSON, then the bytes of the training. */
-export function writeCheckpoint({ results, seconds, training }: SearchCheckpoint): Uint8Array {
-  const finished = results.all.map(
-    ({ run, outcome }): StoredRun => ({ ...run.trial, rowsShare: run.rowsShare, outcome }),
+/** The inverse; undefined stays so. Checkpoints of other specs or data were sorted out before. */
+export function progressFromJson(state: Json | undefined): SearchProgress | undefined {
+  if (state === undefined) return undefined;
+  const { seconds, isOver, finished } = state as unknown as Stored;
+  const runs = finished.map(
+    ({ rowsShare, outcome, ...trial }): FinishedRun => ({ run: { trial, rowsShare }, outcome }),
   );
-  const stored: Stored = { kind: "search-1", seconds, finished };
-  return Buffer.concat([Buffer.from(`${JSON.stringify(stored)}\n`), training ?? new Uint8Array()]);
+  return { results: new TrialResults(runs), seconds, isOver };
 }
 
-/** Undefined for bytes that are something else: the search then begins anew. */
-export function readCheckpoint(bytes: Uint8Array | undefined): SearchCheckpoint | undefined {
-  const end = bytes?.indexOf(0x0a) ?? -1;
-  if (bytes === undefined || end < 0) return undefined;
-  const stored = parse(bytes.subarray(0, end));
-  if (stored === undefined) return undefined;
-  const training = bytes.length > end + 1 ? bytes.subarray(end + 1) : undefined;
-  const finished = stored.finished.map(
-    ({ number, recipe, given, rowsShare, outcome }): FinishedRun => ({
-      run: { trial: { number, recipe, given }, rowsShare },
-      outcome,
-    }),
-  );
-  return { results: new TrialResults(finished), seconds: stored.seconds, training };
+function plan({ number, recipe, given }: FinishedRun["run"]["trial"]) {
+  return { number, recipe, given: { parameters: { ...given.parameters }, choices: { ...given.choices } } };
 }
 
-function parse(line: Uint8Array): Stored | undefined {
-  try {
-    const stored = JSON.parse(Buffer.from(line).toString()) as Stored;
-    return stored.kind === "search-1" ? stored : undefined;
-  } catch {
-    return undefined;
-  }
+function json(outcome: TrialOutcome) {
+  if (outcome.kind !== "scored") return { ...outcome };
+  return {
+    ...outcome,
+    folds: outcome.folds.map(({ rows, metrics }: MeasuredFold) => ({ rows, metrics: { ...metrics } })),
+  };
 }

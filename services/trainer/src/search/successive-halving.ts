@@ -44,7 +44,7 @@ export interface HalvingOptions {
 export function successiveHalving({ trials, trainRows, ranking }: HalvingOptions): SearchPolicy {
   const rungs = planRungs(trials.length, trainRows);
   return {
-    most: trials.length,
+    most: rungs.reduce((sum, rung) => sum + rung.trials, 0),
     next(results) {
       let taking = trials;
       for (const [index, rung] of rungs.entries()) {

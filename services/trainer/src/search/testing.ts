@@ -75,6 +75,7 @@ export async function smallJob(options: SmallJobOptions): Promise<SmallJob> {
     checkpoint: options.checkpoint,
     directory,
     threads: options.threads ?? 2,
+    memoryBytes: 2 ** 30,
     clock: systemClock,
     signal: options.signal ?? new AbortController().signal,
   };

@@ -26,8 +26,7 @@ async function score(run: TrialRun): Promise<void> {
   try {
     const opened = await scorer;
     if (opened === undefined) throw new AimassError("INTERNAL", "A run came before the setup.");
-    const scored = await opened.score(run, (done, folds) => send({ kind: "fold", done, folds }));
-    send({ kind: "scored", ...scored });
+    send(await opened.score(run, (done, folds) => send({ kind: "fold", done, folds })));
   } catch (error) {
     const failure = AimassError.from(error);
     if (failure.code === "INTERNAL") {

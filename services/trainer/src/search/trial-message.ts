@@ -1,5 +1,6 @@
 import type { Folds } from "../data/row-selection.ts";
 import type { TrainingFacts } from "../data/training-data.ts";
+import type { RunOutcome } from "./run-search.ts";
 import type { TrialRun } from "./trial.ts";
 
 /** What all trials of a search have in common. It goes to their processes: plain data. */
@@ -26,7 +27,4 @@ export type ToTrial =
   | { readonly kind: "score"; readonly run: TrialRun };
 
 /** From a trial's process. The last of a run is `scored` or `failed`; a process that ends without one has died. */
-export type FromTrial =
-  | { readonly kind: "fold"; readonly done: number; readonly folds: number }
-  | { readonly kind: "scored"; readonly score: number; readonly deviation: number }
-  | { readonly kind: "failed"; readonly reason: string };
+export type FromTrial = { readonly kind: "fold"; readonly done: number; readonly folds: number } | RunOutcome;

@@ -15,6 +15,12 @@ export interface TrialRun {
   readonly rowsShare: number;
 }
 
+/** All metrics of some rows that a fit did not see. */
+export interface MeasuredFold {
+  readonly rows: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
 /** How a run ended. */
 export type TrialOutcome =
   | {
@@ -23,6 +29,8 @@ export type TrialOutcome =
       readonly score: number;
       /** Over folds; 0 for one measurement. */
       readonly deviation: number;
+      /** What was measured on each fold; one, when it was the validation part. */
+      readonly folds: readonly MeasuredFold[];
       readonly seconds: number;
     }
   | { readonly kind: "failed"; readonly reason: string; readonly seconds: number }
@@ -67,8 +75,8 @@ function keyOf({ trial, rowsShare }: TrialRun): string {
 
 /** Decides what is tried next. A pure function of what came out: equal results give equal rounds, whatever the order of ending. */
 export interface SearchPolicy {
-  /** How many trials there will be at most. */
-  readonly most: number;
+  /** How many runs there will be at most; undefined: as many as bring something. */
+  readonly most: number | undefined;
   /** Runs of the round that has not ended, without those that have; empty: the search is over. */
   next(results: TrialResults): readonly TrialRun[];
 }

@@ -46,7 +46,15 @@ export interface MadeModel {
   readonly featurePlanJson?: string;
   /** Of a script its command, of a search what was tried. */
   readonly howJson?: string;
+  /** Of a search: what it found, with every parameter. */
+  readonly chosen?: ChosenRecipe;
   readonly code?: readonly MessageInitShape<typeof BundleFileSchema>[];
+}
+
+export interface ChosenRecipe {
+  readonly recipe: string;
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly choices: Readonly<Record<string, string>>;
 }
 
 /** A way to train: a recipe, a search over recipes, or a script. The data are open already and are closed by who opened them. Errors are AimassErrors that say what was wrong with the data, the spec or the code. */

@@ -72,14 +72,14 @@ function newVersion(
   made: MadeModel,
   { verdict, metrics }: { verdict: GateVerdict; metrics: Readonly<Record<string, number>> },
 ): NewVersion {
-  const { target, task, choices } = spec;
-  const recipe = spec.recipe || "script";
+  const { target, task } = spec;
+  const { recipe, parameters, choices } = made.chosen ?? { ...spec, recipe: spec.recipe || "script" };
   return {
     project: spec.project,
     model: spec.model,
     files: made.files,
     scores: made.classes.length > 0 ? { output: made.scores ?? "probabilities", classes: made.classes } : undefined,
-    description: describe(spec, made.inputs),
+    description: describe({ ...spec, recipe: made.chosen?.recipe ?? spec.recipe }, made.inputs),
     labels: { recipe, target, ...(task !== "" && { task }), ...(!verdict.passed && { gate: "held-back" }) },
     metrics,
     lineage: {
@@ -89,7 +89,7 @@ function newVersion(
       datasetVersion: spec.datasetVersion,
       datasetSha256: dataset.sha256,
       split: made.split,
-      parametersJson: JSON.stringify({ ...spec.parameters, ...choices }),
+      parametersJson: JSON.stringify({ ...parameters, ...choices }),
       featureBaselineJson: made.baselineJson,
       featurePlanJson: made.featurePlanJson ?? "",
       howJson: made.howJson ?? "",

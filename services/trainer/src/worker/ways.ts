@@ -1,13 +1,14 @@
 import type { JobSpec } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
 import { trainRecipe } from "../recipes/train-recipe.ts";
+import { isSearch } from "../search/check-search.ts";
+import { trainBySearch } from "../search/search-way.ts";
 import type { WayToTrain } from "./job-work.ts";
 
 /** How a spec is trained: by its own code, by a search, or by one recipe. */
-export function wayOf({ script, search, recipe }: JobSpec): WayToTrain {
-  if (script !== undefined) throw unknownWay("scripts");
-  if (search !== undefined || recipe === "auto") throw unknownWay("searches");
-  return trainRecipe;
+export function wayOf(spec: JobSpec): WayToTrain {
+  if (spec.script !== undefined) throw unknownWay("scripts");
+  return isSearch(spec) ? trainBySearch : trainRecipe;
 }
 
 function unknownWay(what: string): AimassError {
