@@ -22,6 +22,8 @@ export interface OneHotFeature {
   readonly minCount?: number;
   /** Missing values are a category of their own ("category", the default), the most frequent one, or the one given. */
   readonly impute?: "category" | "mostFrequent" | { readonly constant: string | number };
+  /** What a category is that training did not see: as rare ones ("other", the default), the most frequent one, or none: no feature of the column is 1. */
+  readonly unknown?: "other" | "none" | "frequent";
 }
 
 /** Categories by hash (MurmurHash3, 32 bits, of the UTF-8 bytes) into a fixed number of features: for many categories. */

@@ -17,33 +17,55 @@ interface State {
   readonly missingIsCategory: boolean;
   /** Whether rare categories were seen in training. */
   readonly sawRare: boolean;
+  /** What a category is that training did not see; "other" unless given. */
+  readonly unknown?: NonNullable<OneHotFeature["unknown"]>;
+  /** Where that is not "other": rare categories that training did see. */
+  readonly rare?: readonly Category[];
 }
 
-/** Categories in the order of their frequency, then "missing" where it is one, then "other" for all rare and unknown ones. */
+/** Rare categories that are told from unknown ones; with more, the rest counts as unknown, in training as in serving. */
+const mostRare = 10_000;
+
+/**
+ * Categories in the order of their frequency, then "missing" where it is one, then "other" for rare ones, and for unknown ones unless they are to be the most
+ * frequent category or none; then "unknown" where they are none.
+ */
 export class CategoryIds implements Discrete {
   readonly size: number;
   private readonly state: State;
   private readonly places: Map<Category, number>;
+  private readonly other: number;
+  private readonly unknown: number;
 
   constructor(state: State) {
+    const { categories, rare = [], unknown = "other" } = state;
     this.state = state;
-    this.size = state.categories.length + Number(state.missingIsCategory) + 1;
-    this.places = new Map(state.categories.map((category, place) => [category, place]));
+    this.other = categories.length + Number(state.missingIsCategory);
+    this.size = this.other + 1 + Number(unknown === "none");
+    const frequent = categories.length > 0 ? 0 : this.other;
+    this.unknown = { other: this.other, frequent, none: this.other + 1 }[unknown];
+    this.places = new Map(categories.map((category, place) => [category, place]));
+    for (const category of rare) this.places.set(category, this.other);
   }
 
   static fit(spec: OneHotFeature, type: ColumnType): CategoryIdsFit {
     return new CategoryIdsFit(spec, type);
   }
 
-  /** Whether the last id, "other", occurred in training; where it did not, one-hot leaves it out. */
-  get sawRare(): boolean {
-    return this.state.sawRare;
+  /** How many of the last ids get no feature: "unknown" where it is none of the categories, and before it "other" where training had none. */
+  get featureless(): number {
+    return Number(this.state.unknown === "none") + Number(!this.state.sawRare);
   }
 
   labels(): string[] {
-    const { column, categories, missingIsCategory } = this.state;
+    const { column, categories, missingIsCategory, unknown } = this.state;
     const names = categories.map((category) => `${column}=${category}`);
-    return [...names, ...(missingIsCategory ? [`${column}=missing`] : []), `${column}=other`];
+    return [
+      ...names,
+      ...(missingIsCategory ? [`${column}=missing`] : []),
+      `${column}=other`,
+      ...(unknown === "none" ? [`${column}=unknown`] : []),
+    ];
   }
 
   ids(batch: Batch): Uint32Array {
@@ -52,15 +74,16 @@ export class CategoryIds implements Discrete {
     const ids = new Uint32Array(values.length);
     for (let row = 0; row < ids.length; row++) {
       const value = values[row] as Category;
-      ids[row] = isMissing(value) ? missing : (this.places.get(value) ?? this.size - 1);
+      ids[row] = isMissing(value) ? missing : (this.places.get(value) ?? this.unknown);
     }
     return ids;
   }
 
   addToGraph(graph: FeatureGraph): string {
-    const { column, type, categories, missing } = this.state;
-    const values = { ints: [...categories.map((_, place) => place), missing] };
-    const other = { int: this.size - 1 };
+    const { column, type, missing } = this.state;
+    const categories = [...this.places.keys()];
+    const values = { ints: [...this.places.values(), missing] };
+    const other = { int: this.unknown };
     if (type === "string") {
       const keys = { strings: [...(categories as string[]), ""] };
       return graph.node("LabelEncoder", [column], { keys_strings: keys, values_int64s: values, default_int64: other });
@@ -99,10 +122,12 @@ class CategoryIdsFit implements DiscreteFit {
   }
 
   finish(): CategoryIds {
-    const { column, maxCategories = 200, minCount = 2, impute = "category" } = this.spec;
+    const { column, maxCategories = 200, minCount = 2, impute = "category", unknown = "other" } = this.spec;
     const frequent = this.counts.sorted();
     const kept = frequent.filter(([, count]) => count + this.counts.error >= minCount).slice(0, maxCategories);
     const categories = kept.map(([category]) => category);
+    const names = new Set(categories);
+    const others = frequent.map(([category]) => category).filter((category) => !names.has(category));
     const missingIsCategory = impute === "category" && this.missing > 0;
     return new CategoryIds({
       column,
@@ -111,6 +136,7 @@ class CategoryIdsFit implements DiscreteFit {
       missing: missingIsCategory ? categories.length : this.imputed(categories, impute),
       missingIsCategory,
       sawRare: kept.length < frequent.length || this.counts.error > 0,
+      ...(unknown === "other" ? {} : { unknown, rare: others.slice(0, mostRare) }),
     });
   }
 

@@ -12,8 +12,7 @@ export class OneHotBlock implements Block {
 
   constructor(discrete: Discrete) {
     this.discrete = discrete;
-    const unseenOther = discrete instanceof CategoryIds && !discrete.sawRare;
-    this.width = discrete.size - Number(unseenOther);
+    this.width = discrete.size - (discrete instanceof CategoryIds ? discrete.featureless : 0);
   }
 
   static fit(discrete: DiscreteFit): OneHotBlockFit {

@@ -42,6 +42,7 @@ const oneHotSpec = fc.record({
   maxCategories: fc.integer({ min: 1, max: 6 }),
   minCount: fc.integer({ min: 1, max: 3 }),
   impute: fc.constantFrom("category" as const, "mostFrequent" as const, { constant: "red" }, { constant: 1 }),
+  unknown: fc.constantFrom("other" as const, "none" as const, "frequent" as const),
 });
 const hashSpec = fc.record({
   kind: fc.constant("hash" as const),
@@ -148,5 +149,30 @@ describe("tables in training and in serving", () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe("a category that training did not see", () => {
+  const seen = ["red", "red", "red", "green", "green", "rare"];
+  const colours = (values: readonly string[]) => batchOf({ colour: { type: "string", values } });
+  const features = (unknown?: "other" | "none" | "frequent") =>
+    fitted(
+      {
+        columns: [{ name: "colour", type: "string" }],
+        features: [{ kind: "oneHot", column: "colour", ...(unknown && { unknown }) }],
+      },
+      colours(seen),
+    ) ?? expect.fail();
+
+  it.each([
+    [undefined, [0, 0, 1]],
+    ["none", [0, 0, 0]],
+    ["frequent", [1, 0, 0]],
+  ] as const)("is, with %s, what the plan says, and a rare one is still a rare one", async (unknown, expected) => {
+    const made = features(unknown);
+    const served = colours(["never seen", "rare", "green"]);
+    expect(made.featureNames).toEqual(["colour=red", "colour=green", "colour=other"]);
+    expect([...elementsOf(made.transform(served))]).toEqual([...expected, 0, 0, 1, 0, 1, 0]);
+    expect(await skew(made, served)).toEqual([]);
   });
 });
