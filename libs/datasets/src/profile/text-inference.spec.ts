@@ -87,6 +87,18 @@ describe("the statistics of a column", () => {
     expect(statistics).toMatchObject({ mean: 1000000002, standardDeviation: 1, integers: true });
   });
 
+  it("know long texts apart by more than their beginning, and keep only that", async () => {
+    const same = "x".repeat(100);
+    const long = (end: string) => `${same}${"y".repeat(200)}${end}`;
+    const { distinct, frequent } = first((await profile([long("1"), long("2"), long("1"), same])).columns);
+    expect(distinct).toEqual({ count: 3, exact: true });
+    expect(frequent?.values).toEqual([
+      { value: `${same}…`, count: 2 },
+      { value: same, count: 1 },
+      { value: `${same}…`, count: 1 },
+    ]);
+  });
+
   it("tell the number of different values within 5 %, and frequent ones, when there are too many to count", async () => {
     const values = Array.from({ length: 60_000 }, (_, i) => (i % 3 === 0 ? "often" : `id-${i}`));
     const { distinct, frequent } = first((await profile(values)).columns);

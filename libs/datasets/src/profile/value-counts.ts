@@ -7,8 +7,14 @@ const keptValues = exactValues / 2;
 const registerBits = 12;
 const registers = 1 << registerBits;
 
+/** Texts longer than this are known by their beginning and a 64-bit hash, so that a table of documents does not stay in memory. */
+const longestKept = 128;
+const beginning = 100;
+const digestMark = "…\0";
+
 /** A value and how often it was seen. */
 export interface FrequentValue {
+  /** Of a text of more than 128 characters the first 100 and "…". */
   readonly value: string;
   /** At least this often. Exact when the counts' `undercount` is 0. */
   readonly count: number;
@@ -26,7 +32,8 @@ export class ValueCounts {
   readonly #numbers = new NumberTable(2 * exactValues);
   #sketch: Uint8Array | undefined;
 
-  addText(value: string, times = 1): void {
+  addText(text: string, times = 1): void {
+    const value = text.length > longestKept ? digested(text) : text;
     const count = this.#texts.get(value);
     if (count === undefined) this.#makeRoom(value);
     this.#texts.set(value, (count ?? 0) + times);
@@ -49,7 +56,7 @@ export class ValueCounts {
   /** The most frequent values, most frequent first; equal ones in order of their text. */
   top(limit: number): FrequentValue[] {
     return this.#entries()
-      .map(([value, count]) => ({ value: String(value), count }))
+      .map(([value, count]) => ({ value: undigested(String(value)), count }))
       .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
       .slice(0, limit);
   }
@@ -101,6 +108,16 @@ export class ValueCounts {
     const sketch = this.#sketch as Uint8Array;
     if (rank > (sketch[register] as number)) sketch[register] = rank;
   }
+}
+
+/** Copied, because a part of a string keeps the whole alive. */
+function digested(text: string): string {
+  const start = Buffer.from(text.slice(0, beginning).toWellFormed(), "utf16le").toString("utf16le");
+  return `${start}${digestMark}${hashText(text, 3).toString(16)}-${hashText(text, 4).toString(16)}`;
+}
+
+function undigested(value: string): string {
+  return value.startsWith(digestMark, beginning) ? value.slice(0, beginning + 1) : value;
 }
 
 function estimate(sketch: Uint8Array): number {

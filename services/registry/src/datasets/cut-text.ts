@@ -1,8 +1,6 @@
-/** At most `longest` characters, none of them halved. */
+/** At most `longest` characters, none of them halved; what is no Unicode becomes U+FFFD, which messages can carry. */
 export function cut(text: string, longest: number): string {
-  if (text.length <= longest) return text;
-  const characters = Array.from(text.slice(0, 2 * longest));
-  return characters.length <= longest && text.length <= 2 * longest
-    ? text
-    : `${characters.slice(0, longest).join("")}…`;
+  const characters = Array.from(text.slice(0, 2 * longest + 1).toWellFormed());
+  if (characters.length > longest) return `${characters.slice(0, longest).join("")}…`;
+  return characters.join("");
 }

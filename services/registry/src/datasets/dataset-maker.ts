@@ -81,6 +81,9 @@ function jobOf(request: CreateDatasetVersionRequest, read: ReadOptions): Omit<Pr
 function assertRequest(request: CreateDatasetVersionRequest): void {
   assertModelName(request.dataset, "dataset");
   assertTexts({ description: request.description, labels: {} });
+  if (`${request.description}${request.source}`.includes("\0")) {
+    throw invalid("description", "The description or the source holds a NUL character.", "Write plain text.");
+  }
   if (request.source.length > 4096) throw invalid("source", "The source is too long.", "At most 4096 characters fit.");
   if (request.format !== 0 && decodeFormat(request.format) === undefined) {
     throw invalid("format", `There is no format ${request.format}.`, "Leave it out, and it is told from the bytes.");

@@ -24,6 +24,10 @@ export function encodeColumns(columns: readonly ColumnProfile[]): Column[] {
       `At most ${longestName} fit.`,
     );
   }
+  const odd = columns.find(({ name }) => name.includes("\0") || !name.isWellFormed());
+  if (odd !== undefined) {
+    throw invalid("sha256", `The column "${shorten(odd.name)}" has a name that is not plain text.`, "Rename it.");
+  }
   const most = Math.max(1, Math.floor(keptValues / columns.length));
   return columns.map((column) => encodeColumn(column, most));
 }
@@ -61,6 +65,11 @@ function frequentOf({ count, distinct, frequent }: ColumnProfile): ValueCount[] 
   if (distinct === undefined || frequent === undefined) return [];
   if (distinct.count > 1 && distinct.count > count * nearlyAll) return [];
   return frequent.values.map(({ value, count: times }) =>
-    create(ValueCountSchema, { value: cut(value, longestValue), count: BigInt(times) }),
+    create(ValueCountSchema, { value: plain(cut(value, longestValue)), count: BigInt(times) }),
   );
+}
+
+/** PostgreSQL keeps no NUL characters. */
+function plain(text: string): string {
+  return text.replaceAll("\0", "\ufffd");
 }

@@ -18,6 +18,9 @@ export function assertReadOptions(read: ReadOptions, format: DatasetFormat): voi
       `At most ${maxMissing} of up to ${longestMissing} characters fit.`,
     );
   }
+  if ([...missing, ...Object.keys(types)].some((text) => text.includes("\0"))) {
+    throw invalid("read", "A word holds a NUL character.", "Write plain text.");
+  }
   if (delimiter !== "" && !(/^[\t -~]$/.test(delimiter) && delimiter !== '"')) {
     throw invalid(
       "read.delimiter",

@@ -1,0 +1,254 @@
+import { Level } from "@aimass/api/auth";
+import { ColumnType, type CreateDatasetVersionRequestSchema, DatasetFormat } from "@aimass/api/registry";
+import { AimassError } from "@aimass/core";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { zipSync } from "fflate";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parquetFile, pngFile } from "../testing/dataset-files.ts";
+import { startTestRegistry, type TestRegistry, upload } from "../testing/test-registry.ts";
+
+const grants = [
+  { subject: "user:ada", resource: "default", level: Level.EDIT },
+  { subject: "user:bob", resource: "default", level: Level.VIEW },
+];
+
+let registry: TestRegistry;
+
+beforeAll(async () => {
+  registry = await startTestRegistry({ grants });
+});
+
+afterAll(async () => {
+  await registry?.[Symbol.asyncDispose]();
+});
+
+type Options = MessageInitShape<typeof CreateDatasetVersionRequestSchema>;
+
+async function add(dataset: string, file: string | Uint8Array, options: Options = {}) {
+  const clients = registry.as("user:ada");
+  const sha256 = await upload(clients, Buffer.from(file));
+  const made = await clients.datasets.createDatasetVersion({ dataset, sha256, ...options }, { timeoutMs: 60_000 });
+  if (made.datasetVersion === undefined) throw new Error("no version came back");
+  return made.datasetVersion;
+}
+
+async function refusal(call: Promise<unknown>): Promise<AimassError> {
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(AimassError);
+  return error as AimassError;
+}
+
+async function isAbsent(dataset: string): Promise<boolean> {
+  const error = await refusal(registry.as("user:ada").datasets.getDatasetVersion({ dataset }));
+  return error.code === "NOT_FOUND";
+}
+
+async function preview(dataset: string, rows = 0) {
+  const found = await registry.as("user:ada").datasets.previewDataset({ dataset, rows });
+  return { columns: found.columns, rows: found.rows.map((row) => row.cells.map((cell) => cell.value.value)) };
+}
+
+describe("a dataset whose format is not named", () => {
+  it("is CSV, with types, statistics, and how it was read", async () => {
+    const made = await add("told-csv", "name,age,member,zip\nAda,36,true,0123\nBob,NA,false,0456\nAda,40,,0123\n");
+    expect(made).toMatchObject({ format: DatasetFormat.CSV, rows: 3n });
+    expect(made.columns).toMatchObject([
+      { name: "name", type: ColumnType.STRING, distinct: 2n, shortest: 3n, longest: 3n, looks: "category" },
+      {
+        name: "age",
+        type: ColumnType.NUMBER,
+        missing: 1n,
+        minimum: 36,
+        maximum: 40,
+        mean: 38,
+        deviation: Math.SQRT2 * 2,
+      },
+      { name: "member", type: ColumnType.BOOLEAN, missing: 1n, distinct: 2n },
+      { name: "zip", type: ColumnType.STRING, shortest: 4n },
+    ]);
+    expect(made.columns[0]?.frequent).toMatchObject([
+      { value: "Ada", count: 2n },
+      { value: "Bob", count: 1n },
+    ]);
+    expect(made.columns[1]?.frequent).toEqual([]);
+    expect(made.warnings).toEqual([expect.stringContaining('Column "zip" is kept as text: "0123" in row 1')]);
+    expect(made.read).toMatchObject({ delimiter: ",", types: {} });
+    expect(made.read?.missing).toEqual(["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"]);
+  });
+
+  it("is TSV, JSON Lines, Parquet, or a ZIP of images", async () => {
+    expect(await add("told-tsv", "a\tb\n1\tx,y\n")).toMatchObject({
+      format: DatasetFormat.TSV,
+      read: { delimiter: "\t" },
+    });
+    const lines = await add("told-json", '{"a":1,"b":"x"}\n{"a":null,"b":"None"}\n');
+    expect(lines).toMatchObject({ format: DatasetFormat.JSON_LINES, rows: 2n, read: { missing: [], delimiter: "" } });
+    expect(lines.columns.map((column) => column.missing)).toEqual([1n, 0n]);
+    const parquet = await add("told-parquet", parquetFile([{ name: "x", data: [1, 2.5, 4], type: "DOUBLE" }]));
+    expect(parquet).toMatchObject({ format: DatasetFormat.PARQUET, rows: 3n, columns: [{ name: "x", mean: 2.5 }] });
+    const images = { "cat/1.png": pngFile(8, 6), "dog/2.png": pngFile(3, 3), "dog/3.png": pngFile(1, 1) };
+    for (const level of [0, 6] as const) {
+      const zip = await add(`told-images-${level}`, zipSync(images, { level }));
+      expect(zip).toMatchObject({ format: DatasetFormat.IMAGE_ZIP, rows: 3n });
+      expect(zip.columns).toMatchObject([
+        { name: "image", type: ColumnType.IMAGE, distinct: 0n, frequent: [] },
+        {
+          name: "label",
+          type: ColumnType.STRING,
+          frequent: [
+            { value: "dog", count: 2n },
+            { value: "cat", count: 1n },
+          ],
+        },
+      ]);
+    }
+  });
+
+  it("is refused when it is none of them", async () => {
+    const error = await refusal(add("told-nothing", Buffer.from("\x7fELF\0\0", "latin1")));
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", reason: "BAD_FILE" });
+    expect(await isAbsent("told-nothing")).toBe(true);
+  });
+});
+
+describe("the way a dataset is read", () => {
+  it("is kept, and the same bytes read in another way are a new version", async () => {
+    const text = "zip;price\n1234;5\n999;-1\n";
+    const read = { delimiter: ";", missing: ["-1"], types: { zip: ColumnType.STRING } };
+    const first = await add("options", text, { read });
+    expect(first).toMatchObject({ version: 1n, format: DatasetFormat.CSV, read });
+    expect(first.columns).toMatchObject([{ type: ColumnType.STRING }, { type: ColumnType.NUMBER, missing: 1n }]);
+    expect(await add("options", text, { read, description: "again" })).toEqual(first);
+    expect(await add("options", text, { read, format: DatasetFormat.CSV })).toEqual(first);
+    const second = await add("options", text, { read: { delimiter: ";" } });
+    expect(second).toMatchObject({ version: 2n, columns: [{ type: ColumnType.NUMBER }, { minimum: -1 }] });
+    expect(await add("options", text, { read: { delimiter: ";", missing: [] }, format: DatasetFormat.CSV })).toEqual(
+      second,
+    );
+  });
+
+  it("with the defaults spelled out is the same way", async () => {
+    const plain = await add("defaults", "a,b\n1,2\n");
+    const words = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"];
+    expect(await add("defaults", "a,b\n1,2\n", { read: { delimiter: ",", missing: words.reverse() } })).toEqual(plain);
+  });
+
+  it("decides what a preview shows", async () => {
+    await add("codes", "zip,n\n0012,5\n1234,?\n", { read: { missing: ["?"], types: { zip: ColumnType.STRING } } });
+    expect(await preview("codes")).toEqual({
+      columns: ["zip", "n"],
+      rows: [
+        ["0012", 5],
+        ["1234", undefined],
+      ],
+    });
+  });
+
+  it.each([
+    [{ delimiter: "ab" }, "read.delimiter"],
+    [{ types: { b: ColumnType.STRING } }, "read.types"],
+    [{ types: { a: ColumnType.IMAGE } }, "read.types[a]"],
+    [{ types: { a: ColumnType.UNSPECIFIED } }, "read.types[a]"],
+    [{ missing: ["x".repeat(101)] }, "read.missing"],
+  ])("%j is refused, naming %s", async (read, field) => {
+    expect(await refusal(add("odd", "a\n1\n", { read }))).toMatchObject({ code: "INVALID_ARGUMENT", field });
+    expect(await isAbsent("odd")).toBe(true);
+  });
+
+  it("has no delimiter where the format has none", async () => {
+    const options = { read: { delimiter: ";" } };
+    expect(await refusal(add("odd", '{"a":1}\n', options))).toMatchObject({ field: "read.delimiter" });
+  });
+});
+
+describe("a cell that does not parse", () => {
+  it("is named with row, line, column, value and what would be right", async () => {
+    const rows = Array.from({ length: 16 }, (_, row) => `${row},"two\nlines"\n`).join("");
+    const error = await refusal(add("bad-cell", `age,note\n${rows}"1,234",x\n`));
+    expect(error).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      reason: "BAD_CELL",
+      field: "rows[17].age",
+      message: expect.stringMatching(/^Row 17 \(line 34\), column "age": "1,234" /),
+      remedy: expect.stringContaining("Write 1234"),
+    });
+    expect(await isAbsent("bad-cell")).toBe(true);
+    const typed = await refusal(add("bad-cell", "a\n1\nx\n", { read: { types: { a: ColumnType.NUMBER } } }));
+    expect(typed.message).toBe('Row 2 (line 3), column "a": "x" is not a number.');
+  });
+
+  it("of a name as long as the row does not break the answer", async () => {
+    const error = await refusal(add("long-name", `{"${"n".repeat(100_000)}":[1]}\n`));
+    expect(error.code).toBe("INVALID_ARGUMENT");
+    expect((error.field ?? "").length).toBeLessThan(300);
+  });
+});
+
+describe("a preview", () => {
+  it("shows the first rows of a version, typed, long texts cut", async () => {
+    const long = "好".repeat(500);
+    await add("look", `n,t,b\n1.5,${long},true\n,x,false\n3,NA,\n${"4,y,true\n".repeat(200)}`);
+    const { columns, rows } = await preview("look");
+    expect(columns).toEqual(["n", "t", "b"]);
+    expect(rows).toHaveLength(10);
+    expect(rows.slice(0, 3)).toEqual([
+      [1.5, `${"好".repeat(200)}…`, true],
+      [undefined, "x", false],
+      [3, undefined, undefined],
+    ]);
+    expect((await preview("look", 100)).rows).toHaveLength(100);
+    expect((await preview("look", 2)).rows).toHaveLength(2);
+    expect(await refusal(preview("look", 101))).toMatchObject({ code: "INVALID_ARGUMENT", field: "rows" });
+  });
+
+  it("shows an image by name and size", async () => {
+    await add("pictures", zipSync({ "a/1.png": pngFile(8, 6), "b/2.png": pngFile(3, 3) }));
+    const { rows } = await preview("pictures");
+    expect(rows).toEqual([
+      [`a/1.png (8×6, ${pngFile(8, 6).length} bytes)`, "a"],
+      [`b/2.png (3×3, ${pngFile(3, 3).length} bytes)`, "b"],
+    ]);
+  });
+
+  it("of rows that are very long shows fewer", async () => {
+    const header = Array.from({ length: 4000 }, (_, index) => `c${index}`).join(",");
+    const row = Array.from({ length: 4000 }, () => "x".repeat(200)).join(",");
+    await add("wide", `${header}\n${`${row}\n`.repeat(20)}`);
+    const { rows } = await preview("wide", 20);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toHaveLength(4000);
+  });
+
+  it("is for who may read the data; who may not see the dataset learns nothing", async () => {
+    await add("private", "a\n1\n");
+    const bob = registry.as("user:bob").datasets;
+    expect((await bob.getDatasetVersion({ dataset: "private" })).datasetVersion?.rows).toBe(1n);
+    expect(await refusal(bob.previewDataset({ dataset: "private" }))).toMatchObject({ code: "PERMISSION_DENIED" });
+    const eve = registry.as("user:eve").datasets;
+    const hidden = await refusal(eve.previewDataset({ dataset: "private" }));
+    const absent = await refusal(eve.previewDataset({ dataset: "absent" }));
+    expect([hidden.code, hidden.message.replace("private", "")]).toEqual([
+      absent.code,
+      absent.message.replace("absent", ""),
+    ]);
+    expect(hidden.code).toBe("NOT_FOUND");
+  });
+});
+
+describe("text that is odd", () => {
+  it("such as NUL, half characters and emoji in values is kept as well as it can be", async () => {
+    const text = '{"a":"x\\u0000y"}\n{"a":"\\ud800"}\n{"a":"x\\u0000y"}\n{"a":"😀"}\n'.repeat(3);
+    const made = await add("odd-text", text);
+    expect(made.columns[0]?.frequent[0]).toMatchObject({ value: "x\ufffdy", count: 6n });
+    expect((await preview("odd-text", 4)).rows).toEqual([["x\0y"], ["\ufffd"], ["x\0y"], ["😀"]]);
+  });
+
+  it("in the name of a column is refused", async () => {
+    expect(await refusal(add("odd-name", '{"a\\u0000":1}\n'))).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await refusal(add("odd-name", '{"\\ud800":1}\n'))).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await isAbsent("odd-name")).toBe(true);
+  });
+});
