@@ -158,12 +158,15 @@ describe("a dataset", () => {
     const { version = expect.fail() } = await models.getVersion({ project: "default", model: "plane", version: "1" });
     expect(version.state).toBe(VersionState.READY);
     expect(version.createdBy).toBe("user:ada");
-    expect(version.signature?.inputs).toMatchObject([{ name: "x", datatype: "FP32", shape: [-1n, 2n] }]);
+    expect(version.signature?.inputs).toMatchObject([
+      { name: "u", datatype: "FP32", shape: [-1n] },
+      { name: "v", datatype: "FP32", shape: [-1n] },
+    ]);
     expect(version.signature?.outputs).toMatchObject([{ name: "y", datatype: "FP32", shape: [-1n, 1n] }]);
     expect(version.signature?.batchable).toBe(true);
     expect(version.lineage).toMatchObject({ jobId: done.id, dataset: "plane", datasetVersion: 1n, recipe: "linear" });
     expect(version.metrics.r2).toBe(done.metrics.r2);
-    expect(await serve(version.files[0]?.sha256 ?? expect.fail(), [1, 2])).toBeCloseTo(22, 0);
+    expect(await serve(version.files[0]?.sha256 ?? expect.fail(), { u: 1, v: 2 })).toBeCloseTo(22, 0);
   });
 
   it("is trained on even when trainer, worker and registry are killed while it runs", async () => {
@@ -185,11 +188,12 @@ describe("a dataset", () => {
 });
 
 /** Runs a stored model on one row. */
-async function serve(sha256: Uint8Array, row: readonly number[]): Promise<number> {
+async function serve(sha256: Uint8Array, row: Readonly<Record<string, number>>): Promise<number> {
   const chunks: Uint8Array[] = [];
   for await (const { chunk } of as("user:ada", ArtifactService, "registry").readArtifact({ sha256 }))
     chunks.push(chunk);
   const session = await InferenceSession.create(Buffer.concat(chunks));
-  const { y = expect.fail() } = await session.run({ x: new Tensor("float32", [...row], [1, row.length]) });
+  const feeds = Object.entries(row).map(([name, value]) => [name, new Tensor("float32", [value], [1])] as const);
+  const { y = expect.fail() } = await session.run(Object.fromEntries(feeds));
   return y.data[0] as number;
 }

@@ -15,6 +15,7 @@ import { pushDataset } from "../commands/datasets.ts";
 import { deployModel, waitUntilServed } from "../commands/deploy.ts";
 import { Output } from "../output/output.ts";
 import { trainModel } from "../training/follow-job.ts";
+import { type DemoRow, rawInputs } from "./demo-row.ts";
 import type { DemoTarget } from "./demo-target.ts";
 import { Traffic, type TrafficReport } from "./traffic.ts";
 
@@ -156,30 +157,27 @@ export class Demo {
     return secret;
   }
 
-  async #callEveryWay(apiKey: string, row: Float32Array): Promise<void> {
+  async #callEveryWay(apiKey: string, row: DemoRow): Promise<void> {
     const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
     const url = this.#target.url;
     const grpc = createClient(GRPCInferenceService, createGrpcTransport({ baseUrl: url }));
-    const raw = new Uint8Array(row.buffer as ArrayBuffer);
     const answer = await grpc.modelInfer(
-      {
-        modelName: model,
-        inputs: [{ name: "x", datatype: "FP32", shape: [1n, BigInt(row.length)] }],
-        rawInputContents: [raw],
-      },
+      { modelName: model, ...rawInputs(row) },
       { headers: { authorization: headers.authorization }, timeoutMs: 10_000 },
     );
     const viaGrpc = Buffer.from(answer.rawOutputContents[0] as Uint8Array).readFloatLE(0);
     const rest = await fetch(`${url}/v2/models/${model}/infer`, {
       method: "POST",
       headers,
-      body: JSON.stringify({ inputs: [{ name: "x", datatype: "FP32", shape: [1, row.length], data: [...row] }] }),
+      body: JSON.stringify({
+        inputs: Object.entries(row).map(([name, value]) => ({ name, datatype: "FP32", shape: [1], data: [value] })),
+      }),
     });
     const viaRest = ((await succeeded(rest)) as { outputs: { data: number[] }[] }).outputs[0]?.data[0] as number;
     const predict = await fetch(`${url}/models/${model}/predict`, {
       method: "POST",
       headers,
-      body: JSON.stringify({ inputs: [[...row]] }),
+      body: JSON.stringify({ inputs: row }),
     });
     const viaPredict = (
       [((await succeeded(predict)) as { predictions: unknown[] }).predictions[0]].flat(3) as number[]
@@ -191,8 +189,8 @@ export class Demo {
     this.#tell(`          without a key: ${stranger.status} ${stranger.statusText}`);
   }
 
-  async #underLoad(apiKey: string, row: Float32Array, first: bigint, second: bigint): Promise<DemoResult["phases"]> {
-    const traffic = new Traffic({ url: this.#target.url, apiKey, model, features: row, inFlight });
+  async #underLoad(apiKey: string, row: DemoRow, first: bigint, second: bigint): Promise<DemoResult["phases"]> {
+    const traffic = new Traffic({ url: this.#target.url, apiKey, model, row, inFlight });
     const phases: { phase: string; report: TrafficReport; note: string }[] = [];
     const close = (phase: string, note: string) => {
       const report = traffic.report();
@@ -267,12 +265,21 @@ async function succeeded(response: Response): Promise<unknown> {
   return response.json();
 }
 
-function firstCells(): number[] {
-  return (readFileSync(csv, "utf8").split("\n")[1] as string).split(",").map(Number);
+function firstLines(): readonly (readonly string[])[] {
+  return readFileSync(csv, "utf8")
+    .split("\n", 2)
+    .map((line) => line.trim().split(","));
 }
 
-function firstRow(): Float32Array {
-  return Float32Array.from(firstCells().slice(0, -1));
+function firstCells(): number[] {
+  return (firstLines()[1] ?? []).map(Number);
+}
+
+/** The first patient: an input for each column but the target. */
+function firstRow(): DemoRow {
+  const [names = []] = firstLines();
+  const cells = firstCells().map((cell, i) => [names[i] as string, cell] as const);
+  return Object.fromEntries(cells.slice(0, -1));
 }
 
 function firstTarget(): number {

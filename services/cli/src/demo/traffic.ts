@@ -1,6 +1,7 @@
 import { GRPCInferenceService } from "@aimass/api/inference";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { type DemoRow, rawInputs } from "./demo-row.ts";
 
 /** What a phase of traffic came to. */
 export interface TrafficReport {
@@ -25,7 +26,7 @@ export class Traffic {
   #firstFailure: string | undefined;
   #onVersion: ((version: string) => void) | undefined;
 
-  constructor(o: { url: string; apiKey: string; model: string; features: Float32Array; inFlight: number }) {
+  constructor(o: { url: string; apiKey: string; model: string; row: DemoRow; inFlight: number }) {
     const client = createClient(
       GRPCInferenceService,
       createGrpcTransport({
@@ -38,13 +39,7 @@ export class Traffic {
         ],
       }),
     );
-    const request = {
-      modelName: o.model,
-      inputs: [{ name: "x", datatype: "FP32", shape: [1n, BigInt(o.features.length)] }],
-      rawInputContents: [
-        new Uint8Array(o.features.buffer as ArrayBuffer, o.features.byteOffset, o.features.byteLength),
-      ],
-    };
+    const request = { modelName: o.model, ...rawInputs(o.row) };
     const work = async () => {
       while (!this.#stop.signal.aborted) {
         const startedAt = performance.now();
