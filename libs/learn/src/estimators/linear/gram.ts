@@ -80,27 +80,36 @@ class ChosenColumns {
   }
 }
 
-/** Collects rows into blocks: their cells less the guess, the target less its guess, and 1; all scaled by the root of the weight. */
+/** Collects rows into blocks: their cells and the target less guesses, scaled by the root of the weight. */
 class ShiftedRows {
   readonly sums: GramSums;
   readonly #cols: number;
-  #shift: Float64Array | undefined;
-  #targetShift = 0;
+  #targetShift: number | undefined;
   #waiting = 0;
 
   constructor(cols: number) {
     this.#cols = cols;
-    this.sums = new GramSums(cols + 2);
+    this.sums = new GramSums(cols);
   }
 
-  /** `data` has the rows from `start` on. */
+  /** `data` has the rows from `start` on, no more than make a block. */
   add(data: Float32Array, start: number, block: Block): void {
-    const { y, weights, from, to } = block;
-    this.#shift ??= this.#guess(data, start, block);
-    for (let r = from, at = start; r < to; r++, at += this.#cols) {
-      const root = weights === undefined ? 1 : Math.sqrt(weights[r]!);
-      this.#write(data, at, y.values[r]!, root);
-      if (++this.#waiting === this.sums.blockRows) this.#flush();
+    this.#targetShift ??= this.#guess(data, start, block);
+    const targetShift = this.#targetShift;
+    const { sums } = this;
+    const { y, weights, to } = block;
+    const cols = this.#cols;
+    for (let from = block.from, at = start; from < to; ) {
+      const count = Math.min(to - from, sums.blockRows - this.#waiting);
+      sums.cells.set(data.subarray(at, at + count * cols), this.#waiting * cols);
+      for (let r = from, waiting = this.#waiting; r < from + count; r++, waiting++) {
+        sums.targets[waiting] = y.values[r]! - targetShift;
+        sums.factors[waiting] = weights === undefined ? 1 : Math.sqrt(weights[r]!);
+      }
+      this.#waiting += count;
+      from += count;
+      at += count * cols;
+      if (this.#waiting === sums.blockRows) this.#flush();
     }
   }
 
@@ -109,8 +118,7 @@ class ShiftedRows {
     const { sums } = this;
     const cols = this.#cols;
     const total = sums.sumOf(cols + 1, cols + 1);
-    const offset = (j: number) => sums.sumOf(j, cols + 1) / total;
-    const offsets = Float64Array.from({ length: cols + 1 }, (_, j) => offset(j));
+    const offsets = Float64Array.from({ length: cols + 1 }, (_, j) => sums.sumOf(j, cols + 1) / total);
     const products = new Float64Array(cols * cols);
     const withTarget = new Float64Array(cols);
     for (let i = 0; i < cols; i++) {
@@ -124,49 +132,30 @@ class ShiftedRows {
       cols,
       products,
       withTarget,
-      means: this.#shift!.map((shift, j) => shift + offsets[j]!),
-      targetMean: this.#targetShift + offsets[cols]!,
+      means: sums.shift.map((shift, j) => shift + offsets[j]!),
+      targetMean: (this.#targetShift ?? 0) + offsets[cols]!,
       targetSquares: sums.sumOf(cols, cols) - total * offsets[cols]! ** 2,
       total,
     };
   }
 
-  #guess(data: Float32Array, start: number, { y, weights, from, to }: Block): Float64Array {
-    const means = new Float64Array(this.#cols);
+  /** Takes the means of the first rows for those of all; returns that of the target. */
+  #guess(data: Float32Array, start: number, { y, weights, from, to }: Block): number {
+    const { shift } = this.sums;
     let total = 0;
+    let target = 0;
     for (let r = from, i = start; r < to; r++) {
       const weight = weights === undefined ? 1 : weights[r]!;
-      for (let j = 0; j < means.length; j++, i++) means[j]! += data[i]! * weight;
-      this.#targetShift += y.values[r]! * weight;
+      for (let j = 0; j < shift.length; j++, i++) shift[j]! += data[i]! * weight;
+      target += y.values[r]! * weight;
       total += weight;
     }
-    this.#targetShift /= total || 1;
-    return means.map((sum) => sum / (total || 1));
-  }
-
-  #write(data: Float32Array, start: number, target: number, root: number): void {
-    const { block, panelStep } = this.sums;
-    const shift = this.#shift!;
-    const cols = this.#cols;
-    let at = this.sums.positionOf(this.#waiting);
-    let i = start;
-    const whole = cols & ~3;
-    for (let j = 0; j < whole; j += 4, i += 4, at += panelStep) {
-      block[at] = (data[i]! - shift[j]!) * root;
-      block[at + 2] = (data[i + 1]! - shift[j + 1]!) * root;
-      block[at + 4] = (data[i + 2]! - shift[j + 2]!) * root;
-      block[at + 6] = (data[i + 3]! - shift[j + 3]!) * root;
-    }
-    const put = (j: number, value: number) => {
-      block[at + ((j - whole) >> 2) * panelStep + (j & 3) * 2] = value * root;
-    };
-    for (let j = whole; j < cols; j++, i++) put(j, data[i]! - shift[j]!);
-    put(cols, target - this.#targetShift);
-    put(cols + 1, 1);
+    for (let j = 0; j < shift.length; j++) shift[j]! /= total || 1;
+    return target / (total || 1);
   }
 
   #flush(): void {
-    this.sums.multiply(this.#waiting);
+    this.sums.add(this.#waiting);
     this.#waiting = 0;
   }
 }

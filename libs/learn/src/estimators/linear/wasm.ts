@@ -22,7 +22,14 @@ export const code = {
   loadNumber: (offset = 0) => [0x2b, 0x03, ...wholeNumber(offset)],
   storeNumber: (offset = 0) => [0x39, 0x03, ...wholeNumber(offset)],
   addPairs: [0xfd, 0xf0, 0x01],
+  subtractPairs: [0xfd, 0xf1, 0x01],
   multiplyPairs: [0xfd, 0xf2, 0x01],
+  /** The same half of two pairs as one pair. */
+  zip: (lane: 0 | 1) => [
+    0xfd,
+    0x0d,
+    ...[0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23].map((b) => b + 8 * lane),
+  ],
   half: (lane: 0 | 1) => [0xfd, 0x21, lane],
   addNumbers: [0xa0],
 } as const;
