@@ -14,19 +14,30 @@ export function describeDataset(d: DatasetVersion): string[] {
     "",
     ...numberTable(
       ["COLUMN", "TYPE", "MISSING", "DIFFERENT", "MINIMUM", "MEAN", "MAXIMUM", "±", "MOST FREQUENT"],
-      d.columns.map(describeColumn),
+      d.columns.map((column) => describeColumn(column, d.rows)),
     ),
     ...d.warnings.map((warning) => `warning: ${warning}`),
   ];
 }
 
-function describeColumn(c: Column): string[] {
+function describeColumn(c: Column, rows: bigint): string[] {
   const type = enumName(ColumnType, c.type).toLowerCase();
-  const start = [c.name, c.looks === "" ? type : `${type}: ${c.looks}`, String(c.missing), String(c.distinct || "")];
+  const start = [c.name, c.looks === "" ? type : `${type}: ${c.looks}`, String(c.missing), different(c, rows)];
   if (c.type === ColumnType.NUMBER)
     return [...start, short(c.minimum), short(c.mean), short(c.maximum), short(c.deviation), ""];
-  const lengths = c.longest > 0n ? `${c.shortest} to ${c.longest} characters` : "";
-  return [...start, "", "", "", "", frequentValues(c) || lengths];
+  return [...start, "", "", "", "", frequentValues(c) || lengths(c)];
+}
+
+/** Above 1024 it is an estimate, which may be more than there are rows. */
+function different({ distinct, missing }: Column, rows: bigint): string {
+  if (distinct === 0n) return "";
+  const most = rows - missing;
+  return `${distinct > 1024n ? "≈" : ""}${distinct > most ? most : distinct}`;
+}
+
+function lengths({ shortest, longest }: Column): string {
+  if (longest === 0n) return "";
+  return shortest === longest ? `${longest} characters` : `${shortest} to ${longest} characters`;
 }
 
 function frequentValues({ frequent, looks }: Column): string {

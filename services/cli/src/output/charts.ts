@@ -11,7 +11,9 @@ const partial = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 export function numberTable(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const all = [header, ...rows];
   const widths = header.map((_, i) => Math.max(...all.map((row) => textWidth(row[i] ?? ""))));
-  const isNumber = header.map((_, i) => rows.every((row) => /^([-+]?[\d.,]+(e[-+]?\d+)?( %)?|-|)$/.test(row[i] ?? "")));
+  const isNumber = header.map((_, i) =>
+    rows.every((row) => /^([-+≈]?[\d.,]+(e[-+]?\d+)?( %)?|-|)$/.test(row[i] ?? "")),
+  );
   return all.map((row) =>
     row
       .map((cell, i) => {
