@@ -39,6 +39,12 @@ describe("a job's spec", () => {
     expect(resolve({ features: ["a", "city"] }).features).toEqual(["a", "city"]);
   });
 
+  it("with features by hand that are all has their columns alone, and numbers beside them where it takes numbers", () => {
+    const features = [{ kind: { case: "oneHot" as const, value: { column: "city" } } }];
+    expect(resolve({ features: [], featurePlan: { features, only: true } }).features).toEqual(["city"]);
+    expect(resolve({ features: [], featurePlan: { features } }).features).toEqual(["a", "b", "city", "holes"]);
+  });
+
   it("of a script has the task its target suggests and every column", () => {
     const script = resolve({ recipe: "", features: [], target: "city", script: { command: ["python3", "train.py"] } });
     expect(script).toMatchObject({ task: "classification", features: ["a", "b", "holes", "y"], parameters: {} });
@@ -104,6 +110,46 @@ describe("a job's spec", () => {
       { gates: [{ metric: "r2", bound: -1, betterThan: "stable" }] },
       "INVALID_ARGUMENT",
       "spec.gates[0].bound",
+    ],
+    [
+      "features by hand of a column that is not there",
+      { featurePlan: { features: [{ kind: { case: "hash", value: { column: "z" } } }] } },
+      "INVALID_ARGUMENT",
+      "spec.feature_plan.features[0].hash.column",
+    ],
+    [
+      "features by hand of the wrong type",
+      {
+        features: [],
+        recipe: "ridge",
+        featurePlan: { features: [{ kind: { case: "bucket", value: { column: "city" } } }] },
+      },
+      "INVALID_ARGUMENT",
+      "spec.feature_plan.features[0].bucket.column",
+    ],
+    [
+      "an unknown scale",
+      { featurePlan: { features: [{ kind: { case: "number", value: { column: "a", scale: "huge" } } }] } },
+      "INVALID_ARGUMENT",
+      "spec.feature_plan.features[0].number.scale",
+    ],
+    [
+      "too few buckets",
+      { featurePlan: { features: [{ kind: { case: "bucket", value: { column: "a", buckets: 1 } } }] } },
+      "INVALID_ARGUMENT",
+      "spec.feature_plan.features[0].bucket.buckets",
+    ],
+    [
+      "half a cross",
+      {
+        featurePlan: {
+          features: [
+            { kind: { case: "cross", value: { left: { kind: { case: "bucket", value: { column: "a" } } } } } },
+          ],
+        },
+      },
+      "INVALID_ARGUMENT",
+      "spec.feature_plan.features[0].cross.right",
     ],
     ["a script beside a recipe", { script: { command: ["python3"] } }, "INVALID_ARGUMENT", "spec.recipe"],
     ["the target as feature", { features: ["a", "y"] }, "INVALID_ARGUMENT", "spec.features"],

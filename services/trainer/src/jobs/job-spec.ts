@@ -3,9 +3,11 @@ import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
 import type { Task } from "@aimass/learn";
 import { create } from "@bufbuild/protobuf";
+import { readAs } from "../data/dataset-file.ts";
 import { gatesOf, readGate } from "../evaluation/gates.ts";
 import { autoRecipe } from "../recipes/auto-recipe.ts";
 import { getRecipe } from "../recipes/catalogue.ts";
+import { columnsOfPlan, readHandPlan } from "../recipes/hand-plan.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { resolveParameters } from "../recipes/recipe-parameters.ts";
 import { outputNames } from "../recipes/served-graph.ts";
@@ -23,8 +25,7 @@ export function fitSpec(spec: JobSpec, dataset: DatasetVersion): JobSpec {
   const recipe = recipeOf(spec);
   const target = findColumn(dataset, spec.target, "spec.target");
   const task = chooseTask(recipe, spec, target);
-  const others = dataset.columns.filter((c) => c.name !== spec.target && (!recipe.numbersOnly || isNumber(c)));
-  const features = spec.features.length === 0 ? others.map(({ name }) => name) : spec.features;
+  const features = spec.features.length === 0 ? usualFeatures(spec, dataset, recipe) : spec.features;
   assertTarget(dataset, target, { task, drops: spec.data?.missingTarget === "drop" });
   checkFeatures(spec, features, recipe.numbersOnly ? "number column" : "column");
   for (const [i, name] of features.entries()) {
@@ -32,6 +33,7 @@ export function fitSpec(spec: JobSpec, dataset: DatasetVersion): JobSpec {
     if (spec.script === undefined) assertServable(name, { field: `spec.features[${i}]`, task });
   }
   checkSplitColumns(spec, dataset);
+  checkPlan(spec, features, dataset, recipe);
   for (const [gate, field] of gatesOf(spec)) readGate(gate, field, task);
   const resolved = fitParameters(recipe, task, spec);
   return create(JobSpecSchema, { ...spec, datasetVersion: dataset.version, task, features, ...resolved });
@@ -62,6 +64,28 @@ function checkFeatures(spec: JobSpec, features: readonly string[], what: string)
   if (features.length > mostFeatures) {
     throw unfit("spec.features", `There are ${features.length} features; at most ${mostFeatures} can be used.`);
   }
+}
+
+/** Every other column, of some recipes every other number column; those of a feature plan that is all, alone. */
+function usualFeatures({ target, featurePlan }: JobSpec, dataset: DatasetVersion, recipe: Recipe): string[] {
+  const named = featurePlan === undefined ? [] : columnsOfPlan(featurePlan);
+  const others = dataset.columns.filter((c) => c.name !== target).map(({ name }) => name);
+  if (featurePlan?.only === true) return others.filter((name) => named.includes(name));
+  const numbers = new Set(dataset.columns.filter(isNumber).map(({ name }) => name));
+  return recipe.numbersOnly ? others.filter((name) => numbers.has(name) || named.includes(name)) : others;
+}
+
+function checkPlan(
+  { featurePlan, script }: JobSpec,
+  features: readonly string[],
+  dataset: DatasetVersion,
+  { nonNegative }: Recipe,
+): void {
+  if (featurePlan === undefined) return;
+  if (script !== undefined)
+    throw invalid("spec.feature_plan", "A script makes its own features.", "Leave the plan out.");
+  const { columns } = readAs(dataset).schema;
+  readHandPlan(featurePlan, { columns: columns.filter(({ name }) => features.includes(name)), nonNegative });
 }
 
 function checkSplitColumns({ split }: JobSpec, dataset: DatasetVersion): void {

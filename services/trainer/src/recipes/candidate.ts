@@ -69,7 +69,7 @@ export async function fitCandidate(
   request: FitRequest,
 ): Promise<FittedPipeline> {
   const estimator = estimatorOf(candidate.recipe, request.task);
-  const plan = candidate.plan ?? planFeatures(data.profiles, estimator, candidate.recipe);
+  const plan = candidate.plan ?? planFeatures(data.profiles, estimator, { nonNegative: candidate.recipe.nonNegative });
   const features = await learnFeatures(data, plan, request);
   await using rows = await readRows(data, features, {
     ...request,

@@ -3,32 +3,81 @@ import { defaultPlan, type Estimator, type FeaturePlan, type FeatureSpec } from 
 
 /** Terms kept of a text for an estimator that writes every cell out. */
 const mostDenseTerms = 1000;
+const usualSize = [32, 32] as const;
 const eastAsian = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/gu;
+
+export interface PlanOptions {
+  /** Whether features must not be negative. */
+  readonly nonNegative: boolean;
+  /** Features by hand, and whether they are all: columns that they do not name keep the default ones otherwise. */
+  readonly hand?: { readonly features: readonly FeatureSpec[]; readonly only: boolean };
+  /** What categories are that training did not see. */
+  readonly unknown?: "other" | "none" | "frequent";
+}
 
 /**
  * The plan for some columns: the default of @aimass/learn, with strings read as texts where they hold sentences, also short ones, also without spaces;
- * numbers in 0…1 for estimators that take no negative ones; fewer terms for those that cannot use sparse rows.
+ * numbers in 0…1 for estimators that take no negative ones; fewer terms for those that cannot use sparse rows; pictures in their own size where it is small and the same.
  */
 export function planFeatures(
   columns: readonly ColumnProfile[],
   estimator: Estimator,
-  { nonNegative }: { nonNegative: boolean },
+  { nonNegative, hand, unknown }: PlanOptions,
 ): FeaturePlan {
-  const plan = defaultPlan({ columns }, "");
-  const texts = columns.filter((column) => holdsSentences(column, columns.length === 1)).map(({ name }) => name);
-  const specs = new Map(plan.features.map((spec) => ["column" in spec ? spec.column : "", spec]));
-  for (const column of texts) specs.set(column, { kind: "text", column, ngrams: [1, 2], sublinear: true });
-  const used = columns.filter(({ name }) => specs.has(name));
+  const byHand = new Set((hand?.features ?? []).flatMap(columnsOf));
+  const rest = hand?.only === true ? [] : columns.filter(({ name }) => !byHand.has(name));
+  const defaults = defaultFeatures(rest, columns.length === 1);
+  const notes = [...defaults.notes];
   const adapt = (spec: FeatureSpec): FeatureSpec => {
-    if (spec.kind === "text" && !estimator.sparse) return { ...spec, maxTerms: mostDenseTerms };
-    if (spec.kind === "number" && nonNegative) return { ...spec, scale: "minMax" };
-    return spec;
+    if (spec.kind === "text" && !estimator.sparse && spec.maxTerms === undefined) {
+      notes.push(
+        `Text "${spec.column}" is cut to its ${mostDenseTerms} most frequent terms: this recipe writes every cell out.`,
+      );
+      return { ...spec, maxTerms: mostDenseTerms };
+    }
+    if (spec.kind === "number" && nonNegative && spec.scale === undefined) return { ...spec, scale: "minMax" };
+    if (spec.kind === "image" && spec.size === undefined) return { ...spec, size: imageSize(columns, spec.column) };
+    return withUnknown(spec, unknown);
   };
+  const features = [...defaults.features, ...(hand?.features ?? [])].map(adapt);
+  const used = new Set(features.flatMap(columnsOf));
   return {
-    columns: used.map(({ name, type }) => ({ name, type })),
-    features: used.map(({ name }) => adapt(specs.get(name) as FeatureSpec)),
-    notes: (plan.notes ?? []).filter((note) => !texts.some((name) => note.startsWith(`Column "${name}" `))),
+    columns: columns.filter(({ name }) => used.has(name)).map(({ name, type }) => ({ name, type })),
+    features,
+    notes,
   };
+}
+
+function defaultFeatures(columns: readonly ColumnProfile[], isAlone: boolean) {
+  const { features, notes = [] } = defaultPlan({ columns }, "");
+  const texts = columns.filter((column) => holdsSentences(column, isAlone)).map(({ name }) => name);
+  const specs = new Map(features.map((spec) => ["column" in spec ? spec.column : "", spec]));
+  for (const column of texts) specs.set(column, { kind: "text", column, ngrams: [1, 2], sublinear: true });
+  return {
+    features: columns.flatMap(({ name }) => specs.get(name) ?? []),
+    notes: notes.filter((note) => !texts.some((name) => note.startsWith(`Column "${name}" `))),
+  };
+}
+
+function withUnknown(spec: FeatureSpec, unknown: PlanOptions["unknown"]): FeatureSpec {
+  if (unknown === undefined || unknown === "other") return spec;
+  if (spec.kind === "oneHot") return { ...spec, unknown };
+  if (spec.kind !== "cross") return spec;
+  const [left, right] = spec.of.map((part) => (part.kind === "oneHot" ? { ...part, unknown } : part));
+  return { ...spec, of: [left as (typeof spec.of)[0], right as (typeof spec.of)[1]] };
+}
+
+/** The size of the pictures when all are one size of at most 64 × 64, else 32 × 32. */
+function imageSize(columns: readonly ColumnProfile[], name: string): readonly [number, number] {
+  const statistics = columns.find((column) => column.name === name)?.statistics;
+  if (statistics?.kind !== "image") return usualSize;
+  const { minimumHeight, maximumHeight, minimumWidth, maximumWidth } = statistics;
+  const isOne = minimumHeight === maximumHeight && minimumWidth === maximumWidth;
+  return isOne && Math.max(maximumHeight, maximumWidth) <= 64 ? [maximumHeight, maximumWidth] : usualSize;
+}
+
+function columnsOf(spec: FeatureSpec): readonly string[] {
+  return spec.kind === "cross" ? spec.of.map(({ column }) => column) : [spec.column];
 }
 
 /** Judged by the most frequent values: four East Asian characters each, or, of a column that stands alone, three words. */

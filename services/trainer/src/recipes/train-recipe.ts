@@ -5,6 +5,7 @@ import type { JobWork, WayToTrain } from "../worker/job-work.ts";
 import { type Candidate, estimatorOf } from "./candidate.ts";
 import { getRecipe } from "./catalogue.ts";
 import { planFeatures } from "./feature-plan.ts";
+import { readHandPlan } from "./hand-plan.ts";
 import { fitRequest, type KnownBefore, makeModel } from "./make-model.ts";
 import { phase } from "./phase.ts";
 
@@ -23,7 +24,15 @@ export const trainRecipe: WayToTrain = async (work, data) => {
 /** What the spec describes. */
 export function candidateOf({ spec }: Pick<JobWork, "spec">, data: TrainingData): Candidate {
   const recipe = getRecipe(spec.recipe);
-  const plan = planFeatures(data.profiles, estimatorOf(recipe, data.task), recipe);
+  const { nonNegative } = recipe;
+  const { featurePlan } = spec;
+  const hand = featurePlan && {
+    features: readHandPlan(featurePlan, { columns: data.profiles, nonNegative }),
+    only: featurePlan.only,
+  };
+  const unknown = (spec.data?.unknownCategories || "other") as "other" | "none" | "frequent";
+  const options = { nonNegative, unknown, ...(hand && { hand }) };
+  const plan = planFeatures(data.profiles, estimatorOf(recipe, data.task), options);
   return { recipe, given: { parameters: spec.parameters, choices: spec.choices }, plan };
 }
 
