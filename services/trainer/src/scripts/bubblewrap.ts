@@ -7,7 +7,7 @@ import { notInstalled, pathProblem, probeSandbox } from "./bubblewrap-probe.ts";
 import { chooseCpus } from "./cpu-choice.ts";
 import { descendants, type ProcessEntry, readProcess } from "./process-table.ts";
 import { limitedCommand, scriptEnvironment } from "./script-command.ts";
-import { prepareFolders } from "./script-folders.ts";
+import { openWay, prepareFolders } from "./script-folders.ts";
 import type { ScriptIsolation, ScriptOutcome, ScriptRun } from "./script-run.ts";
 import { type StartedScript, sendSignal, superviseScript } from "./supervise-script.ts";
 import { systemCallFilter } from "./system-call-filter.ts";
@@ -21,7 +21,7 @@ export type BecomesOther = "inside" | "before" | "same";
 export interface BubblewrapOptions {
   /** Folders a script may read beside the system's, for instance a Python virtual environment; whose base comes along by itself. */
   readonly paths: readonly string[];
-  /** Folders it must never see: no path may lead into them. */
+  /** Folders it must never see: no path may lead into them. Scratch folders may lie in the first, which others must be allowed to pass through then. */
   readonly hidden: readonly string[];
   /** Absent: the first that works here. */
   readonly becomes?: BecomesOther;
@@ -90,6 +90,8 @@ export class Bubblewrap implements ScriptIsolation {
   async #runAs(run: ScriptRun, becomes: BecomesOther): Promise<ScriptOutcome> {
     if (run.signal.aborted) return { kind: "cancelled" };
     const uid = becomes === "same" ? undefined : firstUid + ((process.pid * 31 + uidsTaken++) % uidCount);
+    const [above] = this.#hidden;
+    if (becomes === "before" && above !== undefined) await openWay(run.directory, above);
     const environment = scriptEnvironment(run, this.#base());
     const folders = await prepareFolders(run.directory, {
       uid,

@@ -52,6 +52,7 @@ export function checkEnvironment(environment: Readonly<Record<string, string>>):
     const isFit = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !/^(LD|GLIBC|MALLOC)_/.test(name) && !value.includes("\0");
     if (isFit) continue;
     throw new AimassError("INVALID_ARGUMENT", `The script's environment cannot hold "${name.slice(0, 100)}".`, {
+      field: "spec.script.environment",
       remedy:
         "Names are letters, digits and _; those that begin with LD_ are the loader's: set them in the command, by env(1).",
     });

@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { chmod, chown, mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { promisify } from "node:util";
-import { AimassError } from "@aimass/core";
+import { asDiskFull } from "../worker/disk-full.ts";
 import { sandboxFolders } from "./bubblewrap-arguments.ts";
 
 /** Folders of a scratch folder that a script writes to. */
@@ -29,18 +29,14 @@ export async function prepareFolders(directory: string, { uid, uidInside }: Scri
     }
     return writable;
   } catch (error) {
-    throw asFullDisk(error);
+    throw asDiskFull(error);
   }
 }
 
-/** An error of the disk as a caller should read it. */
-export function asFullDisk(error: unknown): unknown {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  if (code !== "ENOSPC" && code !== "EDQUOT") return error;
-  return new AimassError("RESOURCE_EXHAUSTED", "The disk of the machine that was to run the script is full.", {
-    remedy: "Make room in its TMPDIR, then run the job again.",
-    cause: error,
-  });
+/** Lets a uid that owns nothing pass through the folders between `above` and a scratch folder: pass, not look into. */
+export async function openWay(directory: string, above: string): Promise<void> {
+  for (let folder = dirname(directory); folder.startsWith(`${above}${sep}`); folder = dirname(folder))
+    await chmod(folder, 0o711);
 }
 
 /** Just enough for programs that ask who they are and where localhost is. */

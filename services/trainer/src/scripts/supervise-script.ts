@@ -20,7 +20,8 @@ export interface StartedScript {
   kill(): void;
 }
 
-const graceMs = 1000;
+/** Shorter than that of whoever stops us, so that we are there when it is over. */
+const graceMs = 800;
 const metricsEveryMs = 200;
 const goneWithinMs = 5000;
 

@@ -5,6 +5,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { TrainingData } from "../data/training-data.ts";
 import type { RegistryLibrary } from "../library/registry-library.ts";
 import type { Reporter } from "../recipes/recipe.ts";
+import type { ScriptSettings } from "../scripts/script-settings.ts";
 
 /** Everything a way to train gets. */
 export interface JobWork {
@@ -23,6 +24,8 @@ export interface JobWork {
   readonly threads: number;
   /** The worker's heap limit: what a job may hold at about the same time. */
   readonly memoryBytes: number;
+  /** How scripts run here; absent: they do not. */
+  readonly scripts?: ScriptSettings;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }

@@ -8,6 +8,7 @@ import { TrainingData } from "../data/training-data.ts";
 import { isPassing, type RegistryLibrary } from "../library/registry-library.ts";
 import { phase } from "../recipes/phase.ts";
 import type { Reporter } from "../recipes/recipe.ts";
+import { asDiskFull } from "./disk-full.ts";
 import { judgeGates, measureLatency } from "./gate-keeper.ts";
 import type { JobWork } from "./job-work.ts";
 import { type Published, publish } from "./publish.ts";
@@ -44,7 +45,7 @@ export async function runJob(options: RunJobOptions): Promise<WorkerMessage> {
     const published = await trainAndPublish(work);
     return outcome(published, { ...metrics });
   } catch (error) {
-    const failure = AimassError.from(error);
+    const failure = AimassError.from(asDiskFull(error));
     const internal = failure.code === "INTERNAL";
     if (internal)
       options.log.error("job failed inside the worker", { job: options.run.jobId, error: failure.cause ?? failure });
@@ -56,9 +57,9 @@ export async function runJob(options: RunJobOptions): Promise<WorkerMessage> {
 async function workOf({ run, library, report, signal, clock = systemClock }: RunJobOptions): Promise<JobWork> {
   const spec = fromBinary(JobSpecSchema, run.spec);
   const dataset = await library.dataset(spec.project, spec.dataset, spec.datasetVersion);
-  const { jobId, directory, threads, checkpoint } = run;
+  const { jobId, directory, threads, checkpoint, scripts } = run;
   const memoryBytes = getHeapStatistics().heap_size_limit;
-  return { jobId, spec, dataset, library, report, checkpoint, directory, threads, memoryBytes, clock, signal };
+  return { jobId, spec, dataset, library, report, checkpoint, directory, threads, memoryBytes, scripts, clock, signal };
 }
 
 /** data → train → measure → gates → version → alias. */

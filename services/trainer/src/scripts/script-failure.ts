@@ -1,0 +1,50 @@
+import { AimassError } from "@aimass/core";
+import type { ScriptOutcome } from "./script-run.ts";
+
+const keptLines = 12;
+const longestLine = 300;
+
+/** The last lines that a script printed. */
+export class LastWords {
+  readonly #lines = { stdout: [] as string[], stderr: [] as string[] };
+
+  add(line: string, from: "stdout" | "stderr"): void {
+    const lines = this.#lines[from];
+    lines.push(line.slice(0, longestLine));
+    if (lines.length > keptLines) lines.shift();
+  }
+
+  /** Of stderr, or where that is silent, of stdout. */
+  toString(): string {
+    const { stderr, stdout } = this.#lines;
+    return (stderr.length > 0 ? stderr : stdout).filter((line) => line.trim() !== "").join("\n");
+  }
+}
+
+/** What went wrong with a script; undefined when it ended well. */
+export function failureOf(outcome: ScriptOutcome, words: LastWords): AimassError | undefined {
+  const last = words.toString();
+  const said = last === "" ? "It printed nothing." : `Its last lines:\n${last}`;
+  switch (outcome.kind) {
+    case "exited":
+      return outcome.code === 0 ? undefined : failed(`The script ended with exit code ${outcome.code}.`, said);
+    case "signalled":
+      return failed(`The script was killed by ${outcome.signal}${hint(outcome.signal)}.`, said);
+    case "limit":
+      return new AimassError("FAILED_PRECONDITION", outcome.reason, {
+        reason: `SCRIPT_${outcome.limit.toUpperCase()}`,
+        remedy: `Ask for more in script.limits, as far as the trainer allows, or let it use less. ${said}`,
+      });
+    case "cancelled":
+      return new AimassError("CANCELLED", "The script was cancelled.");
+  }
+}
+
+function hint(signal: string): string {
+  if (signal === "SIGKILL") return ", perhaps because the machine ran out of memory";
+  return signal === "SIGSEGV" || signal === "SIGABRT" ? ": it crashed" : "";
+}
+
+function failed(message: string, said: string): AimassError {
+  return new AimassError("FAILED_PRECONDITION", message, { reason: "SCRIPT_FAILED", remedy: said });
+}
