@@ -8,16 +8,26 @@ import { openStore } from "@aimass/store";
 import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
 import type { TrainerConfig } from "./config.ts";
 import type { Database } from "./database.ts";
+import { keepHouse } from "./jobs/housekeeping.ts";
+import { JobDesk } from "./jobs/job-desk.ts";
 import { JobFeed } from "./jobs/job-feed.ts";
 import { JobJournal } from "./jobs/job-journal.ts";
 import { JobLeases } from "./jobs/job-leases.ts";
+import { PostgresCheckpoints } from "./jobs/postgres-checkpoints.ts";
 import { PostgresJobs } from "./jobs/postgres-jobs.ts";
+import { PostgresQuotas } from "./jobs/postgres-quotas.ts";
+import { PostgresReports } from "./jobs/postgres-reports.ts";
+import { gaugeQueue } from "./jobs/queue-gauge.ts";
 import { RegistryLibrary } from "./library/registry-library.ts";
 import { createTrainerMetrics } from "./metrics.ts";
 import { migrations } from "./migrations/index.ts";
+import { PostgresRetrainings } from "./retrainings/postgres-retrainings.ts";
+import { runRetrainings } from "./retrainings/retraining-runner.ts";
 import { createTrainingService } from "./rpc/training-service.ts";
+import { ScriptRules } from "./scripts/script-rules.ts";
 import { runJobs } from "./worker/job-runner.ts";
 import { JobSupervisor } from "./worker/job-supervisor.ts";
+import { ScratchFolders } from "./worker/scratch-folders.ts";
 
 /** Builds and starts the trainer. */
 export async function startTrainer(
@@ -48,22 +58,32 @@ export async function startTrainer(
     await openStore<Database>({ url: databaseUrl, schema: "trainer", migrations, clock, onError }),
   );
   const bus = resources.use(await openEventBus({ source: "trainer", store, natsUrl, databaseUrl, clock, telemetry }));
+  const quotas = new PostgresQuotas(store, bus, { maxRunning: config.projectRunning, maxQueued: config.projectQueued });
   const journal = new JobJournal(store, bus);
+  const jobs = new PostgresJobs({ store, journal, quotas });
   const feed = resources.use(await JobFeed.open(store));
   const libraryFor = (onBehalfOf: string) =>
     new RegistryLibrary({ addresses: config.registryAddresses, identity, onBehalfOf, clock, telemetry });
-  const service = createTrainingService({ jobs: new PostgresJobs(store, journal), feed, policy, clock, libraryFor });
-  const leases = new JobLeases(store, journal, identity.name);
-  const supervisor = createSupervisor({ config, env, leases, clock, telemetry });
-  const running = runJobs({
-    store,
-    leases,
-    supervisor,
-    clock,
-    log: log.scope("trainer.jobs"),
-    workers: config.workers,
-    signal: ending.signal,
-  });
+  const scripts = new ScriptRules(config.scripts, { runsHere: config.workers > 0 });
+  const desk = new JobDesk({ jobs, libraryFor, scripts, longestSeconds: config.longestSeconds });
+  const retrainings = new PostgresRetrainings(store);
+  const reports = new PostgresReports(store);
+  const service = createTrainingService({ desk, jobs, reports, quotas, retrainings, feed, policy, clock });
+  const leases = new JobLeases({ store, journal, holder: identity.name, defaults: quotas.defaults });
+  const checkpoints = new PostgresCheckpoints(store);
+  const folders = new ScratchFolders(config.stateDirectory);
+  const supervisor = createSupervisor({ config, env, leases, checkpoints, folders, clock, telemetry });
+  const { signal } = ending;
+  const { metrics, tracer } = telemetry;
+  const jobLog = log.scope("trainer.jobs");
+  const ruleLog = log.scope("trainer.retraining");
+  const { workers, keepLogDays } = config;
+  const running = Promise.all([
+    runJobs({ store, leases, supervisor, clock, log: jobLog, workers, signal }),
+    runRetrainings({ store, bus, retrainings, desk, policy, clock, log: ruleLog, tracer, signal }),
+    keepHouse({ store, leases, checkpoints, folders, clock, log: jobLog, keepLogDays, signal }),
+    gaugeQueue({ store, metrics, clock, signal }),
+  ]);
   const rpc = await serveRpc({
     name: "trainer",
     listen: config.listen,
@@ -92,7 +112,7 @@ export async function startTrainer(
 }
 
 /** Rejects when the work does, and never resolves. */
-async function neverOrRejected(work: Promise<void>): Promise<never> {
+async function neverOrRejected(work: Promise<unknown>): Promise<never> {
   await work;
   return new Promise(() => {});
 }
@@ -101,6 +121,8 @@ function createSupervisor(o: {
   config: TrainerConfig;
   env: Environment;
   leases: JobLeases;
+  checkpoints: PostgresCheckpoints;
+  folders: ScratchFolders;
   clock: Clock;
   telemetry: Telemetry;
 }): JobSupervisor {
@@ -108,6 +130,8 @@ function createSupervisor(o: {
   const supervisor = new JobSupervisor({
     ...o.config,
     leases: o.leases,
+    checkpoints: o.checkpoints,
+    folders: o.folders,
     env: o.env,
     clock: o.clock,
     log: log.scope("trainer.jobs"),

@@ -9,6 +9,12 @@ type GeneratedBigInteger = ColumnType<string, string | number | bigint | undefin
 export interface Database {
   job: JobTable;
   job_event: JobEventTable;
+  job_report: JobReportTable;
+  job_checkpoint: JobCheckpointTable;
+  job_checkpoint_part: JobCheckpointPartTable;
+  turn: TurnTable;
+  quota: QuotaTable;
+  retraining: RetrainingTable;
 }
 
 /** A transaction on the trainer's schema. */
@@ -37,6 +43,18 @@ interface JobTable {
   lease_holder: string | null;
   lease_expires_at: Date | null;
   sequence: GeneratedBigInteger;
+  priority: Generated<number>;
+  step: GeneratedBigInteger;
+  steps: GeneratedBigInteger;
+  loss: number | null;
+  remaining_ms: number | null;
+  warnings: JSONColumnType<string[], string | undefined, string>;
+  alias_moved: Generated<boolean>;
+  worker: Generated<string>;
+  retraining: Generated<string>;
+  batch: GeneratedBigInteger;
+  points: Generated<number>;
+  trimmed: Generated<boolean>;
 }
 
 /** A job as stored. */
@@ -48,4 +66,61 @@ interface JobEventTable {
   at: Generated<Date>;
   job: Buffer | null;
   log_line: string | null;
+  metric: Buffer | null;
+  passing: Generated<boolean>;
 }
+
+interface JobReportTable {
+  job_id: string;
+  attempt: number;
+  report: Buffer;
+}
+
+interface JobCheckpointTable {
+  id: GeneratedBigInteger;
+  job_id: string;
+  attempt: number;
+  bytes: BigInteger;
+  complete: Generated<boolean>;
+  created_at: Generated<Date>;
+}
+
+interface JobCheckpointPartTable {
+  checkpoint_id: BigInteger;
+  number: number;
+  part: Buffer;
+}
+
+interface TurnTable {
+  project: string;
+  taken_at: Date;
+}
+
+interface QuotaTable {
+  project: string;
+  max_running: number;
+  max_queued: number;
+  changed_by: string;
+  changed_at: Generated<Date>;
+}
+
+interface RetrainingTable {
+  project: string;
+  name: string;
+  id: string;
+  spec: Buffer;
+  on_new_data: boolean;
+  every_ms: BigInteger;
+  paused: boolean;
+  created_by: string;
+  created_at: Generated<Date>;
+  next_at: Date | null;
+  new_version: BigInteger;
+  seen_version: BigInteger;
+  held_until: Generated<Date>;
+  last_job_id: Generated<string>;
+  last_error: Generated<string>;
+}
+
+/** A rule that trains again, as stored. */
+export type RetrainingRow = Selectable<RetrainingTable>;

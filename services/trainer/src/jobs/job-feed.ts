@@ -1,4 +1,4 @@
-import { type Job, JobSchema, type WatchJobResponse, WatchJobResponseSchema } from "@aimass/api/trainer";
+import { JobSchema, MetricPointSchema, type WatchJobResponse, WatchJobResponseSchema } from "@aimass/api/trainer";
 import { linkedSignal } from "@aimass/core";
 import type { Store } from "@aimass/store";
 import { create, fromBinary } from "@bufbuild/protobuf";
@@ -95,9 +95,15 @@ export class JobFeed implements Disposable {
 }
 
 function response(row: Selectable<Database["job_event"]>): WatchJobResponse {
-  const event =
-    row.job === null
-      ? ({ case: "logLine", value: row.log_line ?? "" } as const)
-      : ({ case: "job", value: fromBinary(JobSchema, row.job) as Job } as const);
-  return create(WatchJobResponseSchema, { sequence: BigInt(row.sequence), at: timestampFromDate(row.at), event });
+  return create(WatchJobResponseSchema, {
+    sequence: BigInt(row.sequence),
+    at: timestampFromDate(row.at),
+    event: eventOf(row),
+  });
+}
+
+function eventOf({ job, metric, log_line }: Selectable<Database["job_event"]>): WatchJobResponse["event"] {
+  if (job !== null) return { case: "job", value: fromBinary(JobSchema, job) };
+  if (metric !== null) return { case: "metric", value: fromBinary(MetricPointSchema, metric) };
+  return { case: "logLine", value: log_line ?? "" };
 }

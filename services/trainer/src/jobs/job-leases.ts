@@ -2,14 +2,21 @@ import type { JobSpec } from "@aimass/api/trainer";
 import type { Store } from "@aimass/store";
 import { sql } from "kysely";
 import type { Database, JobRow, Transaction } from "../database.ts";
+import type { JobBatch } from "./job-batch.ts";
 import type { JobChange, JobJournal } from "./job-journal.ts";
 import { jobMessage } from "./job-message.ts";
 import { type Fate, fateOfBroken } from "./job-state.ts";
+import { nextJob } from "./next-job.ts";
+import type { Quota } from "./postgres-quotas.ts";
+import { storeReport } from "./postgres-reports.ts";
 
 /** How long a lease holds without being renewed. */
 export const leaseMs = 8000;
 /** How often it is renewed. */
 export const renewMs = 2000;
+
+/** Of all its attempts. */
+const mostPoints = 10_000;
 
 /** A job this process holds. `attempt` fences: what a holder of an earlier attempt writes is refused. */
 export interface LeasedJob {
@@ -19,6 +26,10 @@ export interface LeasedJob {
   readonly spec: JobSpec;
   readonly createdBy: string;
   readonly traceparent: string;
+  /** Points of curves that this attempt may tell. */
+  readonly points: number;
+  /** How long it was in the queue, in milliseconds, before its first attempt; undefined for later ones. */
+  readonly waitedMs: number | undefined;
 }
 
 /** How an attempt ended well. */
@@ -27,6 +38,7 @@ export interface JobResult {
   readonly modelVersion: bigint;
   /** One sentence. */
   readonly reason: string;
+  readonly aliasMoved: boolean;
 }
 
 /** Who holds which job. Expiry is judged by the database's clock alone. */
@@ -34,32 +46,35 @@ export class JobLeases {
   readonly #store: Store<Database>;
   readonly #journal: JobJournal;
   readonly #holder: string;
+  readonly #defaults: Quota;
 
-  constructor(store: Store<Database>, journal: JobJournal, holder: string) {
-    this.#store = store;
-    this.#journal = journal;
-    this.#holder = holder;
+  constructor(options: {
+    store: Store<Database>;
+    journal: JobJournal;
+    holder: string;
+    /** Bounds of projects without their own. */
+    defaults: Quota;
+  }) {
+    this.#store = options.store;
+    this.#journal = options.journal;
+    this.#holder = options.holder;
+    this.#defaults = options.defaults;
   }
 
-  /** Takes the first job of the queue that nobody else is taking; undefined when there is none. */
+  /** Takes the job whose turn it is; undefined when none may run. */
   take(): Promise<LeasedJob | undefined> {
     return this.#store.withTransaction(async (tx) => {
-      const next = await tx
-        .selectFrom("job")
-        .select(["id", "attempt"])
-        .where("state", "=", "QUEUED")
-        .where("runnable_at", "<=", sql<Date>`clock_timestamp()`)
-        .orderBy("position")
-        .limit(1)
-        .forUpdate()
-        .skipLocked()
-        .executeTakeFirst();
+      const next = await nextJob(tx, this.#defaults);
       if (next === undefined) return undefined;
       const row = await this.#journal.change(tx, next.id, {
         state: "LEASED",
         state_reason: "Starting a worker.",
         attempt: next.attempt + 1,
+        batch: 0,
+        ...unknown,
         progress: 0,
+        warnings: "[]",
+        worker: this.#holder,
         lease_holder: this.#holder,
         lease_expires_at: expiry(),
       });
@@ -67,7 +82,9 @@ export class JobLeases {
     });
   }
 
-  /** Sends back the jobs whose holder fell silent; how many. */
+  /**
+   * Sends back the jobs whose holder fell silent; how many. After the database itself was away, holders get the time of a lease to be heard again.
+   */
   reclaim(): Promise<number> {
     return this.#store.withTransaction(async (tx) => {
       const rows = await tx
@@ -75,6 +92,7 @@ export class JobLeases {
         .selectAll()
         .where("state", "in", ["LEASED", "RUNNING"])
         .where("lease_expires_at", "<", sql<Date>`clock_timestamp()`)
+        .where(sql<boolean>`pg_postmaster_start_time() < clock_timestamp() - ${leaseMs} * interval '1 millisecond'`)
         .forUpdate()
         .skipLocked()
         .execute();
@@ -98,20 +116,16 @@ export class JobLeases {
     return row.cancel_requested ? "cancelled" : "held";
   }
 
-  /** The worker runs. False when the job is no longer ours, here and below. */
-  started(job: LeasedJob): Promise<boolean> {
-    return this.#changeOwn(job, () => ({ state: "RUNNING", state_reason: "Running.", started_at: this.#now() }));
-  }
-
-  progressed(job: LeasedJob, progress: number, doing: string): Promise<boolean> {
-    return this.#changeOwn(job, (row) => ({
-      progress,
-      state_reason: row.cancel_requested ? row.state_reason : doing,
-    }));
-  }
-
-  log(job: LeasedJob, line: string): Promise<boolean> {
-    return this.#asOwner(job, (tx) => this.#journal.log(tx, job.id, line));
+  /** Stores what a worker told. Bears repetition. False when the job is no longer ours, here and below. */
+  tell(job: LeasedJob, batch: JobBatch): Promise<boolean> {
+    return this.#asOwner(job, async (tx, row) => {
+      if (BigInt(row.batch) >= BigInt(batch.number)) return;
+      await tx.updateTable("job").set({ batch: batch.number }).where("id", "=", job.id).execute();
+      if (batch.report !== undefined) await storeReport(tx, job, batch.report);
+      await this.#journal.add(tx, job.id, batch.news);
+      const change = this.#changeBy(batch, row);
+      if (change !== undefined) await this.#journal.change(tx, job.id, change);
+    });
   }
 
   /** Ends the job for good; only one holder ever can. */
@@ -122,12 +136,13 @@ export class JobLeases {
       progress: 1,
       metrics: JSON.stringify(result.metrics),
       model_version: result.modelVersion,
+      alias_moved: result.aliasMoved,
       ended_at: this.#now(),
       ...released,
     }));
   }
 
-  /** The data, the parameters or the gate say no: trying again would not help. */
+  /** The data, the parameters, the gate or a limit say no: trying again would not help. */
   failed(job: LeasedJob, reason: string, metrics: Readonly<Record<string, number>> = {}): Promise<boolean> {
     return this.#changeOwn(job, (row) => ({
       state: row.cancel_requested ? "CANCELLED" : "FAILED",
@@ -153,6 +168,31 @@ export class JobLeases {
         ...released,
       });
     });
+  }
+
+  /** Those of (job, attempt) that somebody holds. */
+  async held(attempts: readonly { id: string; attempt: number }[]): Promise<ReadonlySet<string>> {
+    if (attempts.length === 0) return new Set();
+    const rows = await this.#store.db
+      .selectFrom("job")
+      .select(["id", "attempt"])
+      .where("id", "in", [...new Set(attempts.map(({ id }) => id))])
+      .where("state", "in", ["LEASED", "RUNNING"])
+      .execute();
+    return new Set(rows.map(({ id, attempt }) => `${id}-${attempt}`));
+  }
+
+  #changeBy({ started, progress, warnings }: JobBatch, row: JobRow): JobChange | undefined {
+    if (!started && progress === undefined && warnings.length === 0) return undefined;
+    const { step } = progress ?? {};
+    const isStopping = row.cancel_requested;
+    return {
+      ...(started && { state: "RUNNING", started_at: row.started_at ?? this.#now(), state_reason: "Running." }),
+      ...(progress !== undefined && { progress: progress.fraction, remaining_ms: progress.remainingMs ?? null }),
+      ...(progress !== undefined && !isStopping && { state_reason: progress.doing }),
+      ...(step !== undefined && { step: step.step, steps: step.steps, loss: finite(step.loss) }),
+      ...(warnings.length > 0 && { warnings: JSON.stringify([...row.warnings, ...warnings]) }),
+    };
   }
 
   async #meet(tx: Transaction, row: JobRow, fate: Fate): Promise<void> {
@@ -198,6 +238,9 @@ export class JobLeases {
       spec,
       createdBy: row.created_by,
       traceparent: row.traceparent,
+      // Half of what is left, so that later attempts have some too.
+      points: Math.ceil((mostPoints - row.points) / 2),
+      waitedMs: row.attempt > 1 ? undefined : Math.max(0, this.#store.clock.now() - row.created_at.getTime()),
     };
   }
 
@@ -206,10 +249,16 @@ export class JobLeases {
   }
 }
 
-const released = { lease_holder: null, lease_expires_at: null } as const;
+/** Of an attempt that has not told anything. */
+const unknown = { step: 0, steps: 0, loss: null, remaining_ms: null } as const;
+const released = { lease_holder: null, lease_expires_at: null, remaining_ms: null } as const;
 
 function expiry() {
   return sql<Date>`clock_timestamp() + ${leaseMs} * interval '1 millisecond'`;
+}
+
+function finite(value: number | undefined): number | null {
+  return value !== undefined && Number.isFinite(value) ? value : null;
 }
 
 function facts(row: JobRow): { cancelRequested: boolean; failures: number } {

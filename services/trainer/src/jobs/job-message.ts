@@ -1,11 +1,12 @@
 import { type Job, JobSchema, JobSpecSchema } from "@aimass/api/trainer";
 import { create, fromBinary } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { JobRow } from "../database.ts";
 import { wireState } from "./job-state.ts";
 
 /** A stored job as callers see it. */
 export function jobMessage(row: JobRow): Job {
+  const isRemainingKnown = row.state === "RUNNING" && row.remaining_ms !== null;
   return create(JobSchema, {
     id: row.id,
     spec: fromBinary(JobSpecSchema, row.spec),
@@ -19,5 +20,13 @@ export function jobMessage(row: JobRow): Job {
     createdAt: timestampFromDate(row.created_at),
     ...(row.started_at !== null && { startedAt: timestampFromDate(row.started_at) }),
     ...(row.ended_at !== null && { endedAt: timestampFromDate(row.ended_at) }),
+    step: BigInt(row.step),
+    steps: BigInt(row.steps),
+    ...(row.loss !== null && { loss: row.loss }),
+    ...(isRemainingKnown && { remaining: durationFromMs(Math.round(row.remaining_ms ?? 0)) }),
+    warnings: row.warnings,
+    aliasMoved: row.alias_moved,
+    worker: row.worker,
+    retraining: row.retraining,
   });
 }

@@ -1,11 +1,14 @@
 import { type Job, type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
+import { AimassError } from "@aimass/core";
 import { UuidV7Maker } from "@aimass/events";
 import { isUniqueViolation, type Store } from "@aimass/store";
 import { toBinary } from "@bufbuild/protobuf";
-import type { Database, JobRow } from "../database.ts";
+import { sql } from "kysely";
+import type { Database, JobRow, Transaction } from "../database.ts";
 import { cancelChannel, type JobJournal } from "./job-journal.ts";
 import { jobMessage } from "./job-message.ts";
 import { hasEnded } from "./job-state.ts";
+import type { PostgresQuotas } from "./postgres-quotas.ts";
 
 /** A job to be. */
 export interface NewJob {
@@ -15,17 +18,21 @@ export interface NewJob {
   /** "": none. */
   readonly idempotencyKey: string;
   readonly traceparent: string;
+  /** The rule that began it; "": none. */
+  readonly retraining: string;
 }
 
 /** Jobs as callers ask for them. Taking and running them is `JobLeases`. */
 export class PostgresJobs {
   readonly #store: Store<Database>;
   readonly #journal: JobJournal;
+  readonly #quotas: PostgresQuotas;
   readonly #ids: UuidV7Maker;
 
-  constructor(store: Store<Database>, journal: JobJournal) {
+  constructor({ store, journal, quotas }: { store: Store<Database>; journal: JobJournal; quotas: PostgresQuotas }) {
     this.#store = store;
     this.#journal = journal;
+    this.#quotas = quotas;
     this.#ids = new UuidV7Maker(() => store.clock.now());
   }
 
@@ -41,7 +48,7 @@ export class PostgresJobs {
     return row && jobMessage(row);
   }
 
-  /** Queues a job. A repeat with the same key returns the first one. */
+  /** Queues a job. A repeat with the same key returns the first one. Errors: RESOURCE_EXHAUSTED when the project's queue is full. */
   async create(job: NewJob): Promise<Job> {
     try {
       return jobMessage(await this.#insert(job));
@@ -95,8 +102,10 @@ export class PostgresJobs {
     });
   }
 
-  #insert({ spec, createdBy, idempotencyKey, traceparent }: NewJob): Promise<JobRow> {
+  #insert(job: NewJob): Promise<JobRow> {
+    const { spec, createdBy, idempotencyKey, traceparent, retraining } = job;
     return this.#store.withTransaction(async (tx) => {
+      await this.#assertRoom(tx, spec.project);
       const row = await tx
         .insertInto("job")
         .values({
@@ -105,13 +114,33 @@ export class PostgresJobs {
           spec: Buffer.from(toBinary(JobSpecSchema, spec)),
           state: "QUEUED",
           state_reason: "Waiting for a worker.",
+          priority: spec.priority,
           created_by: createdBy,
           idempotency_key: idempotencyKey === "" ? null : idempotencyKey,
           traceparent,
+          retraining,
         })
         .returning("id")
         .executeTakeFirstOrThrow();
       return this.#journal.change(tx, row.id, { state: "QUEUED" });
+    });
+  }
+
+  /** Those who queue jobs of one project do so one after the other, so that the bound holds. */
+  async #assertRoom(tx: Transaction, project: string): Promise<void> {
+    const { maxQueued } = await this.#quotas.find(project, tx);
+    if (maxQueued === 0) return;
+    await sql`select pg_advisory_xact_lock(hashtextextended(${`aimass.trainer.queue.${project}`}, 0))`.execute(tx);
+    const { queued } = await tx
+      .selectFrom("job")
+      .select(sql<number>`count(*)::int`.as("queued"))
+      .where("project", "=", project)
+      .where("state", "=", "QUEUED")
+      .executeTakeFirstOrThrow();
+    if (queued < maxQueued) return;
+    throw new AimassError("RESOURCE_EXHAUSTED", `${queued} jobs of the project "${project}" wait already.`, {
+      reason: "QUEUE_FULL",
+      remedy: `At most ${maxQueued} may: wait for some to end, cancel some, or ask someone with project.manage for a larger quota.`,
     });
   }
 }

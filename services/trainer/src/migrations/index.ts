@@ -1,5 +1,6 @@
 import type { Migration } from "@aimass/store";
 import { jobs } from "./0001-jobs.ts";
+import { queue } from "./0002-queue.ts";
 
 /** Every migration of the schema "trainer", in order. */
-export const migrations: readonly Migration[] = [jobs];
+export const migrations: readonly Migration[] = [jobs, queue];

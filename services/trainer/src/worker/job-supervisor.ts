@@ -1,32 +1,59 @@
-import { JobSpecSchema } from "@aimass/api/trainer";
-import { type Address, Backoff, type Clock, type Environment } from "@aimass/core";
+import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
+import { type Address, AimassError, Backoff, type Clock, type Environment } from "@aimass/core";
 import type { Logger } from "@aimass/telemetry";
 import { toBinary } from "@bufbuild/protobuf";
-import { type JobLeases, type LeasedJob, leaseMs, renewMs } from "../jobs/job-leases.ts";
+import type { JobLeases, LeasedJob } from "../jobs/job-leases.ts";
+import type { PostgresCheckpoints } from "../jobs/postgres-checkpoints.ts";
+import { isPassing } from "../library/registry-library.ts";
 import type { TrainerMetrics } from "../metrics.ts";
+import type { ScriptSettings } from "../scripts/script-settings.ts";
 import { Bell } from "./bell.ts";
-import type { WorkerMessage } from "./worker-message.ts";
+import { CheckpointTransfer, fetchCheckpoint } from "./checkpoint-transfer.ts";
+import { asDiskFull } from "./disk-full.ts";
+import { keepLease, type Stop } from "./lease-keeper.ts";
+import { NewsDesk, plain } from "./news-desk.ts";
+import type { ScratchFolder, ScratchFolders } from "./scratch-folders.ts";
+import type { RunMessage, WorkerMessage } from "./worker-message.ts";
 import { startWorker, type WorkerExit, type WorkerProcess } from "./worker-process.ts";
 
 export interface SupervisorOptions {
   readonly leases: JobLeases;
+  readonly checkpoints: PostgresCheckpoints;
+  readonly folders: ScratchFolders;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: TrainerMetrics;
   readonly env: Environment;
   readonly workerMemoryMb: number;
+  /** CPUs a job may use. */
+  readonly threads: number;
+  /** How long an attempt may run, in seconds; a spec may ask for less. */
+  readonly longestSeconds: number;
+  /** How scripts run. */
+  readonly scripts: ScriptSettings;
   readonly identityFile: string;
   readonly trustFile: string;
   readonly registryAddresses: readonly Address[];
 }
 
-/** Why a worker was killed. */
-type Stop = "cancelled" | "lost" | "stopping";
+type Ended = Extract<WorkerMessage, { kind: "succeeded" | "failed" }>;
 
-/** Share of a lease after which a holder that cannot renew gives up, before anybody else can take over. */
-const safeShare = 0.9;
+/** How an attempt ended: by the worker's last word, for a reason of ours, by itself, or before there was a worker. */
+interface AttemptEnd {
+  readonly result?: Ended | undefined;
+  readonly stop?: Stop | undefined;
+  readonly exit?: WorkerExit;
+  readonly failure?: AimassError;
+}
 
-/** Runs leased jobs in worker processes: keeps the lease, passes on what the worker tells, stops it when asked, and settles how the job ended. */
+/** What a worker tells is stored at most this often, together. */
+const batchEveryMs = 200;
+/** How long the end of a job is tried to be stored: a result must not be lost to a database that restarts. */
+const settleMs = 120_000;
+/** The same for a process that is to end. */
+const hurriedMs = 5000;
+
+/** Runs leased jobs in worker processes: keeps the lease, stores what the worker tells, stops it when asked, and settles how the job ended. */
 export class JobSupervisor {
   readonly #options: SupervisorOptions;
   readonly #running = new Map<string, Bell>();
@@ -48,119 +75,188 @@ export class JobSupervisor {
 
   /** Runs a job; resolves when its end is settled or somebody else's business. */
   async run(job: LeasedJob, stopping: AbortSignal): Promise<void> {
-    const { log, env, clock, workerMemoryMb, metrics } = this.#options;
+    const { clock, metrics, log } = this.#options;
     const startedAt = clock.monotonic();
-    const worker = startWorker(this.#runMessage(job), { memoryMb: workerMemoryMb, env, clock });
-    log.info("worker started", { job: job.id, attempt: job.attempt, pid: worker.pid });
     const bell = new Bell();
     this.#running.set(job.id, bell);
+    if (job.waitedMs !== undefined) metrics.waits.record(job.waitedMs / 1000);
+    try {
+      const end = await this.#attempt(job, { bell, stopping });
+      const ours = await this.#settle(job, end, stopping);
+      const outcome = outcomeOf(end);
+      log.info("job settled", { job: job.id, attempt: job.attempt, outcome, ours });
+      metrics.attempts.add(1, { recipe: kindOf(job.spec), outcome });
+      metrics.seconds.record((clock.monotonic() - startedAt) / 1000, { recipe: kindOf(job.spec) });
+    } finally {
+      this.#running.delete(job.id);
+    }
+  }
+
+  /** Holds the lease from before the first preparation until everything that was told is stored. */
+  async #attempt(job: LeasedJob, { bell, stopping }: { bell: Bell; stopping: AbortSignal }): Promise<AttemptEnd> {
+    const { leases, folders, clock, log } = this.#options;
     const ended = new AbortController();
-    const watching = this.#watch(job, { worker, bell, stopping, ended: ended.signal });
-    const result = await this.#relay(job, worker.messages);
-    const exit = await worker.exited;
+    const stopNow = new AbortController();
+    const limit = this.#limitSeconds(job);
+    const deadline = clock.monotonic() + limit * 1000;
+    const keeping = keepLease({ leases, job, clock, log, bell, deadline, stopping, ended: ended.signal }).then(
+      (stop) => {
+        if (stop !== undefined) stopNow.abort();
+        return stop;
+      },
+    );
+    let end: AttemptEnd;
+    try {
+      await using folder = await folders.make(job);
+      end = await this.#work(job, { folder, stopNow: stopNow.signal, stopping });
+    } catch (error) {
+      log.warn("job could not be run", { job: job.id, error });
+      end = { failure: AimassError.from(asDiskFull(error)) };
+    }
     ended.abort();
-    const stop = await watching;
-    await this.#settle(job, { result, exit, stop });
-    this.#running.delete(job.id);
-    metrics.attempts.add(1, { recipe: job.spec.recipe, outcome: result?.kind ?? stop ?? "died" });
-    metrics.seconds.record((clock.monotonic() - startedAt) / 1000, { recipe: job.spec.recipe });
+    return { ...end, stop: await keeping };
   }
 
-  #runMessage(job: LeasedJob) {
-    const { identityFile, trustFile, registryAddresses } = this.#options;
-    const spec = toBinary(JobSpecSchema, job.spec);
-    const { id: jobId, createdBy, traceparent } = job;
-    return { kind: "run", jobId, spec, createdBy, traceparent, identityFile, trustFile, registryAddresses } as const;
+  async #work(
+    job: LeasedJob,
+    { folder, stopNow, stopping }: { folder: ScratchFolder; stopNow: AbortSignal; stopping: AbortSignal },
+  ): Promise<AttemptEnd> {
+    const { checkpoints, env, clock, workerMemoryMb, log } = this.#options;
+    const checkpointFile = await fetchCheckpoint(checkpoints, job.id, folder.checkpoints);
+    if (stopNow.aborted) return {};
+    const options = { memoryMb: workerMemoryMb, env: { ...env, TMPDIR: folder.work }, clock };
+    const worker = startWorker(this.#runMessage(job, folder, checkpointFile), options);
+    log.info("worker started", { job: job.id, attempt: job.attempt, pid: worker.pid });
+    stopNow.addEventListener("abort", () => void worker.kill(), { once: true });
+    if (stopNow.aborted) void worker.kill();
+    const onError = (error: unknown) => log.warn("checkpoint not stored", { job: job.id, error });
+    const transfer = new CheckpointTransfer({ checkpoints, job, clock, onError });
+    const result = await this.#relay(job, { worker, transfer, stopping });
+    const exit = await worker.exited;
+    await transfer.settled();
+    return { result, exit };
   }
 
-  /** Stores what the worker tells; gives back its last word. */
-  async #relay(job: LeasedJob, messages: AsyncIterable<WorkerMessage>): Promise<Ended | undefined> {
-    const { leases, log } = this.#options;
+  #limitSeconds({ spec }: LeasedJob): number {
+    const { longestSeconds } = this.#options;
+    return spec.timeLimitSeconds > 0 ? Math.min(spec.timeLimitSeconds, longestSeconds) : longestSeconds;
+  }
+
+  #runMessage(job: LeasedJob, folder: ScratchFolder, checkpointFile: string | undefined): RunMessage {
+    const { identityFile, trustFile, registryAddresses, threads, scripts } = this.#options;
+    const { id: jobId, createdBy, traceparent, points } = job;
+    return {
+      kind: "run",
+      jobId,
+      spec: toBinary(JobSpecSchema, job.spec),
+      createdBy,
+      traceparent,
+      identityFile,
+      trustFile,
+      registryAddresses,
+      directory: folder.work,
+      threads,
+      scripts,
+      points,
+      checkpointDirectory: folder.checkpoints,
+      checkpointFile,
+    };
+  }
+
+  /** Stores what the worker tells; gives back its last word once everything before it is stored. */
+  async #relay(
+    job: LeasedJob,
+    { worker, transfer, stopping }: { worker: WorkerProcess; transfer: CheckpointTransfer; stopping: AbortSignal },
+  ): Promise<Ended | undefined> {
+    const desk = new NewsDesk(this.#options.clock);
+    const bell = new Bell();
+    const over = new AbortController();
+    const storing = this.#storeNews(job, { desk, bell, over: over.signal, stopping });
     let result: Ended | undefined;
-    for await (const message of messages) {
-      if (message.kind === "succeeded" || message.kind === "failed") result = message;
+    for await (const message of worker.messages) {
+      if (message.kind === "succeeded" || message.kind === "failed")
+        result = { ...message, reason: plain(message.reason) };
+      else if (message.kind === "checkpoint") transfer.add(message);
       else {
-        // A line lost while the database is away is worth less than the training.
-        await store(leases, job, message).catch((error: unknown) =>
-          log.warn("job event not stored", { job: job.id, error }),
-        );
+        desk.add(message);
+        bell.ring();
       }
     }
+    over.abort();
+    await storing;
     return result;
   }
 
-  /** Renews the lease until the worker ended; kills the worker when the job should stop or is no longer ours. */
-  async #watch(
+  async #storeNews(
     job: LeasedJob,
-    { worker, bell, stopping, ended }: { worker: WorkerProcess; bell: Bell; stopping: AbortSignal; ended: AbortSignal },
-  ): Promise<Stop | undefined> {
-    const { clock } = this.#options;
-    let renewedAt = clock.monotonic();
-    let seen = bell.rings;
-    while (!ended.aborted) {
-      await bell.waitPast(seen, clock, renewMs, ended, stopping);
-      if (ended.aborted) return undefined;
-      seen = bell.rings;
-      const asked = clock.monotonic();
-      const state = stopping.aborted ? "stopping" : await this.#renew(job);
-      if (state === "held") renewedAt = asked;
-      if (state === "held" || (state === "unknown" && clock.monotonic() - renewedAt < leaseMs * safeShare)) continue;
-      await worker.kill();
-      return state === "unknown" ? "lost" : state;
-    }
-    return undefined;
-  }
-
-  async #renew(job: LeasedJob): Promise<"held" | "cancelled" | "lost" | "unknown"> {
-    const { leases, log } = this.#options;
-    try {
-      return await leases.renew(job);
-    } catch (error) {
-      log.warn("lease not renewed", { job: job.id, error });
-      return "unknown";
-    }
-  }
-
-  async #settle(
-    job: LeasedJob,
-    end: { result: Ended | undefined; exit: WorkerExit; stop: Stop | undefined },
+    { desk, bell, over, stopping }: { desk: NewsDesk; bell: Bell; over: AbortSignal; stopping: AbortSignal },
   ): Promise<void> {
-    const { leases, log, clock } = this.#options;
-    const { result, exit, stop } = end;
-    const write = (): Promise<boolean> => {
-      if (result?.kind === "succeeded") return leases.succeeded(job, result);
-      if (result?.kind === "failed" && !result.passing) return leases.failed(job, result.reason, result.metrics);
-      if (result?.kind === "failed") return leases.broke(job, result.reason);
-      if (stop === "stopping") return leases.release(job);
-      if (stop === "lost") return Promise.resolve(false);
-      return leases.broke(job, `The worker died (${exit.signal ?? `exit code ${exit.code}`}).`);
-    };
-    // A result must not be lost to a database that restarts; after the lease's time the job is somebody else's.
+    const { leases, clock, log } = this.#options;
+    while (true) {
+      const seen = bell.rings;
+      const batch = desk.next();
+      if (batch === undefined && over.aborted) return;
+      if (batch === undefined) await bell.waitPast(seen, clock, batchEveryMs * 10, over);
+      else {
+        const isOurs = await this.#persist(() => leases.tell(job, batch), stopping).catch((error: unknown) => {
+          log.error("what a job told is not stored", { job: job.id, error });
+          return !isPassing(error);
+        });
+        if (!isOurs) return;
+        await clock.sleep(batchEveryMs, over).catch(() => {});
+      }
+    }
+  }
+
+  async #settle(job: LeasedJob, end: AttemptEnd, stopping: AbortSignal): Promise<boolean> {
+    try {
+      return await this.#persist(() => this.#writeEnd(job, end), stopping);
+    } catch (error) {
+      this.#options.log.error("job end not stored", { job: job.id, error });
+      return false;
+    }
+  }
+
+  #writeEnd(job: LeasedJob, { result, stop, exit, failure }: AttemptEnd): Promise<boolean> {
+    const { leases } = this.#options;
+    if (result?.kind === "succeeded") return leases.succeeded(job, result);
+    if (result?.kind === "failed" && !result.passing) return leases.failed(job, result.reason, result.metrics);
+    if (stop === "stopping") return leases.release(job);
+    if (stop === "lost") return Promise.resolve(false);
+    if (stop === "late") return leases.failed(job, lateReason(this.#limitSeconds(job)));
+    if (result?.kind === "failed") return leases.broke(job, result.reason);
+    if (failure?.code === "RESOURCE_EXHAUSTED") return leases.failed(job, failure.advice);
+    if (failure !== undefined) return leases.broke(job, `The job could not be prepared: ${failure.advice}`);
+    return leases.broke(job, `The worker died (${exit?.signal ?? `exit code ${exit?.code}`}).`);
+  }
+
+  /** Writes what must not be lost, again and again while the database is away. */
+  async #persist(write: () => Promise<boolean>, stopping: AbortSignal): Promise<boolean> {
+    const { clock } = this.#options;
     const backoff = new Backoff();
-    const until = clock.monotonic() + leaseMs;
+    const since = clock.monotonic();
     while (true) {
       try {
-        const ours = await write();
-        log.info("job settled", { job: job.id, attempt: job.attempt, outcome: result?.kind ?? stop ?? "died", ours });
-        return;
+        return await write();
       } catch (error) {
-        if (clock.monotonic() > until) return log.error("job end not stored", { job: job.id, error });
+        const passed = clock.monotonic() - since;
+        if (!isPassing(error) || passed > (stopping.aborted ? hurriedMs : settleMs)) throw error;
         await clock.sleep(backoff.next());
       }
     }
   }
 }
 
-type Ended = Extract<WorkerMessage, { kind: "succeeded" | "failed" }>;
-type Passing = Exclude<WorkerMessage, Ended>;
+function lateReason(limitSeconds: number): string {
+  return `The job ran longer than its limit of ${limitSeconds} s. Give it less to do, or a larger time_limit_seconds.`;
+}
 
-function store(leases: JobLeases, job: LeasedJob, message: Passing): Promise<boolean> {
-  switch (message.kind) {
-    case "started":
-      return leases.started(job);
-    case "progress":
-      return leases.progressed(job, message.fraction, message.doing);
-    case "log":
-      return leases.log(job, message.line);
-  }
+/** Of a bounded set, for metrics. */
+function kindOf({ recipe, script }: JobSpec): string {
+  return script === undefined ? recipe : "script";
+}
+
+function outcomeOf({ result, stop, failure }: AttemptEnd): string {
+  if (result?.kind === "failed" && result.passing) return "broken";
+  return result?.kind ?? stop ?? (failure === undefined ? "died" : "unprepared");
 }

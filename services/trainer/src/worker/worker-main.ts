@@ -1,3 +1,4 @@
+import { readFile, rm } from "node:fs/promises";
 import { systemClock } from "@aimass/core";
 import { ServiceIdentity } from "@aimass/identity";
 import { createTelemetry, withTraceparent } from "@aimass/telemetry";
@@ -10,9 +11,10 @@ import { createWorkerReporter } from "./worker-reporter.ts";
 process.on("disconnect", () => process.exit(1));
 process.once("message", (message) => void work(message as RunMessage));
 
-async function work(run: RunMessage): Promise<void> {
+async function work(told: RunMessage): Promise<void> {
   const send = (message: WorkerMessage) => void process.send?.(message);
   send({ kind: "started" });
+  const run = { ...told, checkpoint: await readCheckpoint(told.checkpointFile) };
   const telemetry = createTelemetry({ service: "trainer-worker", env: process.env });
   const identity = await ServiceIdentity.load(run.identityFile, run.trustFile, systemClock);
   const library = new RegistryLibrary({
@@ -26,13 +28,22 @@ async function work(run: RunMessage): Promise<void> {
     parent: run.traceparent,
     attributes: { "aimass.job": run.jobId },
   });
-  const report = createWorkerReporter(send, systemClock);
+  const { points, checkpointDirectory } = run;
+  const report = createWorkerReporter({ send, clock: systemClock, points, checkpointDirectory });
   const signal = new AbortController().signal;
   const result = await withTraceparent(span.traceparent, () =>
     runJob({ run, library, report, log: telemetry.log, signal }),
   );
+  report.flush();
   if (result.kind === "failed") span.fail(result.reason);
   span.end();
   await telemetry[Symbol.asyncDispose]();
   process.send?.(result, () => process.exit(0));
+}
+
+async function readCheckpoint(file: string | undefined): Promise<Uint8Array | undefined> {
+  if (file === undefined) return undefined;
+  const bytes = await readFile(file);
+  await rm(file);
+  return bytes;
 }

@@ -342,6 +342,13 @@ export declare type ProjectChanged = Message<"aimass.events.v1.ProjectChanged"> 
    * @generated from field: aimass.events.v1.Change change = 2;
    */
   change: Change;
+
+  /**
+   * What changed, in words: "training quota: 2 running, 100 queued".
+   *
+   * @generated from field: string detail = 3;
+   */
+  detail: string;
 };
 
 /**

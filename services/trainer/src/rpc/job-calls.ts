@@ -1,0 +1,85 @@
+import type { Job, TrainingService } from "@aimass/api/trainer";
+import { AimassError } from "@aimass/core";
+import { callerOf, requireVerb } from "@aimass/rpc";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { requesterOf } from "../jobs/requester.ts";
+import { recipes } from "../recipes/catalogue.ts";
+import { readPage } from "./page.ts";
+import type { TrainingServiceOptions } from "./training-service.ts";
+
+type Calls = Pick<
+  ServiceImpl<typeof TrainingService>,
+  "createJob" | "getJob" | "listJobs" | "cancelJob" | "watchJob" | "getJobReport" | "listRecipes"
+>;
+
+/** The calls about jobs. */
+export function jobCalls(options: TrainingServiceOptions): Calls {
+  const { desk, jobs, reports, feed, policy, clock } = options;
+  return {
+    async createJob({ spec, idempotencyKey }, context) {
+      const { traceparent } = callerOf(context);
+      const requester = requesterOf(policy, clock, context);
+      return { job: await desk.order({ spec, requester, idempotencyKey, traceparent, retraining: "" }) };
+    },
+    async getJob({ id }, context) {
+      return { job: await visibleJob(options, id, context) };
+    },
+    async listJobs({ project, page }, context) {
+      const { principal } = callerOf(context);
+      const { size, before } = readPage(page);
+      const wanted = project === "" ? await jobs.projects() : [project];
+      const allowed = wanted.filter((name) => policy.policy.allows(principal, "job.view", name, clock.now()));
+      const found = await jobs.list(allowed, { size: size + 1, before });
+      const shown = found.slice(0, size);
+      return { jobs: shown, page: { nextToken: found.length > size ? (shown.at(-1)?.id ?? "") : "" } };
+    },
+    async cancelJob({ id }, context) {
+      const { spec } = await visibleJob(options, id, context);
+      requireVerb(context, policy, "job.create", spec?.project ?? "", clock);
+      const job = await jobs.cancel(id);
+      if (job === undefined) throw notFound(id);
+      return { job };
+    },
+    async *watchJob({ id, afterSequence }, context) {
+      const job = await visibleJob(options, id, context);
+      for await (const event of feed.watch(id, afterSequence, context.signal)) {
+        // A right that is taken away ends the streams it allowed.
+        requireView(options, job, context);
+        yield event;
+      }
+    },
+    async getJobReport({ id }, context) {
+      await visibleJob(options, id, context);
+      const report = await reports.find(id);
+      if (report !== undefined) return { report };
+      const message = `Nothing is known yet of the model of job "${id}".`;
+      throw new AimassError("NOT_FOUND", message, { field: "id", remedy: "Ask again once it has been evaluated." });
+    },
+    listRecipes: () => ({ recipes: recipes.map(recipeMessage) }),
+  };
+}
+
+function recipeMessage({ name, description, tasks, parameters }: (typeof recipes)[number]) {
+  return {
+    name,
+    description,
+    tasks: [...tasks],
+    parameters: parameters.map((p) => ("choices" in p ? { ...p, choices: [...p.choices] } : p)),
+  };
+}
+
+async function visibleJob(options: TrainingServiceOptions, id: string, context: HandlerContext): Promise<Job> {
+  const job = await options.jobs.find(id);
+  if (job === undefined) throw notFound(id);
+  requireView(options, job, context);
+  return job;
+}
+
+function requireView({ policy, clock }: TrainingServiceOptions, { id, spec }: Job, context: HandlerContext): void {
+  const hidden = { hidden: true, notFound: notFound(id).message, viewVerb: "job.view" } as const;
+  requireVerb(context, policy, "job.view", spec?.project ?? "", clock, hidden);
+}
+
+function notFound(id: string): AimassError {
+  return new AimassError("NOT_FOUND", `There is no job "${id.slice(0, 100)}".`, { field: "id" });
+}
