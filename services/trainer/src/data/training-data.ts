@@ -224,8 +224,8 @@ function checkTarget({ name, type, statistics }: ColumnProfile, task: Task): voi
     const remedy = 'Train a classification (task "classification"), or name a column of numbers.';
     throw unfit(`The target "${name}" holds ${type} values, not numbers.`, "spec.target", remedy);
   }
-  const isFinite = statistics.kind !== "number" || Number.isFinite(statistics.maximum - statistics.minimum);
-  if (isFinite) return;
+  const isBounded = statistics.kind !== "number" || Number.isFinite(statistics.maximum - statistics.minimum);
+  if (isBounded) return;
   throw unfit(`The target "${name}" holds infinite numbers.`, "spec.target", "Correct the cells, or leave them empty.");
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import {
+  AliasService,
   ArtifactService,
   ColumnType,
   type CreateVersionRequest,
@@ -19,6 +20,10 @@ export interface SmallRegistry {
   addDataset(name: string, csv: string): void;
   /** What was asked of CreateVersion, one for each version that was made. */
   readonly versions: { readonly request: CreateVersionRequest; readonly by: string; readonly onnx: Uint8Array }[];
+  /** Where aliases point, by "model@alias". May be changed. */
+  readonly aliases: Map<string, bigint>;
+  /** The state that new versions have; READY unless set. */
+  newState: VersionState;
   /** Awaited before each chunk of a download. */
   beforeChunk: () => Promise<void>;
   /** Awaited after a version was made, before it is told. */
@@ -35,6 +40,8 @@ export async function startSmallRegistry(
   const models = new Set<string>();
   const state = {
     versions: [] as SmallRegistry["versions"],
+    aliases: new Map<string, bigint>(),
+    newState: VersionState.READY,
     beforeChunk: async () => {},
     afterVersion: async () => {},
   };
@@ -45,7 +52,7 @@ export async function startSmallRegistry(
     identity,
     telemetry: silentTelemetry(),
     clock: systemClock,
-    services: [DatasetService, ArtifactService, ModelService],
+    services: [DatasetService, ArtifactService, ModelService, AliasService],
     routes: (router) =>
       router
         .service(DatasetService, {
@@ -73,7 +80,7 @@ export async function startSmallRegistry(
             return { receivedBytes: BigInt(bytes.length), complete: true };
           },
           async *readArtifact({ sha256: digest, offset }) {
-            const bytes = [...datasets.values()].find((csv) => sha256(csv).equals(digest));
+            const bytes = blobs.get(hex(digest)) ?? [...datasets.values()].find((csv) => sha256(csv).equals(digest));
             if (bytes === undefined) throw new AimassError("NOT_FOUND", "There is no such artifact.");
             for (let at = Number(offset); at < bytes.length; at += 4096) {
               await state.beforeChunk();
@@ -84,7 +91,18 @@ export async function startSmallRegistry(
         .service(ModelService, {
           getModel({ name }) {
             if (!models.has(name)) throw new AimassError("NOT_FOUND", `There is no model ${name}.`);
-            return { model: { name } };
+            const aliases = [...state.aliases].flatMap(([key, version]) => {
+              const [model, alias = ""] = key.split("@");
+              return model === name ? [{ name: alias, version }] : [];
+            });
+            return { model: { name, aliases } };
+          },
+          getVersion({ project, model, version }) {
+            const number = state.aliases.get(`${model}@${version}`) ?? BigInt(/^\d+$/.test(version) ? version : 0);
+            const found = state.versions[Number(number) - 1]?.request;
+            if (found?.model !== model) throw new AimassError("NOT_FOUND", `There is no version ${version}.`);
+            const { files, metrics } = found;
+            return { version: { project, model, version: number, state: VersionState.READY, files, metrics } };
           },
           createModel({ name }) {
             models.add(name);
@@ -98,7 +116,18 @@ export async function startSmallRegistry(
             await state.afterVersion();
             const version = BigInt(known < 0 ? state.versions.length : known + 1);
             const { project, model } = request;
-            return { version: { project, model, version, state: VersionState.READY } };
+            return { version: { project, model, version, state: state.newState } };
+          },
+        })
+        .service(AliasService, {
+          moveAlias({ model, alias, version, expectedVersion }) {
+            const key = `${model}@${alias}`;
+            const now = state.aliases.get(key) ?? 0n;
+            if (expectedVersion !== undefined && expectedVersion !== now) {
+              throw new AimassError("ABORTED", `The alias points to ${now}.`, { reason: "ALIAS_MOVED" });
+            }
+            state.aliases.set(key, version);
+            return { move: { alias, fromVersion: now, toVersion: version } };
           },
         }),
   });
