@@ -1,7 +1,7 @@
-/** A bar of eighths of a character, for a share of 0 to 1; at least a hair for what is not nothing. */
+/** A bar of eighths of a character, for a share of 0 to 1; a hair for what is a thousandth or more. */
 export function bar(share: number, width = 24): string {
   const bounded = Number.isFinite(share) ? Math.min(Math.max(share, 0), 1) : 0;
-  const eighths = Math.max(Math.round(bounded * width * 8), bounded > 0 ? 1 : 0);
+  const eighths = Math.max(Math.round(bounded * width * 8), bounded >= 0.001 ? 1 : 0);
   return "█".repeat(Math.floor(eighths / 8)) + (partial[eighths % 8] as string);
 }
 

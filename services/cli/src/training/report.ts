@@ -35,9 +35,17 @@ export function metricsLine(metrics: Readonly<Record<string, number>>): string[]
   const partOf = (name: string) => parts.findLast(([, prefix]) => name.startsWith(prefix))?.[0];
   return parts.flatMap(([part, prefix]) => {
     const own = Object.entries(metrics).filter(([name]) => partOf(name) === part);
+    own.sort(([a], [b]) => rankOf(a.slice(prefix.length)) - rankOf(b.slice(prefix.length)) || (a < b ? -1 : 1));
     if (own.length === 0) return [];
     return [`${part}: ${own.map(([name, value]) => `${name.slice(prefix.length)} ${short(value)}`).join(", ")}`];
   });
+}
+
+const metricOrder = ["r2", "rmse", "mae", "accuracy", "macro_f1", "roc_auc", "log_loss"];
+
+function rankOf(metric: string): number {
+  const rank = metricOrder.indexOf(metric);
+  return rank === -1 ? metricOrder.length : rank;
 }
 
 function rowsLine({ trainRows, validationRows, testRows }: EvaluationReport): string {
