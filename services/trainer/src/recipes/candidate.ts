@@ -32,6 +32,8 @@ export interface Candidate {
 export interface CheckpointSlot {
   readonly resume: Json | undefined;
   save(state: Json): void;
+  /** Milliseconds between two; the estimators' own 30 s unless given. */
+  readonly everyMs?: number;
 }
 
 export interface FitRequest {
@@ -119,6 +121,7 @@ function fitOptions({ given }: Candidate, { seed, report, signal, threads, check
     threads,
     ...(checkpoint?.resume !== undefined && { resume: checkpoint.resume }),
     ...(checkpoint !== undefined && { onCheckpoint: (state) => checkpoint.save(state) }),
+    ...(checkpoint?.everyMs !== undefined && { checkpointEveryMs: checkpoint.everyMs }),
     onProgress: (step, steps, loss) => {
       const share = step / Math.max(1, steps);
       const at = progressAt.fit + share * (1 - progressAt.fit);

@@ -22,8 +22,8 @@ export interface KnownBefore {
 const mostTrainingRows = 10_000;
 const sampleRows = 256;
 const defaultRepeats = 3;
-/** The matrix may take this share of a worker's memory; fitting takes as much again. */
-const matrixShare = 0.5;
+/** The matrix may take this share of a worker's memory: fits make copies of it, in double precision. */
+const matrixShare = 0.25;
 
 /** Shares of the progress at which steps begin. */
 const progressAt = { evaluate: 0.7, importance: 0.85, export: 0.97 } as const;
