@@ -2,7 +2,7 @@ import type { Pacer } from "../../pacer.ts";
 import type { ClassTargets } from "../../targets.ts";
 import type { RowPasses } from "../row-passes.ts";
 import type { Calibration } from "./linear-classifier.ts";
-import { eachProducts, inOrderOf } from "./products.ts";
+import { ProductPasses } from "./products.ts";
 
 /** A linear model whose scores are no log-odds yet. */
 interface ScoredModel {
@@ -129,13 +129,13 @@ const mostKept = 2 ** 22;
 class ScorePasses {
   readonly #passes: RowPasses<ClassTargets>;
   readonly #model: ScoredModel;
-  readonly #ordered: Float64Array;
+  readonly #products: ProductPasses<ClassTargets>;
   readonly #kept: ScoredRows[] = [];
 
   constructor(passes: RowPasses<ClassTargets>, model: ScoredModel) {
     this.#passes = passes;
     this.#model = model;
-    this.#ordered = inOrderOf({ kind: passes.layout, cols: passes.cols }, model.weights);
+    this.#products = new ProductPasses(passes, model.intercepts.length, model.pacer);
   }
 
   async each(work: (rows: ScoredRows) => void): Promise<void> {
@@ -147,13 +147,13 @@ class ScorePasses {
     }
     if (this.#kept.length > 0) return;
     const keep = this.#passes.rows * outputs <= mostKept;
-    await eachProducts(this.#passes, outputs, pacer, (products, { y, weights }, from, to) => {
-      const scores = new Float64Array((to - from) * outputs);
-      products.scores(from, to, this.#ordered, scores);
-      for (let i = 0; i < scores.length; i += outputs)
+    await this.#products.each(this.#model.weights, (scores, { y, weights }, from, to) => {
+      for (let i = 0; i < scores.length; i += outputs) {
         for (let k = 0; k < outputs; k++) scores[i + k]! += intercepts[k]!;
-      // Batches may be overwritten; what is kept is copied.
-      const rows = { scores, indices: y.indices.slice(from, to), weights: weights?.slice(from, to) };
+      }
+      const [indices, own] = [y.indices.slice(from, to), weights?.slice(from, to)];
+      // The scores of the next block take the place of these.
+      const rows = { scores: keep ? scores.slice() : scores, indices, weights: own };
       if (keep) this.#kept.push(rows);
       work(rows);
     });

@@ -2,7 +2,7 @@ import type { Pacer } from "../../pacer.ts";
 import type { NumericTargets } from "../../targets.ts";
 import type { RowPasses, WeighedBatch } from "../row-passes.ts";
 import { columnMoments } from "./column-scales.ts";
-import { dot, eachProducts } from "./products.ts";
+import { dot, ProductPasses } from "./products.ts";
 
 /** What there is to know of columns before a regression begins. */
 interface Known {
@@ -20,12 +20,12 @@ interface Known {
 export class CentredRows {
   readonly passes: RowPasses<NumericTargets>;
   readonly known: Known;
-  readonly #pacer: Pacer;
+  readonly #products: ProductPasses<NumericTargets>;
 
   private constructor(passes: RowPasses<NumericTargets>, known: Known, pacer: Pacer) {
     this.passes = passes;
     this.known = known;
-    this.#pacer = pacer;
+    this.#products = new ProductPasses(passes, 1, pacer);
   }
 
   /** Reads all rows once. */
@@ -51,7 +51,7 @@ export class CentredRows {
 
   /** XᵀW(y − Xβ) */
   async residualProducts(beta: Float64Array): Promise<Float64Array> {
-    return this.#products(beta, ({ y }, from, scores) => {
+    return this.#through(beta, ({ y }, from, scores) => {
       const { targetMean } = this.known;
       for (let i = 0; i < scores.length; i++) scores[i] = y.values[from + i]! - targetMean - scores[i]!;
     });
@@ -59,7 +59,7 @@ export class CentredRows {
 
   /** XᵀWXβ */
   async products(beta: Float64Array): Promise<Float64Array> {
-    return this.#products(beta, () => undefined);
+    return this.#through(beta, () => undefined);
   }
 
   intercept(beta: Float64Array): number {
@@ -67,7 +67,7 @@ export class CentredRows {
   }
 
   /** XᵀW·f(Xβ) */
-  async #products(
+  async #through(
     beta: Float64Array,
     f: (batch: WeighedBatch<NumericTargets>, from: number, scores: Float64Array) => void,
   ): Promise<Float64Array> {
@@ -75,15 +75,13 @@ export class CentredRows {
     const shift = dot(beta, means);
     const sums = new Float64Array(means.length);
     let total = 0;
-    await eachProducts(this.passes, 1, this.#pacer, (products, batch, from, to) => {
-      const scores = new Float64Array(to - from);
-      products.scores(from, to, beta, scores);
+    const work = (scores: Float64Array, batch: WeighedBatch<NumericTargets>, from: number) => {
       for (let i = 0; i < scores.length; i++) scores[i]! -= shift;
       f(batch, from, scores);
       if (batch.weights !== undefined) for (let i = 0; i < scores.length; i++) scores[i]! *= batch.weights[from + i]!;
       for (let i = 0; i < scores.length; i++) total += scores[i]!;
-      products.accumulate(from, to, scores, sums);
-    });
+    };
+    await this.#products.each(beta, work, sums);
     for (let j = 0; j < sums.length; j++) sums[j]! -= total * means[j]!;
     return sums;
   }

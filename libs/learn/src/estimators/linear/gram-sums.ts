@@ -134,12 +134,12 @@ const packRows: KernelCode = (() => {
       ...[...code.get(factors), ...code.loadSplat(8), ...code.set(oddFactor)],
       ...code.loop,
       ...halves,
-      ...[...add(even, code.constant(16)), ...add(odd, code.constant(16)), ...add(shiftAt, code.constant(32))],
-      ...[...add(to, code.constant(panelBytes)), ...code.get(to), ...code.get(end), ...code.less, ...code.repeatIf()],
+      ...[...code.move(even, 16), ...code.move(odd, 16), ...code.move(shiftAt, 32)],
+      ...[...code.move(to, panelBytes), ...code.get(to), ...code.get(end), ...code.less, ...code.repeatIf],
       ...code.end,
-      ...[...add(cells, code.get(rowBytes)), ...add(cells, code.get(rowBytes)), ...add(factors, code.constant(16))],
-      ...add(pair, code.constant(pairBytes)),
-      ...[...code.get(pair), ...code.constant(panelBytes), ...code.less, ...code.repeatIf()],
+      ...[...add(cells, code.get(rowBytes)), ...add(cells, code.get(rowBytes)), ...code.move(factors, 16)],
+      ...code.move(pair, pairBytes),
+      ...[...code.get(pair), ...code.constant(panelBytes), ...code.less, ...code.repeatIf],
       ...code.end,
     ],
   };
@@ -148,7 +148,7 @@ const packRows: KernelCode = (() => {
 /** Two columns (address a) against all panels from address c up to `end`, eight sums for each panel from address `to` on. */
 const multiplyPanels: KernelCode = (() => {
   const [a, c, end, to, at, atC] = [0, 1, 2, 3, 4, 5] as const;
-  const [firstSum, pairA, pairB, pairOther, zero] = [6, 14, 15, 16, 17] as const;
+  const [firstSum, pairA, pairB, pairOther] = [6, 14, 15, 16] as const;
   const addProduct = (sum: number, pair: number) => [
     ...[...code.get(sum), ...code.get(pair), ...code.get(pairOther)],
     ...[...code.multiplyPairs, ...code.addPairs, ...code.set(sum)],
@@ -162,34 +162,27 @@ const multiplyPanels: KernelCode = (() => {
   return {
     parameters: 4,
     wholes: 2,
-    pairs: 12,
+    pairs: 11,
     body: [
       ...[...code.get(c), ...code.set(atC)],
       ...code.loop,
       ...[...code.get(a), ...code.set(at)],
-      ...sums.flatMap((sum) => [...code.get(zero), ...code.set(sum)]),
+      ...sums.flatMap((sum) => [...code.zeroPair, ...code.set(sum)]),
       ...code.loop,
       ...[...code.get(at), ...code.loadPair(0), ...code.set(pairA)],
       ...[...code.get(at), ...code.loadPair(16), ...code.set(pairB)],
       ...others,
-      ...[...add(at, code.constant(pairBytes)), ...add(atC, code.constant(pairBytes))],
+      ...[...code.move(at, pairBytes), ...code.move(atC, pairBytes)],
       // A panel ends where the next one begins, for the column as for the panel it stands against.
-      ...[
-        ...code.get(atC),
-        ...code.get(c),
-        ...code.constant(panelBytes),
-        ...code.add,
-        ...code.less,
-        ...code.repeatIf(),
-      ],
+      ...[...code.get(atC), ...code.get(c), ...code.constant(panelBytes), ...code.add, ...code.less, ...code.repeatIf],
       ...code.end,
       ...sums.flatMap((sum, n) => [
         ...[...code.get(to), ...code.get(to), ...code.loadNumber(8 * n)],
         ...[...code.get(sum), ...code.half(0), ...code.get(sum), ...code.half(1), ...code.addNumbers],
         ...[...code.addNumbers, ...code.storeNumber(8 * n)],
       ]),
-      ...[...add(to, code.constant(64)), ...add(c, code.constant(panelBytes))],
-      ...[...code.get(c), ...code.get(end), ...code.less, ...code.repeatIf()],
+      ...[...code.move(to, 64), ...code.move(c, panelBytes)],
+      ...[...code.get(c), ...code.get(end), ...code.less, ...code.repeatIf],
       ...code.end,
     ],
   };

@@ -7,7 +7,7 @@ import type { ClassLabels, ClassPrediction } from "../../targets.ts";
 import { bothScores, highest, labelsFromJson, labelsToJson, softmaxPrediction } from "../class-scores.ts";
 import { addBothScores, addClasses, addSoftmax, toDouble } from "../graph-parts.ts";
 import { checkWidth } from "../training-rows.ts";
-import { inOrderOf, productsOf } from "./products.ts";
+import { linearScores } from "./linear-scores.ts";
 
 /** How scores become probabilities where they are no log-odds: 1 / (1 + exp(−(slope · score + offset))) per output, then each row made to sum to 1. */
 export interface Calibration {
@@ -38,7 +38,7 @@ export class LinearClassifier implements Fitted {
   predict(x: Matrix): ClassPrediction {
     checkWidth(x, this.cols);
     const { labels, calibration, intercepts } = this.scores;
-    const raw = rawScores(x, this.scores.weights, intercepts);
+    const raw = linearScores(x, this.scores.weights, intercepts);
     const scores = intercepts.length === 1 ? bothScores(raw) : raw;
     if (calibration === undefined) return softmaxPrediction(scores, labels);
     const indices = highest(scores, labels.values.length);
@@ -84,15 +84,6 @@ export class LinearClassifier implements Fitted {
         : undefined,
     });
   }
-}
-
-/** [rows × outputs] from weights [cols × outputs]. */
-function rawScores(x: Matrix, weights: Float64Array, intercepts: Float64Array): Float64Array {
-  const outputs = intercepts.length;
-  const scores = new Float64Array(x.rows * outputs);
-  productsOf(x, outputs).scores(0, x.rows, inOrderOf(x, weights), scores);
-  for (let i = 0; i < scores.length; i++) scores[i]! += intercepts[i % outputs]!;
-  return scores;
 }
 
 function calibrated(raw: Float64Array, { slopes, offsets }: Calibration): Float64Array {

@@ -6,7 +6,7 @@ import { type Json, packArray, unpackArray } from "../../packed-array.ts";
 import type { NumericPrediction } from "../../targets.ts";
 import { addNumber, toDouble } from "../graph-parts.ts";
 import { checkWidth } from "../training-rows.ts";
-import { productsOf } from "./products.ts";
+import { linearScores } from "./linear-scores.ts";
 
 /** value = intercept + Σⱼ weights[j] · x[j], in double precision. */
 export class LinearRegressor implements Fitted {
@@ -24,10 +24,7 @@ export class LinearRegressor implements Fitted {
 
   predict(x: Matrix): NumericPrediction {
     checkWidth(x, this.cols);
-    const values = new Float64Array(x.rows);
-    productsOf(x, 1).scores(0, x.rows, this.weights, values);
-    for (let r = 0; r < values.length; r++) values[r]! += this.intercept;
-    return { kind: "numbers", values };
+    return { kind: "numbers", values: linearScores(x, this.weights, Float64Array.of(this.intercept)) };
   }
 
   addToGraph(graph: GraphBuilder, input: string): readonly GraphOutput[] {

@@ -1,9 +1,9 @@
 import type { Pacer } from "../../pacer.ts";
 import type { Targets } from "../../targets.ts";
-import type { RowPasses } from "../row-passes.ts";
+import type { RowPasses, WeighedBatch } from "../row-passes.ts";
 import { type ColumnMoments, type ColumnScales, scalesOf } from "./column-scales.ts";
 import type { Objective } from "./minimise.ts";
-import { blockRowsOf, eachProducts, type WeightOrder, weightOrder } from "./products.ts";
+import { ProductPasses } from "./products.ts";
 import type { ScoreLoss } from "./score-loss.ts";
 
 interface Penalty {
@@ -24,27 +24,22 @@ export class ScoreObjective<Y extends Targets> implements Objective {
   readonly l1: Float64Array | undefined;
   readonly #passes: RowPasses<Y>;
   readonly #loss: ScoreLoss<Y>;
-  readonly #order: WeightOrder;
+  readonly #products: ProductPasses<Y>;
   readonly #scales: ColumnScales;
   readonly #total: number;
   readonly #l2: number;
-  readonly #pacer: Pacer;
-  readonly #scores: Float64Array;
 
   constructor(
     passes: RowPasses<Y>,
     loss: ScoreLoss<Y>,
     { moments, penalty, pacer }: { moments: ColumnMoments; penalty: Penalty; pacer: Pacer },
   ) {
-    const shape = { kind: passes.layout, cols: passes.cols };
     this.#passes = passes;
     this.#loss = loss;
-    this.#order = weightOrder(shape, loss.outputs);
+    this.#products = new ProductPasses(passes, loss.outputs, pacer);
     this.#scales = scalesOf(moments, passes.layout);
     this.#total = moments.total;
     this.#l2 = penalty.l2 / this.#total;
-    this.#pacer = pacer;
-    this.#scores = new Float64Array(blockRowsOf(shape) * loss.outputs);
     this.size = (passes.cols + 1) * loss.outputs;
     this.l1 = penalty.l1 > 0 ? this.#absolutePenalty(penalty.l1 / this.#total) : undefined;
   }
@@ -56,22 +51,22 @@ export class ScoreObjective<Y extends Targets> implements Objective {
     const sums = new Float64Array(cells);
     const factorSums = new Float64Array(outputs);
     let loss = 0;
-    const scores = this.#scores;
-    await eachProducts(this.#passes, outputs, this.#pacer, (products, batch, from, to) => {
-      const count = (to - from) * outputs;
-      products.scores(from, to, weights, scores);
-      for (let i = 0; i < count; i += outputs) for (let k = 0; k < outputs; k++) scores[i + k]! += intercepts[k]!;
+    const work = (scores: Float64Array, batch: WeighedBatch<Y>, from: number, to: number) => {
+      for (let i = 0; i < scores.length; i += outputs) {
+        for (let k = 0; k < outputs; k++) scores[i + k]! += intercepts[k]!;
+      }
       loss += this.#loss.derive(scores, batch, from, to);
-      for (let i = 0; i < count; i += outputs) for (let k = 0; k < outputs; k++) factorSums[k]! += scores[i + k]!;
-      products.accumulate(from, to, scores, sums);
-    });
+      for (let i = 0; i < scores.length; i += outputs) {
+        for (let k = 0; k < outputs; k++) factorSums[k]! += scores[i + k]!;
+      }
+    };
+    await this.#products.each(weights, work, sums);
     const { means, deviations, varies } = this.#scales;
-    const { columnStep, outputStep } = this.#order;
     let penalty = 0;
     for (let k = 0; k < outputs; k++) {
       const factorSum = factorSums[k]!;
       for (let j = 0; j < this.#passes.cols; j++) {
-        const at = j * columnStep + k * outputStep;
+        const at = j * outputs + k;
         const weight = weights[at]!;
         penalty += weight * weight;
         const slope = (sums[at]! - means[j]! * factorSum) / this.#total + this.#l2 * weight;
@@ -84,26 +79,18 @@ export class ScoreObjective<Y extends Targets> implements Objective {
 
   /** The model at a point: weights [cols × outputs] of the columns as they are, and intercepts. */
   model(point: Float64Array): { weights: Float64Array; intercepts: Float64Array } {
-    const { weights, intercepts } = this.#unscaled(point);
-    const { outputs } = this.#loss;
-    const { columnStep, outputStep } = this.#order;
-    const ordered = new Float64Array(weights.length);
-    for (let j = 0; j < this.#passes.cols; j++) {
-      for (let k = 0; k < outputs; k++) ordered[j * outputs + k] = weights[j * columnStep + k * outputStep]!;
-    }
-    return { weights: ordered, intercepts };
+    return this.#unscaled(point);
   }
 
   #unscaled(point: Float64Array): { weights: Float64Array; intercepts: Float64Array } {
     const { outputs } = this.#loss;
-    const { columnStep, outputStep } = this.#order;
     const { means, deviations, varies } = this.#scales;
     const cells = this.#passes.cols * outputs;
     const weights = new Float64Array(cells);
     const intercepts = point.slice(cells);
     for (let k = 0; k < outputs; k++) {
       for (let j = 0; j < this.#passes.cols; j++) {
-        const at = j * columnStep + k * outputStep;
+        const at = j * outputs + k;
         if (varies[j] === 0) continue;
         weights[at] = point[at]! / deviations[j]!;
         intercepts[k]! -= weights[at]! * means[j]!;
@@ -114,11 +101,10 @@ export class ScoreObjective<Y extends Targets> implements Objective {
 
   #absolutePenalty(l1: number): Float64Array {
     const { outputs } = this.#loss;
-    const { columnStep, outputStep } = this.#order;
     const penalty = new Float64Array(this.size);
     for (let j = 0; j < this.#passes.cols; j++) {
       for (let k = 0; k < outputs; k++) {
-        penalty[j * columnStep + k * outputStep] = l1 / this.#scales.deviations[j]!;
+        penalty[j * outputs + k] = l1 / this.#scales.deviations[j]!;
       }
     }
     return penalty;

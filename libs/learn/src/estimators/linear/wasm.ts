@@ -4,14 +4,17 @@
  */
 export const code = {
   loop: [0x03, 0x40],
-  /** Goes back to the start of the loop `outward` loops further out if the value is not 0. */
-  repeatIf: (outward = 0) => [0x0d, outward],
+  /** Goes back to the start of the loop if the value is not 0. */
+  repeatIf: [0x0d, 0x00],
   end: [0x0b],
   get: (local: number) => [0x20, local],
   set: (local: number) => [0x21, local],
   constant: (value: number) => [0x41, ...signedNumber(value)],
   add: [0x6a],
   less: [0x49],
+  /** Adds a constant to a local. */
+  move: (local: number, by: number) => [0x20, local, 0x41, ...signedNumber(by), 0x6a, 0x21, local],
+  zeroPair: [0xfd, 0x0c, ...new Array<number>(16).fill(0)],
   /** Two FP64 at the address and `offset` bytes. */
   loadPair: (offset = 0) => [0xfd, 0x00, 0x03, ...wholeNumber(offset)],
   /** One FP64, twice. */
