@@ -20,12 +20,12 @@ const mostCurves = 100;
  */
 export class CurveThinning {
   readonly #tell: (point: Point) => void;
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "monotonic">;
   readonly #budget: number;
   readonly #curves = new Map<string, { toldAt: number; held: Point | undefined }>();
   #told = 0;
 
-  constructor(options: { tell: (point: Point) => void; clock: Clock; budget: number }) {
+  constructor(options: { tell: (point: Point) => void; clock: Pick<Clock, "monotonic">; budget: number }) {
     this.#tell = options.tell;
     this.#clock = options.clock;
     this.#budget = options.budget;

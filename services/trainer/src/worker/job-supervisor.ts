@@ -34,6 +34,8 @@ export interface SupervisorOptions {
   readonly identityFile: string;
   readonly trustFile: string;
   readonly registryAddresses: readonly Address[];
+  /** What workers run. Default: worker-main.ts. */
+  readonly workerFile?: string;
 }
 
 type Ended = Extract<WorkerMessage, { kind: "succeeded" | "failed" }>;
@@ -121,18 +123,21 @@ export class JobSupervisor {
     job: LeasedJob,
     { folder, stopNow, stopping }: { folder: ScratchFolder; stopNow: AbortSignal; stopping: AbortSignal },
   ): Promise<AttemptEnd> {
-    const { checkpoints, env, clock, workerMemoryMb, log } = this.#options;
+    const { checkpoints, env, clock, workerMemoryMb, workerFile, log } = this.#options;
     const checkpointFile = await fetchCheckpoint(checkpoints, job.id, folder.checkpoints);
     if (stopNow.aborted) return {};
-    const options = { memoryMb: workerMemoryMb, env: { ...env, TMPDIR: folder.work }, clock };
+    const options = { memoryMb: workerMemoryMb, env: { ...env, TMPDIR: folder.work }, clock, workerFile };
     const worker = startWorker(this.#runMessage(job, folder, checkpointFile), options);
     log.info("worker started", { job: job.id, attempt: job.attempt, pid: worker.pid });
     stopNow.addEventListener("abort", () => void worker.kill(), { once: true });
     if (stopNow.aborted) void worker.kill();
     const onError = (error: unknown) => log.warn("checkpoint not stored", { job: job.id, error });
     const transfer = new CheckpointTransfer({ checkpoints, job, clock, onError });
-    const result = await this.#relay(job, { worker, transfer, stopping });
+    const relaying = this.#relay(job, { worker, transfer, stopping });
+    // Whatever goes wrong here, no worker is left behind.
+    relaying.catch(() => worker.kill());
     const exit = await worker.exited;
+    const result = await relaying;
     await transfer.settled();
     return { result, exit };
   }

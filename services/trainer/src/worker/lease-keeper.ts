@@ -41,7 +41,7 @@ export async function keepLease(keeping: LeaseKeeping): Promise<Stop | undefined
     if (state === "cancelled" || state === "lost") return state;
     if (state === "held") renewedAt = asked;
     else if (clock.monotonic() - renewedAt > giveUpMs) return "lost";
-    await bell.waitPast(seen, clock, Math.min(renewMs, deadline - clock.monotonic()), ended, stopping);
+    await bell.waitPast(seen, clock, Math.max(1, Math.min(renewMs, deadline - clock.monotonic())), ended, stopping);
     seen = bell.rings;
   }
 }

@@ -24,6 +24,8 @@ export interface WorkerOptions {
   readonly memoryMb: number;
   readonly env: Environment;
   readonly clock: Clock;
+  /** What the process runs. Default: worker-main.ts. */
+  readonly workerFile?: string | undefined;
 }
 
 const workerMain = fileURLToPath(new URL("./worker-main.ts", import.meta.url));
@@ -42,8 +44,9 @@ const inherited = [
 ];
 
 /** Starts a worker for one job, in a process group of its own, and tells it what to do. */
-export function startWorker(run: RunMessage, { memoryMb, env, clock }: WorkerOptions): WorkerProcess {
-  const child = fork(workerMain, [], {
+export function startWorker(run: RunMessage, options: WorkerOptions): WorkerProcess {
+  const { memoryMb, env, clock, workerFile = workerMain } = options;
+  const child = fork(workerFile, [], {
     detached: true,
     serialization: "advanced",
     execArgv: [`--max-old-space-size=${memoryMb}`],
