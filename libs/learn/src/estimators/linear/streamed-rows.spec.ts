@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import type { AimassError } from "@aimass/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -164,6 +167,24 @@ describe("a stream", () => {
     setTimeout(() => abort.abort(new Error("Enough.")), 60);
     const work = fitStream(regression, endless, { random: new Random(1), signal: abort.signal });
     await expect(work).rejects.toThrow("Enough.");
+  });
+});
+
+describe("a stream of more bytes than the fit may take", () => {
+  it.each([
+    ["linear-regression", {}],
+    ["elastic-net", {}],
+    ["logistic-regression", { maxIterations: 2 }],
+    ["linear-svm", { maxIterations: 2 }],
+    ["gaussian-naive-bayes", {}],
+    ["multinomial-naive-bayes", {}],
+  ] as const)("is learned from in a small part of their memory: %s", async (name, parameters) => {
+    const script = fileURLToPath(new URL("../testing/stream-memory.ts", import.meta.url));
+    const call = [script, name, JSON.stringify(parameters), "2500000", "40"];
+    const { stdout } = await promisify(execFile)(process.execPath, call);
+    const { streamedMiB, grownMiB } = JSON.parse(stdout) as { streamedMiB: number; grownMiB: number };
+    expect(streamedMiB).toBeGreaterThan(380);
+    expect(grownMiB).toBeLessThan(80);
   });
 });
 
