@@ -1,11 +1,11 @@
 import type { FitOptions } from "../../estimator.ts";
 import type { Pacer } from "../../pacer.ts";
 import type { Json } from "../../packed-array.ts";
-import type { Random } from "../../random.ts";
 import type { ClassTargets, NumericTargets } from "../../targets.ts";
 import { Checkpoints } from "../checkpoints.ts";
 import type { ForestTargets } from "./forest-node.ts";
-import { type ForestLimits, ForestTreeGrower } from "./forest-tree.ts";
+import { growHere, growInThreads } from "./forest-threads.ts";
+import type { ForestLimits } from "./forest-tree.ts";
 import { type Tree, treeFromJson, treeToJson } from "./tree.ts";
 import { TreeEnsemble } from "./tree-ensemble.ts";
 import type { TreeRows } from "./tree-rows.ts";
@@ -15,28 +15,28 @@ interface ForestRun {
   readonly trees: number;
   /** Whether each tree gets as many rows as there are, drawn with replacement, rather than all of them. */
   readonly bootstrap: boolean;
+  /** More than one: bins have to be shared. */
+  readonly threads: number;
   readonly pacer: Pacer;
 }
 
-/** Trees one after the other, each with random numbers of its own: a checkpoint is the trees so far. The mean of their leaves is the prediction. */
+/** Trees in order, each with random numbers of its own: a checkpoint is the trees so far. The mean of their leaves is the prediction. */
 export async function growForest(
   { binned, targets, weights }: TreeRows<Uint16Array>,
   options: FitOptions,
-  run: ForestRun,
+  { limits, trees: count, bootstrap, threads, pacer }: ForestRun,
 ): Promise<TreeEnsemble> {
-  const { pacer } = run;
-  const grower = new ForestTreeGrower(binned, forestTargets(targets), run.limits);
+  const seed = Math.floor(options.random.fork(1).next() * 2 ** 53);
+  const work = { binned, targets: forestTargets(targets), limits, trees: count, bootstrap, weights, seed };
   const checkpoints = new Checkpoints(options);
   const trees = savedTrees(options.resume);
-  while (trees.length < run.trees) {
-    const random = options.random.fork(1 + trees.length);
-    const steps = grower.grow(rowWeightsOf(binned.rows, run.bootstrap, weights, random), random);
-    let step = steps.next();
-    for (let node = 0; !step.done; step = steps.next()) if ((++node & 15) === 0 && pacer.due) await pacer.breathe();
-    trees.push(step.value);
-    options.onProgress?.(trees.length, run.trees, 0);
+  const { signal } = options;
+  const grown =
+    threads > 1 ? growInThreads(work, trees.length, { threads, signal }) : growHere(work, trees.length, pacer);
+  for await (const tree of grown) {
+    trees.push(tree);
+    options.onProgress?.(trees.length, count, 0);
     checkpoints.offer(() => ({ kind: "forest", trees: trees.map(treeToJson) }));
-    if (pacer.due) await pacer.breathe();
   }
   return ensembleOf(trees, binned.cols, targets);
 }
@@ -46,21 +46,6 @@ function forestTargets(y: NumericTargets | ClassTargets): ForestTargets {
   const classes = y.labels.values.length;
   if (classes === 2) return { kind: "numbers", values: Float64Array.from(y.indices) };
   return { kind: "classes", indices: y.indices, classes };
-}
-
-function rowWeightsOf(
-  rows: number,
-  bootstrap: boolean,
-  weights: Float64Array | undefined,
-  random: Random,
-): Float64Array {
-  if (!bootstrap) return weights ?? new Float64Array(rows).fill(1);
-  const drawn = new Float64Array(rows);
-  for (let i = 0; i < rows; i++) drawn[random.below(rows)]! += 1;
-  if (weights === undefined) return drawn;
-  const weighted = drawn.map((times, r) => times * weights[r]!);
-  // A draw may miss the only rows that count.
-  return weighted.some((weight) => weight > 0) ? weighted : weights;
 }
 
 /** Leaves divided by the number of trees, so that their sum is the mean. */

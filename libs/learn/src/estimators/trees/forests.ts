@@ -9,6 +9,9 @@ import { growForest } from "./forest-run.ts";
 import { TreeEnsemble } from "./tree-ensemble.ts";
 import { readTreeRows } from "./tree-rows.ts";
 
+/** Cells, counted once a tree, below which threads cost more than they do. */
+const cellsForThreads = 2_000_000;
+
 const depth: ParameterSpec = {
   kind: "integer",
   name: "maxDepth",
@@ -91,13 +94,17 @@ async function learn(estimator: Estimator, isForest: boolean, rows: RowStream, o
   const p = resolveParameters<ForestParameters>(estimator.parameters, options.parameters);
   const { maxDepth, minRowsPerLeaf, classWeights } = p;
   const pacer = new Pacer(options.signal);
-  const allocate = (cells: number) => new Uint16Array(cells);
+  const trees = isForest ? p.trees : 1;
+  const threads = rows.rows * rows.cols * trees >= cellsForThreads ? Math.min(options.threads ?? 1, trees) : 1;
+  const allocate = (cells: number) =>
+    new Uint16Array(threads > 1 ? new SharedArrayBuffer(2 * cells) : new ArrayBuffer(2 * cells));
   const read = await readTreeRows(estimator, rows, options, { pacer, classWeights, missing: missingWord, allocate });
   const featuresPerSplit = isForest ? featureCount(p.features, rows.cols) : rows.cols;
   return growForest(read, options, {
     limits: { maxDepth, minRowsPerLeaf, featuresPerSplit },
-    trees: isForest ? p.trees : 1,
+    trees,
     bootstrap: isForest,
+    threads,
     pacer,
   });
 }

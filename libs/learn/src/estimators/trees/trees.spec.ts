@@ -2,13 +2,19 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { DenseMatrix } from "../../matrix.ts";
 import { Pacer } from "../../pacer.ts";
+import type { Json } from "../../packed-array.ts";
 import { Random } from "../../random.ts";
 import { numericRows, rowsInMemory } from "../row-passes.ts";
 import { classes, dense, drawn, numbers } from "../testing/data.ts";
 import { serve } from "../testing/serve.ts";
 import { binRows, learnCuts, missingBin } from "./binned-matrix.ts";
 import { chooseCuts } from "./cuts.ts";
-import { decisionTreeClassifier, decisionTreeRegressor, randomForestClassifier } from "./forests.ts";
+import {
+  decisionTreeClassifier,
+  decisionTreeRegressor,
+  randomForestClassifier,
+  randomForestRegressor,
+} from "./forests.ts";
 import { gradientBoostingClassifier, gradientBoostingRegressor } from "./gradient-boosting.ts";
 import { sortFloats } from "./radix-sort.ts";
 import type { TreeEnsemble } from "./tree-ensemble.ts";
@@ -116,6 +122,30 @@ describe("a random forest", () => {
     const { label = [] } = await serve(fitted, x);
     const right = label.filter((value, r) => value === labels.values[y.indices[r]!]).length;
     expect(right).toBeGreaterThan(70);
+  });
+
+  it("makes the same trees in the same order with two threads as with one, from a checkpoint too", async () => {
+    const { x, classes: y } = drawn({ seed: 6, rows: 20_000, cols: 6, classes: 3, missing: 0.1 });
+    const parameters = { trees: 18, maxDepth: 6 };
+    const checkpoints: Json[] = [];
+    const onCheckpoint = (json: Json) => checkpoints.push(structuredClone(json));
+    const fit = async (more: object) =>
+      (await randomForestClassifier.fit(x, y, { random: random(), parameters, ...more })).toJson();
+    const alone = await fit({ threads: 1, onCheckpoint, checkpointEveryMs: 0 });
+    expect(await fit({ threads: 2 })).toEqual(alone);
+    expect(await fit({ threads: 2, resume: checkpoints[9] })).toEqual(alone);
+  });
+
+  it("ends with the signal's reason when it is cancelled while threads work", async () => {
+    const { x, numbers: y } = drawn({ seed: 7, rows: 20_000, cols: 8, classes: 2 });
+    const abort = new AbortController();
+    const work = randomForestRegressor.fit(x, y, {
+      random: random(),
+      threads: 2,
+      signal: abort.signal,
+      onProgress: () => abort.abort(new Error("Enough.")),
+    });
+    await expect(work).rejects.toThrow("Enough.");
   });
 });
 
