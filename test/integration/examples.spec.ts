@@ -140,7 +140,7 @@ const classifiers = [
   },
 ];
 
-describe("aimass examples", { timeout: 120_000 }, () => {
+describe("aimass examples", { timeout: 240_000 }, () => {
   it("lists what it can show, with where the data is from", async () => {
     const all = await json<{ name: string; source: string }[]>("examples");
     expect(all.map(({ name }) => name)).toEqual(["diabetes", "penguins", "sms", "reviews-zh", "digits"]);
@@ -194,7 +194,7 @@ function determination(told: readonly number[], actual: readonly number[]): numb
   return 1 - squares((value, i) => value - (told[i] as number)) / squares((value) => value - mean);
 }
 
-describe("training on the command line", { timeout: 120_000 }, () => {
+describe("training on the command line", { timeout: 240_000 }, () => {
   it("shows a picture and a text with the names of the classes and their probabilities", async () => {
     const { predictions } = await json<{ predictions: { label: string; probabilities: Record<string, number> }[] }>(
       ...["predict", "digits", "--input", `image=@${join(data, "digit-7.png")}`],

@@ -47,6 +47,7 @@ export function action<O extends object>(work: (context: CommandContext, options
         throw connection.isSignedIn ? error : whenNotSignedIn(error, server);
       }
     } catch (error) {
+      output.settle();
       const failure = describeFailure(error, server);
       if (output.json)
         process.stdout.write(

@@ -6,6 +6,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 export class Output {
   readonly json: boolean;
   readonly #terminal: boolean;
+  /** The line of progress that stands at the bottom. */
+  #standing = "";
 
   constructor(options: { json: boolean }) {
     this.json = options.json;
@@ -28,7 +30,14 @@ export class Output {
 
   /** A remark for a person. */
   say(line: string): void {
-    if (!this.json) process.stderr.write(`${line}\n`);
+    if (this.json) return;
+    process.stderr.write(this.#standing === "" ? `${line}\n` : `\r\x1b[K${line}\n${this.#standing}`);
+  }
+
+  /** Leaves progress that did not come to its end as it stands; words go below it. */
+  settle(): void {
+    if (this.#standing !== "") process.stderr.write("\n");
+    this.#standing = "";
   }
 
   /** What to do next, ready to paste. */
@@ -43,9 +52,11 @@ export class Output {
     return (share, note = "") => {
       const filled = Math.round(Math.min(Math.max(share, 0), 1) * width);
       const bar = "█".repeat(filled) + "░".repeat(width - filled);
-      process.stderr.write(
-        `\r\x1b[K${label} ${bar} ${(share * 100).toFixed(0).padStart(3)} % ${note}${share >= 1 ? "\n" : ""}`,
-      );
+      const line = `${label} ${bar} ${(share * 100).toFixed(0).padStart(3)} % ${note}`;
+      // A line that wraps could not be taken back.
+      const shown = line.slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1));
+      this.#standing = share >= 1 ? "" : shown;
+      process.stderr.write(`\r\x1b[K${shown}${share >= 1 ? "\n" : ""}`);
     };
   }
 }

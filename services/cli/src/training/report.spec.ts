@@ -38,7 +38,9 @@ describe("the report of a classification", () => {
   it("shows metrics by part, the classes, the mistakes, calibration, importance, folds and leakage", () => {
     const shown = text(classification);
     expect(shown).toContain("80 rows trained on, 20 held out");
-    expect(shown).toContain("held out: accuracy 0.9, macro_f1 0.8876\ntraining: accuracy 0.95\nfolds: accuracy 0.88");
+    expect(shown).toContain(
+      "held out: accuracy 0.9, macro_f1 0.8876\ntraining: accuracy 0.95\nfolds: accuracy 0.88 ± 0.02",
+    );
     expect(shown).toMatch(/ {7}好 +bad\n +好 +9 +1\n +bad +1 +9/);
     expect(shown).toMatch(/bad +10 +90\.0 % +90\.0 % +0\.9 +- +█+/);
     expect(shown).toContain("calibration: 3.4 % off");

@@ -37,8 +37,15 @@ export function metricsLine(metrics: Readonly<Record<string, number>>): string[]
     const own = Object.entries(metrics).filter(([name]) => partOf(name) === part);
     own.sort(([a], [b]) => rankOf(a.slice(prefix.length)) - rankOf(b.slice(prefix.length)) || (a < b ? -1 : 1));
     if (own.length === 0) return [];
-    return [`${part}: ${own.map(([name, value]) => `${name.slice(prefix.length)} ${short(value)}`).join(", ")}`];
+    const shown = own
+      .filter(([name]) => !name.endsWith("_deviation"))
+      .map(([name, value]) => `${name.slice(prefix.length)} ${short(value)}${spread(metrics[`${name}_deviation`])}`);
+    return [`${part}: ${shown.join(", ")}`];
   });
+}
+
+function spread(deviation: number | undefined): string {
+  return deviation === undefined ? "" : ` ± ${short(deviation)}`;
 }
 
 const metricOrder = ["r2", "rmse", "mae", "accuracy", "macro_f1", "roc_auc", "log_loss"];
