@@ -25,7 +25,7 @@ export interface JobWork {
   /** The worker's heap limit: what a job may hold at about the same time. */
   readonly memoryBytes: number;
   /** How scripts run here; absent: they do not. */
-  readonly scripts?: ScriptSettings;
+  readonly scripts?: ScriptSettings | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
