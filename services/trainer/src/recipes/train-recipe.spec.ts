@@ -207,3 +207,27 @@ it("a training that is cancelled while it fits ends at once", async () => {
   const training = train({ name: "random-forest", parameters: { trees: 5000 }, report, signal: stop.signal });
   await expect(training).rejects.toThrow("enough");
 });
+
+describe("rows that do not fit into memory", () => {
+  const small = { memoryBytes: 1024 };
+
+  it.each([
+    ["linear", "regression"],
+    ["logistic-regression", "classification"],
+    ["gradient-boosting", "classification"],
+    ["naive-bayes-gaussian", "classification"],
+  ] as const)("make the model of %s that they make in memory", async (name, task) => {
+    const logs: string[] = [];
+    const streamed = await train({ name, task, ...small, report: { log: (line) => void logs.push(line) } });
+    expect(logs).toContain("The rows do not fit into memory; they are read from disk for every pass.");
+    const { metrics } = await train({ name, task });
+    for (const [metric, value] of Object.entries(metrics)) expect(streamed.metrics[metric]).toBeCloseTo(value, 2);
+  });
+
+  it("are refused by a recipe that needs them all at once, with what to do", async () => {
+    const error = await failure({ name: "k-nearest-neighbours", ...small });
+    expect(error).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "TOO_LARGE" });
+    expect(error.message).toMatch(/^The training part has 225 rows of \d+ features; that is too much for the 0 MiB/);
+    expect(error.advice).toContain("a recipe that reads rows from disk");
+  });
+});
