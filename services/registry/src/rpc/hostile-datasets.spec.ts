@@ -1,10 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { Level } from "@aimass/api/auth";
 import { AimassError } from "@aimass/core";
 import { zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { parquetFile, pngFile } from "../testing/dataset-files.ts";
+import { endlessFile, parquetFile, pngFile } from "../testing/dataset-files.ts";
+import { readingProcesses } from "../testing/reading-processes.ts";
 import { startTestRegistry, type TestRegistry, upload } from "../testing/test-registry.ts";
 
 const mebibyte = 1024 * 1024;
@@ -48,27 +48,8 @@ async function leavesNothing(dataset: string): Promise<void> {
   expect(error.code).toBe("NOT_FOUND");
 }
 
-/** Reading processes that this process has started and that are alive. */
-async function readers(): Promise<number[]> {
-  const found: number[] = [];
-  for (const name of await readdir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const command = await readFile(`/proc/${name}/cmdline`, "utf8").catch(() => "");
-    const status = await readFile(`/proc/${name}/status`, "utf8").catch(() => "");
-    if (command.includes("reading-main.ts") && status.includes(`PPid:\t${process.pid}\n`)) found.push(Number(name));
-  }
-  return found;
-}
-
-/** A few kilobytes that keep a reader busy for many seconds: the same value, seventy million times. */
-function endless(): Uint8Array {
-  const data = new Array<string>(7e6).fill("same");
-  const columns = Array.from({ length: 10 }, (_, index) => ({ name: `c${index}`, data, type: "STRING" as const }));
-  return parquetFile(columns, { rowGroupSize: 100_000 });
-}
-
 async function hasReaders(count: number): Promise<void> {
-  await expect.poll(readers, { timeout: 15_000 }).toHaveLength(count);
+  await expect.poll(() => readingProcesses(), { timeout: 15_000 }).toHaveLength(count);
 }
 
 describe("a bomb", () => {
@@ -156,7 +137,7 @@ describe.runIf(process.platform === "linux")("a file that takes forever", () => 
   let sha256: Uint8Array;
 
   beforeAll(async () => {
-    const file = endless();
+    const file = endlessFile();
     expect(file.byteLength).toBeLessThan(mebibyte / 4);
     sha256 = await upload(registry.as("user:ada"), file);
     await add("beside", Buffer.from("a\n1\n"));
@@ -173,7 +154,7 @@ describe.runIf(process.platform === "linux")("a file that takes forever", () => 
       waits.push(performance.now() - startedAt);
       await pause(50);
     }
-    expect(await readers()).toHaveLength(1);
+    expect(await readingProcesses()).toHaveLength(1);
     waits.sort((one, other) => one - other);
     expect(waits[15]).toBeLessThan(100);
     expect(waits[28]).toBeLessThan(500);
@@ -209,7 +190,7 @@ describe.runIf(process.platform === "linux")("a file that takes forever", () => 
   it("that crashes its reader is refused", async () => {
     const reading = refusal(create("slow", sha256));
     await hasReaders(1);
-    process.kill((await readers())[0] as number, "SIGSEGV");
+    process.kill((await readingProcesses())[0] as number, "SIGSEGV");
     expect(await reading).toMatchObject({ code: "INVALID_ARGUMENT", reason: "DATASET_CRASHES" });
     await leavesNothing("slow");
   });

@@ -23,6 +23,13 @@ export function parquetFile(columnData: ColumnSource[], options: { rowGroupSize?
   return new Uint8Array(parquetWriteBuffer(all as Parameters<typeof parquetWriteBuffer>[0]));
 }
 
+/** A few kilobytes that keep a reader busy for many seconds: the same value, seventy million times. */
+export function endlessFile(): Uint8Array {
+  const data = new Array<string>(7e6).fill("same");
+  const columns = Array.from({ length: 10 }, (_, index) => ({ name: `c${index}`, data, type: "STRING" as const }));
+  return parquetFile(columns, { rowGroupSize: 100_000 });
+}
+
 function chunk(type: string, body: Uint8Array): Buffer {
   const bytes = Buffer.alloc(12 + body.length);
   bytes.writeUInt32BE(body.length, 0);
