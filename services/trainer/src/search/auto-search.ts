@@ -17,6 +17,8 @@ export interface AutoOptions {
   readonly ranking: Ranking;
   /** Trials at most; undefined: as many as the budget allows, until they bring nothing any more. */
   readonly trials: number | undefined;
+  /** Of the rows that the recipes are first compared on; only the best ones see all. 1: all see all. */
+  readonly firstShare: number;
 }
 
 /** Variations in a round of the best, the second and the third recipe. */
@@ -26,12 +28,16 @@ const patience = 3;
 const mostTrials = 300;
 
 /**
- * First every recipe as it is, then rounds of variations of the three best ones, more of the better ones. What a round tries depends on the rounds before it
+ * First every recipe as it is (on many rows: on a share of them, then the three best on all), then rounds of variations of the three best ones, more of the better ones. What a round tries depends on the rounds before it
  * alone, so that equal seeds give equal trials when no budget cuts.
  */
 export function autoSearch(options: AutoOptions): SearchPolicy {
   const most = options.trials ?? mostTrials;
-  return { most: options.trials, next: (results) => new Replay(options, most, results).next() };
+  const again = options.firstShare < 1 ? variations.length : 0;
+  return {
+    most: options.trials && options.trials + again,
+    next: (results) => new Replay(options, most, results).next(),
+  };
 }
 
 /** Goes through the rounds again, as far as they have ended. */
@@ -43,6 +49,7 @@ class Replay {
   /** Points of each candidate that were tried. */
   readonly #taken: number[];
   readonly #runs: TrialRun[] = [];
+  #begun = 0;
   #fruitless = 0;
 
   constructor(options: AutoOptions, most: number, results: TrialResults) {
@@ -55,7 +62,14 @@ class Replay {
   }
 
   next(): readonly TrialRun[] {
-    let round = this.#plan(this.#options.candidates.map((_, index) => [index, 1] as const));
+    const { candidates, firstShare } = this.#options;
+    let round = this.#plan(candidates.map((_, index) => [index, 1] as const));
+    if (firstShare < 1) {
+      const onFew = round.map((run) => ({ ...run, rowsShare: firstShare }));
+      const missing = this.#results.missing(onFew);
+      if (missing.length > 0) return missing;
+      round = this.#bestOnAll(onFew);
+    }
     while (round.length > 0 && !this.#isFruitless()) {
       const missing = this.#results.missing(round);
       if (missing.length > 0) return missing;
@@ -75,10 +89,18 @@ class Replay {
       this.#taken[candidate] = from + fresh.length;
       const recipe = this.#options.candidates[candidate]?.recipe as string;
       for (const given of fresh) {
-        runs.push({ trial: { number: this.#runs.length + runs.length + 1, recipe, given }, rowsShare: 1 });
+        runs.push({ trial: { number: this.#begun + runs.length + 1, recipe, given }, rowsShare: 1 });
       }
     }
-    return runs.slice(0, this.#most - this.#runs.length);
+    const planned = runs.slice(0, this.#most - this.#begun);
+    this.#begun += planned.length;
+    return planned;
+  }
+
+  /** The best of some runs, again with all rows. */
+  #bestOnAll(runs: readonly TrialRun[]): readonly TrialRun[] {
+    const ranked = rankRuns(runs, this.#results, this.#options.ranking);
+    return ranked.slice(0, variations.length).map((run) => ({ ...run, rowsShare: 1 }));
   }
 
   #best(): readonly (readonly [candidate: number, count: number])[] {

@@ -28,6 +28,9 @@ export interface SearchPlanning {
   readonly ranking: Ranking;
 }
 
+/** With more rows "auto" compares the recipes on so many first. */
+const firstRows = 20_000;
+
 /** Chooses the trials of a search, or of "auto" how they will be chosen. */
 export function planSearch(planning: SearchPlanning): PlannedSearch {
   return planning.spec.recipe === autoRecipe.name ? planAuto(planning) : planOne(planning);
@@ -50,7 +53,13 @@ function planAuto({ spec, search, data, facts, ranking }: SearchPlanning): Plann
   const policy =
     search.method === "halving"
       ? policyFor(interleave(candidates, search.trials, spec.seed), { search, facts, ranking })
-      : autoSearch({ candidates, seed: spec.seed, ranking, trials: search.trials || undefined });
+      : autoSearch({
+          candidates,
+          seed: spec.seed,
+          ranking,
+          trials: search.trials || undefined,
+          firstShare: Math.min(1, firstRows / Math.max(1, facts.rows)),
+        });
   return { policy, recipes: candidates.map(({ recipe }) => recipe), excluded: chosen.excluded };
 }
 

@@ -142,7 +142,7 @@ describe("auto", () => {
   const score = (run: TrialRun) => nearHalf(run) + candidates.findIndex(({ recipe }) => recipe === run.trial.recipe);
 
   it("tries every recipe as it is first, then variations of the three best, more of the better ones", () => {
-    const { asked } = play(autoSearch({ candidates, seed: 1n, ranking, trials: 16 }), score);
+    const { asked } = play(autoSearch({ candidates, seed: 1n, ranking, firstShare: 1, trials: 16 }), score);
     expect(asked.slice(0, 4).map(({ trial }) => trial.recipe)).toEqual(candidates.map(({ recipe }) => recipe));
     expect(asked.slice(0, 4).every(({ trial }) => Object.keys(trial.given.parameters).length === 0)).toBe(true);
     const later = asked.slice(4, 10).map(({ trial }) => trial.recipe);
@@ -152,26 +152,50 @@ describe("auto", () => {
   });
 
   it("without a number of trials ends when three rounds found nothing better", () => {
-    const { asked } = play(autoSearch({ candidates, seed: 1n, ranking, trials: undefined }), () => 0.5);
+    const { asked } = play(autoSearch({ candidates, seed: 1n, ranking, firstShare: 1, trials: undefined }), () => 0.5);
     expect(asked).toHaveLength(4 + 3 * 6);
   });
 
   it("ends when there is nothing more to try", () => {
     const small = [{ recipe: "k-nearest-neighbours", space: wordSpace }];
     expect(
-      play(autoSearch({ candidates: small, seed: 1n, ranking, trials: 50 }), () => 1).asked.length,
+      play(autoSearch({ candidates: small, seed: 1n, ranking, firstShare: 1, trials: 50 }), () => 1).asked.length,
     ).toBeLessThanOrEqual(3);
   });
 
+  it("compares recipes on a share of many rows first, and the three best on all", () => {
+    const policy = autoSearch({ candidates, seed: 1n, ranking, firstShare: 0.25, trials: 8 });
+    const { asked, results } = play(policy, score);
+    const seen = asked.map(({ trial, rowsShare }) => [trial.number, rowsShare]);
+    expect(seen.slice(0, 7)).toEqual([
+      [1, 0.25],
+      [2, 0.25],
+      [3, 0.25],
+      [4, 0.25],
+      [4, 1],
+      [3, 1],
+      [2, 1],
+    ]);
+    expect(seen.slice(7)).toEqual([
+      [5, 1],
+      [6, 1],
+      [7, 1],
+      [8, 1],
+    ]);
+    expect(asked.length).toBe(policy.most);
+    const entries = leaderboard(results, [], ranking);
+    expect(entries.at(-1)).toMatchObject({ trial: { recipe: "ridge" }, status: { kind: "dropped" } });
+  });
+
   it("goes on with the recipes that work when others fail", () => {
-    const { asked } = play(autoSearch({ candidates, seed: 1n, ranking, trials: 12 }), (run) =>
+    const { asked } = play(autoSearch({ candidates, seed: 1n, ranking, firstShare: 1, trials: 12 }), (run) =>
       run.trial.recipe === "ridge" ? nearHalf(run) : undefined,
     );
     expect(asked.slice(4).every(({ trial }) => trial.recipe === "ridge")).toBe(true);
   });
 
   it("tries the same in whatever order trials end, and after a part of them was done before", () => {
-    const policy = () => autoSearch({ candidates, seed: 8n, ranking, trials: 30 });
+    const policy = () => autoSearch({ candidates, seed: 8n, ranking, firstShare: 1, trials: 30 });
     const whole = play(policy(), score);
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 29 }), fc.boolean(), (done, reversed) => {

@@ -1,12 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { ColumnType, DatasetFormat, DatasetVersionSchema } from "@aimass/api/registry";
-import { type EvaluationReportSchema, type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
-import { systemClock } from "@aimass/core";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { RegistryLibrary } from "../library/registry-library.ts";
-import type { JobWork } from "../worker/job-work.ts";
+import type { EvaluationReportSchema } from "@aimass/api/trainer";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Reporter } from "../recipes/recipe.ts";
 
 /** What a job told. */
 export interface Told {
@@ -18,72 +12,18 @@ export interface Told {
   readonly checkpoints: Uint8Array[];
 }
 
-export interface SmallJob extends AsyncDisposable {
-  readonly work: JobWork;
-  readonly told: Told;
-}
-
-export interface SmallJobOptions {
-  readonly csv: string;
-  readonly spec: MessageInitShape<typeof JobSpecSchema>;
-  readonly checkpoint?: Uint8Array;
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
-}
-
-/** A job over a table, with a folder of its own and a library that has the table alone. Columns whose first value is a number are numbers. */
-export async function smallJob(options: SmallJobOptions): Promise<SmallJob> {
-  const directory = await mkdtemp(join(tmpdir(), "aimass-search-"));
+/** A reporter that keeps everything. */
+export function recorder(): { told: Told; report: Reporter } {
   const told: Told = { lines: [], warnings: [], points: [], progress: [], reports: [], checkpoints: [] };
-  const bytes = Buffer.from(options.csv);
-  const [header = "", first = ""] = options.csv.split("\n");
-  const names = header.split(",");
-  const library: Pick<RegistryLibrary, "read"> = {
-    async *read() {
-      yield bytes;
-    },
+  const report: Reporter = {
+    progress: (fraction, doing, step) => void told.progress.push({ fraction, doing, step: step?.step }),
+    log: (line) => void told.lines.push(line),
+    warn: (sentence) => void told.warnings.push(sentence),
+    metric: (name, step, value) => void told.points.push({ name, step, value }),
+    evaluated: (so) => void told.reports.push(so),
+    checkpoint: (state) => void told.checkpoints.push(state),
   };
-  const spec: JobSpec = create(JobSpecSchema, {
-    testShare: 0.2,
-    seed: 7n,
-    project: "default",
-    model: "m",
-    ...options.spec,
-  });
-  if (spec.features.length === 0) spec.features = names.filter((name) => name !== spec.target);
-  const dataset = create(DatasetVersionSchema, {
-    dataset: "table",
-    version: 1n,
-    format: DatasetFormat.CSV,
-    rows: BigInt(options.csv.trimEnd().split("\n").length - 1),
-    columns: names.map((name, i) => ({ name, type: typeOf(first.split(",")[i] ?? "") })),
-  });
-  const work: JobWork = {
-    jobId: "job",
-    spec,
-    dataset,
-    // Only `read` is asked of it by a training.
-    library: library as RegistryLibrary,
-    report: {
-      progress: (fraction, doing, step) => void told.progress.push({ fraction, doing, step: step?.step }),
-      log: (line) => void told.lines.push(line),
-      warn: (sentence) => void told.warnings.push(sentence),
-      metric: (name, step, value) => void told.points.push({ name, step, value }),
-      evaluated: (report) => void told.reports.push(report),
-      checkpoint: (state) => void told.checkpoints.push(state),
-    },
-    checkpoint: options.checkpoint,
-    directory,
-    threads: options.threads ?? 2,
-    memoryBytes: 2 ** 30,
-    clock: systemClock,
-    signal: options.signal ?? new AbortController().signal,
-  };
-  return { work, told, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
-}
-
-function typeOf(cell: string): ColumnType {
-  return cell !== "" && Number.isFinite(Number(cell)) ? ColumnType.NUMBER : ColumnType.STRING;
+  return { told, report };
 }
 
 /** Numbers in a circle are "in", others "out"; one category says a little too. */

@@ -4,7 +4,8 @@ import { waitFor } from "@aimass/testkit";
 import { toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TrainingData } from "../data/training-data.ts";
-import { planeCsv, type SmallJob, smallJob } from "./testing.ts";
+import { withJob } from "../testing/job-work.ts";
+import { planeCsv } from "./testing.ts";
 import type { TrialRun } from "./trial.ts";
 import type { TrialSetup } from "./trial-message.ts";
 import { shapePool, TrialPool } from "./trial-pool.ts";
@@ -24,28 +25,35 @@ describe("how trials share the machine", () => {
   });
 });
 
-let job: SmallJob;
-let data: TrainingData;
 let setup: TrialSetup;
+const over = Promise.withResolvers<void>();
+let job: Promise<void>;
 
 beforeAll(async () => {
-  job = await smallJob({ csv: planeCsv(3000), spec: { recipe: "ridge", task: "regression", target: "y" } });
-  data = await TrainingData.open(job.work);
-  setup = {
-    path: data.path,
-    facts: data.facts,
-    folds: await data.folds(3),
-    spec: toBinary(JobSpecSchema, job.work.spec),
-    metric: "r2",
-    directory: job.work.directory,
-    threads: 1,
-    memoryBytes: 2 ** 28,
-  };
+  const opened = Promise.withResolvers<TrialSetup>();
+  const spec = { recipe: "ridge", target: "y" };
+  job = withJob({ bytes: planeCsv(3000), spec }, async (work) => {
+    await using data = await TrainingData.open(work);
+    const folds = await data.folds(3);
+    opened.resolve({
+      path: data.path,
+      facts: data.facts,
+      folds,
+      spec: toBinary(JobSpecSchema, work.spec),
+      metric: "r2",
+      directory: work.directory,
+      threads: 1,
+      memoryBytes: 2 ** 28,
+    });
+    await over.promise;
+  });
+  job.catch(opened.reject);
+  setup = await opened.promise;
 }, 30_000);
 
 afterAll(async () => {
-  await data?.[Symbol.asyncDispose]();
-  await job?.[Symbol.asyncDispose]();
+  over.resolve();
+  await job;
 });
 
 const runOf = (recipe: string, parameters: Record<string, number> = {}, rowsShare = 1): TrialRun => ({
