@@ -69,13 +69,15 @@ function isFloat(type: string): boolean {
 /** One score of two classes: the second one's probability, or log-odds. */
 function bothOf(second: ArrayLike<number>): Float64Array {
   const values = Array.from(second, Number);
-  const areShares = values.every((value) => value >= 0 && value <= 1);
+  const areShares = !values.some((value) => value < 0 || value > 1);
   return Float64Array.from(values.flatMap((value) => (areShares ? [1 - value, value] : [-value / 2, value / 2])));
 }
 
 function sumToOne(scores: Float64Array): boolean {
   let sum = 0;
   for (const score of scores) {
+    // A row with a gap may have no scores; it does not tell.
+    if (Number.isNaN(score)) return true;
     if (!(score >= -tolerance && score <= 1 + tolerance)) return false;
     sum += score;
   }

@@ -34,7 +34,9 @@ export async function crossValidate(
 }
 
 /** Mean and standard deviation of every metric over folds, with the prefix "cv_". */
-export function summarised(scores: readonly { readonly metrics: Readonly<Record<string, number>> }[]): Record<string, number> {
+export function summarised(
+  scores: readonly { readonly metrics: Readonly<Record<string, number>> }[],
+): Record<string, number> {
   const names = [...new Set(scores.flatMap(({ metrics }) => Object.keys(metrics)))];
   const pairs = names.flatMap((name): [string, number][] => {
     const values = scores.map(({ metrics }) => metrics[name]).filter((value) => value !== undefined);

@@ -1,3 +1,4 @@
+import type { AimassError } from "@aimass/core";
 import type { Batch, ColumnData } from "@aimass/learn";
 import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { unfit } from "./model-fit.ts";
@@ -41,10 +42,7 @@ export class ModelInputs {
 
   #named(input: Metadata, batch: Batch, from: number, to: number): Tensor {
     const column = batch.columns.get(input.name);
-    if (column === undefined) {
-      const names = [...batch.columns.keys()].slice(0, 20).join(", ");
-      throw unfit(`The model asks for "${input.name}", which is no column; there are ${names}.`);
-    }
+    if (column === undefined) throw noColumn(input.name, [...batch.columns.keys()]);
     const rows = to - from;
     const shape = input.shape.length === 2 ? [rows, 1] : [rows];
     if (column.type === "image") return images(input, column, from, to);
@@ -64,6 +62,7 @@ export class ModelInputs {
     const picture = names.map((name) => batch.columns.get(name)).find((column) => column?.type === "image");
     if (picture !== undefined) return images(input, picture as Images, from, to);
     if (only !== undefined) return this.#named({ ...input, name: names[0] as string }, batch, from, to);
+    if (input.shape.length < 2) throw noColumn(input.name, names);
     const values = names.map((name) => {
       const column = batch.columns.get(name);
       if (column?.type === "number" || column?.type === "boolean") return valuesOf(column, from, to);
@@ -77,6 +76,10 @@ export class ModelInputs {
     const flat = Array.from({ length: rows }, (_, row) => values.map((column) => column[row] as number)).flat();
     return numbers(input, flat, [rows, names.length]);
   }
+}
+
+function noColumn(name: string, names: readonly string[]): AimassError {
+  return unfit(`The model asks for "${name}", which is no column; there are ${names.slice(0, 20).join(", ")}.`);
 }
 
 type Images = Extract<ColumnData, { type: "image" }>;
