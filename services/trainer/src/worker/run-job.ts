@@ -1,4 +1,3 @@
-import { getHeapStatistics } from "node:v8";
 import { VersionState } from "@aimass/api/registry";
 import { JobSpecSchema } from "@aimass/api/trainer";
 import { AimassError, type Clock, systemClock } from "@aimass/core";
@@ -13,6 +12,7 @@ import { judgeGates, measureLatency } from "./gate-keeper.ts";
 import type { JobWork } from "./job-work.ts";
 import { type Published, publish } from "./publish.ts";
 import { wayOf } from "./ways.ts";
+import { workerMemoryBytes } from "./worker-memory.ts";
 import type { RunMessage, WorkerMessage } from "./worker-message.ts";
 
 export interface RunJobOptions {
@@ -58,7 +58,7 @@ async function workOf({ run, library, report, signal, clock = systemClock }: Run
   const spec = fromBinary(JobSpecSchema, run.spec);
   const dataset = await library.dataset(spec.project, spec.dataset, spec.datasetVersion);
   const { jobId, directory, threads, checkpoint, scripts } = run;
-  const memoryBytes = getHeapStatistics().heap_size_limit;
+  const memoryBytes = workerMemoryBytes();
   return { jobId, spec, dataset, library, report, checkpoint, directory, threads, memoryBytes, scripts, clock, signal };
 }
 
