@@ -32,11 +32,16 @@ export function rowsInMemory(x: Matrix, y: Targets): RowStream {
   };
 }
 
-/** The rows of a regression. */
-export function numericRows(estimator: Checked, rows: RowStream, options: FitOptions): RowPasses<NumericTargets> {
+/** The rows of a regression, whose cells may be left unchecked by those who find out themselves. */
+export function numericRows(
+  estimator: Checked,
+  rows: RowStream,
+  options: FitOptions,
+  cells: "checked" | "unchecked" = "checked",
+): RowPasses<NumericTargets> {
   checkShape(rows, "numbers");
   return new RowPasses<NumericTargets>(rows, options, (batch, from) => {
-    checkCells(batch.x, estimator, from);
+    if (cells === "checked") checkCells(batch.x, estimator, from);
     checkNumbers(batch.y, from);
   });
 }

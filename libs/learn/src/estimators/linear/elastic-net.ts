@@ -8,7 +8,7 @@ import { checkRows, numericTargets } from "../training-rows.ts";
 import { CentredRows } from "./centred-rows.ts";
 import { columnMoments } from "./column-scales.ts";
 import { type CoordinateProblem, descendOnGram, descendOnResiduals } from "./coordinate-descent.ts";
-import { centredGram } from "./gram.ts";
+import { checkedGram } from "./gram.ts";
 import { LinearRegressor } from "./linear-regressor.ts";
 import { minimise } from "./minimise.ts";
 import { dot } from "./products.ts";
@@ -80,9 +80,10 @@ async function fit(estimator: Estimator, x: Matrix, y: Targets, options: FitOpti
 
 async function fitStream(estimator: Estimator, rows: RowStream, options: FitOptions): Promise<Fitted> {
   const problem = problemOf(estimator, options);
-  const passes = numericRows(estimator, rows, options);
-  if (rows.layout === "sparse" || rows.cols > widestGram) return descendByPasses(passes, problem);
-  const gram = await centredGram(passes, problem.pacer);
+  if (rows.layout === "sparse" || rows.cols > widestGram) {
+    return descendByPasses(numericRows(estimator, rows, options), problem);
+  }
+  const gram = await checkedGram(estimator, rows, options, problem.pacer);
   const beta = await descendOnGram(gram, problem);
   return new LinearRegressor(beta, gram.targetMean - dot(beta, gram.means));
 }

@@ -1,7 +1,8 @@
+import type { Estimator, FitOptions, RowStream } from "../../estimator.ts";
 import type { Matrix } from "../../matrix.ts";
 import type { Pacer } from "../../pacer.ts";
 import type { NumericTargets } from "../../targets.ts";
-import type { RowPasses } from "../row-passes.ts";
+import { numericRows, type RowPasses } from "../row-passes.ts";
 import { GramSums } from "./gram-sums.ts";
 
 /** Products of centred columns: all that least squares needs to know of the rows. */
@@ -37,6 +38,20 @@ export async function centredGram(
     else if (x.kind === "dense") rows.add(x.data, from * x.cols, { y, weights, from, to });
   });
   return rows.finish();
+}
+
+/** Products of all columns of dense rows. Sums that are no numbers tell of a cell that is none; only then are cells looked at one by one. */
+export async function checkedGram(
+  estimator: Pick<Estimator, "name" | "missing">,
+  rows: RowStream,
+  options: FitOptions,
+  pacer: Pacer,
+): Promise<Gram> {
+  const gram = await centredGram(numericRows(estimator, rows, options, "unchecked"), pacer);
+  if (!gram.means.every(Number.isFinite)) {
+    for await (const _ of numericRows(estimator, rows, options).pass()) if (pacer.due) await pacer.breathe();
+  }
+  return gram;
 }
 
 interface Block {

@@ -4,7 +4,7 @@ import { resolveParameters } from "../../parameters.ts";
 import { numericRows, rowsInMemory } from "../row-passes.ts";
 import { solveCholesky } from "./cholesky.ts";
 import { solveRidgeByGradients } from "./conjugate-gradient.ts";
-import { centredGram, type Gram } from "./gram.ts";
+import { checkedGram, type Gram } from "./gram.ts";
 import { LinearRegressor } from "./linear-regressor.ts";
 import { dot } from "./products.ts";
 
@@ -39,15 +39,14 @@ export const linearRegression: Estimator = {
 
 async function fitStream(rows: RowStream, options: FitOptions): Promise<Fitted> {
   const { l2 } = resolveParameters<{ l2: number }>(linearRegression.parameters, options.parameters);
-  const passes = numericRows(linearRegression, rows, options);
   const pacer = new Pacer(options.signal);
   const { onProgress } = options;
   if (rows.layout === "sparse" || rows.cols > widestGram) {
     const problem = { l2, tolerance: 1e-9, maxIterations: 1000, pacer, onProgress };
-    const { beta, intercept } = await solveRidgeByGradients(passes, problem);
+    const { beta, intercept } = await solveRidgeByGradients(numericRows(linearRegression, rows, options), problem);
     return new LinearRegressor(beta, intercept);
   }
-  const gram = await centredGram(passes, pacer);
+  const gram = await checkedGram(linearRegression, rows, options, pacer);
   const beta = await solveRidge(gram, l2, pacer);
   onProgress?.(1, 1, lossOf(gram, beta));
   return new LinearRegressor(beta, gram.targetMean - dot(beta, gram.means));
