@@ -262,6 +262,8 @@ describe("training on the command line", { timeout: 240_000 }, () => {
       ...["naive-bayes-gaussian", "--gate", "accuracy=1.5", "--alias", "default"],
     );
     expect(job).toMatchObject({ modelVersion: 2, aliasMoved: false });
+    const [latest] = await json<{ id: string }[]>("jobs", "list");
+    expect(await words("jobs", "show", latest?.id ?? "")).toMatch(/made penguins-file v2\.\n.*gate held it back/);
   });
 
   it("pushes every format and a folder of pictures, shows and previews them", async () => {

@@ -79,8 +79,7 @@ function addShow(jobs: Command): void {
 
 function showJob(job: Job): string[] {
   return [
-    ...describeJob(job),
-    ...(job.stateReason === "" ? [] : [job.stateReason]),
+    ...new Set([...describeJob(job), ...(job.stateReason === "" ? [] : [job.stateReason])]),
     `created ${time(job.createdAt)} by ${job.createdBy}; started ${time(job.startedAt)}; ended ${time(job.endedAt)}`,
     `attempt ${job.attempt}${job.worker === "" ? "" : ` on ${job.worker}`}; ${progressNote(job)}`,
     ...job.warnings.map((warning) => `warning: ${warning}`),

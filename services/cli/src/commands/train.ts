@@ -1,3 +1,4 @@
+import { ColumnType, DatasetService } from "@aimass/api/registry";
 import { type Job, type JobSpec, JobSpecSchema, JobState, ScriptSchema } from "@aimass/api/trainer";
 import { create, toJson } from "@bufbuild/protobuf";
 import type { Command } from "commander";
@@ -89,12 +90,23 @@ export async function jobSpec(
   if (options.script !== undefined) written.script ??= create(ScriptSchema);
   const spec = withFlags(written, options);
   checkComplete(spec);
+  await nameMetrics(connection, spec);
   if (options.script !== undefined && spec.script !== undefined) {
     const to = { connection, output, project: spec.project, dryRun: options.dryRun ?? false };
     const files = await bundleOf(await scriptFiles(options.script), to);
     spec.script = create(ScriptSchema, { ...spec.script, files });
   }
   return spec;
+}
+
+/** A comparison without a metric is by R² for a target of numbers, else by accuracy. */
+async function nameMetrics(connection: Connection, spec: JobSpec): Promise<void> {
+  const nameless = [...(spec.gate === undefined ? [] : [spec.gate]), ...spec.gates].filter((g) => g.metric === "");
+  if (nameless.length === 0) return;
+  const { project, dataset, datasetVersion: version } = spec;
+  const { datasetVersion } = await connection.client(DatasetService).getDatasetVersion({ project, dataset, version });
+  const target = datasetVersion?.columns.find(({ name }) => name === spec.target);
+  for (const gate of nameless) gate.metric = target?.type === ColumnType.NUMBER ? "r2" : "accuracy";
 }
 
 /** What a job came to, in a few lines. */
@@ -105,7 +117,7 @@ export function describeJob(job: Job): string[] {
   const heldBack = job.modelVersion > 0n && job.spec?.alias && !job.aliasMoved;
   return [
     `Job ${job.id} is ${enumName(JobState, job.state)}${made}${moved}.`,
-    ...(heldBack ? [`${model}@${job.spec?.alias} stays: ${job.stateReason}`] : []),
+    ...(heldBack ? [job.stateReason] : []),
     ...metricsLine(job.metrics),
   ];
 }

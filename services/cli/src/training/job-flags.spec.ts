@@ -51,6 +51,19 @@ describe("flags of a job", () => {
       { project: "default", recipe: "linear", gate: { metric: "r2", betterThan: "default" } },
     ],
     [
+      { betterThan: "default", recipe: "random-forest", gate: ["macro_f1=0.5"] },
+      {
+        project: "default",
+        recipe: "random-forest",
+        gate: { metric: "macro_f1", bound: 0.5 },
+        gates: [{ metric: "macro_f1", betterThan: "default" }],
+      },
+    ],
+    [
+      { betterThan: "default", recipe: "random-forest" },
+      { project: "default", recipe: "random-forest", gate: { betterThan: "default" } },
+    ],
+    [
       { betterThan: "live:log_loss=0.01", alias: "live" },
       {
         project: "default",
@@ -110,7 +123,7 @@ describe("flags of a job", () => {
     [{ missing: "ignore" }, /--missing is "ignore".*impute, drop or refuse/],
     [{ cv: "1" }, /--cv is "1".*whole number from 2/],
     [{ gate: ["accuracy"] }, /"accuracy" is not a pair/],
-    [{ betterThan: "default", recipe: "random-forest" }, /--better-than is "default".*alias and metric/],
+    [{ betterThan: "default=1" }, /--better-than is "default=1".*default:accuracy=0\.01/],
     [{ model: "a.m", dataset: "b.d" }, /The dataset is in project b, the model in a/],
     [{ command: "python3 'train.py" }, /--command ends inside quotes/],
     [{ command: " " }, /--command is empty/],

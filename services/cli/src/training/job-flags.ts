@@ -174,12 +174,12 @@ function gatesOf(spec: JobSpec, { gate, minR2, betterThan, maxLatency }: JobFlag
   return gates;
 }
 
-/** "default", "default:accuracy" or "default:accuracy=0.01". */
-function better(text: string, usual: string | undefined): Gate {
+/** "default", "default:accuracy" or "default:accuracy=0.01". Without a metric, where it is not plain, it stays empty. */
+function better(text: string, usual = ""): Gate {
   const [, alias, metric = usual, margin = "0"] = /^([^:=]+)(?::([^:=]+)(?:=([^:=]+))?)?$/.exec(text) ?? [];
-  if (alias === undefined || metric === undefined)
+  if (alias === undefined)
     throw new AimassError("INVALID_ARGUMENT", `--better-than is "${text}".`, {
-      remedy: "Give alias and metric, like default:accuracy, or default:accuracy=0.01 for better by that much.",
+      remedy: "Give an alias, default:accuracy, or default:accuracy=0.01 for better by that much.",
     });
   return create(GateSchema, { metric, bound: decimal("--better-than", margin), betterThan: alias });
 }
