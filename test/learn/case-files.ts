@@ -1,20 +1,35 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Matrix, Random, type SparseMatrix, type Targets } from "@aimass/learn";
+import { type Batch, type Matrix, Random, type SparseMatrix, type Targets } from "@aimass/learn";
 import type { CaseData } from "./cases.ts";
 import { madeRows } from "./made-rows.ts";
+import { madeTexts } from "./made-texts.ts";
 
-/** Parts of a data set as both sides read them: raw little-endian arrays. The first four fifths of the rows are learned from, the rest judged by. */
+/** Parts of a data set as both sides read them. The first four fifths of the rows are learned from, the rest judged by. */
 export interface CaseFiles {
-  readonly train: { readonly x: Matrix; readonly y: Targets };
-  readonly test: { readonly x: Matrix; readonly y: Targets };
+  readonly train: CasePart;
+  readonly test: CasePart;
 }
 
-/** Writes x (dense, or CSR with offsets and columns) and y into the folder. */
+/** Rows of features, or raw texts in a column "text". */
+export interface CasePart {
+  readonly x: Matrix | Batch;
+  readonly y: Targets;
+}
+
+/** Writes x (raw little-endian arrays, dense or CSR with offsets and columns; or texts, one a line) and y into the folder. */
 export function writeCase(folder: string, data: CaseData): void {
-  const put = (name: string, array: ArrayBufferView) => writeFileSync(join(folder, name), new Uint8Array(array.buffer));
-  if (data.kind === "text") {
-    const { x, indices } = madeTexts(data);
+  const put = (name: string, content: ArrayBufferView | string) =>
+    writeFileSync(
+      join(folder, name),
+      typeof content === "string" ? content : new Uint8Array(content.buffer, content.byteOffset, content.byteLength),
+    );
+  if (data.kind === "texts") {
+    const { texts, indices } = madeTexts(data);
+    put("x", texts.join("\n"));
+    put("y", Float64Array.from(indices));
+  } else if (data.kind === "bags") {
+    const { x, indices } = madeBags(data);
     put("x", x.values);
     put("offsets", x.offsets);
     put("columns", x.columns);
@@ -24,27 +39,39 @@ export function writeCase(folder: string, data: CaseData): void {
     put("x", made.x.data);
     put("y", data.classes === 0 ? made.numbers.values : Float64Array.from(made.classes.indices));
   }
-  writeFileSync(join(folder, "data.json"), JSON.stringify(data));
+  put("data.json", JSON.stringify(data));
 }
 
 export function readCase(folder: string): CaseFiles {
   const data = JSON.parse(readFileSync(join(folder, "data.json"), "utf8")) as CaseData;
   const get = (name: string) => Uint8Array.from(readFileSync(join(folder, name))).buffer;
-  const values = new Float32Array(get("x"));
-  const whole: Matrix =
-    data.kind === "text"
-      ? {
-          ...data,
-          kind: "sparse",
-          values,
-          offsets: new Uint32Array(get("offsets")),
-          columns: new Uint32Array(get("columns")),
-        }
-      : { ...data, kind: "dense", data: values };
   const y = new Float64Array(get("y"));
   const middle = Math.floor(data.rows * 0.8);
-  const part = (from: number, to: number) => ({ x: rowsOf(whole, from, to), y: targetsOf(y.slice(from, to), data) });
+  const x = data.kind === "texts" ? textsOf(folder) : rowsOf(matrixOf(data, get));
+  const part = (from: number, to: number) => ({ x: x(from, to), y: targetsOf(y.slice(from, to), data) });
   return { train: part(0, middle), test: part(middle, data.rows) };
+}
+
+function textsOf(folder: string): (from: number, to: number) => Batch {
+  const texts = readFileSync(join(folder, "x"), "utf8").split("\n");
+  return (from, to) => ({
+    rows: to - from,
+    columns: new Map([["text", { type: "string", values: texts.slice(from, to) }]]),
+  });
+}
+
+function matrixOf(data: Extract<CaseData, { cols: number }>, get: (name: string) => ArrayBuffer): Matrix {
+  const { rows, cols } = data;
+  if (data.kind === "table") return { kind: "dense", rows, cols, data: new Float32Array(get("x")) };
+  const offsets = new Uint32Array(get("offsets"));
+  return {
+    kind: "sparse",
+    rows,
+    cols,
+    offsets,
+    columns: new Uint32Array(get("columns")),
+    values: new Float32Array(get("x")),
+  };
 }
 
 function targetsOf(values: Float64Array, { classes }: CaseData): Targets {
@@ -53,7 +80,11 @@ function targetsOf(values: Float64Array, { classes }: CaseData): Targets {
   return { kind: "classes", indices: Int32Array.from(values), labels: { datatype: "BYTES", values: names } };
 }
 
-function rowsOf(x: Matrix, from: number, to: number): Matrix {
+function rowsOf(x: Matrix): (from: number, to: number) => Matrix {
+  return (from, to) => someRows(x, from, to);
+}
+
+function someRows(x: Matrix, from: number, to: number): Matrix {
   if (x.kind === "dense") {
     return { kind: "dense", rows: to - from, cols: x.cols, data: x.data.slice(from * x.cols, to * x.cols) };
   }
@@ -69,7 +100,10 @@ function rowsOf(x: Matrix, from: number, to: number): Matrix {
 }
 
 /** Bags of 8 to 24 words whose frequencies fall as in texts (Zipf); each class prefers every so-manieth word. Rows have length 1, as TF-IDF leaves them. */
-function madeTexts({ rows, cols, classes }: CaseData): { x: SparseMatrix; indices: Int32Array } {
+function madeBags({ rows, cols, classes }: Extract<CaseData, { cols: number }>): {
+  x: SparseMatrix;
+  indices: Int32Array;
+} {
   const random = new Random(2);
   const indices = Int32Array.from({ length: rows }, () => random.below(classes));
   const offsets = new Uint32Array(rows + 1);

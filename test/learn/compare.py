@@ -1,4 +1,4 @@
-"""compare.py FOLDER CLASS ARGUMENTS: fits scikit-learn's CLASS, judges it and prints the same JSON as ours.ts."""
+"""compare.py FOLDER CASE SEED: fits the counterpart of CASE (JSON as in cases.ts), judges it and prints the same JSON as ours.ts."""
 
 import importlib
 import json
@@ -9,7 +9,7 @@ import time
 import numpy as np
 import scipy.sparse
 
-folder, path, arguments = sys.argv[1:4]
+folder, case, seed = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
 with open(f"{folder}/data.json") as file:
     data = json.load(file)
 
@@ -18,11 +18,35 @@ def read(name, dtype):
     return np.fromfile(f"{folder}/{name}", dtype=dtype)
 
 
-if data["kind"] == "text":
+def texts():
+    with open(f"{folder}/x", encoding="utf-8", newline="\n") as file:
+        return file.read().split("\n")
+
+
+def bags():
     columns, offsets = read("columns", "<u4").astype(np.int32), read("offsets", "<u4").astype(np.int32)
-    x = scipy.sparse.csr_matrix((read("x", "<f4").astype(np.float64), columns, offsets), (data["rows"], data["cols"]))
-else:
-    x = read("x", "<f4").reshape(data["rows"], data["cols"]).astype(np.float64)
+    return scipy.sparse.csr_matrix((read("x", "<f4").astype(np.float64), columns, offsets), (data["rows"], data["cols"]))
+
+
+def table():
+    return read("x", "<f4").reshape(data["rows"], data["cols"]).astype(np.float64)
+
+
+def made():
+    module, name = case["counterpart"].rsplit(".", 1)
+    estimator = getattr(importlib.import_module(module), name)(**case["arguments"])
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=seed)
+    if "features" not in case:
+        return estimator
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in case["features"]["theirs"].items()}
+    return make_pipeline(TfidfVectorizer(**settings), estimator)
+
+
+x = {"texts": texts, "bags": bags, "table": table}[data["kind"]]()
 y = read("y", "<f8")
 if data["classes"] > 0:
     y = y.astype(np.int64)
@@ -30,8 +54,7 @@ middle = data["rows"] * 4 // 5
 train_x, test_x = x[:middle], x[middle:]
 train_y, test_y = y[:middle], y[middle:]
 
-module, name = path.rsplit(".", 1)
-estimator = getattr(importlib.import_module(module), name)(**json.loads(arguments))
+estimator = made()
 started, cpu = time.perf_counter(), time.process_time()
 estimator.fit(train_x, train_y)
 seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
