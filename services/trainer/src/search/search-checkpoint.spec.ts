@@ -29,12 +29,12 @@ const finished: fc.Arbitrary<FinishedRun> = fc.record({
 describe("a search's checkpoint", () => {
   it("comes back from text as it was", () => {
     fc.assert(
-      fc.property(fc.array(finished), seconds, fc.boolean(), (runs, taken, isOver) => {
+      fc.property(fc.array(finished), seconds, fc.boolean(), fc.nat(3), (runs, taken, isOver, begun) => {
         const results = new TrialResults(runs);
-        const text = JSON.stringify(progressToJson({ results, seconds: taken, isOver }));
+        const text = JSON.stringify(progressToJson({ results, seconds: taken, isOver, begun }));
         const read = progressFromJson(JSON.parse(text)) ?? expect.fail();
         expect(read.results.all).toEqual(results.all);
-        expect(read).toMatchObject({ seconds: taken, isOver });
+        expect(read).toMatchObject({ seconds: taken, isOver, begun });
       }),
     );
   });

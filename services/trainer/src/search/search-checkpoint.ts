@@ -9,6 +9,8 @@ export interface SearchProgress {
   readonly seconds: number;
   /** Whether nothing more is to be tried. */
   readonly isOver: boolean;
+  /** How often the training of the best began: an attempt that did not end it died meanwhile. */
+  readonly begun: number;
 }
 
 type StoredRun = {
@@ -19,25 +21,25 @@ type StoredRun = {
   readonly outcome: TrialOutcome;
 };
 
-type Stored = { readonly seconds: number; readonly isOver: boolean; readonly finished: readonly StoredRun[] };
+type Stored = Omit<SearchProgress, "results"> & { readonly finished: readonly StoredRun[] };
 
-export function progressToJson({ results, seconds, isOver }: SearchProgress): Json {
+export function progressToJson({ results, seconds, isOver, begun }: SearchProgress): Json {
   const finished = results.all.map(({ run, outcome }) => ({
     ...plan(run.trial),
     rowsShare: run.rowsShare,
     outcome: json(outcome),
   }));
-  return { seconds, isOver, finished };
+  return { seconds, isOver, begun, finished };
 }
 
 /** The inverse; undefined stays so. Checkpoints of other specs or data were sorted out before. */
 export function progressFromJson(state: Json | undefined): SearchProgress | undefined {
   if (state === undefined) return undefined;
-  const { seconds, isOver, finished } = state as unknown as Stored;
+  const { seconds, isOver, begun, finished } = state as unknown as Stored;
   const runs = finished.map(
     ({ rowsShare, outcome, ...trial }): FinishedRun => ({ run: { trial, rowsShare }, outcome }),
   );
-  return { results: new TrialResults(runs), seconds, isOver };
+  return { results: new TrialResults(runs), seconds, isOver, begun };
 }
 
 function plan({ number, recipe, given }: FinishedRun["run"]["trial"]) {

@@ -226,6 +226,17 @@ describe("a search for parameters", { timeout: 120_000 }, () => {
     const resumed = await searched(planeCsv(300), spec, { checkpoint: first.told.checkpoints.at(-1) ?? expect.fail() });
     expect(resumed.told.lines.filter((line) => /^trial \d+:/.test(line))).toEqual([]);
     expect(essence(resumed)).toEqual(essence(first));
+    expect(resumed.made.chosen).toEqual(first.made.chosen);
+  });
+
+  it("whose worker died twice while the best was trained takes the second best", async () => {
+    const spec = { recipe: "ridge", ...plane, ...quick, search: { trials: 3 } };
+    const first = await searched(planeCsv(300), spec);
+    const again = async (before: Searched) =>
+      searched(planeCsv(300), spec, { checkpoint: before.told.checkpoints.at(-1) ?? expect.fail() });
+    const third = await again(await again(first));
+    expect(first.made.chosen?.parameters).toMatchObject(trialsOf(first)[0]?.parameters ?? {});
+    expect(JSON.parse(third.made.howJson ?? "").chosen).toBe(trialsOf(first)[1]?.number);
   });
 
   it("in which every trial fails says why", async () => {
