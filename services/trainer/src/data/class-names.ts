@@ -2,7 +2,7 @@ import { AimassError } from "@aimass/core";
 import type { ColumnData } from "@aimass/datasets";
 import type { ClassLabels } from "@aimass/learn";
 
-const mostClasses = 1000;
+export const mostClasses = 1000;
 
 /** Finds the classes of a target column: text, truth values, or numbers. */
 export class ClassNames {
@@ -19,9 +19,7 @@ export class ClassNames {
     for (const name of namesOf(column)) this.#seen.add(name);
     if (column.type !== "number") this.#areWhole = false;
     else this.#areWhole &&= (column.values as Float64Array).every(Number.isSafeInteger);
-    if (this.#seen.size <= mostClasses) return;
-    const message = `The target "${this.#target}" has more than ${mostClasses} classes.`;
-    throw unfit(message, "Train a regression on a number, or choose a target with fewer classes.");
+    if (this.#seen.size > mostClasses) throw tooManyClasses(this.#target);
   }
 
   /** In order. Throws FAILED_PRECONDITION (ONE_CLASS) when there is nothing to tell apart. */
@@ -45,6 +43,11 @@ export function classIndices(column: Pick<ColumnData, "type" | "values">, labels
 function namesOf({ type, values }: Pick<ColumnData, "type" | "values">): readonly string[] {
   if (type === "boolean") return Array.from(values as Uint8Array, (value) => (value === 1 ? "true" : "false"));
   return Array.from(values as ArrayLike<unknown>, String);
+}
+
+export function tooManyClasses(target: string): AimassError {
+  const message = `The target "${target}" has more than ${mostClasses} classes.`;
+  return unfit(message, "Train a regression on a number, or choose a target with fewer classes.");
 }
 
 function unfit(message: string, remedy: string, reason = "BAD_TARGET"): AimassError {

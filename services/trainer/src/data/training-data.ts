@@ -19,7 +19,7 @@ import {
 } from "@aimass/datasets";
 import type { ClassLabels, Task } from "@aimass/learn";
 import type { JobWork } from "../worker/job-work.ts";
-import { ClassNames } from "./class-names.ts";
+import { ClassNames, mostClasses, tooManyClasses } from "./class-names.ts";
 import { type DataPolicy, keepRows } from "./data-policy.ts";
 import { fetchDataset, type ReadAs, readAs } from "./dataset-file.ts";
 import { findLeakage, type Leakage, leakageWarnings } from "./leakage-check.ts";
@@ -219,7 +219,9 @@ function profileOf(columns: readonly ColumnProfile[], name: string, field: strin
   throw unfit(`The dataset has no column "${name}".`, field);
 }
 
-function checkTarget({ name, type, statistics }: ColumnProfile, task: Task): void {
+function checkTarget({ name, type, statistics, distinct }: ColumnProfile, task: Task): void {
+  // Above 1024 it is an estimate; the exact look comes later.
+  if (task === "classification" && (distinct?.count ?? 0) > mostClasses * 1.1) throw tooManyClasses(name);
   if (task === "regression" && type !== "number") {
     const remedy = 'Train a classification (task "classification"), or name a column of numbers.';
     throw unfit(`The target "${name}" holds ${type} values, not numbers.`, "spec.target", remedy);

@@ -54,16 +54,15 @@ export class OnnxPredictor implements Predictor, AsyncDisposable {
 
   async predict(batch: Batch): Promise<Answer> {
     const parts: Answer[] = [];
-    for (let from = 0; from < batch.rows; from += mostRows) {
-      const to = Math.min(batch.rows, from + mostRows);
-      for (const [start, end] of this.#inputs.runs(batch, from, to)) parts.push(await this.#run(batch, start, end));
-    }
+    for (const [from, to] of this.#ranges(batch)) parts.push(await this.#run(batch, from, to));
     return parts.length === 1 ? (parts[0] as Answer) : joined(parts);
   }
 
-  /** Every output for a batch as it is. */
-  outputs(batch: Batch): Promise<Map<string, Tensor>> {
-    return this.#outputs(this.#inputs.feeds(batch, 0, batch.rows));
+  /** Every output as it is, for ranges of a batch's rows that go into one run, one after the other. */
+  async *outputs(batch: Batch): AsyncGenerator<{ from: number; to: number; outputs: ReadonlyMap<string, Tensor> }> {
+    for (const [from, to] of this.#ranges(batch)) {
+      yield { from, to, outputs: await this.#outputs(this.#inputs.feeds(batch, from, to)) };
+    }
   }
 
   /** Milliseconds that runs of one row of a batch take: the median and the 95th percentile of `runs`. */
@@ -83,6 +82,12 @@ export class OnnxPredictor implements Predictor, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release();
+  }
+
+  *#ranges(batch: Batch): Generator<readonly [from: number, to: number]> {
+    for (let from = 0; from < batch.rows; from += mostRows) {
+      yield* this.#inputs.runs(batch, from, Math.min(batch.rows, from + mostRows));
+    }
   }
 
   async #run(batch: Batch, from: number, to: number): Promise<Answer> {

@@ -114,10 +114,10 @@ describe("a text column full of emoji", () => {
 
 describe("a ZIP of pictures", () => {
   const spec = { recipe: "logistic-regression", target: "label" };
-  const pictures = (broken?: number) =>
+  const pictures = (broken?: number, sizes = [6]) =>
     zip(
       Array.from({ length: 24 }, (_, i) => {
-        const picture = png(i % 2 === 0 ? 20 + i : 200 - i);
+        const picture = png(i % 2 === 0 ? 20 + i : 200 - i, sizes[i % sizes.length]);
         if (i === broken) picture.fill(0, 45, 55);
         return [`${i % 2 === 0 ? "dark" : "light"}/${i}.png`, picture] as const;
       }),
@@ -128,6 +128,16 @@ describe("a ZIP of pictures", () => {
     expect(metrics.accuracy).toBe(1);
   });
 
+  it("of different sizes is learnt, and served as it was learnt", async () => {
+    const { metrics, featurePlanJson } = await train({
+      format: "image-zip",
+      bytes: pictures(undefined, [6, 9, 9, 70]),
+      spec,
+    });
+    expect(metrics.accuracy).toBe(1);
+    expect(JSON.parse(featurePlanJson ?? "")).toMatchObject({ features: [{ size: [32, 32] }] });
+  });
+
   it("with one that is broken is refused by its name", async () => {
     const error = await failure({ format: "image-zip", bytes: pictures(7), spec });
     expect(error.code).toBe("INVALID_ARGUMENT");
@@ -135,12 +145,11 @@ describe("a ZIP of pictures", () => {
   });
 });
 
-/** A grey PNG of 6 × 6 pixels. */
-function png(grey: number): Buffer {
-  const header = Buffer.from([0, 0, 0, 6, 0, 0, 0, 6, 8, 0, 0, 0, 0]);
-  const rows = Buffer.concat(
-    Array.from({ length: 6 }, (_, y) => Buffer.from([0, grey, grey + y, grey, grey, grey, grey])),
-  );
+/** A grey PNG of `size` × `size` pixels. */
+function png(grey: number, size = 6): Buffer {
+  const header = Buffer.from([0, 0, 0, size, 0, 0, 0, size, 8, 0, 0, 0, 0]);
+  const row = (y: number) => Buffer.from([0, ...Array.from({ length: size }, (_, x) => grey + (x === 1 ? y % 6 : 0))]);
+  const rows = Buffer.concat(Array.from({ length: size }, (_, y) => row(y)));
   const chunk = (type: string, data: Buffer) => {
     const body = Buffer.concat([Buffer.from(type), data]);
     return Buffer.concat([uint32be(data.length), body, uint32be(crc32(body))]);

@@ -14,32 +14,46 @@ export interface ServedSample {
 /** Runs a graph over rows whose prediction is known. Throws FAILED_PRECONDITION (SKEW) when ONNX Runtime answers something else. */
 export async function checkServed(onnx: Uint8Array, { batch, own }: ServedSample): Promise<void> {
   await using predictor = await OnnxPredictor.open(onnx);
-  const answer = await predictor.outputs(batch);
-  const data = (name: string) => (answer.get(name)?.data ?? []) as ArrayLike<unknown>;
-  if (own.kind === "numbers") compareNumbers(own.values, data("y") as ArrayLike<number>);
-  else compareClasses(own, data("probabilities") as ArrayLike<number>, data("label"));
-}
-
-function compareNumbers(own: Float64Array, served: ArrayLike<number>): void {
-  for (const [row, value] of own.entries()) {
-    const answer = served[row] ?? Number.NaN;
-    if (!(Math.abs(answer - value) <= tolerance * Math.max(1, Math.abs(value)))) throw skew(row, value, answer);
+  for await (const { from, to, outputs } of predictor.outputs(batch)) {
+    const data = (name: string) => (outputs.get(name)?.data ?? []) as ArrayLike<unknown>;
+    if (own.kind === "numbers") compareNumbers(own.values.subarray(from, to), data("y") as ArrayLike<number>, from);
+    else compareClasses(rowsOf(own, from, to), { probabilities: data("probabilities"), labels: data("label"), from });
   }
 }
 
-function compareClasses(own: ClassPrediction, served: ArrayLike<number>, labels: ArrayLike<unknown>): void {
+function rowsOf(own: ClassPrediction, from: number, to: number): ClassPrediction {
+  const classes = own.labels.values.length;
+  const probabilities = own.probabilities.subarray(from * classes, to * classes);
+  return { ...own, indices: own.indices.subarray(from, to), probabilities };
+}
+
+function compareNumbers(own: Float64Array, served: ArrayLike<number>, from: number): void {
+  for (const [row, value] of own.entries()) {
+    const answer = served[row] ?? Number.NaN;
+    if (!(Math.abs(answer - value) <= tolerance * Math.max(1, Math.abs(value)))) throw skew(from + row, value, answer);
+  }
+}
+
+function compareClasses(
+  own: ClassPrediction,
+  {
+    probabilities: served,
+    labels,
+    from,
+  }: { probabilities: ArrayLike<unknown>; labels: ArrayLike<unknown>; from: number },
+): void {
   const { probabilities, indices } = own;
   const classes = own.labels.values.length;
   for (const [at, value] of probabilities.entries()) {
-    const answer = served[at] ?? Number.NaN;
-    if (!(Math.abs(answer - value) <= tolerance)) throw skew(Math.floor(at / classes), value, answer);
+    const answer = Number(served[at]);
+    if (!(Math.abs(answer - value) <= tolerance)) throw skew(from + Math.floor(at / classes), value, answer);
   }
   for (const [row, index] of indices.entries()) {
     const answered = (own.labels.values as readonly unknown[]).indexOf(labels[row]);
     const chance = (c: number) => probabilities[row * classes + c] ?? Number.NaN;
     // Where two classes are as likely as each other either is right.
     if (answered !== index && !(Math.abs(chance(answered) - chance(index)) <= tolerance)) {
-      throw skew(row, own.labels.values[index], labels[row]);
+      throw skew(from + row, own.labels.values[index], labels[row]);
     }
   }
 }

@@ -231,3 +231,48 @@ describe("rows that do not fit into memory", () => {
     expect(error.advice).toContain("a recipe that reads rows from disk");
   });
 });
+
+describe("what the spec says of features", () => {
+  const towns = Array.from(
+    { length: 90 },
+    (_, i) => `${["Oslo", "Lima", "Rome", "Rome"][i % 4]},${i % 4 === 1 ? 5 : 9}`,
+  );
+  const csv = `town,price\n${towns.join("\n")}\n`;
+  const priceOf = async (unknownCategories: string) => {
+    const spec = {
+      data: { unknownCategories },
+      featurePlan: { features: [{ kind: { case: "oneHot" as const, value: { column: "town" } } }], only: true },
+    };
+    const { onnx } = await train({
+      name: "linear",
+      csv,
+      task: "regression",
+      features: [],
+      spec,
+      parameters: { l2: 0 },
+    });
+    const session = await InferenceSession.create(onnx, { logSeverityLevel: 3 });
+    const { y } = await session.run({ town: new Tensor("string", ["Lima", "Rome", "nowhere"], [3]) });
+    await session.release();
+    return Array.from(y?.data as Float32Array, (value) => Math.round(value * 10) / 10);
+  };
+
+  it("decides on a category that training did not see", async () => {
+    expect(await priceOf("frequent")).toEqual([5, 9, 9]);
+    const [lima, rome, nowhere] = await priceOf("none");
+    expect([lima, rome]).toEqual([5, 9]);
+    expect(await priceOf("other")).toEqual([lima, rome, nowhere]);
+  });
+
+  it("of a text that has to be written out is cut to what fits, and the log says so", async () => {
+    const logs: string[] = [];
+    const lines = Array.from(
+      { length: 300 },
+      (_, i) => `${Array.from({ length: 9 }, (_, w) => `w${(i * 31 + w * 17) % 997}`).join(" ")},${i % 2}`,
+    );
+    const text = { name: "decision-tree", csv: `text,y\n${lines.join("\n")}\n`, features: ["text"], target: "y" };
+    await train({ ...text, report: { log: (line) => void logs.push(line) } });
+    expect(logs).toContain('Text "text" is cut to its 1000 most frequent terms: this recipe writes every cell out.');
+    expect(logs.join("\n")).toContain("1000 features");
+  });
+});

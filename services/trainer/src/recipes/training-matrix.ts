@@ -10,6 +10,8 @@ export interface MatrixShape {
   readonly rows: number;
   readonly cols: number;
   readonly layout: Matrix["kind"];
+  /** Whether the estimator makes sparse rows dense. */
+  readonly writesOut: boolean;
   /** It may take. */
   readonly memoryBytes: number;
 }
@@ -29,8 +31,9 @@ export class TrainingMatrix {
 
   /** Whether what was added so far, or will be for sure, fits. */
   get fits(): boolean {
-    const { rows, cols, layout, memoryBytes } = this.#shape;
-    return (layout === "dense" ? rows * cols * bytesPerCell : this.#elements * bytesPerElement) <= memoryBytes;
+    const { rows, cols, layout, writesOut, memoryBytes } = this.#shape;
+    const dense = layout === "dense" || writesOut ? rows * cols * bytesPerCell : 0;
+    return Math.max(dense, this.#elements * bytesPerElement) <= memoryBytes;
   }
 
   /** Gives back whether it still fits; else it was not added. */

@@ -46,7 +46,8 @@ export async function readRows(
 ): Promise<TrainingRows> {
   const { rows, share = 1, estimator, memoryBytes, report, signal } = options;
   const count = await data.rowCount(rows, share);
-  const matrix = new TrainingMatrix({ rows: count, cols: features.cols, layout: features.layout, memoryBytes });
+  const { cols, layout } = features;
+  const matrix = new TrainingMatrix({ rows: count, cols, layout, writesOut: !estimator.sparse, memoryBytes });
   if (matrix.fits) {
     const targets = new TargetList(count, data.labels);
     for await (const { x, y } of transformed(data, features, options)) {
