@@ -1,109 +1,20 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Job, JobState, TrainingService, type WatchJobResponse } from "@aimass/api/trainer";
-import { type AimassError, parseAddress, type RunningService, systemClock } from "@aimass/core";
-import { createMeshIdentity, ServiceIdentity } from "@aimass/identity";
-import { closeServiceClients, createServiceClient, fromConnectError, type RpcServer } from "@aimass/rpc";
-import { createTestDatabase, startMortalPostgres, type TestDatabase, waitFor } from "@aimass/testkit";
+import { type Job, JobState, type WatchJobResponse } from "@aimass/api/trainer";
+import { systemClock } from "@aimass/core";
+import { startMortalPostgres, waitFor } from "@aimass/testkit";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { startTrainer } from "./app.ts";
-import { readTrainerConfig } from "./config.ts";
-import { startSmallAuth } from "./testing/small-auth.ts";
-import { type SmallRegistry, startSmallRegistry } from "./testing/small-registry.ts";
+import { startSmallRegistry } from "./testing/small-registry.ts";
+import { failure, planeCsv, TrainerHarness, type TrainingClient } from "./testing/trainer-harness.ts";
 
-let directory: string;
-let auth: RpcServer;
-let registry: SmallRegistry;
-let database: TestDatabase;
-let trainers: RunningService[] = [];
-
-const identity = (role: string) =>
-  ServiceIdentity.load(join(directory, `${role}.identity.json`), join(directory, "trust.json"), systemClock);
+let mesh: TrainerHarness;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "aimass-test-"));
-  await createMeshIdentity(directory, ["auth", "registry", "trainer", "router"]);
-  auth = await startSmallAuth(await identity("auth"));
+  mesh = await TrainerHarness.open();
 });
-
-beforeEach(async () => {
-  registry = await startSmallRegistry(await identity("registry"));
-  registry.addDataset("plane", planeCsv(300));
-  database = await createTestDatabase();
-});
-
-afterEach(async () => {
-  await Promise.all(trainers.splice(0).map((trainer) => trainer.stop(1000)));
-  await registry.server.drain(0);
-  await database.drop();
-});
-
-afterAll(async () => {
-  await auth.drain(0);
-  closeServiceClients();
-  await rm(directory, { recursive: true });
-});
-
-/** y = 3a − 2b + 5 with a little noise that depends on the row alone. */
-function planeCsv(rows: number): string {
-  const lines = Array.from({ length: rows }, (_, i) => {
-    const a = (i * 7919) % 101;
-    const b = (i * 104729) % 53;
-    return `${a},${b},${3 * a - 2 * b + 5 + Math.sin(i)},city${i % 3}`;
-  });
-  return `a,b,y,city\n${lines.join("\n")}\n`;
-}
-
-function environment(workers: number, databaseUrl: string): Record<string, string | undefined> {
-  const address = (a: { host: string; port: number }) => `${a.host}:${a.port}`;
-  return {
-    PATH: process.env.PATH,
-    LOG: "silent",
-    AIMASS_IDENTITY_FILE: join(directory, "trainer.identity.json"),
-    AIMASS_TRUST_FILE: join(directory, "trust.json"),
-    AIMASS_DATABASE_URL: databaseUrl,
-    AIMASS_AUTH_ADDRESSES: address(auth.address),
-    AIMASS_REGISTRY_ADDRESSES: address(registry.address),
-    AIMASS_STATE_DIR: directory,
-    AIMASS_TRAINER_WORKERS: String(workers),
-  };
-}
-
-async function start(options: { workers?: number; databaseUrl?: string } = {}) {
-  const env = environment(options.workers ?? 1, options.databaseUrl ?? database.url);
-  const trainer = await startTrainer(readTrainerConfig(env), env);
-  trainers.push(trainer);
-  await waitFor(async () => (await fetch(`http://${trainer.addresses.admin}/readyz`)).ok, { what: "a ready trainer" });
-  return { trainer, client: await clientOf(trainer, "user:ada") };
-}
-
-async function clientOf(trainer: RunningService, onBehalfOf: string) {
-  const addresses = [parseAddress(trainer.addresses.rpc ?? "") ?? expect.fail()];
-  return createServiceClient(TrainingService, { addresses, identity: await identity("router"), onBehalfOf });
-}
-
-type Trainer = Awaited<ReturnType<typeof start>>["client"];
-
-const spec = { recipe: "linear", dataset: "plane", target: "y", model: "slope", seed: 7n };
-
-async function create(client: Trainer, change: object = {}, idempotencyKey = ""): Promise<Job> {
-  const { job = expect.fail() } = await client.createJob({ spec: { ...spec, ...change }, idempotencyKey });
-  return job;
-}
-
-async function watch(client: Trainer, id: string, afterSequence = 0n): Promise<WatchJobResponse[]> {
-  const events: WatchJobResponse[] = [];
-  for await (const event of client.watchJob({ id, afterSequence })) events.push(event);
-  return events;
-}
-
-async function ended(client: Trainer, id: string): Promise<Job> {
-  const last = (await watch(client, id)).filter((e) => e.event.case === "job").at(-1);
-  return last?.event.value as Job;
-}
+beforeEach(() => mesh.begin());
+afterEach(() => mesh.end());
+afterAll(() => mesh[Symbol.asyncDispose]());
 
 const ascending = (a: bigint, b: bigint) => Number(a - b);
 
@@ -112,21 +23,18 @@ const states = (events: readonly WatchJobResponse[]) =>
     .flatMap(({ event }) => (event.case === "job" ? [JobState[event.value.state]] : []))
     .filter((s, i, all) => s !== all[i - 1]);
 
-const failure = (call: Promise<unknown>): Promise<AimassError> =>
-  call.then(() => expect.fail("it went through"), fromConnectError);
-
 /** Holds downloads up from now on; gives back how to let them go. */
 function holdDownloads(): () => void {
   const { promise, resolve } = Promise.withResolvers<void>();
-  registry.beforeChunk = () => promise;
+  mesh.registry.beforeChunk = () => promise;
   return () => {
-    registry.beforeChunk = async () => {};
+    mesh.registry.beforeChunk = async () => {};
     resolve();
   };
 }
 
-const stateOf = async (client: Trainer, id: string) => (await client.getJob({ id })).job?.state;
-const runs = (client: Trainer, id: string) =>
+const stateOf = async (client: TrainingClient, id: string) => (await client.getJob({ id })).job?.state;
+const runs = (client: TrainingClient, id: string) =>
   waitFor(async () => (await stateOf(client, id)) === JobState.RUNNING, { timeoutMs: 20_000, what: "a running job" });
 
 /** The process that runs the job, by looking at the children of this one. */
@@ -143,11 +51,11 @@ async function workerPids(): Promise<number[]> {
 
 describe("a job", () => {
   it("trains, registers in its creator's name with its whole lineage, and what is served is what was trained", async () => {
-    const { client } = await start();
-    const job = await create(client);
+    const { client } = await mesh.start();
+    const job = await mesh.create(client);
     expect(job).toMatchObject({ state: JobState.QUEUED, createdBy: "user:ada" });
     expect(job.spec).toMatchObject({ datasetVersion: 1n, features: ["a", "b"], testShare: 0.2 });
-    const events = await watch(client, job.id);
+    const events = await mesh.watch(client, job.id);
     expect(states(events)).toEqual(["QUEUED", "LEASED", "RUNNING", "SUCCEEDED"]);
     expect(events.map((e) => e.sequence)).toEqual([...new Set(events.map((e) => e.sequence))].sort(ascending));
     const done = (await client.getJob({ id: job.id })).job as Job;
@@ -155,7 +63,7 @@ describe("a job", () => {
     expect(done.metrics.r2).toBeGreaterThan(0.999);
     expect(Object.keys(done.metrics)).toEqual(expect.arrayContaining(["latency_ms", "mae", "r2", "rmse", "train_r2"]));
 
-    const [version = expect.fail()] = registry.versions;
+    const [version = expect.fail()] = mesh.registry.versions;
     expect(version.by).toBe("user:ada");
     const { lineage = expect.fail(), metrics, labels } = version.request;
     expect(lineage).toMatchObject({ jobId: job.id, recipe: "linear", dataset: "plane", datasetVersion: 1n });
@@ -176,72 +84,72 @@ describe("a job", () => {
   });
 
   it("can be watched from the middle and from another trainer", async () => {
-    const { client } = await start();
-    const job = await create(client);
-    const all = await watch(client, job.id);
-    const { client: other } = await start({ workers: 0 });
-    const rest = await watch(other, job.id, 3n);
+    const { client } = await mesh.start();
+    const job = await mesh.create(client);
+    const all = await mesh.watch(client, job.id);
+    const { client: other } = await mesh.start({ workers: 0 });
+    const rest = await mesh.watch(other, job.id, 3n);
     // Progress is told until something later is; everything else stays.
     const told = all.slice(3).filter((e, i, late) => e.event.case !== "job" || late[i + 1] === undefined);
     expect(rest.filter((e) => told.some((t) => t.sequence === e.sequence))).toHaveLength(told.length);
     expect(rest.map((e) => e.sequence).sort(ascending)).toEqual(rest.map((e) => e.sequence));
-    const next = await create(client);
-    expect(states(await watch(other, next.id)).at(-1)).toBe("SUCCEEDED");
+    const next = await mesh.create(client);
+    expect(states(await mesh.watch(other, next.id)).at(-1)).toBe("SUCCEEDED");
   });
 
   it("asked for twice with one key is one job", async () => {
-    const { client } = await start({ workers: 0 });
-    const [first, second] = await Promise.all([create(client, {}, "key-1"), create(client, {}, "key-1")]);
+    const { client } = await mesh.start({ workers: 0 });
+    const [first, second] = await Promise.all([mesh.create(client, {}, "key-1"), mesh.create(client, {}, "key-1")]);
     expect(second.id).toBe(first.id);
-    expect((await create(client, {}, "key-2")).id).not.toBe(first.id);
+    expect((await mesh.create(client, {}, "key-2")).id).not.toBe(first.id);
   });
 
   it("runs in the order of the queue", async () => {
-    const { client } = await start();
-    const jobs = [await create(client), await create(client), await create(client)];
-    const endings = await Promise.all(jobs.map((job) => ended(client, job.id)));
+    const { client } = await mesh.start();
+    const jobs = [await mesh.create(client), await mesh.create(client), await mesh.create(client)];
+    const endings = await Promise.all(jobs.map((job) => mesh.ended(client, job.id)));
     const versions = endings.map((job) => job.modelVersion);
     expect(versions).toEqual([1n, 2n, 3n]);
   });
 
   it("fails with row and column when a cell is bad, and makes no version", async () => {
-    const { client } = await start();
+    const { client } = await mesh.start();
     // 0x… passes as a number in the schema of this small registry, and is none for the trainer.
-    registry.addDataset("plane", planeCsv(300).replace(/\n(\d+),/, "\n0x$1,"));
-    const done = await ended(client, (await create(client)).id);
+    mesh.registry.addDataset("plane", planeCsv(300).replace(/\n(\d+),/, "\n0x$1,"));
+    const done = await mesh.ended(client, (await mesh.create(client)).id);
     expect(done.state).toBe(JobState.FAILED);
     expect(done.stateReason).toMatch(/^Row 1 \(line 2\), column "a": "0x0" is not a number/);
-    expect(registry.versions).toEqual([]);
+    expect(mesh.registry.versions).toEqual([]);
   });
 
   it("that its gate holds back fails with its numbers and makes no version", async () => {
-    const { client } = await start();
-    const job = await create(client, { gate: { metric: "rmse", bound: 1e-6 } });
-    const done = await ended(client, job.id);
+    const { client } = await mesh.start();
+    const job = await mesh.create(client, { gate: { metric: "rmse", bound: 1e-6 } });
+    const done = await mesh.ended(client, job.id);
     expect(done.state).toBe(JobState.FAILED);
     expect(done.stateReason).toMatch(/gate held the model back: held-out rmse is .* must be at most 0.000001/);
     expect(done.metrics.rmse).toBeGreaterThan(0);
-    expect(registry.versions).toEqual([]);
+    expect(mesh.registry.versions).toEqual([]);
   });
 });
 
 describe("cancelling", () => {
   it("ends a queued job at once and leaves an ended one as it is", async () => {
-    const { client } = await start({ workers: 0 });
-    const { id } = await create(client);
+    const { client } = await mesh.start({ workers: 0 });
+    const { id } = await mesh.create(client);
     expect((await client.cancelJob({ id })).job?.state).toBe(JobState.CANCELLED);
     expect((await client.cancelJob({ id })).job?.state).toBe(JobState.CANCELLED);
-    expect(states(await watch(client, id))).toEqual(["QUEUED", "CANCELLED"]);
+    expect(states(await mesh.watch(client, id))).toEqual(["QUEUED", "CANCELLED"]);
   });
 
   it("stops a running job soon, and its process", async () => {
     const release = holdDownloads();
-    const { client } = await start();
-    const { id } = await create(client);
+    const { client } = await mesh.start();
+    const { id } = await mesh.create(client);
     await runs(client, id);
     const startedAt = performance.now();
     await client.cancelJob({ id });
-    const done = await ended(client, id);
+    const done = await mesh.ended(client, id);
     // Two seconds are promised; the rest is for a busy machine.
     expect(performance.now() - startedAt).toBeLessThan(5000);
     expect(done).toMatchObject({ state: JobState.CANCELLED, stateReason: "Cancelled." });
@@ -251,12 +159,12 @@ describe("cancelling", () => {
 
   it("by a trainer that does not run the job works too", async () => {
     const release = holdDownloads();
-    const { client } = await start();
-    const { client: other } = await start({ workers: 0 });
-    const { id } = await create(client);
+    const { client } = await mesh.start();
+    const { client: other } = await mesh.start({ workers: 0 });
+    const { id } = await mesh.create(client);
     await runs(client, id);
     await other.cancelJob({ id });
-    expect((await ended(other, id)).state).toBe(JobState.CANCELLED);
+    expect((await mesh.ended(other, id)).state).toBe(JobState.CANCELLED);
     release();
   });
 });
@@ -264,23 +172,23 @@ describe("cancelling", () => {
 describe("a worker that is killed", () => {
   it("sends its job back, and the next attempt makes the one version", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    registry.afterVersion = () => promise;
-    const { client } = await start();
-    const { id } = await create(client);
-    await waitFor(() => registry.versions.length === 1, { what: "a version" });
+    mesh.registry.afterVersion = () => promise;
+    const { client } = await mesh.start();
+    const { id } = await mesh.create(client);
+    await waitFor(() => mesh.registry.versions.length === 1, { what: "a version" });
     const [pid = expect.fail()] = await workerPids();
     process.kill(pid, "SIGKILL");
     await waitFor(async () => (await client.getJob({ id })).job?.attempt === 2, { timeoutMs: 10_000 });
     resolve();
-    const done = await ended(client, id);
+    const done = await mesh.ended(client, id);
     expect(done).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2, modelVersion: 1n });
-    expect(registry.versions).toHaveLength(1);
+    expect(mesh.registry.versions).toHaveLength(1);
   });
 
   it("three times fails the job and says so", async () => {
     const release = holdDownloads();
-    const { client } = await start();
-    const { id } = await create(client);
+    const { client } = await mesh.start();
+    const { id } = await mesh.create(client);
     for (let attempt = 1; attempt <= 3; attempt++) {
       const attempted = async () => {
         const { job } = await client.getJob({ id });
@@ -289,7 +197,7 @@ describe("a worker that is killed", () => {
       await waitFor(attempted, { timeoutMs: 15_000, what: `attempt ${attempt}` });
       for (const pid of await workerPids()) process.kill(pid, "SIGKILL");
     }
-    const done = await ended(client, id);
+    const done = await mesh.ended(client, id);
     expect(done.state).toBe(JobState.FAILED);
     expect(done.stateReason).toBe("The worker died (SIGKILL). That was attempt 3 of 3.");
     release();
@@ -299,27 +207,27 @@ describe("a worker that is killed", () => {
 describe("a trainer that goes", () => {
   it("cleanly gives its job back, and another finishes it", async () => {
     const release = holdDownloads();
-    const { trainer, client } = await start();
-    const { id } = await create(client);
+    const { trainer, client } = await mesh.start();
+    const { id } = await mesh.create(client);
     await runs(client, id);
-    const { client: other } = await start();
+    const { client: other } = await mesh.start();
     await trainer.stop(500);
-    trainers = trainers.filter((t) => t !== trainer);
+    mesh.forget(trainer);
     release();
-    expect((await ended(other, id)).state).toBe(JobState.SUCCEEDED);
-    expect(registry.versions).toHaveLength(1);
+    expect((await mesh.ended(other, id)).state).toBe(JobState.SUCCEEDED);
+    expect(mesh.registry.versions).toHaveLength(1);
   });
 
   it("silently loses its job when the lease runs out, and what it writes later is refused", async () => {
-    const { client } = await start({ workers: 0 });
-    const { id } = await create(client);
+    const { client } = await mesh.start({ workers: 0 });
+    const { id } = await mesh.create(client);
     // A trainer that took the job and will never be heard of again.
-    const pool = new pg.Pool({ connectionString: database.url });
+    const pool = new pg.Pool({ connectionString: mesh.database.url });
     await pool.query(
       `update trainer.job set state = 'RUNNING', attempt = 1, lease_holder = 'trainer/gone', lease_expires_at = clock_timestamp() + interval '1 second'`,
     );
-    const { client: other } = await start();
-    const done = await ended(other, id);
+    const { client: other } = await mesh.start();
+    const done = await mesh.ended(other, id);
     expect(done).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2 });
     const late = await pool.query(
       `update trainer.job set state = 'FAILED' where id = $1 and lease_holder = 'trainer/gone' and attempt = 1`,
@@ -332,26 +240,26 @@ describe("a trainer that goes", () => {
 
 describe("rights", () => {
   it("are asked of the caller: viewers see jobs, make none, and strangers see nothing", async () => {
-    const { trainer, client } = await start({ workers: 0 });
-    const { id } = await create(client);
-    const eve = await clientOf(trainer, "user:eve");
+    const { trainer, client } = await mesh.start({ workers: 0 });
+    const { id } = await mesh.create(client);
+    const eve = await mesh.clientOf(trainer, "user:eve");
     expect((await eve.getJob({ id })).job?.id).toBe(id);
     expect((await eve.listJobs({})).jobs).toHaveLength(1);
-    expect((await failure(create(eve))).code).toBe("PERMISSION_DENIED");
+    expect((await failure(mesh.create(eve))).code).toBe("PERMISSION_DENIED");
     expect((await failure(eve.cancelJob({ id }))).code).toBe("PERMISSION_DENIED");
-    const nobody = await clientOf(trainer, "anonymous");
+    const nobody = await mesh.clientOf(trainer, "anonymous");
     expect((await failure(nobody.getJob({ id }))).message).toBe(`There is no job "${id}".`);
-    expect((await failure(watch(nobody, id))).code).toBe("NOT_FOUND");
+    expect((await failure(mesh.watch(nobody, id))).code).toBe("NOT_FOUND");
     expect((await nobody.listJobs({})).jobs).toEqual([]);
-    expect((await failure(create(nobody))).code).toBe("UNAUTHENTICATED");
+    expect((await failure(mesh.create(nobody))).code).toBe("UNAUTHENTICATED");
     expect((await nobody.listRecipes({})).recipes.map((r) => r.name)).toContain("linear");
   });
 
   it("of another project do not count, and lists go page by page, newest first", async () => {
-    const { client } = await start({ workers: 0 });
-    expect((await failure(create(client, { project: "other" }))).code).toBe("PERMISSION_DENIED");
+    const { client } = await mesh.start({ workers: 0 });
+    expect((await failure(mesh.create(client, { project: "other" }))).code).toBe("PERMISSION_DENIED");
     const ids: string[] = [];
-    for (let i = 0; i < 5; i++) ids.unshift((await create(client)).id);
+    for (let i = 0; i < 5; i++) ids.unshift((await mesh.create(client)).id);
     const seen: string[] = [];
     let token = "";
     do {
@@ -368,8 +276,8 @@ describe("a database that is killed", () => {
   it("while a job runs costs the job nothing, whether its lease survives or not", async () => {
     await using postgres = await startMortalPostgres();
     const release = holdDownloads();
-    const { client, trainer } = await start({ databaseUrl: postgres.url });
-    const { id } = await create(client);
+    const { client, trainer } = await mesh.start({ databaseUrl: postgres.url });
+    const { id } = await mesh.create(client);
     await runs(client, id);
     await postgres.kill();
     await systemClock.sleep(3000);
@@ -378,26 +286,46 @@ describe("a database that is killed", () => {
     release();
     const again = async () => (await client.getJob({ id })).job?.state === JobState.SUCCEEDED;
     await waitFor(again, { timeoutMs: 30_000, what: "the job's success" });
-    expect(registry.versions).toHaveLength(1);
+    expect(mesh.registry.versions).toHaveLength(1);
     await trainer.stop(1000);
-    trainers = trainers.filter((t) => t !== trainer);
+    mesh.forget(trainer);
   }, 60_000);
 });
 
 describe("a registry that is away", () => {
   it("for a while is waited for", async () => {
-    const { client } = await start();
+    const { client } = await mesh.start();
     const release = holdDownloads();
-    const { id } = await create(client);
+    const { id } = await mesh.create(client);
     await runs(client, id);
-    const listening = registry.address;
-    await registry.server.drain(0);
+    const listening = mesh.registry.address;
+    await mesh.registry.server.drain(0);
     release();
     await systemClock.sleep(500);
-    const { versions } = registry;
-    registry = await startSmallRegistry(await identity("registry"), listening);
-    registry.addDataset("plane", planeCsv(300));
+    const { versions } = mesh.registry;
+    mesh.registry = await startSmallRegistry(await mesh.identity("registry"), listening);
+    mesh.registry.addDataset("plane", planeCsv(300));
     expect(versions).toEqual([]);
-    expect((await ended(client, id)).state).toBe(JobState.SUCCEEDED);
+    expect((await mesh.ended(client, id)).state).toBe(JobState.SUCCEEDED);
   });
+
+  it("at the end of a job costs nothing but time: the version is made when it is back, and once", async () => {
+    const { client } = await mesh.start();
+    const { versions, address, memory } = mesh.registry;
+    let gone: Promise<void> | undefined;
+    // It goes the moment the version is made, before anybody hears of it.
+    mesh.registry.afterVersion = () => {
+      gone ??= mesh.registry.server.drain(0);
+      return new Promise(() => {});
+    };
+    const { id } = await mesh.create(client);
+    await waitFor(() => versions.length === 1, { timeoutMs: 30_000, what: "a version" });
+    await gone;
+    await systemClock.sleep(10_000);
+    expect((await client.getJob({ id })).job?.state).toBe(JobState.RUNNING);
+    mesh.registry = await startSmallRegistry(await mesh.identity("registry"), address, memory);
+    const done = await mesh.ended(client, id);
+    expect(done).toMatchObject({ state: JobState.SUCCEEDED, modelVersion: 1n });
+    expect(versions.map((v) => v.request.idempotencyKey)).toEqual([id]);
+  }, 120_000);
 });

@@ -6,20 +6,31 @@ import { silentTelemetry } from "@aimass/telemetry";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 
-/** An auth service that tells one fixed policy: user:ada may edit, user:eve may view, in the project "default". For tests of the trainer alone. */
-export async function startSmallAuth(identity: ServiceIdentity): Promise<RpcServer> {
-  const entries = [
-    person("user:ada"),
-    person("user:eve"),
-    grant("user:ada", Level.EDIT),
-    grant("user:eve", Level.VIEW),
-  ];
-  const digest = new KeyedState(entries.map((entry) => [entry.key, policyEntryBytes(entry)] as const)).digest();
+export interface SmallAuth extends RpcServer {
+  /** Changes what somebody may do in the project "default"; trainers hear of it within a second. */
+  grant(subject: string, level: Level, verbs?: readonly string[]): void;
+}
+
+/**
+ * An auth service with a small policy: in the project "default" user:eve may view, user:ada may edit, user:dan may deploy, user:mia may manage. For tests of the
+ * trainer alone.
+ */
+export async function startSmallAuth(identity: ServiceIdentity): Promise<SmallAuth> {
+  const grants = new Map<string, PolicyEntry>();
+  const people = ["user:eve", "user:ada", "user:dan", "user:mia"];
+  let version = 0n;
+  const grant = (subject: string, level: Level, verbs: readonly string[] = []) => {
+    grants.set(subject, grantEntry(subject, level, verbs));
+    version += 1n;
+  };
+  [Level.VIEW, Level.EDIT, Level.DEPLOY, Level.MANAGE].forEach((level, i) => void grant(people[i] ?? "", level));
   const update = () => {
-    const head = { epoch: "e", version: 1n, digest, issuedAtMs: Date.now(), maxAgeSeconds: 3600n };
+    const entries = [...people.map(person), ...grants.values()];
+    const digest = new KeyedState(entries.map((entry) => [entry.key, policyEntryBytes(entry)] as const)).digest();
+    const head = { epoch: "e", version, digest, issuedAtMs: Date.now(), maxAgeSeconds: 3600n };
     return signPolicyUpdate(identity, head, { full: true, entries, removedKeys: [] });
   };
-  return serveRpc({
+  const server = await serveRpc({
     name: "auth",
     listen: { host: "127.0.0.1", port: 0 },
     identity,
@@ -31,27 +42,28 @@ export async function startSmallAuth(identity: ServiceIdentity): Promise<RpcServ
         async *watchPolicy(_, { signal }) {
           while (!signal.aborted) {
             yield { update: update() };
-            await systemClock.sleep(1000, signal).catch(() => {});
+            await systemClock.sleep(500, signal).catch(() => {});
           }
         },
         acknowledgePolicy: () => ({}),
       }),
   });
+  return { address: server.address, drain: (graceMs) => server.drain(graceMs), grant };
 }
 
 function person(id: string): PolicyEntry {
   return create(PolicyEntrySchema, { key: `principal/${id}`, entry: { case: "principal", value: { id } } });
 }
 
-function grant(subject: string, level: Level): PolicyEntry {
-  const createdAt = timestampFromMs(0);
+function grantEntry(subject: string, level: Level, verbs: readonly string[]): PolicyEntry {
   const value = create(GrantSchema, {
     id: subject,
     subject,
     resource: "default",
     level,
+    verbs: [...verbs],
     effect: Effect.ALLOW,
-    createdAt,
+    createdAt: timestampFromMs(0),
   });
   return create(PolicyEntrySchema, { key: `grant/${subject}`, entry: { case: "grant", value } });
 }

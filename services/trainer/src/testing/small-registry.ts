@@ -16,8 +16,10 @@ import { silentTelemetry } from "@aimass/telemetry";
 export interface SmallRegistry {
   readonly server: RpcServer;
   readonly address: Address;
-  /** Adds version 1 of a dataset. Columns whose cells are all plain numbers are number columns. */
-  addDataset(name: string, csv: string): void;
+  /** For the registry that comes after it. */
+  readonly memory: RegistryMemory;
+  /** Adds a version of a dataset; its number. Columns whose cells are all plain numbers are number columns. */
+  addDataset(name: string, csv: string): bigint;
   /** What was asked of CreateVersion, one for each version that was made. */
   readonly versions: { readonly request: CreateVersionRequest; readonly by: string; readonly onnx: Uint8Array }[];
   /** Where aliases point, by "model@alias". May be changed. */
@@ -30,17 +32,30 @@ export interface SmallRegistry {
   afterVersion: () => Promise<void>;
 }
 
+/** What outlives a restart. */
+export interface RegistryMemory {
+  readonly blobs: Map<string, Buffer>;
+  readonly datasets: Map<string, Buffer[]>;
+  readonly models: Set<string>;
+  readonly versions: SmallRegistry["versions"];
+  readonly aliases: Map<string, bigint>;
+}
+
+function freshMemory(): RegistryMemory {
+  return { blobs: new Map(), datasets: new Map(), models: new Set(), versions: [], aliases: new Map() };
+}
+
 /** The few calls of the registry that a training makes, in memory, over real RPC. For tests of the trainer alone. */
 export async function startSmallRegistry(
   identity: ServiceIdentity,
   listen: Address = { host: "127.0.0.1", port: 0 },
+  memory: RegistryMemory = freshMemory(),
 ): Promise<SmallRegistry> {
-  const blobs = new Map<string, Buffer>();
-  const datasets = new Map<string, Buffer>();
-  const models = new Set<string>();
+  const { blobs, datasets, models } = memory;
   const state = {
-    versions: [] as SmallRegistry["versions"],
-    aliases: new Map<string, bigint>(),
+    memory,
+    versions: memory.versions,
+    aliases: memory.aliases,
     newState: VersionState.READY,
     beforeChunk: async () => {},
     afterVersion: async () => {},
@@ -57,12 +72,12 @@ export async function startSmallRegistry(
       router
         .service(DatasetService, {
           getDatasetVersion({ project, dataset, version }) {
-            const csv = datasets.get(dataset);
-            if (csv === undefined || version > 1n)
-              throw new AimassError("NOT_FOUND", `There is no dataset ${dataset}.`);
-            return {
-              datasetVersion: { project, dataset, version: 1n, sha256: sha256(csv), ...describeCsv(csv.toString()) },
-            };
+            const versions = datasets.get(dataset) ?? [];
+            const number = Number(version) || versions.length;
+            const csv = versions[number - 1];
+            if (csv === undefined) throw new AimassError("NOT_FOUND", `There is no dataset ${dataset}.`);
+            const facts = { version: BigInt(number), sha256: sha256(csv), ...describeCsv(csv.toString()) };
+            return { datasetVersion: { project, dataset, ...facts } };
           },
         })
         .service(ArtifactService, {
@@ -80,7 +95,8 @@ export async function startSmallRegistry(
             return { receivedBytes: BigInt(bytes.length), complete: true };
           },
           async *readArtifact({ sha256: digest, offset }) {
-            const bytes = blobs.get(hex(digest)) ?? [...datasets.values()].find((csv) => sha256(csv).equals(digest));
+            const bytes =
+              blobs.get(hex(digest)) ?? [...datasets.values()].flat().find((csv) => sha256(csv).equals(digest));
             if (bytes === undefined) throw new AimassError("NOT_FOUND", "There is no such artifact.");
             for (let at = Number(offset); at < bytes.length; at += 4096) {
               await state.beforeChunk();
@@ -134,7 +150,11 @@ export async function startSmallRegistry(
   return Object.assign(state, {
     server,
     address: server.address,
-    addDataset: (name: string, csv: string) => void datasets.set(name, Buffer.from(csv)),
+    addDataset(name: string, csv: string) {
+      const versions = [...(datasets.get(name) ?? []), Buffer.from(csv)];
+      datasets.set(name, versions);
+      return BigInt(versions.length);
+    },
   });
 }
 

@@ -1,0 +1,131 @@
+import { Level } from "@aimass/api/auth";
+import { EventSchema } from "@aimass/api/events";
+import { JobState } from "@aimass/api/trainer";
+import { fromBinary } from "@bufbuild/protobuf";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { failure, TrainerHarness } from "../testing/trainer-harness.ts";
+
+let mesh: TrainerHarness;
+
+beforeAll(async () => {
+  mesh = await TrainerHarness.open();
+});
+beforeEach(() => mesh.begin());
+afterEach(() => mesh.end());
+afterAll(() => mesh[Symbol.asyncDispose]());
+
+/** What the trainer told on the event bus and wants in the audit ledger. */
+async function audited() {
+  const pool = new pg.Pool({ connectionString: mesh.database.url });
+  const waiting = await pool.query("select payload from trainer.outbox");
+  const sent = await pool.query("select payload from events.event").catch(() => ({ rows: [] }));
+  await pool.end();
+  const events = [...sent.rows, ...waiting.rows].map(({ payload }) => fromBinary(EventSchema, payload));
+  return events.filter((event) => event.audited);
+}
+
+describe("quotas", () => {
+  it("are seen by viewers, set by managers, kept in the audit ledger, and hold", async () => {
+    const { trainer, client } = await mesh.start({ workers: 0, env: { AIMASS_TRAINER_PROJECT_QUEUED: "3" } });
+    const [eve, mia] = [await mesh.clientOf(trainer, "user:eve"), await mesh.clientOf(trainer, "user:mia")];
+    expect(await eve.getQuota({ project: "default" })).toMatchObject({ quota: { maxRunning: 0, maxQueued: 3 } });
+    const quota = { project: "default", maxRunning: 1, maxQueued: 2 };
+    expect((await failure(client.setQuota({ quota }))).code).toBe("PERMISSION_DENIED");
+    expect((await failure(mia.setQuota({ quota: { ...quota, maxQueued: -1 } }))).field).toBe("quota.max_queued");
+    expect((await mia.setQuota({ quota })).quota).toMatchObject(quota);
+    await mesh.create(client);
+    await mesh.create(client, {}, "twice");
+    const full = await failure(mesh.create(client));
+    expect(full).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "QUEUE_FULL" });
+    // A repeat asks for nothing new.
+    await mesh.create(client, {}, "twice");
+    expect(await eve.getQuota({})).toMatchObject({ quota, running: 0, queued: 2 });
+    const [event] = await audited();
+    expect(event).toMatchObject({ actor: "user:mia", resource: "default", payload: { case: "projectChanged" } });
+    expect(event?.payload.value).toMatchObject({ detail: "training quota: 1 running, 2 queued" });
+  });
+});
+
+describe("what a job asks for beyond training", () => {
+  it("needs the rights for it: a place before others, an alias, code of one's own", async () => {
+    const { trainer, client } = await mesh.start({ workers: 0 });
+    const [dan, mia] = [await mesh.clientOf(trainer, "user:dan"), await mesh.clientOf(trainer, "user:mia")];
+    expect((await failure(mesh.create(client, { priority: 1 }))).message).toContain("may not project.manage");
+    expect((await mesh.create(mia, { priority: 1 })).spec?.priority).toBe(1);
+    expect((await mesh.create(client, { priority: -10 })).spec?.priority).toBe(-10);
+    const high = await failure(mesh.create(mia, { priority: 101 }));
+    expect(high).toMatchObject({ code: "INVALID_ARGUMENT", field: "spec.priority" });
+    const denied = await failure(mesh.create(client, { alias: "live" }));
+    expect(denied.message).toContain("may not alias.move on default.slope@live");
+    expect((await mesh.create(dan, { alias: "live" })).spec?.alias).toBe("live");
+    const script = { recipe: "", script: { command: ["true"] } };
+    expect((await failure(mesh.create(mia, script))).message).toContain("may not code.run on default");
+    expect((await failure(mesh.create(client, { timeLimitSeconds: 1e9 }))).field).toBe("spec.time_limit_seconds");
+    expect(await audited()).toEqual([]);
+  });
+
+  it("is written to the audit ledger when it is code of one's own", async () => {
+    const { trainer } = await mesh.start({ workers: 0, env: { AIMASS_SCRIPTS: "unsafe-process" } });
+    const mia = await mesh.clientOf(trainer, "user:mia");
+    mesh.auth.grant("user:mia", Level.MANAGE, ["code.run"]);
+    let refused = true;
+    while (refused)
+      refused = await mesh.create(mia, { recipe: "", script: { command: ["true"] } }).then(
+        () => false,
+        () => true,
+      );
+    const events = await audited();
+    expect(events).toHaveLength(1);
+    expect(events[0]).toMatchObject({ actor: "user:mia", resource: "default.slope" });
+    expect(events[0]?.payload).toMatchObject({ case: "jobChanged", value: { state: "QUEUED" } });
+    mesh.auth.grant("user:mia", Level.MANAGE);
+  }, 30_000);
+});
+
+describe("a job's report", () => {
+  it("is there once the model was evaluated, and hidden from strangers", async () => {
+    const { trainer, client } = await mesh.start();
+    const { client: idle } = await mesh.start({ workers: 0 });
+    const { id } = await mesh.create(client);
+    const done = await mesh.ended(client, id);
+    expect(done.state).toBe(JobState.SUCCEEDED);
+    const { report } = await idle.getJobReport({ id });
+    expect(report).toMatchObject({ task: "regression", trainRows: 240n, testRows: 60n });
+    expect(report?.metrics.r2).toBe(done.metrics.r2);
+    const nobody = await mesh.clientOf(trainer, "anonymous");
+    expect((await failure(nobody.getJobReport({ id }))).message).toBe(`There is no job "${id}".`);
+  });
+
+  it("of a job that has not begun is not found, with a sentence", async () => {
+    const { client } = await mesh.start({ workers: 0 });
+    const { id } = await mesh.create(client);
+    const missing = await failure(client.getJobReport({ id }));
+    expect(missing).toMatchObject({ code: "NOT_FOUND", message: `Nothing is known yet of the model of job "${id}".` });
+  });
+});
+
+describe("watching", () => {
+  it("tells points of curves in their place", async () => {
+    const { client } = await mesh.start();
+    const { id } = await mesh.create(client, {
+      recipe: "gradient-boosting",
+      features: ["a", "b"],
+      parameters: { iterations: 20 },
+    });
+    const events = await mesh.watch(client, id);
+    const points = events.flatMap(({ event }) => (event.case === "metric" ? [event.value] : []));
+    expect(points.length).toBeGreaterThan(5);
+    expect(points.every((p) => Number.isFinite(p.value) && p.name !== "")).toBe(true);
+    const last = events.at(-1)?.event.value;
+    expect(last).toMatchObject({ state: JobState.SUCCEEDED, worker: expect.stringMatching(/^trainer\//) });
+  });
+});
+
+describe("the recipes", () => {
+  it("hold the search over all of them", async () => {
+    const { client } = await mesh.start({ workers: 0 });
+    const { recipes } = await client.listRecipes({});
+    expect(recipes.find((r) => r.name === "auto")?.tasks).toEqual(["regression", "classification"]);
+  });
+});
