@@ -37,16 +37,23 @@ const stateOf = async (client: TrainingClient, id: string) => (await client.getJ
 const runs = (client: TrainingClient, id: string) =>
   waitFor(async () => (await stateOf(client, id)) === JobState.RUNNING, { timeoutMs: 20_000, what: "a running job" });
 
-/** The process that runs the job, by looking at the children of this one. */
-async function workerPids(): Promise<number[]> {
+/** The processes that run jobs, by looking at the children of a trainer. */
+async function workerPids(trainer = process.pid): Promise<number[]> {
   const { execFileSync } = await import("node:child_process");
   const table = execFileSync("ps", ["-eo", "pid,ppid,args"], { encoding: "utf8" });
   return table
     .split("\n")
     .filter((line) => line.includes("worker-main.ts"))
     .map((line) => line.trim().split(/\s+/).map(Number))
-    .filter(([, parent]) => parent === process.pid)
+    .filter(([, parent]) => parent === trainer)
     .map(([pid = 0]) => pid);
+}
+
+async function isAlive(pid: number): Promise<boolean> {
+  // A zombie has ended, whoever has not been told yet.
+  const { readFile } = await import("node:fs/promises");
+  const status = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
+  return status !== undefined && !/\) Z /.test(status);
 }
 
 describe("a job", () => {
@@ -236,6 +243,21 @@ describe("a trainer that goes", () => {
     expect(late.rowCount).toBe(0);
     await pool.end();
   });
+
+  it("by SIGKILL takes its workers with it, and the job goes on elsewhere", async () => {
+    const release = holdDownloads();
+    const doomed = await mesh.startProcess();
+    const client = await mesh.clientOf(doomed, "user:ada");
+    const { id } = await mesh.create(client);
+    await runs(client, id);
+    const [worker = expect.fail()] = await workerPids(doomed.pid);
+    process.kill(doomed.pid, "SIGKILL");
+    await waitFor(async () => !(await isAlive(worker)), { timeoutMs: 10_000, what: "no worker without its trainer" });
+    const { client: other } = await mesh.start();
+    release();
+    expect(await mesh.ended(other, id)).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2 });
+    expect(mesh.registry.versions).toHaveLength(1);
+  }, 60_000);
 });
 
 describe("rights", () => {

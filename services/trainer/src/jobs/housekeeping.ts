@@ -20,14 +20,15 @@ export interface HousekeepingOptions {
 }
 
 const everyMs = 10 * 60_000;
-const soonMs = 10_000;
+/** After a start, when the jobs of a trainer that died have been taken back; and after a failure. */
+const soonMs = 20_000;
 const jobsAtOnce = 100;
 
-/** Removes what nobody needs any more, at once and every ten minutes, until the signal aborts. */
+/** Removes what nobody needs any more, at once, soon after, and every ten minutes, until the signal aborts. */
 export async function keepHouse(options: HousekeepingOptions): Promise<void> {
   const { clock, log, signal } = options;
+  let waitMs = soonMs;
   while (!signal.aborted) {
-    let waitMs = everyMs;
     try {
       const folders = await options.folders.sweep(options.leases);
       await options.checkpoints.sweep();
@@ -38,6 +39,7 @@ export async function keepHouse(options: HousekeepingOptions): Promise<void> {
       waitMs = soonMs;
     }
     await clock.sleep(waitMs, signal).catch(() => {});
+    waitMs = everyMs;
   }
 }
 

@@ -2,6 +2,7 @@ import { JobSpecSchema } from "@aimass/api/trainer";
 import { AimassError, Backoff, type Clock } from "@aimass/core";
 import type { EventBus } from "@aimass/events";
 import type { PolicyStore } from "@aimass/identity";
+import { policyReady } from "@aimass/rpc";
 import type { Store } from "@aimass/store";
 import { currentTraceparent, type Logger, type Tracer, withTraceparent } from "@aimass/telemetry";
 import { fromBinary } from "@bufbuild/protobuf";
@@ -37,7 +38,7 @@ const lookAgainMs = 1000;
  * idempotency key for each occasion makes one job of it whoever comes again.
  */
 export async function runRetrainings(options: RetrainingRunnerOptions): Promise<void> {
-  const { store, bus, retrainings, clock, log, signal } = options;
+  const { store, bus, retrainings, policy, clock, log, signal } = options;
   const bell = new Bell();
   const hearing = bus.subscribe({
     consumer: "trainer-retraining",
@@ -48,6 +49,8 @@ export async function runRetrainings(options: RetrainingRunnerOptions): Promise<
     },
   });
   hearing.catch((error: unknown) => log.error("new data is not heard of", { error }));
+  // Without the policy nobody would be known, and occasions would be lost.
+  await policyReady(policy, signal).catch(() => {});
   using _due = await store.listen(retrainingChannel, () => bell.ring());
   const backoff = new Backoff({ initialMs: 500, maxMs: 10_000 });
   while (!signal.aborted) {

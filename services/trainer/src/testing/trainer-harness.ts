@@ -1,6 +1,8 @@
+import { fork } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type Job, type JobSpecSchema, TrainingService, type WatchJobResponse } from "@aimass/api/trainer";
 import { type AimassError, formatAddress, parseAddress, type RunningService, systemClock } from "@aimass/core";
 import { createMeshIdentity, ServiceIdentity } from "@aimass/identity";
@@ -72,12 +74,29 @@ export class TrainerHarness implements AsyncDisposable {
     return { trainer, client: await this.clientOf(trainer, "user:ada") };
   }
 
+  /** Starts a trainer as a process of its own, which the test kills; it ends with this one at the latest. */
+  async startProcess(): Promise<{ pid: number; addresses: RunningService["addresses"] }> {
+    const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+    const env = this.#environment(1) as NodeJS.ProcessEnv;
+    const child = fork(main, [], { env, execArgv: [], stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const addresses = await new Promise<RunningService["addresses"]>((resolve, reject) => {
+      child.once("exit", (code) => reject(new Error(`The trainer ended with ${code}.`)));
+      child.on(
+        "message",
+        (message: { ready?: RunningService["addresses"] }) => message.ready && resolve(message.ready),
+      );
+    });
+    const isReady = async () => (await fetch(`http://${addresses.admin}/readyz`)).ok;
+    await waitFor(isReady, { timeoutMs: 20_000, what: "a ready trainer" });
+    return { pid: child.pid ?? 0, addresses };
+  }
+
   /** Of a trainer that the test stopped itself. */
   forget(trainer: RunningService): void {
     this.#trainers = this.#trainers.filter((t) => t !== trainer);
   }
 
-  async clientOf(trainer: RunningService, onBehalfOf: string): Promise<TrainingClient> {
+  async clientOf(trainer: Pick<RunningService, "addresses">, onBehalfOf: string): Promise<TrainingClient> {
     const addresses = [parseAddress(trainer.addresses.rpc ?? "") ?? expect.fail()];
     return createServiceClient(TrainingService, { addresses, identity: await this.identity("router"), onBehalfOf });
   }
