@@ -1,5 +1,7 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { AimassError } from "@aimass/core";
-import type { ColumnData } from "@aimass/datasets";
+import { type ColumnData, profileDataset } from "@aimass/datasets";
 import { describe, expect, it } from "vitest";
 import { type TestJob, withJob } from "../testing/job-work.ts";
 import type { RowSelection } from "./row-selection.ts";
@@ -167,6 +169,23 @@ describe("every format", () => {
     await open({ format, bytes, spec: {} }, async (data) => {
       const all = [...(await valuesOf(data, { part: "train" }, "a")), ...(await valuesOf(data, { part: "test" }, "a"))];
       expect(new Set(all)).toEqual(new Set(rows.map(([a]) => a)));
+    });
+  });
+
+  it("such as Parquet is read as the registry read it", async () => {
+    const path = fileURLToPath(
+      new URL("../../../../libs/datasets/src/parquet/fixtures/pyarrow-snappy-pages-v1.parquet", import.meta.url),
+    );
+    const bytes = await readFile(path);
+    const { columns, rows } = await profileDataset({ format: "parquet", file: path });
+    const target = columns.find(({ type, missing }) => type === "number" && missing === 0) ?? expect.fail();
+    const spec = { recipe: "ridge", target: target.name, testShare: 0.5 };
+    await open({ format: "parquet", bytes, spec }, async (data) => {
+      expect(data.rows.train + data.rows.test).toBe(rows);
+      expect(data.profiles.map(({ name }) => name)).toEqual(
+        columns.map(({ name }) => name).filter((name) => name !== target.name),
+      );
+      expect(await valuesOf(data, { part: "test" }, target.name)).toHaveLength(data.rows.test);
     });
   });
 });
