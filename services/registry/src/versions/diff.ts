@@ -1,4 +1,4 @@
-import type { Lineage, Version } from "@aimass/api/registry";
+import type { BundleFile, Lineage, Version } from "@aimass/api/registry";
 import { compareSignatures } from "@aimass/onnx";
 
 /** How two versions differ. */
@@ -18,7 +18,7 @@ const lineageFields = [
   "parametersJson",
 ] as const satisfies readonly (keyof Lineage)[];
 
-/** Compares signature, metrics, lineage and files, in this order. */
+/** Compares signature, metrics, lineage with its code, and files, in this order. */
 export function diffVersions(left: Version, right: Version): VersionDiff {
   const none = { inputs: [], outputs: [] };
   const { differences, compatible } = compareSignatures(left.signature ?? none, right.signature ?? none);
@@ -27,7 +27,8 @@ export function diffVersions(left: Version, right: Version): VersionDiff {
       ...differences,
       ...diffMaps("metric", mapOf(left.metrics), mapOf(right.metrics)),
       ...diffMaps("lineage", lineageOf(left.lineage), lineageOf(right.lineage)),
-      ...diffMaps("file", filesOf(left), filesOf(right)),
+      ...diffMaps("code", filesOf(left.lineage?.code), filesOf(right.lineage?.code)),
+      ...diffMaps("file", filesOf(left.files), filesOf(right.files)),
     ],
     compatible,
   };
@@ -49,9 +50,9 @@ function lineageOf(lineage: Lineage | undefined): Map<string, string> {
   return new Map(fields.filter(([, value]) => value !== "" && value !== "0"));
 }
 
-function filesOf(version: Version): Map<string, string> {
+function filesOf(files: readonly BundleFile[] = []): Map<string, string> {
   return new Map(
-    version.files.map(({ path, sha256, sizeBytes }) => [
+    files.map(({ path, sha256, sizeBytes }) => [
       path,
       `${Buffer.from(sha256).toString("hex").slice(0, 12)} (${sizeBytes} bytes)`,
     ]),
