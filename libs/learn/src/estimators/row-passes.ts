@@ -47,10 +47,15 @@ export function numericRows(
 }
 
 /** The rows of a classification, which still may have one class only. */
-export function classRows(estimator: Checked, rows: RowStream, options: FitOptions): RowPasses<ClassTargets> {
+export function classRows(
+  estimator: Checked,
+  rows: RowStream,
+  options: FitOptions,
+  cells: "checked" | "unchecked" = "checked",
+): RowPasses<ClassTargets> {
   checkShape(rows, "classes");
   return new RowPasses<ClassTargets>(rows, options, (batch, from) => {
-    checkCells(batch.x, estimator, from);
+    if (cells === "checked") checkCells(batch.x, estimator, from);
     checkClasses(batch.y, from);
   });
 }
@@ -159,7 +164,7 @@ export async function weighClasses(
   classWeights: "none" | "balanced",
 ): Promise<{ passes: RowPasses<ClassTargets>; sums: Float64Array }> {
   const sums = new Float64Array(passes.labels.values.length);
-  for await (const batch of passes.pass()) addClassWeights(sums, batch);
+  for await (const batch of passes.pass()) addClassWeights(sums, batch, 0, batch.x.rows);
   requireTwoClasses(sums, passes.labels);
   if (classWeights === "none") return { passes, sums };
   const total = sums.reduce((all, sum) => all + sum, 0);
@@ -168,10 +173,15 @@ export async function weighClasses(
   return { passes: passes.withClassFactors(factors), sums: sums.map((sum, c) => sum * factors[c]!) };
 }
 
-/** Adds the weight of every row to its class. */
-export function addClassWeights(sums: Float64Array, { y, weights }: WeighedBatch<ClassTargets>): void {
+/** Adds the weights of rows to their classes. */
+export function addClassWeights(
+  sums: Float64Array,
+  { y, weights }: WeighedBatch<ClassTargets>,
+  from: number,
+  to: number,
+): void {
   const { indices } = y;
-  for (let r = 0; r < indices.length; r++) sums[indices[r]!]! += weights === undefined ? 1 : weights[r]!;
+  for (let r = from; r < to; r++) sums[indices[r]!]! += weights === undefined ? 1 : weights[r]!;
 }
 
 function changed(message: string): AimassError {

@@ -1,11 +1,10 @@
 import { AimassError } from "@aimass/core";
 import type { Estimator, FitOptions, Fitted, RowStream } from "../../estimator.ts";
-import type { Matrix } from "../../matrix.ts";
 import { Pacer } from "../../pacer.ts";
 import { resolveParameters } from "../../parameters.ts";
 import type { ClassTargets } from "../../targets.ts";
 import { LinearClassifier } from "../linear/linear-classifier.ts";
-import { classRows, rowsInMemory, type WeighedBatch } from "../row-passes.ts";
+import { addClassWeights, classRows, rowsInMemory, type WeighedBatch } from "../row-passes.ts";
 import { requireTwoClasses } from "../training-rows.ts";
 import { logPriors } from "./priors.ts";
 
@@ -39,43 +38,58 @@ export const multinomialNaiveBayes: Estimator = {
 
 async function fitStream(rows: RowStream, options: FitOptions): Promise<Fitted> {
   const { smoothing } = resolveParameters<{ smoothing: number }>(multinomialNaiveBayes.parameters, options.parameters);
-  const passes = classRows(multinomialNaiveBayes, rows, options);
+  const passes = classRows(multinomialNaiveBayes, rows, options, "unchecked");
   const { labels, cols } = passes;
   const classes = labels.values.length;
   const classSums = new Float64Array(classes);
   const weights = new Float64Array(cols * classes);
-  await passes.eachBlock(blockRows, new Pacer(options.signal), (batch, from, to) => {
-    checkAmounts(batch.x, from, to);
-    addByClass(weights, classSums, batch, from, to);
+  const pacer = new Pacer(options.signal);
+  let areAmounts = true;
+  await passes.eachBlock(blockRows, pacer, (batch, from, to) => {
+    addClassWeights(classSums, batch, from, to);
+    const add = batch.x.kind === "dense" ? addDense : addSparse;
+    areAmounts = add(weights, classes, batch, from, to) && areAmounts;
   });
+  if (!(areAmounts && weights.every(Number.isFinite))) await refuse(rows, options, pacer);
   requireTwoClasses(classSums, labels);
   makeLogShares(weights, classes, smoothing);
   options.onProgress?.(1, 1, 0);
   return new LinearClassifier({ labels, weights, intercepts: logPriors(classSums) });
 }
 
-/** Adds rows to the sums [cols × classes] of features and the sums of classes. */
-function addByClass(
-  sums: Float64Array,
-  classSums: Float64Array,
-  { x, y, weights }: WeighedBatch<ClassTargets>,
-  from: number,
-  to: number,
-): void {
-  const classes = classSums.length;
-  const { indices } = y;
-  for (let r = from; r < to; r++) {
+type Batch = WeighedBatch<ClassTargets>;
+
+/** Adds rows to the sums [cols × classes]; false if a cell is no amount. */
+function addDense(sums: Float64Array, classes: number, { x, y, weights }: Batch, from: number, to: number): boolean {
+  if (x.kind !== "dense") return true;
+  const { data, cols } = x;
+  let areAmounts = true;
+  for (let r = from, i = from * cols; r < to; r++) {
     const weight = weights === undefined ? 1 : weights[r]!;
-    const c = indices[r]!;
-    classSums[c]! += weight;
-    if (x.kind === "dense") {
-      for (let j = 0, i = r * x.cols; j < x.cols; j++, i++) sums[j * classes + c]! += x.data[i]! * weight;
-    } else {
-      const { columns, values, offsets } = x;
-      const end = offsets[r + 1]!;
-      for (let i = offsets[r]!; i < end; i++) sums[columns[i]! * classes + c]! += values[i]! * weight;
+    for (let at = y.indices[r]!, end = at + cols * classes; at < end; at += classes, i++) {
+      const cell = data[i]!;
+      if (!(cell >= 0)) areAmounts = false;
+      sums[at]! += cell * weight;
     }
   }
+  return areAmounts;
+}
+
+/** The same for the cells that sparse rows have. */
+function addSparse(sums: Float64Array, classes: number, { x, y, weights }: Batch, from: number, to: number): boolean {
+  if (x.kind !== "sparse") return true;
+  const { columns, values, offsets } = x;
+  let areAmounts = true;
+  for (let r = from, i = offsets[from]!; r < to; r++) {
+    const weight = weights === undefined ? 1 : weights[r]!;
+    const c = y.indices[r]!;
+    for (const end = offsets[r + 1]!; i < end; i++) {
+      const cell = values[i]!;
+      if (!(cell >= 0)) areAmounts = false;
+      sums[columns[i]! * classes + c]! += cell * weight;
+    }
+  }
+  return areAmounts;
 }
 
 /** Sums [cols × classes] into logarithms of their share in the sum of the class. */
@@ -85,20 +99,25 @@ function makeLogShares(sums: Float64Array, classes: number, smoothing: number): 
     for (let c = 0; c < classes; c++) totals[c]! += sums[i + c]! + smoothing;
   }
   const logTotals = totals.map(Math.log);
+  // Most words of a text are unknown to most classes.
+  const logSmoothing = Math.log(smoothing);
   for (let i = 0; i < sums.length; i += classes) {
-    for (let c = 0; c < classes; c++) sums[i + c] = Math.log(sums[i + c]! + smoothing) - logTotals[c]!;
+    for (let c = 0; c < classes; c++) {
+      const sum = sums[i + c]!;
+      sums[i + c] = (sum === 0 ? logSmoothing : Math.log(sum + smoothing)) - logTotals[c]!;
+    }
   }
 }
 
-function checkAmounts(x: Matrix, from: number, to: number): void {
-  const cells = x.kind === "dense" ? x.data : x.values;
-  const start = x.kind === "dense" ? from * x.cols : x.offsets[from]!;
-  const end = x.kind === "dense" ? to * x.cols : x.offsets[to]!;
-  let least = 0;
-  for (let i = start; i < end; i++) if (cells[i]! < least) least = cells[i]!;
-  if (least === 0) return;
-  throw new AimassError("INVALID_ARGUMENT", `A feature is ${least}; multinomial naive Bayes takes amounts.`, {
-    reason: "BAD_CELL",
-    remedy: "Use features ≥ 0 such as counts or TF-IDF (no standardising), or Gaussian naive Bayes.",
+/** Reads the rows once more for the cell that is no amount. */
+async function refuse(rows: RowStream, options: FitOptions, pacer: Pacer): Promise<void> {
+  await classRows(multinomialNaiveBayes, rows, options).eachBlock(blockRows, pacer, ({ x }) => {
+    const cells = x.kind === "dense" ? x.data : x.values;
+    const negative = cells.find((cell) => cell < 0);
+    if (negative === undefined) return;
+    throw new AimassError("INVALID_ARGUMENT", `A feature is ${negative}; multinomial naive Bayes takes amounts.`, {
+      reason: "BAD_CELL",
+      remedy: "Use features ≥ 0 such as counts or TF-IDF (no standardising), or Gaussian naive Bayes.",
+    });
   });
 }
