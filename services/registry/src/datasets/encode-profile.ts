@@ -40,12 +40,13 @@ export function encodeWarnings({ warnings }: Pick<Profile, "warnings">): string[
 }
 
 function encodeColumn(column: ColumnProfile, most: number): Column {
-  const { name, missing, distinct } = column;
+  const { name, missing, distinct, count } = column;
   return create(ColumnSchema, {
     name,
     type: encodeType(column.type),
     missing: BigInt(missing),
-    distinct: BigInt(distinct?.count ?? 0),
+    // An estimate may exceed what there is.
+    distinct: BigInt(Math.min(distinct?.count ?? 0, count)),
     frequent: frequentOf(column).slice(0, most),
     ...figuresOf(column),
   });
