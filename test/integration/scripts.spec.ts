@@ -136,25 +136,11 @@ describeWith("ci", { needs: ["bwrap", "python3"] }, "scripts that misbehave", ()
     expect(result.stdout + result.stderr).toMatch(said);
   });
 
-  it("and ignore SIGTERM are cancelled within 2 s, and leave neither a process nor a file", {
-    timeout: 60_000,
-  }, async () => {
-    const mark = `mark-${process.pid}-${Date.now()}`;
-    const result = await trainBy(
-      `trap '' TERM\nsh -c 'trap "" TERM; while true; do sleep 1; done' ${mark} &\nwhile true; do sleep 1; done\n`,
-      "--no-wait",
-    );
-    const { id } = JSON.parse(result.stdout) as TrainedJob;
-    await waitFor(async () => (await commandsWith(mark)).length > 0, { timeoutMs: 20_000, what: "the script" });
-    const trainer = mesh.admin.client(TrainingService);
-    const startedAt = performance.now();
-    await trainer.cancelJob({ id });
-    const isOver = async () => (await trainer.getJob({ id })).job?.state === JobState.CANCELLED;
-    await waitFor(async () => (await isOver()) && (await commandsWith(mark)).length === 0, { what: "the end" });
-    expect(performance.now() - startedAt).toBeLessThan(2000);
-    const jobs = join(mesh.mesh.data.folder("trainer"), "jobs");
-    await waitFor(async () => (await readdir(jobs)).length === 0, { what: "an empty folder of jobs" });
-  });
+  it(
+    "and ignore SIGTERM are cancelled within 2 s, and leave neither a process nor a file",
+    { timeout: 60_000 },
+    cancelledScript,
+  );
 
   it("are refused to whoever lacks code.run", { timeout: 60_000 }, async () => {
     const directory = mesh.admin.client(DirectoryService);
@@ -171,6 +157,17 @@ describeWith("ci", { needs: ["bwrap", "python3"] }, "scripts that misbehave", ()
     expect(refused.status).not.toBe(0);
     expect(refused.stdout + refused.stderr).toMatch(/code\.run/);
   });
+});
+
+describeWith("ci", { needs: ["setpriv", "prlimit"] }, "scripts as plain processes", () => {
+  beforeAll(async () => {
+    await startMesh(undefined, { AIMASS_SCRIPTS: "unsafe-process" });
+    await pushPoints();
+  }, 120_000);
+
+  afterAll(() => mesh?.[Symbol.asyncDispose]());
+
+  it("end as those in a sandbox when they are cancelled", { timeout: 60_000 }, cancelledScript);
 });
 
 describe("scripts where they are switched off", () => {
@@ -190,9 +187,7 @@ describe("scripts where they are switched off", () => {
 describeWith("manual", { needs: ["bwrap", "python3"] }, "PyTorch as a script", () => {
   beforeAll(async () => {
     // Its packages take gigabytes and minutes.
-    await startMesh(pythonEnvironment(join(examples, "digits-cnn/requirements.txt")), {
-      AIMASS_SCRIPT_MEMORY_MB: "6144",
-    });
+    await startMesh(pythonEnvironment(join(examples, "digits-cnn/requirements.txt")), { AIMASS_SCRIPT_CPUS: "1" });
   }, 1_800_000);
 
   afterAll(() => mesh?.[Symbol.asyncDispose]());
@@ -218,6 +213,25 @@ describeWith("manual", { needs: ["bwrap", "python3"] }, "PyTorch as a script", (
     expect(answer.predictions[0]?.label).toBe("3");
   });
 });
+
+/** Cancels a script that does not want to end. */
+async function cancelledScript(): Promise<void> {
+  const mark = `mark-${process.pid}-${Date.now()}`;
+  const result = await trainBy(
+    `trap '' TERM\nsh -c 'trap "" TERM; while true; do sleep 1; done' ${mark} &\nwhile true; do sleep 1; done\n`,
+    "--no-wait",
+  );
+  const { id } = JSON.parse(result.stdout) as TrainedJob;
+  await waitFor(async () => (await commandsWith(mark)).length > 0, { timeoutMs: 20_000, what: "the script" });
+  const trainer = mesh.admin.client(TrainingService);
+  const startedAt = performance.now();
+  await trainer.cancelJob({ id });
+  const isOver = async () => (await trainer.getJob({ id })).job?.state === JobState.CANCELLED;
+  await waitFor(async () => (await isOver()) && (await commandsWith(mark)).length === 0, { what: "the end" });
+  expect(performance.now() - startedAt).toBeLessThan(2000);
+  const jobs = join(mesh.mesh.data.folder("trainer"), "jobs");
+  await waitFor(async () => (await readdir(jobs)).length === 0, { what: "an empty folder of jobs" });
+}
 
 async function commandsWith(word: string): Promise<string[]> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));

@@ -41,11 +41,21 @@ export async function probeSandbox(start: (run: ScriptRun) => Promise<ScriptOutc
   }
 }
 
+/** What bwrap and the programs around it say, with what to do about it. */
 function explain(said: string): string {
-  const what = `Scripts cannot be isolated here: ${said.slice(0, 300)}.`;
-  return /namespace|Operation not permitted|uid map|mount|Permission denied/i.test(said)
-    ? `${what} ${noNamespaces}`
-    : what;
+  return [`Scripts cannot be isolated here: ${said.slice(0, 300).replace(/\.$/, "")}.`, remedyFor(said)]
+    .join(" ")
+    .trim();
+}
+
+function remedyFor(said: string): string {
+  if (/chown|setpriv/.test(said)) {
+    return "A trainer that is root gives scripts a uid of their own: let it have CHOWN, SETUID and SETGID, or run it as an ordinary user.";
+  }
+  if (/source path.*Permission denied/.test(said)) {
+    return "Scripts have a uid of their own: let others pass through AIMASS_STATE_DIR (chmod o+x on it and the folders above), or run the trainer as an ordinary user.";
+  }
+  return /namespace|not permitted|uid map|mount|denied/i.test(said) ? noNamespaces : "";
 }
 
 /** What is wrong with a path that scripts are to see. */

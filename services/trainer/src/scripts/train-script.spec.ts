@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { GraphBuilder } from "@aimass/onnx";
 import { crashModel, externalDataModel, multiInputModel } from "@aimass/onnx/samples";
@@ -151,6 +151,14 @@ describeWith("ci", { needs: ["bwrap", "setpriv", "python3"] }, "training by a sc
         "31",
       ]),
     );
+  });
+
+  it("gets pictures as files in folders by label", async () => {
+    const bytes = await readFile(new URL("../../../cli/data/digits.zip", import.meta.url));
+    const job = { format: "image-zip", bytes, spec: { target: "label", seed: 1n } } as const;
+    const sh = `cd "$AIMASS_TRAIN_DIR"; ls | tr '\\n' ' '; find . -name '*.png' | wc -l; head -c 4 3/$(ls 3 | head -1) | tail -c 3; exit 7`;
+    const attempt = train({ job, command: ["sh", "-c", sh] });
+    await expect(attempt).rejects.toMatchObject({ remedy: "Its last lines:\n0 1 2 3 4 5 6 7 8 9 1438\nPNG" });
   });
 
   it("tells classes by scores, whose output is named after them", async () => {
