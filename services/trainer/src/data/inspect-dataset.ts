@@ -1,0 +1,162 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { JobSpec } from "@aimass/api/trainer";
+import { AimassError } from "@aimass/core";
+import {
+  type ColumnData,
+  type ColumnProfile,
+  type Dataset,
+  openDataset,
+  type Part,
+  partBatches,
+  profileDataset,
+  type RowAssignment,
+  type SplitDescription,
+} from "@aimass/datasets";
+import type { ClassLabels, Task } from "@aimass/learn";
+import type { JobWork } from "../worker/job-work.ts";
+import { ClassNames, mostClasses, tooManyClasses } from "./class-names.ts";
+import { type DataPolicy, keepRows } from "./data-policy.ts";
+import { fetchDataset, type ReadAs, readAs } from "./dataset-file.ts";
+import { findLeakage, type Leakage, leakageWarnings } from "./leakage-check.ts";
+import { type PlannedSplit, planParts, splitSpec } from "./split-plan.ts";
+import { assignmentOf, type TrainingFacts } from "./training-facts.ts";
+
+/** A dataset that was looked at whole. */
+export interface InspectedDataset {
+  /** Of the file. */
+  readonly path: string;
+  readonly facts: TrainingFacts;
+  readonly parts: Uint8Array;
+  readonly leakage: Leakage;
+  readonly warnings: readonly string[];
+}
+
+type Profiled = Pick<TrainingFacts, "read" | "task" | "target" | "profiles"> & { readonly rowCount: number };
+
+/**
+ * Fetches a job's dataset, reads it in its format, applies the data policy, divides the rows and looks for what is in two parts, all of which it reports.
+ * Errors: as TrainingData.open.
+ */
+export async function inspectDataset(work: JobWork): Promise<InspectedDataset> {
+  const { spec, report, signal, directory } = work;
+  report.progress(0, "fetching the dataset");
+  const path = await fetchDataset(work);
+  report.progress(0.3, "reading the dataset");
+  const { rowCount, ...profiled } = await profile(work, path);
+  await using dataset = await openDataset({ ...profiled.read, file: path, signal });
+  report.progress(0.5, "dividing the rows");
+  const { planned, notes } = await divide(work, dataset, { rowCount, ...profiled });
+  const assignment = assignmentOf(planned.parts);
+  const classes =
+    profiled.task === "classification" ? await classesOf(dataset, assignment, spec.target, signal) : undefined;
+  report.progress(0.8, "looking for rows that are in two parts");
+  const leakage = await lookForLeakage(work, dataset, assignment);
+  const partsPath = join(directory, "parts");
+  await writeFile(partsPath, planned.parts);
+  const facts: TrainingFacts = {
+    ...profiled,
+    classes: classes && { datatype: classes.datatype, names: classes.values.map(String) },
+    split: splitSpec(spec, profiled.task),
+    description: planned.description,
+    partsPath,
+    rows: partCounts(planned.description),
+  };
+  const warnings = [...notes, ...leakageWarnings(leakage), ...targetWarnings(profiled.target)];
+  for (const warning of warnings) report.warn(warning);
+  report.log(divided(facts));
+  return { path, facts, parts: planned.parts, leakage, warnings };
+}
+
+async function profile({ spec, dataset, signal }: JobWork, file: string): Promise<Profiled> {
+  const read: ReadAs = readAs(dataset);
+  const { columns, rows } = await profileDataset({ ...read, file, previewRows: 1, signal });
+  const target = profileOf(columns, spec.target, "spec.target");
+  const profiles = spec.features.map((name, i) => profileOf(columns, name, `spec.features[${i}]`));
+  const task: Task = spec.task === "classification" ? "classification" : "regression";
+  checkTarget(target, task);
+  return { read, task, target, profiles, rowCount: rows };
+}
+
+async function divide(
+  { spec, signal, report }: JobWork,
+  dataset: Dataset,
+  { profiles: features, target, rowCount: rows, task }: Profiled,
+): Promise<{ planned: PlannedSplit; notes: readonly string[] }> {
+  const kept = await keepRows(policyOf(spec), { dataset, features, target, rows, signal });
+  const notes = kept?.notes ?? [];
+  for (const note of notes) report.log(note);
+  return { planned: await planParts(dataset, splitSpec(spec, task), { rows, kept: kept?.rows, signal }), notes };
+}
+
+function lookForLeakage({ spec, signal }: JobWork, dataset: Dataset, assignment: RowAssignment): Promise<Leakage> {
+  return findLeakage(dataset, assignment, {
+    features: spec.features,
+    target: spec.target,
+    groupBy: spec.split?.groupBy || undefined,
+    refuses: spec.data?.duplicates === "refuse",
+    signal,
+  });
+}
+
+function policyOf({ data }: JobSpec): DataPolicy {
+  const word = <T extends string>(given: string | undefined, fallback: T) => (given || fallback) as T;
+  return {
+    missing: word<DataPolicy["missing"]>(data?.missing, "impute"),
+    missingTarget: word<DataPolicy["missingTarget"]>(data?.missingTarget, "refuse"),
+    duplicates: word<DataPolicy["duplicates"]>(data?.duplicates, "keep"),
+  };
+}
+
+function profileOf(columns: readonly ColumnProfile[], name: string, field: string): ColumnProfile {
+  const column = columns.find((c) => c.name === name);
+  if (column !== undefined) return column;
+  throw unfit(`The dataset has no column "${name}".`, field);
+}
+
+function checkTarget({ name, type, statistics, distinct }: ColumnProfile, task: Task): void {
+  // Above 1024 it is an estimate; the exact look comes later.
+  if (task === "classification" && (distinct?.count ?? 0) > mostClasses * 1.1) throw tooManyClasses(name);
+  if (task === "regression" && type !== "number") {
+    const remedy = 'Train a classification (task "classification"), or name a column of numbers.';
+    throw unfit(`The target "${name}" holds ${type} values, not numbers.`, "spec.target", remedy);
+  }
+  const isBounded = statistics.kind !== "number" || Number.isFinite(statistics.maximum - statistics.minimum);
+  if (isBounded) return;
+  throw unfit(`The target "${name}" holds infinite numbers.`, "spec.target", "Correct the cells, or leave them empty.");
+}
+
+function targetWarnings({ name, distinct }: ColumnProfile): string[] {
+  return distinct?.count === 1 ? [`The target "${name}" is the same in every row; there is nothing to learn.`] : [];
+}
+
+async function classesOf(
+  dataset: Dataset,
+  assignment: RowAssignment,
+  target: string,
+  signal: AbortSignal,
+): Promise<ClassLabels> {
+  const names = new ClassNames(target);
+  const options = { columns: [target], batchRows: 8192, signal };
+  for await (const batch of partBatches(dataset, assignment, ["train"], options)) {
+    names.add(batch.columns.get(target) as ColumnData);
+  }
+  return names.finish();
+}
+
+function partCounts({ rows }: SplitDescription): Record<Part, number> {
+  return { train: rows?.train ?? 0, validation: rows?.validation ?? 0, test: rows?.test ?? 0 };
+}
+
+function divided({ rows, split }: TrainingFacts): string {
+  const validation = rows.validation > 0 ? `${rows.validation} for validation, ` : "";
+  return `${rows.train} rows for training, ${validation}${rows.test} held out (seed ${split.seed}).`;
+}
+
+function unfit(message: string, field: string, remedy?: string): AimassError {
+  return new AimassError("FAILED_PRECONDITION", message, {
+    reason: "BAD_TARGET",
+    field,
+    ...(remedy !== undefined && { remedy }),
+  });
+}
