@@ -50,9 +50,10 @@ async function fitStream(rows: RowStream, options: FitOptions): Promise<Fitted> 
     const add = batch.x.kind === "dense" ? addDense : addSparse;
     areAmounts = add(weights, classes, batch, from, to) && areAmounts;
   });
-  if (!(areAmounts && weights.every(Number.isFinite))) await refuse(rows, options, pacer);
+  const totals = totalsOf(weights, classes);
+  if (!(areAmounts && totals.every(Number.isFinite))) await refuse(rows, options, pacer);
   requireTwoClasses(classSums, labels);
-  makeLogShares(weights, classes, smoothing);
+  makeLogShares(weights, totals, smoothing);
   options.onProgress?.(1, 1, 0);
   return new LinearClassifier({ labels, weights, intercepts: logPriors(classSums) });
 }
@@ -92,13 +93,18 @@ function addSparse(sums: Float64Array, classes: number, { x, y, weights }: Batch
   return areAmounts;
 }
 
-/** Sums [cols × classes] into logarithms of their share in the sum of the class. */
-function makeLogShares(sums: Float64Array, classes: number, smoothing: number): void {
+/** Of sums [cols × classes] those of all columns. */
+function totalsOf(sums: Float64Array, classes: number): Float64Array {
   const totals = new Float64Array(classes);
-  for (let i = 0; i < sums.length; i += classes) {
-    for (let c = 0; c < classes; c++) totals[c]! += sums[i + c]! + smoothing;
-  }
-  const logTotals = totals.map(Math.log);
+  for (let i = 0; i < sums.length; i += classes) for (let c = 0; c < classes; c++) totals[c]! += sums[i + c]!;
+  return totals;
+}
+
+/** Sums [cols × classes] into logarithms of their share in the total of the class. */
+function makeLogShares(sums: Float64Array, totals: Float64Array, smoothing: number): void {
+  const classes = totals.length;
+  const cols = sums.length / classes;
+  const logTotals = totals.map((total) => Math.log(total + cols * smoothing));
   // Most words of a text are unknown to most classes.
   const logSmoothing = Math.log(smoothing);
   for (let i = 0; i < sums.length; i += classes) {
