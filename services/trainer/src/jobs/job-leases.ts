@@ -2,7 +2,7 @@ import type { JobSpec } from "@aimass/api/trainer";
 import type { Store } from "@aimass/store";
 import { sql } from "kysely";
 import type { Database, JobRow, Transaction } from "../database.ts";
-import type { JobBatch } from "./job-batch.ts";
+import { changeBy, type JobBatch } from "./job-batch.ts";
 import type { JobChange, JobJournal } from "./job-journal.ts";
 import { jobMessage } from "./job-message.ts";
 import { type Fate, fateOfBroken } from "./job-state.ts";
@@ -123,7 +123,7 @@ export class JobLeases {
       await tx.updateTable("job").set({ batch: batch.number }).where("id", "=", job.id).execute();
       if (batch.report !== undefined) await storeReport(tx, job, batch.report);
       await this.#journal.add(tx, job.id, batch.news);
-      const change = this.#changeBy(batch, row);
+      const change = changeBy(batch, row, this.#now());
       if (change !== undefined) await this.#journal.change(tx, job.id, change);
     });
   }
@@ -180,19 +180,6 @@ export class JobLeases {
       .where("state", "in", ["LEASED", "RUNNING"])
       .execute();
     return new Set(rows.map(({ id, attempt }) => `${id}-${attempt}`));
-  }
-
-  #changeBy({ started, progress, warnings }: JobBatch, row: JobRow): JobChange | undefined {
-    if (!started && progress === undefined && warnings.length === 0) return undefined;
-    const { step } = progress ?? {};
-    const isStopping = row.cancel_requested;
-    return {
-      ...(started && { state: "RUNNING", started_at: row.started_at ?? this.#now(), state_reason: "Running." }),
-      ...(progress !== undefined && { progress: progress.fraction, remaining_ms: progress.remainingMs ?? null }),
-      ...(progress !== undefined && !isStopping && { state_reason: progress.doing }),
-      ...(step !== undefined && { step: step.step, steps: step.steps, loss: finite(step.loss) }),
-      ...(warnings.length > 0 && { warnings: JSON.stringify([...row.warnings, ...warnings]) }),
-    };
   }
 
   async #meet(tx: Transaction, row: JobRow, fate: Fate): Promise<void> {
@@ -255,10 +242,6 @@ const released = { lease_holder: null, lease_expires_at: null, remaining_ms: nul
 
 function expiry() {
   return sql<Date>`clock_timestamp() + ${leaseMs} * interval '1 millisecond'`;
-}
-
-function finite(value: number | undefined): number | null {
-  return value !== undefined && Number.isFinite(value) ? value : null;
 }
 
 function facts(row: JobRow): { cancelRequested: boolean; failures: number } {

@@ -122,7 +122,7 @@ describe("a running job", () => {
 });
 
 describe("a worker that is killed", () => {
-  it("has its job gone on with from its checkpoint by another trainer", async () => {
+  it("has its job gone on with from its checkpoint by another trainer on another machine", async () => {
     const { id } = await parts.queue({ parameters: { steps: 40, waitMs: 200, checkpointBytes: 3_000_000 } });
     {
       await using _one = startWorkers(parts, { holder: "trainer/one" });
@@ -131,7 +131,9 @@ describe("a worker that is killed", () => {
       await waitFor(async () => (await find(id)).state === JobState.QUEUED, { timeoutMs: 20_000, intervalMs: 10 });
       expect((await find(id)).stateReason).toBe("The worker died (SIGKILL). It will be tried again.");
     }
-    await using _two = startWorkers(parts, { holder: "trainer/two" });
+    // It has connections and a disk of its own.
+    await using elsewhere = await openJobs(database.url);
+    await using _two = startWorkers(elsewhere, { holder: "trainer/two" });
     const done = await ended(id);
     expect(done).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2, worker: "trainer/two" });
     expect(done.metrics.from).toBeGreaterThanOrEqual(5);

@@ -1,20 +1,20 @@
 import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
-import { type Address, AimassError, Backoff, type Clock, type Environment } from "@aimass/core";
+import { type Address, AimassError, type Clock, type Environment } from "@aimass/core";
 import type { Logger } from "@aimass/telemetry";
 import { toBinary } from "@bufbuild/protobuf";
 import type { JobLeases, LeasedJob } from "../jobs/job-leases.ts";
 import type { PostgresCheckpoints } from "../jobs/postgres-checkpoints.ts";
-import { isPassing } from "../library/registry-library.ts";
 import type { TrainerMetrics } from "../metrics.ts";
 import type { ScriptSettings } from "../scripts/script-settings.ts";
 import { Bell } from "./bell.ts";
 import { CheckpointTransfer, fetchCheckpoint } from "./checkpoint-transfer.ts";
 import { asDiskFull } from "./disk-full.ts";
 import { keepLease, type Stop } from "./lease-keeper.ts";
-import { NewsDesk, plain } from "./news-desk.ts";
+import { type LastWord, relayNews } from "./news-relay.ts";
+import { persist } from "./persist.ts";
 import type { ScratchFolder, ScratchFolders } from "./scratch-folders.ts";
-import type { RunMessage, WorkerMessage } from "./worker-message.ts";
-import { startWorker, type WorkerExit, type WorkerProcess } from "./worker-process.ts";
+import type { RunMessage } from "./worker-message.ts";
+import { startWorker, type WorkerExit } from "./worker-process.ts";
 
 export interface SupervisorOptions {
   readonly leases: JobLeases;
@@ -38,22 +38,13 @@ export interface SupervisorOptions {
   readonly workerFile?: string;
 }
 
-type Ended = Extract<WorkerMessage, { kind: "succeeded" | "failed" }>;
-
 /** How an attempt ended: by the worker's last word, for a reason of ours, by itself, or before there was a worker. */
 interface AttemptEnd {
-  readonly result?: Ended | undefined;
+  readonly result?: LastWord | undefined;
   readonly stop?: Stop | undefined;
   readonly exit?: WorkerExit;
   readonly failure?: AimassError;
 }
-
-/** What a worker tells is stored at most this often, together. */
-const batchEveryMs = 200;
-/** How long the end of a job is tried to be stored: a result must not be lost to a database that restarts. */
-const settleMs = 120_000;
-/** The same for a process that is to end. */
-const hurriedMs = 5000;
 
 /** Runs leased jobs in worker processes: keeps the lease, stores what the worker tells, stops it when asked, and settles how the job ended. */
 export class JobSupervisor {
@@ -123,7 +114,7 @@ export class JobSupervisor {
     job: LeasedJob,
     { folder, stopNow, stopping }: { folder: ScratchFolder; stopNow: AbortSignal; stopping: AbortSignal },
   ): Promise<AttemptEnd> {
-    const { checkpoints, env, clock, workerMemoryMb, workerFile, log } = this.#options;
+    const { leases, checkpoints, env, clock, workerMemoryMb, workerFile, log } = this.#options;
     const checkpointFile = await fetchCheckpoint(checkpoints, job.id, folder.checkpoints);
     if (stopNow.aborted) return {};
     const options = { memoryMb: workerMemoryMb, env: { ...env, TMPDIR: folder.work }, clock, workerFile };
@@ -133,7 +124,8 @@ export class JobSupervisor {
     if (stopNow.aborted) void worker.kill();
     const onError = (error: unknown) => log.warn("checkpoint not stored", { job: job.id, error });
     const transfer = new CheckpointTransfer({ checkpoints, job, clock, onError });
-    const relaying = this.#relay(job, { worker, transfer, stopping });
+    const { messages } = worker;
+    const relaying = relayNews({ leases, job, messages, transfer, clock, log, stopping });
     // Whatever goes wrong here, no worker is left behind.
     relaying.catch(() => worker.kill());
     const exit = await worker.exited;
@@ -168,54 +160,9 @@ export class JobSupervisor {
     };
   }
 
-  /** Stores what the worker tells; gives back its last word once everything before it is stored. */
-  async #relay(
-    job: LeasedJob,
-    { worker, transfer, stopping }: { worker: WorkerProcess; transfer: CheckpointTransfer; stopping: AbortSignal },
-  ): Promise<Ended | undefined> {
-    const desk = new NewsDesk(this.#options.clock);
-    const bell = new Bell();
-    const over = new AbortController();
-    const storing = this.#storeNews(job, { desk, bell, over: over.signal, stopping });
-    let result: Ended | undefined;
-    for await (const message of worker.messages) {
-      if (message.kind === "succeeded" || message.kind === "failed")
-        result = { ...message, reason: plain(message.reason) };
-      else if (message.kind === "checkpoint") transfer.add(message);
-      else {
-        desk.add(message);
-        bell.ring();
-      }
-    }
-    over.abort();
-    await storing;
-    return result;
-  }
-
-  async #storeNews(
-    job: LeasedJob,
-    { desk, bell, over, stopping }: { desk: NewsDesk; bell: Bell; over: AbortSignal; stopping: AbortSignal },
-  ): Promise<void> {
-    const { leases, clock, log } = this.#options;
-    while (true) {
-      const seen = bell.rings;
-      const batch = desk.next();
-      if (batch === undefined && over.aborted) return;
-      if (batch === undefined) await bell.waitPast(seen, clock, batchEveryMs * 10, over);
-      else {
-        const isOurs = await this.#persist(() => leases.tell(job, batch), stopping).catch((error: unknown) => {
-          log.error("what a job told is not stored", { job: job.id, error });
-          return !isPassing(error);
-        });
-        if (!isOurs) return;
-        await clock.sleep(batchEveryMs, over).catch(() => {});
-      }
-    }
-  }
-
   async #settle(job: LeasedJob, end: AttemptEnd, stopping: AbortSignal): Promise<boolean> {
     try {
-      return await this.#persist(() => this.#writeEnd(job, end), stopping);
+      return await persist(() => this.#writeEnd(job, end), { clock: this.#options.clock, stopping });
     } catch (error) {
       this.#options.log.error("job end not stored", { job: job.id, error });
       return false;
@@ -233,22 +180,6 @@ export class JobSupervisor {
     if (failure?.code === "RESOURCE_EXHAUSTED") return leases.failed(job, failure.advice);
     if (failure !== undefined) return leases.broke(job, `The job could not be prepared: ${failure.advice}`);
     return leases.broke(job, `The worker died (${exit?.signal ?? `exit code ${exit?.code}`}).`);
-  }
-
-  /** Writes what must not be lost, again and again while the database is away. */
-  async #persist(write: () => Promise<boolean>, stopping: AbortSignal): Promise<boolean> {
-    const { clock } = this.#options;
-    const backoff = new Backoff();
-    const since = clock.monotonic();
-    while (true) {
-      try {
-        return await write();
-      } catch (error) {
-        const passed = clock.monotonic() - since;
-        if (!isPassing(error) || passed > (stopping.aborted ? hurriedMs : settleMs)) throw error;
-        await clock.sleep(backoff.next());
-      }
-    }
   }
 }
 
