@@ -12,7 +12,7 @@ const noNamespaces =
   "kernel.apparmor_restrict_unprivileged_userns=0); in a Docker container, root with --cap-add SYS_ADMIN --security-opt apparmor=unconfined, or " +
   "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined.";
 
-const probeLimits = { seconds: 10, memoryBytes: 2 ** 28, cpus: 1, processes: 64, diskBytes: 2 ** 24, gpus: [] };
+const probeLimits = { seconds: 30, memoryBytes: 2 ** 28, cpus: 1, processes: 64, diskBytes: 2 ** 24, gpus: [] };
 
 /** Runs a program that does nothing: true when that went well, else a sentence with what bwrap said. */
 export async function probeSandbox(start: (run: ScriptRun) => Promise<ScriptOutcome>): Promise<true | string> {

@@ -50,7 +50,11 @@ export class Bubblewrap implements ScriptIsolation {
   }
 
   available(): Promise<true | string> {
-    this.#found ??= this.#find();
+    // What is missing may come; what is there stays.
+    this.#found ??= this.#find().then((found) => {
+      if (found !== true) this.#found = undefined;
+      return found;
+    });
     return this.#found;
   }
 

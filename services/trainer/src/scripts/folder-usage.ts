@@ -1,4 +1,4 @@
-import { chmod, lstat, opendir } from "node:fs/promises";
+import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What lies in folders. */
@@ -8,6 +8,8 @@ export interface FolderUsage {
   /** Files and folders. */
   readonly entries: number;
   readonly largestFile: number;
+  /** Whether a folder could not be looked into. */
+  readonly isHidden: boolean;
 }
 
 /** A script that makes more than this many files is told that its disk is full. */
@@ -15,10 +17,12 @@ export const mostEntries = 200_000;
 
 /** Adds up folders that somebody else is writing to. Stops counting soon after `enough` bytes. */
 export async function folderUsage(folders: readonly string[], enough: number): Promise<FolderUsage> {
-  const usage = { bytes: 0, entries: 0, largestFile: 0 };
+  const usage = { bytes: 0, entries: 0, largestFile: 0, isHidden: false };
   const open = [...folders];
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
-    for (const name of await namesIn(folder)) {
+    const names = await namesIn(folder);
+    usage.isHidden ||= names === undefined;
+    for (const name of names ?? []) {
       const path = join(folder, name);
       const stat = await lstat(path).catch(() => undefined);
       if (stat === undefined) continue;
@@ -32,14 +36,12 @@ export async function folderUsage(folders: readonly string[], enough: number): P
   return usage;
 }
 
-/** A folder that its owner closed is opened again, so that nothing is hidden in it. */
-async function namesIn(folder: string): Promise<string[]> {
+/** Undefined for a folder that its owner closed. It is not opened again: it may be a link elsewhere by then. */
+async function namesIn(folder: string): Promise<string[] | undefined> {
   try {
     return await listed(folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EACCES") return [];
-    await chmod(folder, 0o700).catch(() => {});
-    return listed(folder).catch(() => []);
+    return (error as NodeJS.ErrnoException).code === "EACCES" ? undefined : [];
   }
 }
 

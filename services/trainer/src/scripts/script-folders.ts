@@ -5,6 +5,8 @@ import { promisify } from "node:util";
 import { asDiskFull } from "../worker/disk-full.ts";
 import { sandboxFolders } from "./bubblewrap-arguments.ts";
 
+const run = promisify(execFile);
+
 /** Folders of a scratch folder that a script writes to. */
 export const writableFolders = ["code", "out", sandboxFolders.tmp, sandboxFolders.shm] as const;
 
@@ -23,9 +25,10 @@ export async function prepareFolders(directory: string, { uid, uidInside }: Scri
     for (const [name, text] of Object.entries(systemNames(uidInside))) await writeFile(join(etc, name), text);
     if (uid !== undefined) {
       // Of the rest the script only reads, and what we write everybody may read.
-      for (const folder of [directory, join(directory, "data"), etc]) await chmod(folder, 0o755);
+      await chmod(directory, 0o755);
+      await run("chmod", ["--recursive", "a+rX", join(directory, "data"), etc]);
       await chown(directory, uid, uid);
-      await promisify(execFile)("chown", ["--recursive", "--no-dereference", `${uid}:${uid}`, ...writable]);
+      await run("chown", ["--recursive", "--no-dereference", `${uid}:${uid}`, ...writable]);
     }
     return writable;
   } catch (error) {

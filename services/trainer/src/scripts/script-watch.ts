@@ -42,6 +42,7 @@ export async function diskProblem(
   if (usage.bytes + held > limits.diskBytes) return `The script wrote more than the ${most} it may.`;
   if (usage.largestFile >= limits.diskBytes) return `The script wrote a file of the ${most} it may write in all.`;
   if (usage.entries > mostEntries) return `The script made more than ${mostEntries} files.`;
+  if (usage.isHidden) return "The script closed a folder, so that what it writes there cannot be counted.";
   const { bavail, bsize } = await statfs(folders[0] as string);
   if (bavail * bsize < diskReserveBytes) return "The disk of the machine that runs the script is full.";
   return undefined;
