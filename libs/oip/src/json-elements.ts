@@ -10,6 +10,8 @@ export interface ElementTarget {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: readonly number[];
+  /** Whether null stands for the empty string among BYTES. */
+  readonly nullIsEmpty?: boolean;
 }
 
 /** Whole numbers each type holds. */
@@ -34,7 +36,8 @@ const nonFinite: Readonly<Record<string, number>> = {
 };
 
 /**
- * JSON data, flat or nested as the shape says, as raw bytes. Nothing is allocated before the elements are counted.
+ * JSON data, flat or nested as the shape says, as raw bytes. Nothing is allocated before the elements are counted. Among floating point numbers null is
+ * NaN, as JavaScript writes it.
  * Throws INVALID_ARGUMENT for a wrong count, a nesting that is not the shape's, or an element the type cannot hold.
  */
 export function bytesFromJson(data: Json | undefined, target: ElementTarget): Uint8Array {
@@ -124,6 +127,7 @@ function collect(list: readonly Json[], axis: number, target: ElementTarget, lea
 function textsOf(leaves: readonly (readonly Json[])[], target: ElementTarget): string[] {
   return leaves.flat().map((value, index) => {
     if (typeof value === "string" && value.isWellFormed()) return value;
+    if (value === null && target.nullIsEmpty === true) return "";
     throw badElement(target, index, value, "BYTES elements are strings in JSON; other bytes travel as binary data.");
   });
 }
@@ -171,9 +175,10 @@ function fillHalves(out: Uint16Array, start: number, values: readonly Json[], ta
 function floatOf(value: Json, index: number, target: ElementTarget): number {
   if (typeof value === "number") return value;
   if (typeof value === "bigint") return Number(value);
+  if (value === null) return Number.NaN;
   const special = typeof value === "string" && Object.hasOwn(nonFinite, value) ? nonFinite[value] : undefined;
   if (special !== undefined) return special;
-  throw badElement(target, index, value, 'Elements are numbers, or "NaN", "Infinity", "-Infinity".');
+  throw badElement(target, index, value, 'Elements are numbers, null or "NaN", "Infinity", "-Infinity".');
 }
 
 function fillWhole(out: Int32Array, start: number, values: readonly Json[], target: ElementTarget): number {

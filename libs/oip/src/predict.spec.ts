@@ -67,6 +67,18 @@ describe("POST /predict", () => {
     expect(elementsOf("INT64", inputs[0]?.bytes as Uint8Array)[0]).toBe(1n);
   });
 
+  it("takes rows by the names of their columns, and what is missing in them", () => {
+    const columns = [spec("size", "FP32", [-1]), spec("city", "BYTES", [-1])];
+    const rows = [{ size: 50, city: "Rome" }, { city: null, size: 70 }, { city: "Bonn" }];
+    const [size, city] = decode({ inputs: rows }, ...columns);
+    expect(size?.shape).toEqual([3]);
+    expect(Array.from(elementsOf("FP32", size?.bytes as Uint8Array) as Float32Array)).toEqual([50, 70, Number.NaN]);
+    expect(stringElements(city?.bytes as Uint8Array)).toEqual(["Rome", "", "Bonn"]);
+    expect(() => decode({ inputs: [{ size: 1, town: "Rome" }] }, ...columns)).toThrow(/no input "town"/);
+    expect(() => decode({ inputs: [{ size: 1 }] }, ...columns)).toThrow(/needs the input "city"/);
+    expect(() => decode({ inputs: [{ n: 1 }, {}] }, spec("n", "INT64", [-1]))).toThrow(/Element 1 .* is null/);
+  });
+
   it("says what the model takes when the body does not fit", () => {
     const x = spec("x", "FP32", [-1, 2]);
     expect(() => decode({ text: "a" }, x)).toThrow(/does not take "text"/);

@@ -13,6 +13,7 @@ import type { InferRequest, InferResponse, Tensor } from "./tensor.ts";
  * - `{"inputs": […]}`: a model with one input. Data of the input's rank is taken as it is; one axis less is one sample, for which axis 0
  *   (dynamic or 1) is added.
  * - `{"inputs": {"name": …, …}}`: each input by name, by the same rule; optional inputs may be left out.
+ * - `{"inputs": [{"name": …, …}, …]}`: rows, for a model whose inputs have one value a row. What a row leaves out, and null, is missing: NaN, or "".
  *
  * FP16 and BF16 inputs take numbers here. Throws INVALID_ARGUMENT saying what the model takes.
  */
@@ -66,6 +67,9 @@ function readInputs(json: JsonObject, signature: SignatureView): Tensor[] {
   }
   if (text !== undefined) return [readText(text, textInput(signature))];
   if (isObject(inputs)) return readNamed(inputs, signature);
+  if (isArray(inputs) && inputs.length > 0 && inputs.every(isObject)) {
+    return readNamed(columnsOf(inputs as readonly JsonObject[]), signature);
+  }
   return [readValues(inputs as Json, onlyInput(signature))];
 }
 
@@ -88,6 +92,12 @@ function readNamed(inputs: JsonObject, signature: SignatureView): Tensor[] {
     if (spec.optional === true) return [];
     throw mismatch(signature, `needs the input ${quoted(spec.name)}`);
   });
+}
+
+/** Rows as columns; what a row does not have is null. */
+function columnsOf(rows: readonly JsonObject[]): JsonObject {
+  const names = new Set(rows.flatMap((row) => Object.keys(row)));
+  return Object.fromEntries([...names].map((name) => [name, rows.map((row) => field(row, name) ?? null)]));
 }
 
 function readValues(value: Json, spec: TensorSpecView): Tensor {
@@ -114,7 +124,12 @@ function nestedShape(value: Json): number[] {
 
 function toTensor(spec: TensorSpecView, shape: readonly number[], data: Json): Tensor {
   const datatype: Datatype = parseDatatype(spec.datatype, spec.name);
-  return { name: spec.name, datatype, shape, bytes: bytesFromJson(data, { name: spec.name, datatype, shape }) };
+  return {
+    name: spec.name,
+    datatype,
+    shape,
+    bytes: bytesFromJson(data, { name: spec.name, datatype, shape, nullIsEmpty: true }),
+  };
 }
 
 function textInput(signature: SignatureView): TensorSpecView {

@@ -4,7 +4,7 @@ import { ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { Connection, refusedByServer } from "../client/connection.ts";
 import { CredentialsFile } from "../client/credentials.ts";
-import { describeFailure, Output } from "../output/output.ts";
+import { asTyped, describeFailure, Output } from "../output/output.ts";
 
 /** Where a mesh is looked for when nobody says. */
 export const defaultServer = "http://127.0.0.1:5000";
@@ -53,7 +53,7 @@ export function action<O extends object>(work: (context: CommandContext, options
         process.stdout.write(
           `${JSON.stringify({ error: { code: failure.code, message: failure.message } }, null, 2)}\n`,
         );
-      else process.stderr.write(`error: ${failure.message}\n`);
+      else process.stderr.write(`error: ${asTyped(failure.message)}\n`);
       if (process.env.AIMASS_STACKS === "true") console.error(error);
       process.exitCode = failure.exitStatus;
     }

@@ -19,19 +19,20 @@ export class Output {
     if (this.json) process.stdout.write(`${JSON.stringify(value, jsonValue, 2)}\n`);
     else {
       const text = lines();
-      process.stdout.write(`${typeof text === "string" ? text : text.join("\n")}\n`);
+      process.stdout.write(`${asTyped(typeof text === "string" ? text : text.join("\n"))}\n`);
     }
   }
 
   /** One of many results: JSON on a line of its own, or a line for a person. */
   line(value: unknown, text: string): void {
-    process.stdout.write(`${this.json ? JSON.stringify(value, jsonValue) : text}\n`);
+    process.stdout.write(`${this.json ? JSON.stringify(value, jsonValue) : asTyped(text)}\n`);
   }
 
   /** A remark for a person. */
   say(line: string): void {
     if (this.json) return;
-    process.stderr.write(this.#standing === "" ? `${line}\n` : `\r\x1b[K${line}\n${this.#standing}`);
+    const words = asTyped(line);
+    process.stderr.write(this.#standing === "" ? `${words}\n` : `\r\x1b[K${words}\n${this.#standing}`);
   }
 
   /** Leaves progress that did not come to its end as it stands; words go below it. */
@@ -59,6 +60,13 @@ export class Output {
       process.stderr.write(`\r\x1b[K${shown}${share >= 1 ? "\n" : ""}`);
     };
   }
+}
+
+/** Commands in words as this person has to type them: without an installation, `npx aimass …`. */
+export function asTyped(text: string): string {
+  return process.env.npm_command === undefined
+    ? text
+    : text.replace(/(?<!npx |[\w./@-])aimass (?=[a-z])/g, "npx aimass ");
 }
 
 /** Lines of aligned columns with a header. */
