@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -6,8 +6,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeWith, expectNoOpenHandles, tempDirectory, waitFor, withTempDirectory } from "@aimass/testkit";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type BecomesOther, Bubblewrap } from "./bubblewrap.ts";
+import { machineIsFull } from "./script-watch.ts";
 import { commandsWith, runScript } from "./testing/run-script.ts";
 import { sharedSituations } from "./testing/situations.ts";
 
@@ -166,6 +167,23 @@ time.sleep(20)
     expect(await commandsWith(word)).not.toEqual([]);
     watcher.kill("SIGKILL");
     await waitFor(async () => (await commandsWith(word)).length === 0, { what: "the end of the script" });
+  });
+
+  it.runIf(asRoot)("are ended when the machine's disk is full, and say so", async () => {
+    await using folder = await tempDirectory();
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=80m", "tmpfs", folder.path]);
+    vi.stubEnv("TMPDIR", folder.path);
+    try {
+      const limits = { diskBytes: 2 ** 30 };
+      const { outcome } = await runScript(new Bubblewrap({ paths: [], hidden: [] }), {
+        sh: "head -c 90000000 /dev/zero > a",
+        limits,
+      });
+      expect(outcome).toEqual({ kind: "limit", limit: "disk", reason: machineIsFull });
+    } finally {
+      vi.unstubAllEnvs();
+      execFileSync("umount", [folder.path]);
+    }
   });
 
   it("sees further folders, but none that lead to the platform's own", async () => {

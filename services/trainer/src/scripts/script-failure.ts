@@ -1,5 +1,6 @@
 import { AimassError } from "@aimass/core";
 import type { ScriptOutcome } from "./script-run.ts";
+import { machineIsFull } from "./script-watch.ts";
 
 const keptLines = 12;
 const longestLine = 300;
@@ -31,6 +32,7 @@ export function failureOf(outcome: ScriptOutcome, words: LastWords): AimassError
     case "signalled":
       return failed(`The script was killed by ${outcome.signal}${hint(outcome.signal)}.`, said);
     case "limit":
+      if (outcome.reason === machineIsFull) return fullMachine(said);
       return new AimassError("FAILED_PRECONDITION", outcome.reason, {
         reason: `SCRIPT_${outcome.limit.toUpperCase()}`,
         remedy: `Ask for more in script.limits, as far as the trainer allows, or let it use less. ${said}`,
@@ -43,6 +45,11 @@ export function failureOf(outcome: ScriptOutcome, words: LastWords): AimassError
 function hint(signal: string): string {
   if (signal === "SIGKILL") return ", perhaps because the machine ran out of memory";
   return signal === "SIGSEGV" || signal === "SIGABRT" ? ": it crashed" : "";
+}
+
+function fullMachine(said: string): AimassError {
+  const remedy = `Make room in the trainer's state directory, then run the job again. ${said}`;
+  return new AimassError("RESOURCE_EXHAUSTED", machineIsFull, { reason: "DISK_FULL", remedy });
 }
 
 function failed(message: string, said: string): AimassError {

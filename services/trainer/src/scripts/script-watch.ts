@@ -23,6 +23,9 @@ const workShare = 0.1;
 /** Below this the machine's disk counts as full, so that there is room left to say so. */
 const diskReserveBytes = 32 * 1024 * 1024;
 
+/** Why a script was ended that did nothing wrong. */
+export const machineIsFull = "The disk of the machine that runs the script is full.";
+
 /** Looks at a script's processes and folders until the signal aborts, and tells when they are past their limits. */
 export async function watchScript(options: WatchOptions): Promise<void> {
   await Promise.all([
@@ -44,7 +47,7 @@ export async function diskProblem(
   if (usage.entries > mostEntries) return `The script made more than ${mostEntries} files.`;
   if (usage.isHidden) return "The script closed a folder, so that what it writes there cannot be counted.";
   const { bavail, bsize } = await statfs(folders[0] as string);
-  if (bavail * bsize < diskReserveBytes) return "The disk of the machine that runs the script is full.";
+  if (bavail * bsize < diskReserveBytes) return machineIsFull;
   return undefined;
 }
 

@@ -10,7 +10,7 @@ import type { ScriptIsolation, ScriptOutcome, ScriptRun } from "./script-run.ts"
 import { type StartedScript, sendSignal, superviseScript } from "./supervise-script.ts";
 
 /** Marks every process of a script by what it inherits. */
-const mark = "AIMASS_SCRIPT_RUN";
+const mark = "SCRIPT_RUN";
 
 /**
  * Scripts as processes of ours: they are held to their limits and ended like others, but may read and write whatever the trainer may, and reach the network.
