@@ -1,4 +1,6 @@
-/** Room for token numbers in a key: a key `node * stride + token` stays exact in FP64 up to 2²⁶ of each. */
+import { ChildTable } from "./child-table.ts";
+
+/** Room for token numbers in a key to sort by: a key `place * stride + rank` stays exact in FP64 up to 2²⁶ of each. */
 const stride = 2 ** 26;
 
 /** Sequences of tokens as paths of a tree: node 0 is the empty sequence. */
@@ -9,7 +11,7 @@ export class TermTree {
   readonly lengths: number[] = [0];
   private readonly words: string[] = [];
   private readonly numbers = new Map<string, number>();
-  private readonly children = new Map<number, number>();
+  private readonly children = new ChildTable();
 
   get size(): number {
     return this.parents.length;
@@ -31,17 +33,16 @@ export class TermTree {
 
   /** The node of a sequence followed by a token; 0 if there is none. */
   find(node: number, token: number): number {
-    return this.children.get(node * stride + token) ?? 0;
+    return this.children.find(node, token);
   }
 
   add(node: number, token: number): number {
-    const key = node * stride + token;
-    const known = this.children.get(key);
-    if (known !== undefined) return known;
+    const known = this.children.find(node, token);
+    if (known !== 0) return known;
     const made = this.parents.push(node) - 1;
     this.tokens.push(token);
     this.lengths.push((this.lengths[node] as number) + 1);
-    this.children.set(key, made);
+    this.children.add(node, token, made);
     return made;
   }
 

@@ -42,7 +42,7 @@ export class TextBlock implements Block {
     this.weights = Float32Array.from(state.weights);
     this.normaliser = normaliserFor(state);
     this.tokens = tokeniserFor(state);
-    this.counter = new TermCounter(state.terms);
+    this.counter = new TermCounter(state.terms, this.weights);
   }
 
   static fit(spec: TextFeature): TextBlockFit {

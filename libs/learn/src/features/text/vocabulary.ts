@@ -53,10 +53,15 @@ export class TermCounter {
   private readonly touched: number[] = [];
   private open: number[] = [];
 
-  constructor(terms: readonly (readonly string[])[]) {
+  /** Terms of small weight, which are the frequent ones, are kept side by side, where the processor's cache holds them. */
+  constructor(terms: readonly (readonly string[])[], weights: Float32Array) {
     this.counts = new Float64Array(terms.length);
     this.longest = terms.reduce((most, words) => Math.max(most, words.length), 0);
-    const nodes = terms.map((words) => words.reduce((at, word) => this.tree.add(at, this.tree.tokenNumber(word)), 0));
+    const nodes = new Int32Array(terms.length);
+    for (const column of Array.from(terms.keys()).sort((a, b) => (weights[a] as number) - (weights[b] as number))) {
+      const words = terms[column] as readonly string[];
+      nodes[column] = words.reduce((at, word) => this.tree.add(at, this.tree.tokenNumber(word)), 0);
+    }
     this.columns = new Int32Array(this.tree.size).fill(-1);
     nodes.forEach((node, column) => {
       this.columns[node] = column;
