@@ -83,12 +83,12 @@ export class BoostedTreeGrower {
     job[jobFields.evenCurvature] = derivatives.curvatures === undefined ? 1 : 0;
     this.#free = Array.from({ length: this.#keeps ? this.#limits.maxLeaves : 2 }, (_, slot) => slot);
     const builder = new TreeBuilder(1);
-    const leaves = [this.#root(builder)];
+    const leaves = [await this.#root(builder)];
     for (let count = 1; count < this.#limits.maxLeaves; count++) {
       const at = mostPromising(leaves);
       if (at < 0) break;
       const leaf = leaves[at]!;
-      const [left, right] = this.#split(builder, leaf);
+      const [left, right] = await this.#split(builder, leaf);
       leaves[at] = left;
       leaves.push(right);
       if (this.#pacer.due) await this.#pacer.breathe();
@@ -97,7 +97,7 @@ export class BoostedTreeGrower {
     return builder.build();
   }
 
-  #root(builder: TreeBuilder): Leaf {
+  async #root(builder: TreeBuilder): Promise<Leaf> {
     const { gradients, curvatures } = this.#derivatives;
     const rows = this.#training;
     let gradient = 0;
@@ -111,12 +111,12 @@ export class BoostedTreeGrower {
     this.#gather(leaf);
     this.#describe(leaf, 0);
     this.#memory.job[jobFields.otherSlot] = -1;
-    this.#search.run();
+    await this.#search.run();
     this.#read(leaf, 0);
     return leaf;
   }
 
-  #split(builder: TreeBuilder, leaf: Leaf): [Leaf, Leaf] {
+  async #split(builder: TreeBuilder, leaf: Leaf): Promise<[Leaf, Leaf]> {
     const { bins, rows, job, order } = this.#memory;
     const split = leaf.best!;
     const base = split.feature * rows;
@@ -144,7 +144,7 @@ export class BoostedTreeGrower {
     this.#describe(small, 0);
     this.#describe(large, 1);
     job[jobFields.subtract] = this.#keeps ? 1 : 0;
-    this.#search.run();
+    await this.#search.run();
     this.#read(small, 0);
     this.#read(large, 1);
     return [left, right];

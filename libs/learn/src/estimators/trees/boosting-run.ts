@@ -72,7 +72,7 @@ export class BoostingRun implements Disposable {
       bins,
       cuts.map((cut) => cut.length + 1),
     );
-    this.#search = threads > 1 ? manyThreadSearch(memory, threads) : singleThreadSearch(memory);
+    this.#search = threads > 1 ? manyThreadSearch(memory, threads, pacer) : singleThreadSearch(memory, pacer);
     const training = this.#training;
     this.#grower = new BoostedTreeGrower({ binned, memory, search: this.#search, limits: p, pacer, training, keeps });
   }

@@ -34,6 +34,30 @@ export class FeatureRanks {
     return rows <= rowsSorted ? this.#sorted(rows, high) : this.#counted(rows, low, high);
   }
 
+  /**
+   * A counted feature again, rank by rank in the two ranges beside a border that was found in it: a border anywhere in them is then seen. Ranks outside count
+   * to the ends.
+   */
+  zoom(
+    feature: number,
+    { present, shift }: CountedFeature,
+    border: number,
+    order: Int32Array,
+    from: number,
+    to: number,
+  ): CountedFeature {
+    const { rows: height, bins } = this.#binned;
+    const base = feature * height;
+    const ranks = this.#ranks;
+    const low = Math.max(0, border - (1 << shift));
+    const high = Math.min(missingWord - 1, border + (1 << shift) + 1);
+    for (let i = from; i < to; i++) {
+      const rank = bins[base + order[i]!]!;
+      ranks[i - from] = rank === missingWord ? missingWord : Math.min(Math.max(rank, low), high);
+    }
+    return { kind: "counted", ranks, rows: to - from, present, low, shift: 0, ranges: high - low + 1 };
+  }
+
   #sorted(rows: number, high: number): SortedFeature {
     const ranks = this.#ranks;
     const keys = this.#keys;

@@ -15,7 +15,7 @@ interface ForestRun {
   readonly trees: number;
   /** Whether each tree gets as many rows as there are, drawn with replacement, rather than all of them. */
   readonly bootstrap: boolean;
-  /** More than one: bins have to be shared. */
+  /** Threads beside the calling one, with which bins have to be shared; 0: trees grow in the calling one. */
   readonly threads: number;
   readonly pacer: Pacer;
 }
@@ -32,7 +32,7 @@ export async function growForest(
   const trees = savedTrees(options.resume);
   const { signal } = options;
   const grown =
-    threads > 1 ? growInThreads(work, trees.length, { threads, signal }) : growHere(work, trees.length, pacer);
+    threads > 0 ? growInThreads(work, trees.length, { threads, signal }) : growHere(work, trees.length, pacer);
   for await (const tree of grown) {
     trees.push(tree);
     options.onProgress?.(trees.length, count, 0);

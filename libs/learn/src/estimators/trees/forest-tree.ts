@@ -3,7 +3,7 @@ import { type BinnedMatrix, missingWord } from "./binned-matrix.ts";
 import { ClassNode } from "./class-node.ts";
 import { between } from "./cuts.ts";
 import { FeatureRanks } from "./feature-ranks.ts";
-import type { ForestNode, ForestTargets, FoundSplit } from "./forest-node.ts";
+import type { CountedFeature, ForestNode, ForestTargets, FoundSplit } from "./forest-node.ts";
 import { NumberNode } from "./number-node.ts";
 import { type Tree, TreeBuilder } from "./tree.ts";
 
@@ -79,6 +79,7 @@ export class ForestTreeGrower {
     const features = this.#features;
     const { featuresPerSplit, minRowsPerLeaf } = this.#limits;
     const best = { score: Number.NEGATIVE_INFINITY, rank: 0, missingLeft: false, feature: -1 };
+    let counted: CountedFeature | undefined;
     let looked = 0;
     let varying = 0;
     for (let left = features.length; left > 0; left--) {
@@ -91,9 +92,18 @@ export class ForestTreeGrower {
       const feature = this.#ranks.read(drawn, this.#order, from, to);
       if (feature === undefined) continue;
       varying++;
-      if (this.#node.scan(feature, minRowsPerLeaf, best)) best.feature = drawn;
+      if (!this.#node.scan(feature, minRowsPerLeaf, best)) continue;
+      best.feature = drawn;
+      counted = feature.kind === "counted" ? feature : undefined;
     }
-    return best.feature < 0 ? undefined : best;
+    if (best.feature < 0) return undefined;
+    if (counted !== undefined && counted.shift > 0) {
+      const zoomed = this.#ranks.zoom(best.feature, counted, best.rank, this.#order, from, to);
+      this.#node.scan(zoomed, minRowsPerLeaf, best);
+      // Where all values go left, so do those that were counted to the upper end.
+      if (best.rank >= zoomed.low + zoomed.ranges - 1) best.rank = missingWord - 1;
+    }
+    return best;
   }
 
   /** Moves the rows that go left to the front of order[from..to), both sides in their old order. Returns where the right side starts. */

@@ -9,7 +9,7 @@ import { growForest } from "./forest-run.ts";
 import { TreeEnsemble } from "./tree-ensemble.ts";
 import { readTreeRows } from "./tree-rows.ts";
 
-/** Cells, counted once a tree, below which threads cost more than they do. */
+/** Cells, counted once a tree, below which threads cost more than they do. Above, even one of its own keeps the event loop free. */
 const cellsForThreads = 2_000_000;
 
 const depth: ParameterSpec = {
@@ -95,9 +95,9 @@ async function learn(estimator: Estimator, isForest: boolean, rows: RowStream, o
   const { maxDepth, minRowsPerLeaf, classWeights } = p;
   const pacer = new Pacer(options.signal);
   const trees = isForest ? p.trees : 1;
-  const threads = rows.rows * rows.cols * trees >= cellsForThreads ? Math.min(options.threads ?? 1, trees) : 1;
+  const threads = rows.rows * rows.cols * trees >= cellsForThreads ? Math.min(options.threads ?? 1, trees) : 0;
   const allocate = (cells: number) =>
-    new Uint16Array(threads > 1 ? new SharedArrayBuffer(2 * cells) : new ArrayBuffer(2 * cells));
+    new Uint16Array(threads > 0 ? new SharedArrayBuffer(2 * cells) : new ArrayBuffer(2 * cells));
   const read = await readTreeRows(estimator, rows, options, { pacer, classWeights, missing: missingWord, allocate });
   const featuresPerSplit = isForest ? featureCount(p.features, rows.cols) : rows.cols;
   return growForest(read, options, {

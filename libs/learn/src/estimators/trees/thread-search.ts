@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { AimassError } from "@aimass/core";
+import type { Pacer } from "../../pacer.ts";
 import type { BoostingMemory } from "./boosting-memory.ts";
 import { featuresTogether, workOnFeatures } from "./feature-work.ts";
 import type { SplitSearch } from "./split-search.ts";
@@ -20,7 +21,7 @@ export interface SearchHelp {
  * In the calling thread and `threads` − 1 others, which take features from a common counter: one that is late, or not yet started, delays nobody. `memory`
  * has to be shared.
  */
-export function manyThreadSearch(memory: BoostingMemory, threads: number): SplitSearch {
+export function manyThreadSearch(memory: BoostingMemory, threads: number, pacer: Pacer): SplitSearch {
   const words = new Int32Array(new SharedArrayBuffer(16));
   // Nothing to take until the first round.
   words[control.nextFeature] = memory.cols;
@@ -31,12 +32,12 @@ export function manyThreadSearch(memory: BoostingMemory, threads: number): Split
     return worker;
   });
   return {
-    run() {
+    async run() {
       Atomics.store(words, control.doneFeatures, 0);
       Atomics.store(words, control.nextFeature, 0);
       Atomics.add(words, control.round, 1);
       Atomics.notify(words, control.round);
-      takeFeatures(memory, words);
+      while (takeFeatures(memory, words)) if (pacer.due) await pacer.breathe();
       for (;;) {
         const done = Atomics.load(words, control.doneFeatures);
         if (done === memory.cols) return;
@@ -58,19 +59,18 @@ export function manyThreadSearch(memory: BoostingMemory, threads: number): Split
 export function helpSearch({ memory, words }: SearchHelp): void {
   for (;;) {
     const round = Atomics.load(words, control.round);
-    takeFeatures(memory, words);
+    while (takeFeatures(memory, words));
     if (Atomics.load(words, control.ended) === 1) return;
     Atomics.wait(words, control.round, round);
   }
 }
 
-/** The job is read after a feature is taken: whoever has one keeps the round from ending. */
-function takeFeatures(memory: BoostingMemory, words: Int32Array): void {
-  for (;;) {
-    const first = Atomics.add(words, control.nextFeature, featuresTogether);
-    if (first >= memory.cols) return;
-    workOnFeatures(memory, first);
-    Atomics.add(words, control.doneFeatures, Math.min(featuresTogether, memory.cols - first));
-    Atomics.notify(words, control.doneFeatures);
-  }
+/** Works on the next features; false when none are left. The job is read after a feature is taken: whoever has one keeps the round from ending. */
+function takeFeatures(memory: BoostingMemory, words: Int32Array): boolean {
+  const first = Atomics.add(words, control.nextFeature, featuresTogether);
+  if (first >= memory.cols) return false;
+  workOnFeatures(memory, first);
+  Atomics.add(words, control.doneFeatures, Math.min(featuresTogether, memory.cols - first));
+  Atomics.notify(words, control.doneFeatures);
+  return true;
 }
