@@ -1,4 +1,4 @@
-"""compare.py FOLDER CASE SEED: fits the counterpart of CASE (JSON as in cases.ts), judges it and prints the same JSON as ours.ts."""
+"""compare.py FOLDER CASE THREADS SEED: fits the counterpart of CASE (JSON as in cases.ts), judges it and prints the same JSON as ours.ts."""
 
 import importlib
 import json
@@ -9,7 +9,7 @@ import time
 import numpy as np
 import scipy.sparse
 
-folder, case, seed = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
+folder, case, threads, seed = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 with open(f"{folder}/data.json") as file:
     data = json.load(file)
 
@@ -35,6 +35,8 @@ def table():
 def made():
     module, name = case["counterpart"].rsplit(".", 1)
     estimator = getattr(importlib.import_module(module), name)(**case["arguments"])
+    if "n_jobs" in case["arguments"]:
+        estimator.set_params(n_jobs=threads)
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
     if "features" not in case:

@@ -40,8 +40,8 @@ export function compare(one: Case, o: { python: string; rounds: number; threads:
     const theirs: Outcome[] = [];
     const [mine, other] = ["ours.ts", "compare.py"].map((file) => join(import.meta.dirname, file)) as [string, string];
     for (let seed = 1; seed <= o.rounds; seed++) {
-      ours.push(outcomeOf(process.execPath, [mine, folder, one.name, `${o.threads}`, `${seed}`]));
-      theirs.push(outcomeOf(o.python, [other, folder, JSON.stringify(one), `${seed}`]));
+      ours.push(outcomeOf(process.execPath, [mine, folder, one.name, `${o.threads}`, `${seed}`], o.threads));
+      theirs.push(outcomeOf(o.python, [other, folder, JSON.stringify(one), `${o.threads}`, `${seed}`], o.threads));
     }
     return judge(one, median(ours), median(theirs));
   } finally {
@@ -56,8 +56,10 @@ function judge({ name, timeGate }: Case, ours: Outcome, theirs: Outcome): Compar
   return { name, ours, theirs, ratio, cpuRatio, timeGate, scoreHolds, timeHolds: !(ratio > (timeGate ?? Infinity)) };
 }
 
-function outcomeOf(command: string, call: readonly string[]): Outcome {
-  const output = execFileSync(command, call, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+/** The variables hold OpenMP and OpenBLAS, which scikit-learn works with, to the same number of threads. */
+function outcomeOf(command: string, call: readonly string[], threads: number): Outcome {
+  const env = { ...process.env, OMP_NUM_THREADS: `${threads}`, OPENBLAS_NUM_THREADS: `${threads}` };
+  const output = execFileSync(command, call, { encoding: "utf8", env, stdio: ["ignore", "pipe", "inherit"] });
   return JSON.parse(output) as Outcome;
 }
 

@@ -24,7 +24,7 @@ function runAll(): number {
   const rounds = Number(option("rounds") ?? 3);
   const threads = Number(option("threads") ?? 2);
   const python = pythonWithScikitLearn();
-  const machine = `${cpus().length} cores of ${cpus()[0]?.model.trim()}, Node ${process.version}, ${threads} threads, medians of ${rounds} rounds`;
+  const machine = `${cpus().length} cores of ${cpus()[0]?.model.trim()}, Node ${process.version}, threads: ${threads}, rounds: ${rounds}`;
   const heads = [
     "case",
     "ours",
@@ -41,15 +41,21 @@ function runAll(): number {
     `${machine}\n\n| ${heads.join(" | ")} |\n|${heads.map((_, i) => (i % 9 === 0 ? "---" : "---:")).join("|")}|\n`,
   );
   const found: Comparison[] = [];
+  const broken: string[] = [];
   for (const one of cases.filter(({ name }) => name.includes(option("only") ?? ""))) {
-    const comparison = compare(one, { python, rounds, threads });
-    process.stdout.write(`| ${cellsOf(comparison).join(" | ")} |\n`);
-    found.push(comparison);
+    try {
+      const comparison = compare(one, { python, rounds, threads });
+      process.stdout.write(`| ${cellsOf(comparison).join(" | ")} |\n`);
+      found.push(comparison);
+    } catch (error) {
+      process.stdout.write(`| ${one.name} |${" |".repeat(8)} **failed** |\n`);
+      broken.push(`${one.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
   const file = option("json");
   if (file !== undefined)
     writeFileSync(file, `${JSON.stringify({ machine, rounds, threads, comparisons: found }, null, 2)}\n`);
-  return conclude(found);
+  return conclude(found, broken);
 }
 
 function cellsOf({ name, ours, theirs, ratio, cpuRatio, timeGate, scoreHolds, timeHolds }: Comparison): string[] {
@@ -70,10 +76,12 @@ function cellsOf({ name, ours, theirs, ratio, cpuRatio, timeGate, scoreHolds, ti
   ];
 }
 
-/** The exit code: 1 for a missed score, and where nothing was compared. */
-function conclude(found: readonly Comparison[]): number {
+/** The exit code: 1 for a missed score or a case that failed, and where nothing was compared. */
+function conclude(found: readonly Comparison[], broken: readonly string[]): number {
   const missed = found.filter(({ scoreHolds }) => !scoreHolds).length;
   const late = found.filter(({ timeHolds }) => !timeHolds).length;
-  process.stdout.write(`\n${found.length} compared, ${missed} scores missed, ${late} over their gate of time\n`);
-  return missed === 0 && found.length > 0 ? 0 : 1;
+  for (const line of broken) process.stdout.write(`\n${line}\n`);
+  const counts = `${found.length} compared, ${missed} scores missed, ${late} over their gate of time, ${broken.length} failed`;
+  process.stdout.write(`\n${counts}\n`);
+  return missed + broken.length === 0 && found.length > 0 ? 0 : 1;
 }
