@@ -44,7 +44,8 @@ export function sharedSituations(isolation: ScriptIsolation): void {
   it("may tidy up when they are cancelled", async () => {
     const sh = `trap 'echo tidy; exit' TERM; echo up; while true; do sleep 0.1; done`;
     const { outcome, lines } = await runScript(isolation, { sh, cancelAt: "up" });
-    expect({ outcome, lines: lines.slice(-1) }).toEqual({ outcome: { kind: "cancelled" }, lines: ["tidy"] });
+    expect(outcome).toEqual({ kind: "cancelled" });
+    expect(lines).toContain("tidy");
   });
 
   it("are ended when their time is up", async () => {
