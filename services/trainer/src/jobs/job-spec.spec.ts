@@ -134,6 +134,16 @@ describe("a job's spec", () => {
       "spec.feature_plan.features[0].number.scale",
     ],
     [
+      "a gap filled with a number that may be negative, where none may be",
+      {
+        recipe: "naive-bayes-multinomial",
+        target: "city",
+        featurePlan: { features: [{ kind: { case: "number", value: { column: "a", impute: "3" } } }] },
+      },
+      "INVALID_ARGUMENT",
+      "spec.feature_plan.features[0].number.impute",
+    ],
+    [
       "too few buckets",
       { featurePlan: { features: [{ kind: { case: "bucket", value: { column: "a", buckets: 1 } } }] } },
       "INVALID_ARGUMENT",

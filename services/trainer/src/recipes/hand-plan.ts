@@ -1,7 +1,7 @@
 import type { BucketFeature, CrossPart, Feature, FeaturePlan as PlanMessage, TextFeature } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
 import type { ColumnType } from "@aimass/datasets";
-import type { FeatureSpec } from "@aimass/learn";
+import type { FeatureSpec, NumberFeature } from "@aimass/learn";
 
 /** A column that features by hand may read. */
 export interface NamedColumn {
@@ -81,11 +81,20 @@ function readNumber(
   if (context.nonNegative && known !== undefined && known !== "minMax") {
     throw wrong(`${at}.scale`, "The recipe takes no negative features.", 'Use the scale "minMax".');
   }
+  const imputed = readImpute(impute, at);
+  if (context.nonNegative && typeof imputed.impute === "object") {
+    const remedy = `Use ${imputes.join(", ")}.`;
+    throw wrong(
+      `${at}.impute`,
+      "The recipe takes no negative features, which a number of one's own may become.",
+      remedy,
+    );
+  }
   const scaled = known ?? (context.nonNegative ? "minMax" : undefined);
-  return { kind: "number", column, ...readImpute(impute, at), ...(scaled !== undefined && { scale: scaled }) };
+  return { kind: "number", column, ...imputed, ...(scaled !== undefined && { scale: scaled }) };
 }
 
-function readImpute(impute: string, at: string) {
+function readImpute(impute: string, at: string): Pick<NumberFeature, "impute"> {
   if (impute === "") return {};
   const known = imputes.find((one) => one === impute);
   if (known !== undefined) return { impute: known };

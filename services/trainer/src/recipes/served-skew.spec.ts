@@ -4,7 +4,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TrainingData } from "../data/training-data.ts";
-import { withJob } from "../testing/job-work.ts";
+import { type TestJob, withJob } from "../testing/job-work.ts";
+import { greyPng, storedZip } from "../testing/pictures.ts";
 import { estimatorRecipes } from "./estimator-recipes.ts";
 import { trainRecipe } from "./train-recipe.ts";
 
@@ -40,7 +41,10 @@ const part = fc.oneof(
 /** Features by hand of every kind that a table has. */
 function features(nonNegative: boolean): fc.Arbitrary<Feature[]> {
   const numbers = fc
-    .record({ impute: fc.constantFrom("", "mean", "mostFrequent", "-1.5"), scale: scale(nonNegative) })
+    .record({
+      impute: fc.constantFrom("", "mean", "mostFrequent", ...(nonNegative ? [] : ["-1.5"])),
+      scale: scale(nonNegative),
+    })
     .map((value): Feature => ({ kind: { case: "number", value: { column: "number", ...value } } }));
   const hash = fc
     .constantFrom(0, 3, 64)
@@ -76,6 +80,25 @@ function isDeserved(error: unknown): boolean {
   );
 }
 
+/** Throws SKEW when the graph answers otherwise than the trainer. */
+function train(job: TestJob) {
+  return withJob(job, async (work) => {
+    await using data = await TrainingData.open(work);
+    return await trainRecipe(work, data);
+  });
+}
+
+const picture = fc.record({
+  label: fc.constantFrom("a", "b", "雨"),
+  grey: fc.integer({ min: 0, max: 250 }),
+  size: fc.constantFrom(1, 5, 8, 40),
+});
+const image = fc.record({
+  side: fc.constantFrom(0, 1, 7, 16),
+  histogram: fc.constantFrom(0, 4),
+  grey: fc.boolean(),
+});
+
 describe("the graph of a recipe", () => {
   it.each(cases)(
     "$name ($task) answers as the trainer predicts, whatever it was trained on",
@@ -97,16 +120,38 @@ describe("the graph of a recipe", () => {
             ...(byHand !== undefined && { featurePlan: { features: byHand, only } }),
           };
           try {
-            const { metrics } = await withJob({ bytes: csvOf(rows), spec }, async (work) => {
-              await using data = await TrainingData.open(work);
-              return await trainRecipe(work, data);
-            });
+            const { metrics } = await train({ bytes: csvOf(rows), spec });
             expect(Object.values(metrics).every(Number.isFinite)).toBe(true);
           } catch (error) {
             if (!isDeserved(error)) throw error;
           }
         }),
         { numRuns: 15 },
+      );
+    },
+    60_000,
+  );
+
+  it.each(cases.filter(({ task }) => task === "classification"))(
+    "$name answers for pictures as the trainer predicts",
+    async ({ recipe }) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(picture, { minLength: 15, maxLength: 40 }),
+          image,
+          async (pictures, { side, ...rest }) => {
+            const files = pictures.map(
+              ({ label, grey, size }, i) => [`${label}/${i}.png`, greyPng(grey, size)] as const,
+            );
+            const value = { column: "image", height: side, width: side, ...rest };
+            const featurePlan = { features: [{ kind: { case: "image" as const, value } }] };
+            const spec = { recipe: recipe.name, target: "label", testShare: 0.4, featurePlan };
+            await train({ format: "image-zip", bytes: storedZip(files), spec }).catch((error) => {
+              if (!isDeserved(error)) throw error;
+            });
+          },
+        ),
+        { numRuns: 5 },
       );
     },
     60_000,
