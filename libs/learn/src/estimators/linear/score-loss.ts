@@ -4,6 +4,8 @@ import type { WeighedBatch } from "../row-passes.ts";
 /** A loss of scores [rows × outputs] against the targets of rows. */
 export interface ScoreLoss<Y extends Targets> {
   readonly outputs: number;
+  /** The largest second derivative by a score. */
+  readonly curvature: number;
   /** Sum of weighted losses of rows `from` to `to` of a batch; `scores` hold theirs and then the derivatives of the loss by them. */
   derive(scores: Float64Array, batch: WeighedBatch<Y>, from: number, to: number): number;
 }
@@ -11,6 +13,7 @@ export interface ScoreLoss<Y extends Targets> {
 /** Half the square of what a score lacks. */
 export const squaredLoss: ScoreLoss<NumericTargets> = {
   outputs: 1,
+  curvature: 1,
   derive(scores, { y, weights }, from, to) {
     let loss = 0;
     for (let r = from; r < to; r++) {
@@ -26,6 +29,7 @@ export const squaredLoss: ScoreLoss<NumericTargets> = {
 /** −log of the probability by the logistic function of one score in favour of class 1. */
 export const logisticLoss: ScoreLoss<ClassTargets> = {
   outputs: 1,
+  curvature: 0.25,
   derive(scores, { y: { indices }, weights }, from, to) {
     let loss = 0;
     for (let r = from; r < to; r++) {
@@ -46,6 +50,7 @@ export const logisticLoss: ScoreLoss<ClassTargets> = {
 export function softmaxLoss(classes: number): ScoreLoss<ClassTargets> {
   return {
     outputs: classes,
+    curvature: 0.25,
     derive(scores, { y: { indices }, weights }, from, to) {
       let loss = 0;
       for (let r = from; r < to; r++) {
@@ -75,6 +80,7 @@ export function squaredHingeLoss(classes: number): ScoreLoss<ClassTargets> {
   const outputs = classes === 2 ? 1 : classes;
   return {
     outputs,
+    curvature: 2,
     derive(scores, { y: { indices }, weights }, from, to) {
       let loss = 0;
       for (let r = from; r < to; r++) {

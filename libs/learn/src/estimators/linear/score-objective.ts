@@ -15,7 +15,7 @@ interface Penalty {
 
 /**
  * Mean loss of a linear model and its penalty, as a function of the weights of standardised columns (and the intercepts, last). The penalty stays on the
- * weights of the columns as they are: standardising only makes the way to the minimum shorter. Rows are neither copied nor centred: their mean is taken off
+ * weights of the columns as they are: standardising (with the penalty in the scale) only makes the way to the minimum shorter. Rows are neither copied nor centred: their mean is taken off
  * the intercepts instead. Each evaluation is a pass over the rows.
  */
 export class ScoreObjective<Y extends Targets> implements Objective {
@@ -37,9 +37,9 @@ export class ScoreObjective<Y extends Targets> implements Objective {
     this.#passes = passes;
     this.#loss = loss;
     this.#products = new ProductPasses(passes, loss.outputs, pacer);
-    this.#scales = scalesOf(moments, passes.layout);
     this.#total = moments.total;
     this.#l2 = penalty.l2 / this.#total;
+    this.#scales = withPenalty(scalesOf(moments, passes.layout), this.#l2 / loss.curvature);
     this.size = (passes.cols + 1) * loss.outputs;
     this.l1 = penalty.l1 > 0 ? this.#absolutePenalty(penalty.l1 / this.#total) : undefined;
   }
@@ -109,4 +109,9 @@ export class ScoreObjective<Y extends Targets> implements Objective {
     }
     return penalty;
   }
+}
+
+/** Scales that make columns alike with the penalty's share in their curvature, which is most of it for what is rarely seen. */
+function withPenalty(scales: ColumnScales, share: number): ColumnScales {
+  return { ...scales, deviations: scales.deviations.map((deviation) => Math.sqrt(deviation * deviation + share)) };
 }
