@@ -17,7 +17,7 @@ export interface RunMessage {
   /** As JobWork.threads. */
   readonly threads: number;
   /** As JobWork.scripts. */
-  readonly scripts: ScriptSettings;
+  readonly scripts?: ScriptSettings | undefined;
   /** Points of curves that may still be told. */
   readonly points: number;
   /** Where checkpoints are handed over, beside `directory`: large ones do not go over the channel. */
