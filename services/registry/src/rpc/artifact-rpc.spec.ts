@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "@aimass/api/auth";
+import { FileArtifactStore } from "@aimass/artifacts";
 import { AimassError, systemClock } from "@aimass/core";
 import { echoModel, tinyModel } from "@aimass/onnx/samples";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -103,6 +104,18 @@ describe("an upload", () => {
     expect(await ada.artifacts.writeUpload(chunksOf(bytes, uploadId))).toMatchObject({ complete: true });
     first.resolve();
     expect(await late).toMatchObject({ complete: true });
+  });
+
+  it("whose last byte came just before the registry was killed is complete when it is started again", async () => {
+    const bytes = randomBytes(300_000);
+    const request = { sha256: digestOf(bytes), sizeBytes: BigInt(bytes.length) };
+    const { artifacts } = registry.as("user:ada");
+    const { uploadId } = await artifacts.startUpload(request);
+    const files = new FileArtifactStore({ directory: join(registry.directory, "state", "artifacts") });
+    await files.append(uploadId, 0, bytes);
+    await registry.restart();
+    expect(await registry.as("user:ada").artifacts.startUpload(request)).toMatchObject({ complete: true });
+    expect(await read(registry.as("user:ada"), request.sha256)).toEqual(bytes);
   });
 
   it("with another digest than announced leaves nothing", async () => {
@@ -215,6 +228,25 @@ describe("an artifact", () => {
     expect(await refusal(ada.models.createVersion(escaped))).toMatchObject({ field: "lineage.code[0].path" });
     const lying = { ...request, lineage: { code: [{ path: "x.py", sha256, sizeBytes: 1n }] } };
     expect(await refusal(ada.models.createVersion(lying))).toMatchObject({ field: "lineage.code[0].size_bytes" });
+  });
+
+  it("is not handed out for other bytes of its size under its digest, in one stream or in two", async () => {
+    const bytes = randomBytes(2000);
+    const sha256 = await upload(registry.as("user:ada"), bytes);
+    const bob = registry.as("user:bob");
+    const { uploadId } = await bob.artifacts.startUpload({ sha256, sizeBytes: 2000n });
+    const dropped = Promise.withResolvers<void>();
+    async function* second() {
+      yield { uploadId, offset: 0n, chunk: new Uint8Array() };
+      await dropped.promise;
+      yield* chunksOf(Buffer.alloc(2000), uploadId);
+    }
+    const late = refusal(bob.artifacts.writeUpload(second()));
+    const lie = bob.artifacts.writeUpload(chunksOf(Buffer.alloc(2000), uploadId));
+    expect(await refusal(lie)).toMatchObject({ code: "DATA_LOSS" });
+    dropped.resolve();
+    expect(await late).toMatchObject({ code: "NOT_FOUND" });
+    expect(await refusal(read(bob, sha256))).toMatchObject({ code: "NOT_FOUND" });
   });
 
   it("is not handed out for its digest: a stranger brings the same bytes first", async () => {

@@ -9,6 +9,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { ArtifactAccess } from "../artifacts/artifact-access.ts";
+import { UploadCompletion } from "../artifacts/upload-completion.ts";
 import type { Gate } from "../gate.ts";
 import type { RegistryMetrics } from "../metrics.ts";
 import { invalid } from "../names.ts";
@@ -25,6 +26,7 @@ const chunkBytes = 1024 * 1024;
 
 export function artifactRpc(options: ArtifactRpcOptions): ServiceImpl<typeof ArtifactService> {
   const { gate, artifacts, access } = options;
+  const completion = new UploadCompletion(options);
   return {
     async startUpload(request, context) {
       const { project, actor } = await gate.uploader(context, request.project);
@@ -35,7 +37,8 @@ export function artifactRpc(options: ArtifactRpcOptions): ServiceImpl<typeof Art
         return { receivedBytes: request.sizeBytes, complete: true };
       }
       const upload = await artifacts.begin({ sha256, sizeBytes, owner: ownerOf(actor.id, project) });
-      if (sizeBytes === 0) return finish(options, actor.id, upload);
+      // All bytes came, and the registry ended before it could say so; or there are none.
+      if (upload.receivedBytes === sizeBytes) return completion.complete(gate.reader(context), upload);
       return {
         uploadId: upload.id,
         receivedBytes: BigInt(upload.receivedBytes),
@@ -48,15 +51,13 @@ export function artifactRpc(options: ArtifactRpcOptions): ServiceImpl<typeof Art
       for await (const request of requests) {
         upload ??= await openUpload(options, context, request.uploadId);
         assertChunk(request, upload);
-        const { principal } = gate.reader(context);
         try {
           receivedBytes = await artifacts.append(upload.id, Number(request.offset), request.chunk);
-          options.metrics.uploadedBytes.add(request.chunk.byteLength);
-          if (receivedBytes === upload.sizeBytes) return await finish(options, principal, upload);
         } catch (error) {
-          if (await isHere(options, upload)) return await finished(options, principal, upload);
-          throw error;
+          return await completion.completedElsewhere(gate.reader(context), upload, error);
         }
+        options.metrics.uploadedBytes.add(request.chunk.byteLength);
+        if (receivedBytes === upload.sizeBytes) return await completion.complete(gate.reader(context), upload);
       }
       if (upload === undefined) throw uploadNotFound();
       return { receivedBytes: BigInt(receivedBytes), complete: false };
@@ -80,22 +81,6 @@ async function openUpload(options: ArtifactRpcOptions, context: HandlerContext, 
   if (upload === undefined || upload.owner !== ownerOf(principal, project)) throw uploadNotFound();
   await options.gate.uploader(context, project);
   return upload;
-}
-
-async function finish(options: ArtifactRpcOptions, principal: string, upload: Upload) {
-  await options.artifacts.finish(upload.id);
-  return finished(options, principal, upload);
-}
-
-/** Two streams of one caller may bring the same bytes; the one that comes second finds the artifact where its upload was. */
-async function isHere({ artifacts }: ArtifactRpcOptions, upload: Upload): Promise<boolean> {
-  if ((await artifacts.findUpload(upload.id)) !== undefined) return false;
-  return (await artifacts.has(upload.sha256))?.sizeBytes === upload.sizeBytes;
-}
-
-async function finished(options: ArtifactRpcOptions, principal: string, upload: Upload) {
-  await options.access.note(principal, upload.sha256);
-  return { receivedBytes: BigInt(upload.sizeBytes), complete: true };
 }
 
 async function* responses(chunks: AsyncIterable<Uint8Array>, sizeBytes: number): AsyncIterable<ReadArtifactResponse> {
