@@ -229,6 +229,8 @@ describe("limits of CSV", () => {
       (error: AimassError) => [error.reason, error.field],
     );
 
+  const wideHeader = (columns: number) => Array.from({ length: columns }, (_, index) => `c${index}`).join(",");
+
   it.each([
     ["a row without end", `a\n${"x".repeat(3_000_000)}`, { rowBytes: 1_000_000 }, "rowBytes"],
     [
@@ -240,8 +242,15 @@ describe("limits of CSV", () => {
     ["a cell of many bytes", `a\n${"x".repeat(5 * 1024 * 1024)}\n`, {}, "cellBytes"],
     ["a header of many columns", `${",".repeat(20_000)}\n`, {}, "columns"],
     ["a row of many cells", `a\n${",".repeat(20_000)}\n`, {}, "columns"],
+    ["one column more than few that are allowed", "a,b,c\n1,2,3\n", { columns: 2 }, "columns"],
+    ["one column more than many that are allowed", `${wideHeader(10_001)}\n`, {}, "columns"],
     ["more rows than allowed", `a\n${"1\n".repeat(1001)}`, { rows: 1000 }, "rows"],
   ])("refuse %s", async (_, text, limits, field) => {
     expect(await withLimits(text, limits)).toEqual(["DATASET_LIMIT", field]);
+  });
+
+  it("take as many columns as are allowed", async () => {
+    expect(await withLimits("a,b\n1,2\n", { columns: 2 })).toBeUndefined();
+    expect(await withLimits(`${wideHeader(100)}\n${"1,".repeat(99)}1\n`, { columns: 100 })).toBeUndefined();
   });
 });

@@ -34,12 +34,15 @@ export class RecordScanner {
   readonly #delimiter: number;
   readonly #highest: number;
   readonly #limits: Limits;
+  /** Cells that fit into the arrays and the limit. */
+  #room: number;
   #lineBreaks = 0;
 
   constructor(options: ScannerOptions) {
     this.#delimiter = options.delimiter;
     this.#highest = Math.max(options.delimiter, quote);
     this.#limits = options.limits;
+    this.#room = Math.min(this.starts.length, options.limits.columns);
   }
 
   /** Scans the record at `from`; says where the next one begins, or `incomplete`. `final`: nothing follows `end` in the file. */
@@ -158,7 +161,7 @@ export class RecordScanner {
   }
 
   #reserve(): void {
-    if (this.cells < this.starts.length) return;
+    if (this.cells < this.#room) return;
     if (this.cells >= this.#limits.columns) {
       throw overLimit(
         "columns",
@@ -169,6 +172,7 @@ export class RecordScanner {
     this.starts = grown(this.starts, new Int32Array(this.cells * 2));
     this.ends = grown(this.ends, new Int32Array(this.cells * 2));
     this.quoting = grown(this.quoting, new Uint8Array(this.cells * 2));
+    this.#room = Math.min(this.starts.length, this.#limits.columns);
   }
 }
 

@@ -25,12 +25,16 @@ export class ColumnStatisticsCollector {
     this.counts.addNumber(value);
   }
 
+  /** A number as it is written, in a column that may turn out to be of texts; `length` in characters. */
+  addWrittenNumber(value: number, length: number): void {
+    this.addNumber(value);
+    this.#addLength(length);
+  }
+
   addText(text: string): void {
     this.texts++;
     this.counts.addText(text);
-    const length = surrogate.test(text) ? Array.from(text).length : text.length;
-    if (length < this.#shortest) this.#shortest = length;
-    if (length > this.#longest) this.#longest = length;
+    this.#addLength(surrogate.test(text) ? Array.from(text).length : text.length);
     if (!this.#dates && !this.#datetimes) return;
     const kind = dateKind(text);
     if (kind !== "date") this.#dates = false;
@@ -70,6 +74,11 @@ export class ColumnStatisticsCollector {
             longest: this.#longest,
           };
     return { name, type: "string", count, statistics, ...this.#common() };
+  }
+
+  #addLength(length: number): void {
+    if (length < this.#shortest) this.#shortest = length;
+    if (length > this.#longest) this.#longest = length;
   }
 
   #looks(count: number): "date" | "datetime" | "category" | "text" {

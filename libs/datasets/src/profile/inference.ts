@@ -34,7 +34,7 @@ export type ColumnStatistics =
       readonly kind: "string";
       /** Every value is an ISO 8601 day or moment; a few values that come again; or free text. */
       readonly looks: "date" | "datetime" | "category" | "text";
-      /** Length of the shortest and the longest value that is not a number, in characters (code points). */
+      /** Length of the shortest and the longest value, in characters (code points). */
       readonly shortest: number;
       readonly longest: number;
     }

@@ -40,6 +40,13 @@ describe("the type of a column", () => {
     expect((await profile(["", ""])).warnings).toEqual(['Column "v" has no value in 2 rows.']);
   });
 
+  it("of texts counts the numbers among them when it says how long values are", async () => {
+    expect(first((await profile(["7", "abc", "123456"])).columns).statistics).toMatchObject({
+      shortest: 1,
+      longest: 6,
+    });
+  });
+
   it("knows dates, moments, categories and free text apart", async () => {
     const looks = async (values: string[]) => {
       const { statistics } = first((await profile(values)).columns);

@@ -53,7 +53,7 @@ export class TextColumnInference {
     if (this.#missing.numeric && this.#missing.hasNumber(parser.value)) statistics.missing++;
     else if (parser.leadingZero || (parser.integer && !Number.isSafeInteger(parser.value))) {
       this.#addCoded({ row, line, text: this.#cache.text(bytes, start, end) });
-    } else statistics.addNumber(parser.value);
+    } else statistics.addWrittenNumber(parser.value, end - start);
   }
 
   /** Takes in a cell that is no number. */

@@ -2,7 +2,7 @@ import { hashNumber, hashText, mix } from "../hash.ts";
 import { NumberTable } from "./number-table.ts";
 
 /** How many different values are counted one by one. */
-export const exactValues = 1024;
+const exactValues = 1024;
 const keptValues = exactValues / 2;
 const registerBits = 12;
 const registers = 1 << registerBits;
