@@ -15,8 +15,8 @@ interface Penalty {
 
 /**
  * Mean loss of a linear model and its penalty, as a function of the weights of standardised columns (and the intercepts, last). The penalty stays on the
- * weights of the columns as they are: standardising (with the penalty in the scale) only makes the way to the minimum shorter. Rows are neither copied nor centred: their mean is taken off
- * the intercepts instead. Each evaluation is a pass over the rows.
+ * weights of the columns as they are: standardising (with the penalty in the scale) only makes the way to the minimum shorter. Rows are not centred: their
+ * mean is taken off the intercepts instead. Each evaluation is a pass over the rows.
  */
 export class ScoreObjective<Y extends Targets> implements Objective {
   readonly size: number;
