@@ -7,25 +7,9 @@ import type { TextFeature } from "../plan.ts";
 import { DocumentCounts } from "./document-counts.ts";
 import { Normaliser } from "./normaliser.ts";
 import { addTextToGraph } from "./text-graph.ts";
+import type { TextSettings, TextState } from "./text-state.ts";
 import { characterTokens, type Tokeniser, wordTokens } from "./tokeniser.ts";
 import { chooseTerms, TermCounter } from "./vocabulary.ts";
-
-/** How texts become tokens and counts become weights. */
-export interface TextSettings {
-  readonly column: string;
-  readonly analyzer: "words" | "characters";
-  readonly accents: "keep" | "strip";
-  readonly minWordLength: number;
-  readonly sublinear: boolean;
-  readonly norm: "l2" | "none";
-}
-
-export interface TextState extends TextSettings {
-  /** Tokens of each term, the shorter terms first. */
-  readonly terms: readonly (readonly string[])[];
-  /** Weight of each term, FP32. */
-  readonly weights: readonly number[];
-}
 
 /** TF-IDF: for each term its count in the text (or 1 + ln of it) times its weight, rows brought to length 1. */
 export class TextBlock implements Block {

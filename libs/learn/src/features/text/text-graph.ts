@@ -1,6 +1,6 @@
 import type { FeatureGraph } from "../feature-graph.ts";
 import { type Accents, characterClass, classPattern, normalForms } from "./characters.ts";
-import type { TextState } from "./text-block.ts";
+import type { TextState } from "./text-state.ts";
 
 /** A NUL never arrives in the graph, but a constant may not hold one either: U+0001 stands for "no such key". It is a control, so it has a form. */
 const none = "\u0001";
