@@ -22,7 +22,8 @@ export interface Collection {
 
 /**
  * Removes the artifacts nothing refers to. Each is judged and removed under the lock that a version or dataset in the making takes before it refers to an
- * artifact, and never within the grace after its upload or after someone named it: that is longer than any version takes to make. Any number of processes may collect at once.
+ * artifact, and never within the grace after its upload or after someone named it. Whoever makes a version names its artifacts once more right before it is
+ * registered. Any number of processes may collect at once.
  */
 export async function collectArtifacts(options: CollectionOptions): Promise<Collection> {
   const uploads = await options.artifacts.dropExpired();

@@ -44,6 +44,8 @@ export class DatasetMaker {
     if (repeat !== undefined) return repeat;
     const draft = await this.#draft(name, request, signal);
     draft.sizeBytes = BigInt(sizes.get(sha256) ?? 0);
+    // Waiting and reading may take longer than artifacts are kept that nothing refers to.
+    await this.#access.hold(by.reader, [sha256]);
     return this.#datasets.add(by.actor, name, draft);
   }
 

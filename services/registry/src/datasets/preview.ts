@@ -42,7 +42,7 @@ export async function previewDataset(
 }
 
 /** How a version is read, always in the same way. */
-export function schemaOf({ columns, read }: DatasetVersion): DatasetSchema {
+function schemaOf({ columns, read }: DatasetVersion): DatasetSchema {
   return {
     columns: columns.map(({ name, type }) => ({ name, type: decodeType(type) ?? "string" })),
     ...(read === undefined || read.missing.length === 0 ? {} : { missing: read.missing }),

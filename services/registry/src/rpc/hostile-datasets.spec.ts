@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Level } from "@aimass/api/auth";
 import { AimassError } from "@aimass/core";
@@ -205,5 +207,18 @@ describe.runIf(process.platform === "linux")("a file that takes forever", () => 
     await reading;
     await hasReaders(0);
     await leavesNothing("slow");
+  });
+});
+
+describe.runIf(process.platform === "linux")("an artifact that is removed while it is read", () => {
+  it("becomes no version", async () => {
+    const sha256 = Buffer.from(await upload(registry.as("user:ada"), Buffer.from(`a\n${"7\n".repeat(1e6)}`)));
+    const digest = sha256.toString("hex");
+    const reading = refusal(create("gone", sha256));
+    await hasReaders(1);
+    const blobs = join(registry.directory, "state", "artifacts", "blobs");
+    await rm(join(blobs, digest.slice(0, 2), digest.slice(2, 4), digest));
+    expect(await reading).toMatchObject({ code: "NOT_FOUND", reason: "ARTIFACT_NOT_FOUND" });
+    await leavesNothing("gone");
   });
 });

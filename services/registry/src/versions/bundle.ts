@@ -14,7 +14,7 @@ export interface BundleEntry {
 export type ListedFile = Pick<BundleFile, "path" | "sha256" | "sizeBytes">;
 
 /** The graph of every bundle. */
-export const graphPath = "model.onnx";
+const graphPath = "model.onnx";
 /** What a bundle may say of itself. */
 export const manifestPath = "model.yaml";
 

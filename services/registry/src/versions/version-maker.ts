@@ -50,15 +50,15 @@ export class VersionMaker {
     const repeat = await this.#versions.findRepeat(draft);
     if (repeat !== undefined) return repeat;
     const code = readFiles(request.lineage?.code ?? [], "lineage.code");
-    const sizes = await this.#artifacts.hold(
-      reader,
-      [...bundle, ...code].map((entry) => entry.sha256),
-    );
+    const digests = [...bundle, ...code].map((entry) => entry.sha256);
+    const sizes = await this.#artifacts.hold(reader, digests);
     assertSizes(request.files, sizes, "files");
     assertSizes(request.lineage?.code ?? [], sizes, "lineage.code");
     const inspection = await this.#inspector.inspect(bundle);
     const version = assemble(request, inspection, { bundle, code, sizes });
     assertTexts(version);
+    // Waiting and trying may take longer than artifacts are kept that nothing refers to.
+    await this.#artifacts.hold(reader, digests);
     return this.#versions.register(actor, { ...draft, version });
   }
 }

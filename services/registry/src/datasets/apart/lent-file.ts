@@ -5,11 +5,11 @@ import { cachedFile, type DataFile } from "@aimass/datasets";
 import type { FromReader, ToReader } from "./messages.ts";
 
 /** Where the registry puts the descriptor of a local artifact: behind stdin, stdout, stderr and the channel. */
-export const lentDescriptor = 4;
+const lentDescriptor = 4;
 
 const readAt = promisify(readDescriptor);
 
-/** The artifact that the registry opened for this process; it cannot open files itself. */
+/** The artifact that the registry opened for this process, which does not know where it lies. */
 export function lentFile(sizeBytes: number, hasDescriptor: boolean): DataFile {
   return hasDescriptor ? descriptorFile(sizeBytes) : cachedFile(askedFile(sizeBytes));
 }

@@ -41,8 +41,8 @@ const requestFields: ReadonlyMap<string, string> = new Map([
 const lentVariables = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "SystemRoot"] as const;
 
 /**
- * Reads an artifact in a process of its own, which it may crash, hang or fill; that process has no way to other files, to the network's secrets, or to the
- * storage but through the artifact it is lent. Errors: those of @aimass/datasets; RESOURCE_EXHAUSTED (too much memory or time), INVALID_ARGUMENT (it crashes the
+ * Reads an artifact in a process of its own, which it may crash, hang or fill; that process may write no file, is told no secrets, and reaches the storage
+ * through the artifact it is lent alone. Errors: those of @aimass/datasets; RESOURCE_EXHAUSTED (too much memory or time), INVALID_ARGUMENT (it crashes the
  * reader), UNAVAILABLE; the signal's reason.
  */
 export async function readApart(
@@ -112,7 +112,7 @@ function outcomeOf(
     else if ("refused" in message) reject(errorOf(message.refused));
     else lend(child, artifact, message, signal).catch(reject);
   });
-  child.once("error", (cause) => reject(notStarted(cause)));
+  child.on("error", (cause) => reject(notStarted(cause)));
   child.once("exit", (status, killedBy) => reject(endOf(status, killedBy, memoryLimitBytes)));
   return promise.finally(() => {
     signal.removeEventListener("abort", onAbort);
