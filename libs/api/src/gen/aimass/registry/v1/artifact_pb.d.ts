@@ -187,7 +187,8 @@ export declare const ReadArtifactResponseSchema: GenMessage<ReadArtifactResponse
 export declare const ArtifactService: GenService<{
   /**
    * Opens an upload, or finds the one already open for this digest, or says that the artifact is here. Idempotent.
-   * Errors: INVALID_ARGUMENT (digest, size), RESOURCE_EXHAUSTED (no room). Verb: version.create or dataset.write on the project.
+   * Completes an upload that has all its bytes already. Errors: INVALID_ARGUMENT (digest, size), RESOURCE_EXHAUSTED (no room),
+   * DATA_LOSS (as WriteUpload, of such an upload). Verb: version.create on a model of the project, or dataset.write on the project.
    *
    * @generated from rpc aimass.registry.v1.ArtifactService.StartUpload
    */
@@ -200,7 +201,8 @@ export declare const ArtifactService: GenService<{
    * Appends chunks. Ends with what has been received; the last byte completes the artifact after its digest was checked.
    * A broken stream keeps what arrived: ask StartUpload for `received_bytes` and go on from there.
    * Errors: ABORTED (offset is not where the upload stands; the detail says where), DATA_LOSS (the digest does not match;
-   * the upload is dropped), NOT_FOUND (unknown or expired upload). Cancel: like a broken stream.
+   * the upload is dropped), NOT_FOUND (unknown, ended or expired upload), INVALID_ARGUMENT (a chunk over 1 MiB or behind the
+   * announced size), RESOURCE_EXHAUSTED (no room; the upload is dropped). Cancel: like a broken stream. Verb: as StartUpload.
    *
    * @generated from rpc aimass.registry.v1.ArtifactService.WriteUpload
    */
@@ -211,7 +213,7 @@ export declare const ArtifactService: GenService<{
   },
   /**
    * Sends an artifact from `offset` on in chunks of at most 1 MiB. Idempotent. Errors: NOT_FOUND, OUT_OF_RANGE.
-   * Cancel: stops the stream. Verb: artifact.read on the project that refers to it.
+   * Cancel: stops the stream. Verb: artifact.read on a model, or dataset.read on the project of a dataset, that refers to it.
    *
    * @generated from rpc aimass.registry.v1.ArtifactService.ReadArtifact
    */

@@ -60,14 +60,14 @@ export declare type Column = Message<"aimass.registry.v1.Column"> & {
   deviation: number;
 
   /**
-   * Different values; exact up to 1024, then within about 2 %. 0 for images.
+   * Different values; exact up to 1024, then with a standard error of about 2 %. 0 for images.
    *
    * @generated from field: int64 distinct = 8;
    */
   distinct: bigint;
 
   /**
-   * The most frequent values, most frequent first; at most 20, none where nearly all differ.
+   * The most frequent values, most frequent first; at most 20, fewer in tables of many columns, none where nearly all differ.
    *
    * @generated from field: repeated aimass.registry.v1.ValueCount frequent = 9;
    */
@@ -106,11 +106,15 @@ export declare const ColumnSchema: GenMessage<Column>;
  */
 export declare type ValueCount = Message<"aimass.registry.v1.ValueCount"> & {
   /**
+   * At most 100 characters; a longer one is cut and ends in "…".
+   *
    * @generated from field: string value = 1;
    */
   value: string;
 
   /**
+   * Exact where the column has at most 1024 different values, else at least this.
+   *
    * @generated from field: int64 count = 2;
    */
   count: bigint;
@@ -129,7 +133,8 @@ export declare const ValueCountSchema: GenMessage<ValueCount>;
  */
 export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
   /**
-   * Cells of text formats that mean "no value"; empty: "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na".
+   * Cells that mean "no value"; empty, in CSV and TSV: "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na",
+   * in JSON Lines and Parquet null alone.
    *
    * @generated from field: repeated string missing = 1;
    */
@@ -143,7 +148,7 @@ export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
   delimiter: string;
 
   /**
-   * Columns whose type is not to be inferred, for instance "zip": STRING.
+   * Columns whose type is not to be inferred, for instance "zip": STRING. Every cell must be of it.
    *
    * @generated from field: map<string, aimass.registry.v1.ColumnType> types = 3;
    */
@@ -340,6 +345,8 @@ export declare type PreviewDatasetResponse = Message<"aimass.registry.v1.Preview
   columns: string[];
 
   /**
+   * Fewer than wanted where they are long.
+   *
    * @generated from field: repeated aimass.registry.v1.PreviewRow rows = 2;
    */
   rows: PreviewRow[];
@@ -604,7 +611,8 @@ export declare const DatasetService: GenService<{
    * Adds a version of a dataset (and the dataset, when new) from an uploaded artifact: reads it whole, infers its schema and
    * its statistics. With equal content and read options the newest version is returned. Idempotent by content.
    * Errors: NOT_FOUND (artifact), INVALID_ARGUMENT with row and column for a cell that does not parse, for a file that is not
-   * of its format, and for one that goes over a limit (field: the limit). Verb: dataset.write.
+   * of its format, and for one that goes over a limit (field: the limit); RESOURCE_EXHAUSTED when reading takes too much memory
+   * or time, or too many wait to be read. Cancel: no version is made. Verb: dataset.write.
    *
    * @generated from rpc aimass.registry.v1.DatasetService.CreateDatasetVersion
    */
@@ -624,7 +632,7 @@ export declare const DatasetService: GenService<{
     output: typeof GetDatasetVersionResponseSchema;
   },
   /**
-   * Newest version of each dataset the caller may view, by name. Idempotent.
+   * Newest version of each dataset the caller may view, by project and name. Idempotent. Verb: dataset.view.
    *
    * @generated from rpc aimass.registry.v1.DatasetService.ListDatasets
    */
@@ -634,7 +642,8 @@ export declare const DatasetService: GenService<{
     output: typeof ListDatasetsResponseSchema;
   },
   /**
-   * The first rows of a version, to be looked at. Idempotent. Errors: NOT_FOUND. Verb: dataset.read.
+   * The first rows of a version, to be looked at. Idempotent. Errors: NOT_FOUND, INVALID_ARGUMENT (rows), RESOURCE_EXHAUSTED as
+   * CreateDatasetVersion. Verb: dataset.view and dataset.read.
    *
    * @generated from rpc aimass.registry.v1.DatasetService.PreviewDataset
    */

@@ -128,14 +128,14 @@ export declare type RegressionDetail = Message<"aimass.trainer.v1.RegressionDeta
   residualQuantiles: number[];
 
   /**
-   * 20 equal bins between the smallest and the largest residual.
+   * 20 equal bins between the smallest and the largest residual; one when all are equal.
    *
    * @generated from field: repeated aimass.trainer.v1.HistogramBin residuals = 4;
    */
   residuals: HistogramBin[];
 
   /**
-   * Rows by tenths of the predicted value: what was predicted, what was so, on average.
+   * Rows by tenths of the predicted value: what was predicted, what was so, on average. One for each row of fewer than ten.
    *
    * @generated from field: repeated aimass.trainer.v1.CalibrationBin deciles = 5;
    */
@@ -172,7 +172,8 @@ export declare type ClassificationDetail = Message<"aimass.trainer.v1.Classifica
   scores: ClassScore[];
 
   /**
-   * Ten equal bins of the probability of the predicted class: that probability, and how often it was right, on average.
+   * Ten equal bins of the probability of the predicted class: that probability, and how often it was right, on average. Empty
+   * when the model gives no scores.
    *
    * @generated from field: repeated aimass.trainer.v1.CalibrationBin calibration = 4;
    */
@@ -308,7 +309,7 @@ export declare const CalibrationBinSchema: GenMessage<CalibrationBin>;
 
 /**
  * By how much the model is worse when a column is shuffled among the held-out rows (Breiman 2001): "r2" or "accuracy" as it is, minus as it
- * becomes, mean and deviation over the repeats.
+ * becomes, mean and deviation over the repeats. Of tables; pictures have none.
  *
  * @generated from message aimass.trainer.v1.ColumnImportance
  */
@@ -407,7 +408,7 @@ export declare type Trial = Message<"aimass.trainer.v1.Trial"> & {
   seconds: number;
 
   /**
-   * Share of the training rows it saw; less than 1 for those that halving dropped.
+   * Share of the training rows its score is of; less than 1 for those that halving dropped, 0 without a score.
    *
    * @generated from field: double rows_share = 8;
    */
@@ -419,7 +420,7 @@ export declare type Trial = Message<"aimass.trainer.v1.Trial"> & {
   state: TrialState;
 
   /**
-   * Why it failed or was dropped.
+   * Why it failed, was dropped or was cut.
    *
    * @generated from field: string reason = 10;
    */

@@ -157,7 +157,8 @@ export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
   priority: number;
 
   /**
-   * An alias of the model to move to the new version when every gate passes; needs alias.move. Empty: none.
+   * An alias of the model to move to the new version when every gate passes; needs alias.move. It stays when it points to a newer one by then, or the
+   * version waits for a review. Empty: none.
    *
    * @generated from field: string alias = 21;
    */
@@ -171,14 +172,14 @@ export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
   gates: Gate[];
 
   /**
-   * Seconds the job may run, over all attempts each; 0: the trainer's own limit.
+   * Seconds each attempt may run; 0: the trainer's own limit, over which more is refused.
    *
    * @generated from field: double time_limit_seconds = 23;
    */
   timeLimitSeconds: number;
 
   /**
-   * How often each column is shuffled for its permutation importance, 1–20; 0: 3; −1: not measured.
+   * How often each column of a table is shuffled for its permutation importance, 1–20; 0: 3; −1: not measured.
    *
    * @generated from field: int32 importance_repeats = 24;
    */
@@ -233,7 +234,7 @@ export declare const GateSchema: GenMessage<Gate>;
  */
 export declare type Split = Message<"aimass.trainer.v1.Split"> & {
   /**
-   * Share of rows for validation, 0–0.5: searches score on it instead of folds, scripts get it, its metrics are told.
+   * Share of rows for validation, 0–0.5, with test_share at most 0.9: searches score on it instead of folds, scripts get it, its metrics are told.
    *
    * @generated from field: double validation_share = 1;
    */
@@ -421,7 +422,8 @@ export declare type NumberFeature = Message<"aimass.trainer.v1.NumberFeature"> &
   impute: string;
 
   /**
-   * "standard" (the default: mean 0, deviation 1), "minMax" (0…1), "robust" (by median and quartiles), "none".
+   * "standard" (mean 0, deviation 1), "minMax" (0…1), "robust" (by median and quartiles), "none". The default: "standard", for recipes that take no
+   * negative features "minMax".
    *
    * @generated from field: string scale = 3;
    */
@@ -631,7 +633,7 @@ export declare type TextFeature = Message<"aimass.trainer.v1.TextFeature"> & {
   minDocuments: number;
 
   /**
-   * Terms kept, those in most texts; 0: 50 000.
+   * Terms kept, those in most texts; 0: 50 000, with recipes that write every cell out 1 000.
    *
    * @generated from field: int32 max_terms = 8;
    */
@@ -708,7 +710,7 @@ export declare type Search = Message<"aimass.trainer.v1.Search"> & {
   method: string;
 
   /**
-   * Trials; 0: 20, with "auto" as many as the budget allows.
+   * Trials, at most 1 000; 0: 20, with "auto" and "random" as many as the budget allows.
    *
    * @generated from field: int32 trials = 2;
    */

@@ -45,11 +45,15 @@ export declare type Job = Message<"aimass.trainer.v1.Job"> & {
   stateReason: string;
 
   /**
+   * From 1; 0 until it is taken.
+   *
    * @generated from field: int32 attempt = 5;
    */
   attempt: number;
 
   /**
+   * 0–1.
+   *
    * @generated from field: double progress = 6;
    */
   progress: number;
@@ -236,6 +240,8 @@ export declare type Retraining = Message<"aimass.trainer.v1.Retraining"> & {
   createdAt?: Timestamp | undefined;
 
   /**
+   * When its time is next; absent without `every` and while it is paused.
+   *
    * @generated from field: google.protobuf.Timestamp next_at = 9;
    */
   nextAt?: Timestamp | undefined;
@@ -886,7 +892,8 @@ export declare const TrainingService: GenService<{
    * Queues a job. With an `idempotency_key` a repeat returns the same job. Errors: NOT_FOUND (dataset, recipe),
    * INVALID_ARGUMENT (a parameter, with its field), FAILED_PRECONDITION (a column is missing or cannot be used; scripts are
    * switched off), RESOURCE_EXHAUSTED (the project's queue is full).
-   * Verb: job.create on the project and dataset.read on the dataset's project; for a script also code.run on the project.
+   * Verb: job.create and dataset.read on the project and version.create on the model; for a script also code.run on the project, with an
+   * alias alias.move on it, with a priority above 0 project.manage.
    *
    * @generated from rpc aimass.trainer.v1.TrainingService.CreateJob
    */
@@ -896,7 +903,7 @@ export declare const TrainingService: GenService<{
     output: typeof CreateJobResponseSchema;
   },
   /**
-   * One job. Idempotent. Errors: NOT_FOUND. Verb: job.view.
+   * One job. Idempotent. Errors: NOT_FOUND, also for one that the caller may not view. Verb: job.view.
    *
    * @generated from rpc aimass.trainer.v1.TrainingService.GetJob
    */
