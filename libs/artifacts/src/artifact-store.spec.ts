@@ -291,6 +291,40 @@ describe.each(Object.entries(storages))("artifacts on %s", (_, make) => {
   });
 });
 
+describe("an upload that was being dropped when its process was killed", () => {
+  it("is dropped to its end in a file system", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "aimass-artifacts-"));
+    try {
+      const store = new FileArtifactStore({ directory });
+      const { id } = await store.begin(planOf(randomBytes(100)));
+      await rm(join(directory, "uploads", `${id}.part`));
+      expect(await store.dropExpired()).toBe(0);
+      expect(await readdir(join(directory, "uploads"))).toEqual([]);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+
+  it("still has its plan in an S3 bucket as long as there are bytes of it", async () => {
+    await using place = await s3Storage();
+    const store = await place.open();
+    const bytes = randomBytes(2500);
+    const { id } = await store.begin(planOf(bytes));
+    await store.append(id, 0, bytes.subarray(0, 2000));
+    const removed: string[] = [];
+    const { objects } = place.server;
+    const remove = objects.delete.bind(objects);
+    objects.delete = (key) => {
+      removed.push(key);
+      return remove(key);
+    };
+    await store.drop(id);
+    expect(removed).toHaveLength(3);
+    expect(removed.at(-1)).toContain("plan.json");
+    expect(await place.names()).toEqual([]);
+  });
+});
+
 describe("an S3 bucket that is full", () => {
   it("says RESOURCE_EXHAUSTED and keeps neither segments nor multipart uploads", async () => {
     await using place = await s3Storage();

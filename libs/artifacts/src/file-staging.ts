@@ -66,9 +66,9 @@ export class FileStaging implements Staging {
   }
 
   async drop(id: string): Promise<void> {
-    await rm(this.#plan(id), { force: true });
     await rm(`${this.#plan(id)}.new`, { force: true });
     await rm(this.#part(id), { force: true });
+    await rm(this.#plan(id), { force: true });
   }
 
   async *ids(): AsyncIterable<string> {

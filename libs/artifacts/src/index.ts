@@ -6,7 +6,6 @@ export type {
   Upload,
   UploadPlan,
 } from "./artifact-store.ts";
-export { assertSha256, isSha256 } from "./digest.ts";
 export { artifactNotFound, uploadNotFound } from "./errors.ts";
 export { FileArtifactStore, type FileArtifactStoreOptions } from "./file-artifact-store.ts";
 export { type ArtifactLocation, openArtifactStore, parseArtifactLocation } from "./location.ts";

@@ -92,9 +92,9 @@ export class ResumableUploads {
     for await (const id of this.#staging.ids()) {
       await this.#locks.run(id, async () => {
         const staged = await this.#staging.find(id);
-        if (staged === undefined || !this.#isExpired(staged)) return;
+        if (staged !== undefined && !this.#isExpired(staged)) return;
         await this.#forget(id);
-        dropped += 1;
+        if (staged !== undefined) dropped += 1;
       });
     }
     return dropped;

@@ -62,10 +62,10 @@ export class S3Staging implements Staging {
   }
 
   async drop(id: string): Promise<void> {
-    await this.#options.bucket.remove(planKey(id));
-    for await (const object of this.#options.bucket.list(`uploads/${id}/`)) {
-      await this.#options.bucket.remove(object.key);
+    for await (const { key } of this.#options.bucket.list(`uploads/${id}/`)) {
+      if (key !== planKey(id)) await this.#options.bucket.remove(key);
     }
+    await this.#options.bucket.remove(planKey(id));
   }
 
   async *ids(): AsyncIterable<string> {

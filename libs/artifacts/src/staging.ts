@@ -16,7 +16,9 @@ export interface Staging {
   find(id: string): Promise<StagedUpload | undefined>;
   /** Opens what is there for more, feeding the kept bytes to `seen` in order. */
   open(id: string, staged: StagedUpload, seen: (chunk: Uint8Array) => void): Promise<StagedWriter>;
+  /** Removes the plan last: what a crash leaves of an upload is found again by `ids`. */
   drop(id: string): Promise<void>;
+  /** The uploads that have a plan. */
   ids(): AsyncIterable<string>;
 }
 
