@@ -312,7 +312,7 @@ describe("an upload that was being dropped when its process was killed", () => {
     const { id } = await store.begin(planOf(bytes));
     await store.append(id, 0, bytes.subarray(0, 2000));
     const removed: string[] = [];
-    const { objects } = place.server;
+    const objects = place.server.objects as Map<string, unknown>;
     const remove = objects.delete.bind(objects);
     objects.delete = (key) => {
       removed.push(key);

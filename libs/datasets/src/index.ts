@@ -1,7 +1,6 @@
 export { type Batch, type ColumnData, missingBoolean, takeRows, valueAt } from "./batch.ts";
 export { type CacheOptions, cachedFile } from "./cached-file.ts";
-export { dateKind, timeOf } from "./cells/date.ts";
-export { type DataFile, localFile, memoryFile } from "./data-file.ts";
+export { type DataFile, memoryFile } from "./data-file.ts";
 export { type Dataset, type DatasetOptions, type DatasetProfile, openDataset, profileDataset } from "./dataset.ts";
 export { detectFormat } from "./detect-format.ts";
 export type { BatchOptions } from "./format-reader.ts";
@@ -22,5 +21,5 @@ export {
 export { partBatches, type RowAssignment, type SelectedBatch, unassigned } from "./split/assignment.ts";
 export { type FoldSpec, planFolds } from "./split/folds.ts";
 export { checkLeakage, type DuplicateExample, type LeakageOptions, type LeakageReport } from "./split/leakage.ts";
-export { planSplit, type Split, type SplitDescription, splitter } from "./split/split.ts";
+export { planSplit, type Split, type SplitDescription } from "./split/split.ts";
 export { type Part, partNames, type SplitSpec } from "./split/split-spec.ts";

@@ -11,7 +11,6 @@ import {
   planSplit,
   type RowAssignment,
   type SplitSpec,
-  splitter,
   unassigned,
 } from "../index.ts";
 import { apportionClasses } from "./assign.ts";
@@ -189,34 +188,6 @@ describe("an exact split", () => {
   });
 });
 
-describe("a split by hash", () => {
-  it("needs no look at the data, meets the shares on average and leaves old rows where they are", async () => {
-    const table = Array.from({ length: 5000 }, (_, i) => ({ kind: "a", group: i % 700, day: 1 }));
-    const [short, long] = [await tableOf(table.slice(0, 3000)), await tableOf(table)];
-    const split = splitter({ seed: 42, shares: { train: 0.7, validation: 0.1, test: 0.2 } });
-    const codes = await codesOf(long, split);
-    // Standard deviations are 32, 21 and 28 rows: five of them.
-    for (const [part, expected] of [3500, 500, 1000].entries())
-      expect(Math.abs(count(codes, part) - expected)).toBeLessThan(160);
-    expect(await codesOf(short, split, 100)).toEqual(codes.slice(0, 3000));
-    expect(await codesOf(short, splitter({ seed: 43, shares: { train: 0.7, test: 0.3 } }))).not.toEqual(
-      codes.slice(0, 3000),
-    );
-  });
-
-  it("keeps groups together", async () => {
-    const table = Array.from({ length: 2000 }, (_, i) => ({ kind: "a", group: i % 97, day: 1 }));
-    const dataset = await tableOf(table);
-    const codes = await codesOf(dataset, splitter({ seed: 7, shares: { train: 0.5, test: 0.5 }, groupBy: "group" }));
-    for (let group = 0; group < 97; group++) expect(new Set(codes.filter((_, i) => i % 97 === group)).size).toBe(1);
-    expect(new Set(codes)).toEqual(new Set([0, 2]));
-  });
-
-  it("does not pretend to stratify", () => {
-    expect(() => splitter({ seed: 1, shares: { train: 1 }, stratifyBy: "kind" })).toThrow("cannot be stratified");
-  });
-});
-
 describe("the batches of a part", () => {
   it("have all rows of the part once, in the file's order, with their numbers", async () => {
     await fc.assert(
@@ -244,9 +215,8 @@ describe("the batches of a part", () => {
 
   it("are refused for a part that is none", async () => {
     const dataset = await tableOf([{ kind: "a", group: 1, day: 1 }]);
-    const reading = partBatches(dataset, splitter({ seed: 1, shares: { train: 1 } }), ["holdout"], {
-      batchRows: 5,
-    }).next();
+    const split = await planSplit(dataset, { seed: 1, shares: { train: 1 } });
+    const reading = partBatches(dataset, split, ["holdout"], { batchRows: 5 }).next();
     expect(await refusal(reading)).toBe('There is no part "holdout".');
   });
 });

@@ -1,19 +1,18 @@
 import { AimassError } from "@aimass/core";
 import type { Batch } from "../batch.ts";
 import type { Dataset } from "../dataset.ts";
-import { hashNumber, hashText } from "../hash.ts";
 import { assignRows } from "./assign.ts";
 import { type RowAssignment, unassigned } from "./assignment.ts";
-import { keyAt, type RowKeys, readRowKeys } from "./row-keys.ts";
+import { type RowKeys, readRowKeys } from "./row-keys.ts";
 import { checkSplitSpec, partNames, type SplitSpec, sharesOf } from "./split-spec.ts";
 
 /** How a split was made: together with the dataset's digest, enough to make it again. Plain JSON. */
 export interface SplitDescription {
   /** Changes when the same specification would give other parts. */
-  readonly algorithm: "hash-1" | "exact-1" | "grouped-1" | "time-1";
+  readonly algorithm: "exact-1" | "grouped-1" | "time-1";
   readonly spec: SplitSpec;
-  /** Rows by part; absent for "hash-1", which is made without looking at the rows. */
-  readonly rows?: Readonly<Record<string, number>>;
+  /** Rows by part. */
+  readonly rows: Readonly<Record<string, number>>;
   /** Rows of each class by part, for at most 1 000 classes. */
   readonly classes?: readonly { readonly name: string; readonly rows: readonly number[] }[];
 }
@@ -24,40 +23,6 @@ export interface Split extends RowAssignment {
 }
 
 const describedClasses = 1000;
-
-/**
- * A split that needs no look at the data: a hash of the row's index, or of its group, decides. Shares are met on average (standard error
- * √(share · (1 − share) / rows)). Rows appended later do not move earlier ones. Errors: INVALID_ARGUMENT, also for stratifyBy and timeBy,
- * which need `planSplit`.
- */
-export function splitter(spec: SplitSpec): Split {
-  checkSplitSpec(spec);
-  if (spec.stratifyBy !== undefined || spec.timeBy !== undefined) {
-    throw new AimassError("INVALID_ARGUMENT", "A split by hash cannot be stratified or by time.", {
-      remedy: "Plan an exact split.",
-    });
-  }
-  const { groupBy, seed } = spec;
-  const limits = cumulative(sharesOf(spec));
-  const salt = (seed ^ Math.floor(seed / 2 ** 32)) | 0;
-  const partOf = (key: string | number): number => {
-    const chance =
-      typeof key === "number"
-        ? fraction(hashNumber(key, salt), hashNumber(key, ~salt))
-        : fraction(hashText(key, salt), hashText(key, ~salt));
-    return limits.findIndex((limit) => chance < limit);
-  };
-  return {
-    parts: partNames,
-    columns: groupBy === undefined ? [] : [groupBy],
-    description: { algorithm: "hash-1", spec },
-    partsOf: ({ rows, firstRow, columns }) =>
-      Uint8Array.from({ length: rows }, (_, row) => {
-        const group = groupBy === undefined ? undefined : keyAt(columns.get(groupBy), row);
-        return partOf(group ?? firstRow + row);
-      }),
-  };
-}
 
 /**
  * A split with exact shares: reads the key columns once, then knows the part of every row (one byte each).
@@ -97,19 +62,4 @@ function describe(spec: SplitSpec, keys: RowKeys, parts: Uint8Array): SplitDescr
   const stratified = spec.stratifyBy !== undefined && classes.length <= describedClasses;
   const byName = Object.fromEntries(partNames.map((name, part) => [name, rows[part] as number]));
   return { algorithm, spec, rows: byName, ...(stratified ? { classes } : {}) };
-}
-
-/** 52 bits of two hashes as a number in [0, 1). */
-function fraction(high: number, low: number): number {
-  return (high * 2 ** 20 + (low >>> 12)) / 2 ** 52;
-}
-
-/** Where each part ends; parts of share 0 end where they begin. The last part that has a share ends at 1. */
-function cumulative(shares: readonly number[]): number[] {
-  let sum = 0;
-  const last = shares.findLastIndex((share) => share > 0);
-  return shares.map((share, part) => {
-    sum += share;
-    return part >= last ? 1 : sum;
-  });
 }
