@@ -22,6 +22,15 @@ describe("two versions", () => {
     });
   });
 
+  it("learnt from other features, or found by another search, differ in the digests of both", () => {
+    const left = version({ lineage: { featurePlanJson: '{"features":[]}', howJson: "" } });
+    const right = version({ lineage: { featurePlanJson: '{"features":[{}]}', howJson: "{}" } });
+    expect(diffVersions(left, right).differences).toEqual([
+      expect.stringMatching(/^lineage featurePlanJson: [0-9a-f]{12} → [0-9a-f]{12}$/),
+      expect.stringMatching(/^lineage howJson: none → [0-9a-f]{12}$/),
+    ]);
+  });
+
   it("without lineage, or with the same, do not differ in it", () => {
     expect(diffVersions(version({}), version({})).differences).toEqual([]);
     const scripted = version({ lineage: { code: [file("train.py", 1)] } });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { BundleFile, Lineage, Version } from "@aimass/api/registry";
 import { compareSignatures } from "@aimass/onnx";
 
@@ -17,6 +18,9 @@ const lineageFields = [
   "split",
   "parametersJson",
 ] as const satisfies readonly (keyof Lineage)[];
+
+/** Too long for a line: shown by their digests. */
+const longFields = ["featurePlanJson", "howJson"] as const satisfies readonly (keyof Lineage)[];
 
 /** Compares signature, metrics, lineage with its code, and files, in this order. */
 export function diffVersions(left: Version, right: Version): VersionDiff {
@@ -46,8 +50,13 @@ function mapOf(values: Readonly<Record<string, number>>): Map<string, string> {
 }
 
 function lineageOf(lineage: Lineage | undefined): Map<string, string> {
-  const fields = lineageFields.map((field) => [field, String(lineage?.[field] ?? "")] as const);
-  return new Map(fields.filter(([, value]) => value !== "" && value !== "0"));
+  const short = lineageFields.map((field) => [field, String(lineage?.[field] ?? "")] as const);
+  const long = longFields.map((field) => [field, digestOf(lineage?.[field] ?? "")] as const);
+  return new Map([...short, ...long].filter(([, value]) => value !== "" && value !== "0"));
+}
+
+function digestOf(text: string): string {
+  return text === "" ? "" : createHash("sha256").update(text).digest("hex").slice(0, 12);
 }
 
 function filesOf(files: readonly BundleFile[] = []): Map<string, string> {
