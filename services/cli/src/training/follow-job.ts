@@ -7,7 +7,7 @@ import type { Connection } from "../client/connection.ts";
 import { enumName } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
 
-/** How often a broken stream is taken up again. */
+/** How often in a row a stream that tells nothing new is taken up again. */
 const mostBreaks = 20;
 /** What is written already comes at once; a longer silence is the end of it. */
 const quietMs = 700;
@@ -34,7 +34,7 @@ export async function trainModel(o: {
   );
 }
 
-/** Watches a job until it has ended, over broken connections. Returns it as it ended. */
+/** Watches a job until it has ended, over broken connections. Returns it as it ended. Errors: those of the trainer; UNAVAILABLE when it stays away. */
 export async function followJob(
   connection: Connection,
   job: Job,
@@ -44,10 +44,12 @@ export async function followJob(
   const backoff = new Backoff();
   let last = job;
   let sequence = 0n;
-  for (let breaks = 0; ; ) {
+  for (let breaks = 0; ; breaks += 1) {
     try {
       for await (const update of client.watchJob({ id: last.id, afterSequence: sequence }, { timeoutMs: 0 })) {
         sequence = update.sequence;
+        breaks = 0;
+        backoff.reset();
         if (update.event.case === "logLine") on.onLogLine?.(update.event.value);
         if (update.event.case !== "job") continue;
         last = update.event.value;
@@ -56,10 +58,9 @@ export async function followJob(
       if (!hasEnded(last.state)) last = (await client.getJob({ id: last.id })).job as Job;
       if (hasEnded(last.state)) return last;
     } catch (error) {
-      breaks += 1;
-      if (ConnectError.from(error).code !== Code.Unavailable || breaks > mostBreaks) throw error;
-      await systemClock.sleep(backoff.next());
+      if (ConnectError.from(error).code !== Code.Unavailable || breaks >= mostBreaks) throw error;
     }
+    await systemClock.sleep(backoff.next());
   }
 }
 

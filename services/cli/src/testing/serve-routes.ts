@@ -1,0 +1,24 @@
+import { once } from "node:events";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
+import type { ConnectRouter } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { Connection } from "../client/connection.ts";
+
+/** A server of some RPCs on this machine, for what a mesh does too rarely to wait for. */
+export async function serveRoutes(
+  routes: (router: ConnectRouter) => void,
+): Promise<AsyncDisposable & { readonly connection: Connection }> {
+  const server = createServer(connectNodeAdapter({ routes }));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const connection = new Connection(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { kind: "none" });
+  return {
+    connection,
+    async [Symbol.asyncDispose]() {
+      connection[Symbol.dispose]();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
