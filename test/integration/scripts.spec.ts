@@ -209,9 +209,14 @@ describeWith("manual", { needs: ["bwrap", "python3"] }, "PyTorch as a script", (
     await json("models", "alias", "digits", "default", job.modelVersion);
     await json("deploy", "digits");
     const three = join(digits, "../digit-3.png");
-    const answer = await json<{ outputs: { data: number[] }[] }>("predict", "digits", "--input", `image=@${three}`);
-    const scores = answer.outputs[0]?.data ?? [];
-    expect(scores.indexOf(Math.max(...scores))).toBe(3);
+    const { predictions } = await json<{ predictions: { label: string; probabilities: Record<string, number> }[] }>(
+      "predict",
+      "digits",
+      "--input",
+      `image=@${three}`,
+    );
+    expect(predictions.map(({ label }) => label)).toEqual(["3"]);
+    expect(Object.keys(predictions[0]?.probabilities ?? {})).toHaveLength(10);
   });
 });
 

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { classifierOutputs, type Prediction, predictionsOf } from "../client/class-scores.ts";
+import { classifierOutputs, type Prediction, predictionsOf, scoresOutput } from "../client/class-scores.ts";
 import { exampleInputs, readInputs } from "../client/predict-inputs.ts";
 import { type InputTensor, infer, modelMetadata, type RestAnswer } from "../client/rest-inference.ts";
-import { bar, numberTable, percent } from "../output/charts.ts";
+import { bar, numberTable, percent, short } from "../output/charts.ts";
 import { modelName } from "../output/format.ts";
 import { action, versionArgument } from "./context.ts";
 
@@ -29,10 +29,11 @@ export function addPredict(program: Command): void {
           options.input === undefined
             ? exampleInputs(metadata, options.text)
             : await readInputs(metadata, options.input);
+        const scores = await scoresOutput(connection, { project, model, version }, metadata);
         const startedAt = performance.now();
-        const answer = await infer(connection, at, inputs, classifierOutputs(metadata));
+        const answer = await infer(connection, at, inputs, classifierOutputs(metadata, scores));
         const ms = performance.now() - startedAt;
-        const predictions = predictionsOf(answer);
+        const predictions = predictionsOf(answer, scores);
         output.result({ ...answer, ...(predictions.length === 0 ? {} : { predictions }), ms }, () => [
           ...(options.input === undefined && options.text === undefined ? inputs.map(describeExample) : []),
           ...(predictions.length === 0 ? describeOutputs(answer) : predictions.flatMap(describePrediction)),
@@ -51,13 +52,16 @@ function describeOutputs(answer: RestAnswer): string[] {
   return answer.outputs.map((t) => `${t.name}: ${t.datatype}[${t.shape.join(",")}] = ${shorten(t.data)}`);
 }
 
-/** The classes of one row with bars, the likeliest first. */
-export function describePrediction({ label, probabilities }: Prediction): string[] {
-  const all = Object.entries(probabilities).sort(([, a], [, b]) => b - a);
-  const shown = all.slice(0, shownClasses).map(([name, p]) => [name, percent(p), bar(p)]);
+/** The classes of one row, the likeliest first: probabilities with bars, other scores as numbers. */
+function describePrediction(prediction: Prediction): string[] {
+  const areShares = "probabilities" in prediction;
+  const all = Object.entries(areShares ? prediction.probabilities : prediction.scores).sort(([, a], [, b]) => b - a);
+  const shown = all
+    .slice(0, shownClasses)
+    .map(([name, p]) => (areShares ? [name, percent(p), bar(p)] : [name, short(p)]));
   const [, ...lines] = numberTable(["", "", ""], shown);
   const more = all.length > shownClasses ? [`  and ${all.length - shownClasses} more`] : [];
-  return [label, ...lines.map((line) => `  ${line}`), ...more];
+  return [prediction.label, ...lines.map((line) => `  ${line}`), ...more];
 }
 
 function shorten(data: readonly unknown[]): string {

@@ -1,6 +1,6 @@
 import { AliasService } from "@aimass/api/registry";
 import type { Job } from "@aimass/api/trainer";
-import { classifierOutputs, predictionsOf } from "../client/class-scores.ts";
+import { classifierOutputs, predictionsOf, scoresOutput } from "../client/class-scores.ts";
 import type { Connection } from "../client/connection.ts";
 import { readInputs } from "../client/predict-inputs.ts";
 import { infer, modelMetadata, predict } from "../client/rest-inference.ts";
@@ -53,7 +53,7 @@ export async function runExample(run: Run, example: Example): Promise<ExampleRes
   output.say(`deploy  ${summary}`);
   const answers: ExampleAnswer[] = [];
   for (const call of example.calls) {
-    const answer = await answerTo(run.connection, model, call);
+    const answer = await answerTo(run, example.name, call);
     answers.push(answer);
     output.say(`call    ${tell(answer)}`);
   }
@@ -101,7 +101,8 @@ async function moveAlias({ connection, project }: Run, model: string, version: b
     .moveAlias({ project, model, alias: "default", version, reason: "aimass examples" });
 }
 
-async function answerTo(connection: Connection, model: string, call: ExampleCall): Promise<ExampleAnswer> {
+async function answerTo({ connection, project }: Run, name: string, call: ExampleCall): Promise<ExampleAnswer> {
+  const model = modelName(project, name);
   const { expected, within = 0 } = call;
   if (call.text !== undefined) {
     const [first] = (await predict(connection, model, { text: call.text })).predictions;
@@ -111,20 +112,18 @@ async function answerTo(connection: Connection, model: string, call: ExampleCall
   }
   const at = { model, version: "" };
   const metadata = await modelMetadata(connection, at);
-  const answer = await infer(
-    connection,
-    at,
-    await readInputs(metadata, typed(call, dataFile)),
-    classifierOutputs(metadata),
-  );
+  const scores = await scoresOutput(connection, { project, model: name, version: "" }, metadata);
+  const inputs = await readInputs(metadata, typed(call, dataFile));
+  const answer = await infer(connection, at, inputs, classifierOutputs(metadata, scores));
   const given = typed(call, (name) => name).join(" ");
-  const [prediction] = predictionsOf(answer);
+  const [prediction] = predictionsOf(answer, scores);
   if (prediction === undefined) {
     const value = Number(answer.outputs[0]?.data[0]);
     return { given, answer: value, expected, right: Math.abs(value - Number(expected)) <= within };
   }
-  const { label, probabilities } = prediction;
-  return { given, answer: label, probability: probabilities[label] ?? 0, expected, right: label === expected };
+  const { label } = prediction;
+  const sure = "probabilities" in prediction ? { probability: prediction.probabilities[label] ?? 0 } : {};
+  return { given, answer: label, ...sure, expected, right: label === expected };
 }
 
 /** A row as `aimass predict --input` takes it. */
