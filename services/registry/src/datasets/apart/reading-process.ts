@@ -4,7 +4,7 @@ import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { OpenArtifact } from "@aimass/artifacts";
 import { AimassError, abortError } from "@aimass/core";
-import { crashed, notStarted, tooLarge, tooSlow } from "./errors.ts";
+import { crashed, notStarted, remedyOfLimit, tooLarge, tooSlow } from "./errors.ts";
 import type {
   FromReader,
   Preview,
@@ -147,7 +147,8 @@ function endOf(status: number | null, killedBy: NodeJS.Signals | null, memoryLim
   return aborted ? tooLarge(memoryLimitBytes) : crashed(killedBy ?? `exit status ${status}`);
 }
 
-function errorOf({ code, message, reason, field, remedy }: Refusal): AimassError {
+function errorOf({ code, message, reason, field, remedy: advice }: Refusal): AimassError {
+  const remedy = reason === "DATASET_LIMIT" ? remedyOfLimit(field) : advice;
   return new AimassError(code, shortened(message, longestMessage), {
     ...(reason !== undefined && { reason }),
     ...(field !== undefined && { field: shortened(requestFields.get(field) ?? field, longestField) }),
