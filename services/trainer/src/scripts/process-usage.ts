@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { type ProcessEntry, readText } from "./process-table.ts";
 
 /** Memory and nameless files that processes hold. */
@@ -26,7 +26,7 @@ export function heldBytes(processes: readonly ProcessEntry[]): HeldBytes {
   const seen = new Set<string>();
   for (const { pid } of processes) {
     for (const { file, isMemory } of namelessFiles(pid)) {
-      const stat = statSync(file, { throwIfNoEntry: false });
+      const stat = statOf(file);
       const key = `${stat?.dev}:${stat?.ino}`;
       if (!stat?.isFile() || seen.has(key)) continue;
       seen.add(key);
@@ -46,6 +46,15 @@ function namelessFiles(pid: number): { file: string; isMemory: boolean }[] {
   } catch {
     // It ended meanwhile.
     return [];
+  }
+}
+
+/** Undefined when the process ended or became somebody else's meanwhile. */
+function statOf(file: string): Stats | undefined {
+  try {
+    return statSync(file);
+  } catch {
+    return undefined;
   }
 }
 

@@ -5,6 +5,8 @@ import { LineReader } from "./line-reader.ts";
 /** What one stream may print a second; a script that prints more waits for its reader. */
 const bytesPerWindow = 1024 * 1024;
 const windowMs = 1000;
+/** Longest wait for the end of a stream once nobody of the script is left: what got away without isolation may hold it open for good. */
+const endsWithinMs = 2000;
 
 /** What reads a stream. */
 export interface OutputReader {
@@ -40,6 +42,7 @@ export function readOutput(
     async finish() {
       isFinishing = true;
       stream.resume();
+      using _patience = clock.timer(endsWithinMs, () => stream.destroy());
       await closed;
       lines.end();
     },

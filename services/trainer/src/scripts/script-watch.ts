@@ -46,9 +46,9 @@ export async function diskProblem(
   if (usage.largestFile >= limits.diskBytes) return `The script wrote a file of the ${most} it may write in all.`;
   if (usage.entries > mostEntries) return `The script made more than ${mostEntries} files.`;
   if (usage.isHidden) return "The script closed a folder, so that what it writes there cannot be counted.";
-  const { bavail, bsize } = await statfs(folders[0] as string);
-  if (bavail * bsize < diskReserveBytes) return machineIsFull;
-  return undefined;
+  // Without isolation a script may remove the folder itself.
+  const disk = await statfs(folders[0] as string).catch(() => undefined);
+  return disk !== undefined && disk.bavail * disk.bsize < diskReserveBytes ? machineIsFull : undefined;
 }
 
 function checkProcesses({ own, limits, onLimit }: WatchOptions): void {

@@ -55,11 +55,13 @@ export async function superviseScript(run: ScriptRun, script: StartedScript): Pr
     }),
     followMetrics(run, ended.signal),
   ]);
+  // A script that nobody looks after must not run on; the error is thrown below, when it is gone.
+  watching.catch(() => script.kill());
   const outputs = readStreams(run, child);
   // The others may still hold its pipes.
   const exit = await exitOf(child).finally(() => ended.abort());
   await killRest(run, script);
-  for (const output of outputs) await output.finish();
+  await Promise.all(outputs.map((output) => output.finish()));
   await watching;
   return cause ?? (await judge(run, script, exit));
 }
