@@ -3,6 +3,10 @@ import type { ScriptLimits, ScriptRun } from "./script-run.ts";
 
 const openFiles = 4096;
 const gibibyte = 1024 ** 3;
+/** Beyond 128 KiB the kernel takes no variable (execve(2)). */
+const longestEnvironment = 64 * 1024;
+/** Of the loader and the C library, which take code and tunables from them. */
+const ofLoader = /^(LD|GLIBC|MALLOC)_|^(GCONV_PATH|LOCPATH|NLSPATH)$/;
 
 /**
  * The command under the kernel's own limits. They stop what a look every 100 ms comes too late for: file sizes, processes (within a namespace or a uid of its
@@ -48,13 +52,23 @@ export function scriptEnvironment(
 
 /** Refuses variables that would reach into the programs that start a script. Errors: INVALID_ARGUMENT. */
 export function checkEnvironment(environment: Readonly<Record<string, string>>): void {
+  let length = 0;
   for (const [name, value] of Object.entries(environment)) {
-    const isFit = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !/^(LD|GLIBC|MALLOC)_/.test(name) && !value.includes("\0");
+    length += Buffer.byteLength(name) + Buffer.byteLength(value);
+    if (length > longestEnvironment) throw tooLong(length);
+    const isFit = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !ofLoader.test(name) && !value.includes("\0");
     if (isFit) continue;
     throw new AimassError("INVALID_ARGUMENT", `The script's environment cannot hold "${name.slice(0, 100)}".`, {
       field: "spec.script.environment",
       remedy:
-        "Names are letters, digits and _; those that begin with LD_ are the loader's: set them in the command, by env(1).",
+        "Names are letters, digits and _; those of the loader, like LD_PRELOAD, are set in the command, by env(1); values hold no zero character.",
     });
   }
+}
+
+function tooLong(length: number): AimassError {
+  return new AimassError("INVALID_ARGUMENT", `The script's environment takes ${length} bytes or more.`, {
+    field: "spec.script.environment",
+    remedy: `At most ${longestEnvironment} bytes; put the rest into a file of the script.`,
+  });
 }

@@ -40,6 +40,13 @@ describe("a script in a job's spec", () => {
     ],
     [{ command: ["x"], environment: { AIMASS_SEED: "1" } }, "INVALID_ARGUMENT spec.script.environment"],
     [{ command: ["x"], environment: { LD_PRELOAD: "x.so" } }, "INVALID_ARGUMENT spec.script.environment"],
+    [{ command: ["x"], environment: { GCONV_PATH: "/job/code" } }, "INVALID_ARGUMENT spec.script.environment"],
+    [{ command: ["x"], environment: { A: "1".repeat(70_000) } }, "INVALID_ARGUMENT spec.script.environment"],
+    [{ command: ["x"], files: [{ path: "x".repeat(256), sha256 }] }, "INVALID_ARGUMENT spec.script.files[0].path"],
+    [
+      { command: ["x"], files: [{ path: "x", sha256, sizeBytes: -1n }] },
+      "INVALID_ARGUMENT spec.script.files[0].size_bytes",
+    ],
     [{ command: ["x"], environment: { "A B": "1" } }, "INVALID_ARGUMENT spec.script.environment"],
     [{ command: ["x"], limits: { seconds: 61 } }, "INVALID_ARGUMENT spec.script.limits.seconds"],
     [{ command: ["x"], limits: { seconds: Number.NaN } }, "INVALID_ARGUMENT spec.script.limits.seconds"],

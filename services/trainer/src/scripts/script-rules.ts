@@ -1,5 +1,6 @@
 import type { Script, ScriptLimits as ScriptLimitsMessage } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
+import { codeBytesAtMost } from "./script-code.ts";
 import { checkEnvironment } from "./script-command.ts";
 import type { ScriptIsolation, ScriptLimits } from "./script-run.ts";
 import { createIsolation, type MostOfScript, type ScriptSettings } from "./script-settings.ts";
@@ -7,8 +8,11 @@ import { createIsolation, type MostOfScript, type ScriptSettings } from "./scrip
 const mostWords = 1000;
 const longestWords = 64 * 1024;
 const mostFiles = 1000;
-const mostCodeBytes = 256n * 1024n * 1024n;
+const mostCodeBytes = BigInt(codeBytesAtMost);
+/** Of a name in a file system (Linux's NAME_MAX). */
+const longestName = 255;
 /** Variables that the platform gives; the job's parameters are among them. */
+const ownNames = "Name it otherwise: AIMASS_… and CUDA_VISIBLE_DEVICES are not the script's to set.";
 const reserved = /^(AIMASS_|CUDA_VISIBLE_DEVICES$)/;
 
 /** What a trainer lets scripts do, judged before a job is queued. */
@@ -81,13 +85,15 @@ function checkCommand({ command }: Script): void {
 
 function checkFiles({ files }: Script): void {
   const seen = new Set<string>();
-  for (const [i, { path, sha256 }] of files.entries()) {
+  for (const [i, { path, sha256, sizeBytes }] of files.entries()) {
     const parts = path.split("/");
-    const isInside = parts.every((part) => part !== "" && part !== "." && part !== "..") && !/[\0\\]/.test(path);
+    const isInside = parts.every(isName) && !/[\0\\]/.test(path);
     if (!isInside || path.length > 500) {
-      throw invalid(`files[${i}].path`, `"${path.slice(0, 200)}" is no path inside the script's folder.`);
+      const remedy = 'Write it like "train.py" or "lib/model.py".';
+      throw invalid(`files[${i}].path`, `"${path.slice(0, 200)}" is no path inside the script's folder.`, remedy);
     }
     if (sha256.length !== 32) throw invalid(`files[${i}].sha256`, `The digest of "${path}" is not 32 bytes long.`);
+    if (sizeBytes < 0n) throw invalid(`files[${i}].size_bytes`, `The size of "${path}" is ${sizeBytes}.`);
     if (seen.has(path)) throw invalid(`files[${i}].path`, `"${path}" is there twice.`);
     seen.add(path);
   }
@@ -98,9 +104,13 @@ function checkFiles({ files }: Script): void {
   }
 }
 
+function isName(part: string): boolean {
+  return part !== "" && part !== "." && part !== ".." && Buffer.byteLength(part) <= longestName;
+}
+
 function checkVariables({ environment }: Script): void {
   const own = Object.keys(environment).find((name) => reserved.test(name));
-  if (own !== undefined) throw invalid("environment", `"${own.slice(0, 100)}" is given by the platform.`);
+  if (own !== undefined) throw invalid("environment", `"${own.slice(0, 100)}" is given by the platform.`, ownNames);
   checkEnvironment(environment);
 }
 
