@@ -21,6 +21,20 @@ export function exampleInputs(metadata: RestMetadata, text = "How are you?"): Re
   });
 }
 
+/** The text for a model that takes one. Errors: INVALID_ARGUMENT for a model of anything else: the text would be in no input. */
+export function textInputs(metadata: RestMetadata, text: string): RestTensor[] {
+  const [first, ...others] = metadata.inputs;
+  if (first?.datatype === "BYTES" && others.length === 0) return exampleInputs(metadata, text);
+  const inputs = metadata.inputs.map(({ name, datatype, shape }) => `${name} ${datatype}[${shape.join(",")}]`);
+  throw new AimassError(
+    "INVALID_ARGUMENT",
+    `--text is for a model of one string; this one takes ${inputs.join(", ")}.`,
+    {
+      remedy: `Give each as --input ${first?.name ?? "name"}=VALUE.`,
+    },
+  );
+}
+
 /**
  * Inputs as they were typed: one JSON object or @file.json with all of them, or name=value for each, where a value is a text, a number, JSON, or
  * @file; a file that is a PNG or JPEG becomes its pixels. Errors: INVALID_ARGUMENT, NOT_FOUND.

@@ -1,13 +1,25 @@
+import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { classifierOutputs, type Prediction, predictionsOf, scoresOutput } from "../client/class-scores.ts";
-import { exampleInputs, readInputs } from "../client/predict-inputs.ts";
-import { type InputTensor, infer, modelMetadata, type RestAnswer } from "../client/rest-inference.ts";
+import { exampleInputs, readInputs, textInputs } from "../client/predict-inputs.ts";
+import {
+  type InputTensor,
+  infer,
+  modelMetadata,
+  type RestAnswer,
+  type RestMetadata,
+} from "../client/rest-inference.ts";
 import { bar, numberTable, percent, short } from "../output/charts.ts";
 import { modelName } from "../output/format.ts";
 import { action, versionArgument } from "./context.ts";
 
 /** A person reads so many classes. */
 const shownClasses = 10;
+
+interface PredictOptions {
+  readonly input?: string[];
+  readonly text?: string;
+}
 
 export function addPredict(program: Command): void {
   program
@@ -21,14 +33,11 @@ export function addPredict(program: Command): void {
     )
     .option("-t, --text <text>", "for a model that takes one string")
     .action(
-      action<{ input?: string[]; text?: string }>(async ({ connection, output }, options, [name]) => {
+      action<PredictOptions>(async ({ connection, output }, options, [name]) => {
         const { project, model, version } = versionArgument(name as string);
         const at = { model: modelName(project, model), version };
         const metadata = await modelMetadata(connection, at);
-        const inputs =
-          options.input === undefined
-            ? exampleInputs(metadata, options.text)
-            : await readInputs(metadata, options.input);
+        const inputs = await inputsOf(metadata, options);
         const scores = await scoresOutput(connection, { project, model, version }, metadata);
         const startedAt = performance.now();
         const answer = await infer(connection, at, inputs, classifierOutputs(metadata, scores));
@@ -41,6 +50,15 @@ export function addPredict(program: Command): void {
         ]);
       }),
     );
+}
+
+async function inputsOf(metadata: RestMetadata, { input, text }: PredictOptions): Promise<readonly InputTensor[]> {
+  if (input !== undefined && text !== undefined)
+    throw new AimassError("INVALID_ARGUMENT", "--text and --input were given together.", {
+      remedy: "Give one of them.",
+    });
+  if (input !== undefined) return readInputs(metadata, input);
+  return text === undefined ? exampleInputs(metadata) : textInputs(metadata, text);
 }
 
 function describeExample(tensor: InputTensor): string {
