@@ -8,7 +8,7 @@ import { sandboxFolders } from "./bubblewrap-arguments.ts";
 const run = promisify(execFile);
 
 /** Folders of a scratch folder that a script writes to. */
-export const writableFolders = ["code", "out", sandboxFolders.tmp, sandboxFolders.shm] as const;
+const writableFolders = ["code", "out", sandboxFolders.tmp, sandboxFolders.shm] as const;
 
 /** Who a script is: to the machine (absent: who we are), and to itself. */
 export interface ScriptUser {

@@ -77,7 +77,7 @@ async function repeat({ clock, signal }: WatchOptions, everyMs: number, look: ()
 }
 
 /** "512 MiB". */
-export function formatBytes(bytes: number): string {
+function formatBytes(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
   return `${Number((bytes / 1024 ** power).toFixed(1))} ${units[power]}`;
