@@ -171,7 +171,7 @@ describe("the aimass command", { timeout: 90_000 }, () => {
 
   it("pulls what was pushed, byte for byte", async () => {
     const folder = file("pulled");
-    mkdirSync(folder);
+    mkdirSync(folder, { recursive: true });
     await json("models", "pull", "tiny:2", folder);
     const digest = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
     expect(digest(join(folder, "model.onnx"))).toBe(digest(file("wider.onnx")));
@@ -206,6 +206,27 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     expect(result.model).toBe("words");
     expect(result.calls.curl).toContain(`${up.url}/v2/models/words/infer`);
     expect(await json("predict", "words", "--text", "four")).toMatchObject({ outputs: [{ data: [4] }] });
+  });
+
+  it("names the classes of a model whose version does, and gives numbers for others", async () => {
+    const folder = join(temporary.path, "levels");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "model.onnx"), mlpModel({ layers: [4, 3], seed: 1 }));
+    const scores = "outputs:\n  - name: y\n    labels: [low, middle, high]\n";
+    writeFileSync(join(folder, "model.yaml"), scores);
+    await json("run", folder);
+    const { predictions } = await json<{ predictions: { label: string; scores: Record<string, number> }[] }>(
+      "predict",
+      "levels",
+      "--input",
+      "x=[[1,2,3,4],[4,3,2,1]]",
+    );
+    expect(predictions).toHaveLength(2);
+    for (const { label, scores } of predictions) {
+      expect(Object.keys(scores).toSorted()).toEqual(["high", "low", "middle"]);
+      expect(scores[label]).toBe(Math.max(...Object.values(scores)));
+    }
+    expect(await json("predict", "words", "--text", "four")).not.toHaveProperty("predictions");
   });
 
   it("grants, makes keys and users, and takes them back", async () => {
