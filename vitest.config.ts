@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /** Unit tests sit beside the source; tests that cross services sit in test/integration. Both need Node and npm alone. */
@@ -5,6 +6,8 @@ export default defineConfig({
   test: {
     include: ["libs/**/*.spec.ts", "services/**/*.spec.ts", "test/repo/**/*.spec.ts", "test/integration/**/*.spec.ts"],
     pool: "forks",
+    // Many of them wait for processes more than they compute.
+    maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Real processes and clocks on a busy machine: a second try tells slow from wrong.

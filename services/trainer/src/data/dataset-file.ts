@@ -12,9 +12,6 @@ import {
 } from "@aimass/datasets";
 import type { JobWork } from "../worker/job-work.ts";
 
-/** Cells without a value in versions that were made before read options were kept. */
-const missingBefore = [...defaultMissing, "None", "none", "n/a", "na"];
-
 const formats: Partial<Record<DatasetFormat, Format>> = {
   [DatasetFormat.CSV]: "csv",
   [DatasetFormat.TSV]: "tsv",
@@ -36,13 +33,13 @@ export interface ReadAs {
   readonly schema: DatasetSchema;
 }
 
+/** Versions that were made before read options were kept are read by the defaults. */
 export function readAs({ format, columns, read }: DatasetVersion): ReadAs {
-  const missing = read !== undefined && read.missing.length > 0 ? read.missing : missingBefore;
   return {
     format: formats[format] ?? "csv",
     schema: {
       columns: columns.map(({ name, type }) => ({ name, type: types[type] ?? "string" })),
-      missing,
+      missing: read === undefined ? defaultMissing : read.missing,
       ...(read !== undefined && read.delimiter !== "" && { delimiter: read.delimiter }),
     },
   };

@@ -69,10 +69,10 @@ export class ClassEvaluation {
   detail(): ClassificationDetail {
     const size = this.#names.length;
     const known = Array.from({ length: size }, (_, c) => c);
-    const confusion = known.flatMap((a) => known.map((p) => BigInt(this.#at(a, p))));
+    const confused = size > mostConfusedClasses ? [] : known;
     return {
       classes: [...this.#names],
-      confusion: size > mostConfusedClasses ? [] : confusion,
+      confusion: confused.flatMap((a) => confused.map((p) => BigInt(this.#at(a, p)))),
       scores: known.map((c) => this.#scoreOf(c)),
       calibration: this.#probable === 0 ? [] : this.#calibration.bins(),
       calibrationError: this.#calibration.error(),

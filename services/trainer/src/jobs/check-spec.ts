@@ -40,8 +40,12 @@ function checkWay(spec: JobSpec): void {
   const { script, recipe: name, search, task } = spec;
   if (script !== undefined) {
     checkTask(["regression", "classification"], "A script", task);
-    if (name === "" && search === undefined) return;
-    throw invalid("spec.recipe", "A script trains instead of a recipe or a search.", "Leave recipe and search out.");
+    if (name !== "" || search !== undefined) {
+      throw invalid("spec.recipe", "A script trains instead of a recipe or a search.", "Leave recipe and search out.");
+    }
+    if (spec.folds === 0 && !spec.data?.unknownCategories) return;
+    const [field, what] = spec.folds === 0 ? ["data.unknown_categories", "features"] : ["folds", "training"];
+    throw invalid(`spec.${field}`, `A script does its own ${what}.`, `Leave ${field} out.`);
   }
   const recipe = getRecipe(name);
   checkTask(recipe.tasks, `The recipe "${name}"`, task);

@@ -161,6 +161,12 @@ describe("a job's spec", () => {
       "INVALID_ARGUMENT",
       "spec.feature_plan.features[0].cross.right",
     ],
+    [
+      "a script with folds",
+      { recipe: "", script: { command: ["python3"] }, folds: 3 },
+      "INVALID_ARGUMENT",
+      "spec.folds",
+    ],
     ["a script beside a recipe", { script: { command: ["python3"] } }, "INVALID_ARGUMENT", "spec.recipe"],
     ["the target as feature", { features: ["a", "y"] }, "INVALID_ARGUMENT", "spec.features"],
     ["a feature twice", { features: ["a", "a"] }, "INVALID_ARGUMENT", "spec.features"],

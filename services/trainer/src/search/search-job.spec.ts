@@ -156,7 +156,7 @@ describe("a job that searches", { timeout: 120_000 }, () => {
 
   it("whose worker is killed goes on elsewhere without the trials that ended", async () => {
     const client = await start();
-    const search = { trials: 16, parallel: 1 };
+    const search = { trials: 60, parallel: 1 };
     const { id } = await create(client, { ...plane, recipe: "random-forest", search });
     await scored(client, id, 3);
     const { worker = expect.fail("no worker"), trials } = running();
@@ -174,7 +174,7 @@ describe("a job that searches", { timeout: 120_000 }, () => {
     expect(trials.filter(isAlive)).toEqual([]);
     const { report } = await client.getJobReport({ id });
     expect(report?.leaderboard.map(({ number }) => number).sort((a, b) => a - b)).toEqual(
-      Array.from({ length: 16 }, (_, i) => i + 1),
+      Array.from({ length: 60 }, (_, i) => i + 1),
     );
   });
 

@@ -116,6 +116,7 @@ export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
 
   /**
    * Also trains on k − 1 of k equal folds of the training part and measures on the one left out, k times (2–20); 0: not.
+   * Not with a script.
    *
    * @generated from field: int32 folds = 15;
    */

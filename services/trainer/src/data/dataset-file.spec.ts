@@ -1,0 +1,29 @@
+import { ColumnType, DatasetFormat, DatasetVersionSchema } from "@aimass/api/registry";
+import { defaultMissing } from "@aimass/datasets";
+import { create } from "@bufbuild/protobuf";
+import { describe, expect, it } from "vitest";
+import { readAs } from "./dataset-file.ts";
+
+const version = (read?: { missing: string[]; delimiter: string }) =>
+  create(DatasetVersionSchema, {
+    format: DatasetFormat.JSON_LINES,
+    columns: [{ name: "kind", type: ColumnType.STRING }],
+    ...(read && { read }),
+  });
+
+describe("a dataset version is read", () => {
+  it("as the registry read it, also when no word means that there is no value", () => {
+    expect(readAs(version({ missing: [], delimiter: "" }))).toEqual({
+      format: "json-lines",
+      schema: { columns: [{ name: "kind", type: "string" }], missing: [] },
+    });
+    expect(readAs(version({ missing: ["-"], delimiter: ";" })).schema).toMatchObject({
+      missing: ["-"],
+      delimiter: ";",
+    });
+  });
+
+  it("by the defaults when nothing was kept", () => {
+    expect(readAs(version()).schema.missing).toEqual(defaultMissing);
+  });
+});
