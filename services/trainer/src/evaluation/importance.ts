@@ -7,7 +7,7 @@ import { concatenated, firstRows, reordered } from "./batches.ts";
 import { type ReportInit, TaskEvaluation } from "./evaluate.ts";
 
 export interface ImportanceOptions {
-  /** How often each column is shuffled. */
+  /** How often each column is shuffled; 0: 3; less: nothing is measured. */
   readonly repeats: number;
   readonly seed: bigint;
   /** Columns the model reads. */
@@ -18,6 +18,7 @@ export interface ImportanceOptions {
 
 type Importances = NonNullable<ReportInit["importances"]>;
 
+const defaultRepeats = 3;
 const mostRows = 5000;
 const fewestRows = 200;
 /** About how long it may take: for a slow model of many columns fewer rows are looked at. */
@@ -30,8 +31,9 @@ const budgetMs = 30_000;
 export async function importancesOf(
   data: TrainingData,
   predictor: Predictor,
-  { repeats, seed, columns, report, signal }: ImportanceOptions,
+  { repeats: asked, seed, columns, report, signal }: ImportanceOptions,
 ): Promise<Importances> {
+  const repeats = asked === 0 ? defaultRepeats : asked;
   if (data.format === "image-zip" || repeats < 1) return [];
   const whole = await sampleOf(data, signal);
   const startedAt = performance.now();

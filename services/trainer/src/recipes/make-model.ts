@@ -21,7 +21,6 @@ export interface KnownBefore {
 /** Training rows that are predicted to tell over-fitting; the other parts are predicted whole. */
 const mostTrainingRows = 10_000;
 const sampleRows = 256;
-const defaultRepeats = 3;
 /** The matrix may take this share of a worker's memory: fits make copies of it, in double precision. */
 const matrixShare = 0.25;
 
@@ -108,7 +107,7 @@ async function evaluate(work: JobWork, data: TrainingData, pipeline: FittedPipel
     data,
     { predict: (batch) => predict(pipeline, batch) },
     {
-      repeats: spec.importanceRepeats || defaultRepeats,
+      repeats: spec.importanceRepeats,
       seed: spec.seed,
       columns: pipeline.features.columns.map(({ name }) => name),
       report: phase(report, progressAt.importance, progressAt.export),

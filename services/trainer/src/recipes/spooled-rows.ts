@@ -19,7 +19,10 @@ interface Place {
   readonly elements: number;
 }
 
-/** Features and targets in a file: what transforming cost is paid once, reading them again costs little. Memory is that of one batch. */
+/**
+ * Features and targets in a file: what transforming cost is paid once, reading them again costs little. Memory is that of one batch. The file has no name
+ * once it is open, so that it goes with its process, however that ends.
+ */
 export class SpooledRows implements RowStream, AsyncDisposable {
   readonly kind: string;
   readonly rows: number;
@@ -27,13 +30,11 @@ export class SpooledRows implements RowStream, AsyncDisposable {
   readonly layout: Matrix["kind"];
   readonly targets: RowStream["targets"];
   readonly #shape: SpoolShape;
-  readonly #path: string;
   readonly #file: FileHandle;
   readonly #places: Place[] = [];
 
-  private constructor(shape: SpoolShape, path: string, file: FileHandle) {
+  private constructor(shape: SpoolShape, file: FileHandle) {
     this.#shape = shape;
-    this.#path = path;
     this.#file = file;
     this.rows = shape.rows;
     this.cols = shape.cols;
@@ -45,7 +46,8 @@ export class SpooledRows implements RowStream, AsyncDisposable {
   /** Errors: RESOURCE_EXHAUSTED for a full disk. */
   static async write(batches: AsyncIterable<RowBatch>, shape: SpoolShape): Promise<SpooledRows> {
     const path = join(shape.directory, `rows-${crypto.randomUUID()}`);
-    const spooled = new SpooledRows(shape, path, await open(path, "wx+"));
+    const spooled = new SpooledRows(shape, await open(path, "wx+"));
+    await rm(path);
     try {
       let at = 0;
       for await (const batch of batches) at = await spooled.#append(batch, at);
@@ -70,7 +72,6 @@ export class SpooledRows implements RowStream, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
-    await rm(this.#path, { force: true });
   }
 
   async #append({ x, y }: RowBatch, at: number): Promise<number> {

@@ -1,10 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type Batch, decodeImages, defaultPlan, FeatureFit } from "@aimass/learn";
 import { type ProbeResult, probeModel } from "@aimass/onnx";
 import type { TrainingData } from "../data/training-data.ts";
 import { measure, prefixed } from "../evaluation/evaluate.ts";
 import { importancesOf } from "../evaluation/importance.ts";
+import { writeModelFiles } from "../evaluation/model-files.ts";
 import { OnnxPredictor } from "../evaluation/onnx-predictor.ts";
 import { PredictionBaseline } from "../evaluation/prediction-baseline.ts";
 import { reportOf } from "../recipes/make-model.ts";
@@ -15,7 +15,6 @@ type Evaluated = Omit<MadeModel, "files" | "howJson" | "code">;
 
 const probeMs = 120_000;
 const mostTrainingRows = 10_000;
-const defaultRepeats = 3;
 const progressAt = { measure: 0.2, importance: 0.6, baseline: 0.9 } as const;
 
 /** Tries a model that a script left in a process of its own, then measures it as if it were ours. Errors: those of the probe and of OnnxPredictor. */
@@ -27,7 +26,7 @@ export async function evaluateScriptModel(
   const { report, spec, signal, threads } = work;
   report.progress(0, "trying the model");
   const directory = join(work.directory, "script-model");
-  await writeFiles(files, directory);
+  await writeModelFiles(files, directory);
   const { signature } = await probeModel({ directory, timeoutMs: probeMs, signal });
   await using predictor = await OnnxPredictor.open(join(directory, "model.onnx"), {
     columns: spec.features,
@@ -50,7 +49,7 @@ export async function evaluateScriptModel(
   const base = reportOf(data, heldOut, metrics);
   report.evaluated(base);
   const importances = await importancesOf(data, predictor, {
-    repeats: spec.importanceRepeats || defaultRepeats,
+    repeats: spec.importanceRepeats,
     seed: spec.seed,
     columns: spec.features,
     report: phase(report, progressAt.importance, progressAt.baseline),
@@ -100,11 +99,4 @@ async function baselineOf(data: TrainingData, predictions: PredictionBaseline, s
   const columns = isEmpty ? [] : fitting.finish().baseline.map(({ column, ...facts }) => [column, facts] as const);
   const features = Object.fromEntries(columns);
   return JSON.stringify({ rows: data.rows.train, features, predictions: predictions.toJson() });
-}
-
-async function writeFiles(files: ReadonlyMap<string, Uint8Array>, folder: string): Promise<void> {
-  for (const [path, bytes] of files) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await writeFile(join(folder, path), bytes);
-  }
 }

@@ -10,8 +10,6 @@ const trialMain = fileURLToPath(new URL("./trial-main.ts", import.meta.url));
 /** How often a running process's memory is looked at. */
 const watchEveryMs = 250;
 const mebibyte = 2 ** 20;
-/** Bytes of a page as /proc counts them. */
-const pageBytes = 4096;
 
 export interface TrialProcessOptions {
   readonly setup: TrialSetup;
@@ -125,8 +123,8 @@ export class TrialProcess {
 /** Memory a process holds, where the system tells it in /proc; else 0. */
 async function residentBytes(pid: number): Promise<number> {
   try {
-    const [, resident = "0"] = (await readFile(`/proc/${pid}/statm`, "utf8")).split(" ");
-    return Number(resident) * pageBytes;
+    const status = await readFile(`/proc/${pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
   } catch {
     return 0;
   }

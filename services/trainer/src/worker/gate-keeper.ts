@@ -1,5 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Version } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { decodeImages } from "@aimass/learn";
@@ -7,6 +6,7 @@ import type { TrainingData } from "../data/training-data.ts";
 import { firstRows } from "../evaluation/batches.ts";
 import { measure } from "../evaluation/evaluate.ts";
 import { gatesOf, judge, type Rival, readGate, type Verdict } from "../evaluation/gates.ts";
+import { writeModelFiles } from "../evaluation/model-files.ts";
 import { OnnxPredictor } from "../evaluation/onnx-predictor.ts";
 import type { JobWork, MadeModel } from "./job-work.ts";
 
@@ -19,7 +19,7 @@ export interface GateVerdict {
 
 /** Milliseconds that one row takes, as `Job.metrics` tells it: the 95th percentile. Runs the model that was made, whatever made it. */
 export async function measureLatency(work: JobWork, data: TrainingData, made: MadeModel): Promise<number> {
-  const path = await writeFiles(made.files, join(work.directory, "made"));
+  const path = await writeModelFiles(made.files, join(work.directory, "made"));
   await using predictor = await OnnxPredictor.open(path, { columns: work.spec.features });
   const { p50, p95 } = await latencyOf(predictor, data, work);
   work.report.log(`One row takes ${rounded(p50)} ms (median), ${rounded(p95)} ms (95th percentile) on this trainer.`);
@@ -64,7 +64,7 @@ async function measureVersion(work: JobWork, data: TrainingData, version: Versio
   const { library, spec, signal, directory, threads } = work;
   const files = new Map<string, Uint8Array>();
   for (const { path, sha256 } of version.files) files.set(path, await allOf(library.read(sha256, signal)));
-  const path = await writeFiles(files, join(directory, `version-${version.version}`));
+  const path = await writeModelFiles(files, join(directory, `version-${version.version}`));
   const scored = version.signature?.outputs.find(({ labels }) => labels.length > 0)?.labels;
   await using predictor = await OnnxPredictor.open(path, {
     columns: spec.features,
@@ -89,16 +89,6 @@ async function latencyOf(
     return predictor.latency(firstRows(await decodeImages(batch, signal), 32));
   }
   return { p50: 0, p95: 0 };
-}
-
-/** Gives back the graph's path. */
-async function writeFiles(files: ReadonlyMap<string, Uint8Array>, folder: string): Promise<string> {
-  for (const [path, bytes] of files) {
-    const to = join(folder, path);
-    await mkdir(dirname(to), { recursive: true });
-    await writeFile(to, bytes);
-  }
-  return join(folder, "model.onnx");
 }
 
 async function allOf(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
