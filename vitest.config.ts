@@ -12,6 +12,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Real processes and clocks on a busy machine: a second try tells slow from wrong.
     retry: 1,
-    reporters: ["default"],
+    reporters: ["default", "./test/support/skipped-reporter.ts"],
   },
 });
