@@ -1,4 +1,4 @@
-import type { ColumnProfile } from "../profile/inference.ts";
+import type { ColumnProfile } from "../profile/column-profile.ts";
 import type { ImageReference } from "./image-reference.ts";
 
 /** Collects what a profile says about a column of images, from their headers. */

@@ -1,5 +1,5 @@
 import { dateKind } from "../cells/date.ts";
-import type { ColumnProfile, ColumnStatistics } from "./inference.ts";
+import type { ColumnProfile, ColumnStatistics } from "./column-profile.ts";
 import { Moments } from "./moments.ts";
 import { ValueCounts } from "./value-counts.ts";
 

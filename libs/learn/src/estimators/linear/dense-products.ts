@@ -1,6 +1,6 @@
 import type { Matrix } from "../../matrix.ts";
 import { scoreRows, stepColumns, sumColumns, type Tile, tileFor } from "./dense-kernels.ts";
-import type { Products } from "./products.ts";
+import type { Products } from "./row-products.ts";
 import { instantiate, type Kernel } from "./wasm.ts";
 
 /** A multiple of the rows of every tile. */

@@ -1,5 +1,5 @@
 import type { Matrix } from "../../matrix.ts";
-import type { Products } from "./products.ts";
+import type { Products } from "./row-products.ts";
 
 /** Weights of a column lie side by side, so that a cell touches one place in memory whatever the number of outputs. */
 export class SparseProducts implements Products {
