@@ -9,6 +9,13 @@ export {
   readConfig,
   type Variables,
 } from "./config.ts";
+export {
+  answerOf,
+  lentEnvironment,
+  type ProcessBounds,
+  type ProcessOutcome,
+  residentBytes,
+} from "./disposable-process.ts";
 export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } from "./errors.ts";
 export { freePort, isFree } from "./free-port.ts";
 export { PushStream } from "./push-stream.ts";

@@ -41,7 +41,8 @@ function runOne(child: ChildProcess, one: OnnxCase): Promise<{ problem: string |
       resolve({ problem, died });
     };
     child.once("message", (reply) => finish((reply as { problem?: string }).problem, false));
-    child.once("exit", (status, signal) => finish(`it ends the process (${signal ?? status})`, true));
+    // "exit" may come before the last message was read; "close" comes after.
+    child.once("close", (status, signal) => finish(`it ends the process (${signal ?? status})`, true));
     child.send(one);
   });
 }

@@ -1,8 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AimassError, abortError } from "@aimass/core";
+import { AimassError, abortError, answerOf, lentEnvironment } from "@aimass/core";
 import { codeCacheFolder } from "./code-cache.ts";
 import type { ProbeReply, ProbeResult } from "./messages.ts";
 
@@ -20,63 +19,41 @@ export interface ProbeOptions {
 const defaultMemoryLimit = 4 * 1024 ** 3;
 const memoryCheckMs = 50;
 
-/** What the parent's environment may lend to a process that runs a stranger's file: nothing secret. */
-const lentVariables = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "SystemRoot"] as const;
-
 /**
  * Inspects, loads and tries a model in a process of its own, which it may crash, hang or fill: signature, batches, memory.
  * Throws INVALID_ARGUMENT (not ONNX, refused by the runtime, not representable, unsafe external data), FAILED_PRECONDITION (it crashes
  * the runtime, outlasts `timeoutMs`, or takes more than `memoryLimitBytes`), or the signal's reason.
  */
 export async function probeModel(options: ProbeOptions): Promise<ProbeResult> {
-  const { signal } = options;
+  const { directory, timeoutMs, memoryLimitBytes = defaultMemoryLimit, signal } = options;
   if (signal?.aborted) throw abortError(signal);
-  const child = startProbe(options.directory);
-  try {
-    const reply = await outcome(child, options);
-    if (reply.ok) return reply.result;
-    throw refusal(reply);
-  } finally {
-    child.kill("SIGKILL");
+  const bounds = { timeoutMs, memoryLimitBytes, memoryCheckMs };
+  const outcome = await answerOf(startProbe(directory), (message) => message as ProbeReply, bounds, signal);
+  switch (outcome.kind) {
+    case "answered":
+      if (outcome.answer.ok) return outcome.answer.result;
+      throw refusal(outcome.answer);
+    case "ended":
+      throw crashed(outcome.signal ?? `exit status ${outcome.status}`);
+    case "too slow":
+      throw tooSlow(timeoutMs);
+    case "too large":
+      throw tooLarge(memoryLimitBytes);
+    case "not started":
+      throw notStarted(outcome.cause);
   }
 }
 
 function startProbe(directory: string): ChildProcess {
   const main = fileURLToPath(new URL("./probe-main.ts", import.meta.url));
-  const lent = lentVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
   const codeCache = codeCacheFolder();
   return fork(main, ["."], {
     cwd: resolve(directory),
     execArgv: ["--expose-gc", "--disable-warning=ExperimentalWarning"],
-    env: { ...Object.fromEntries(lent), ...(codeCache !== undefined && { NODE_COMPILE_CACHE: codeCache }) },
+    env: { ...lentEnvironment(), ...(codeCache !== undefined && { NODE_COMPILE_CACHE: codeCache }) },
     serialization: "advanced",
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
-}
-
-/** The first thing that happens: a reply, an end without one, a limit, or the caller's abort. */
-function outcome(child: ChildProcess, { timeoutMs, memoryLimitBytes, signal }: ProbeOptions): Promise<ProbeReply> {
-  const { promise, resolve, reject } = Promise.withResolvers<ProbeReply>();
-  const limit = memoryLimitBytes ?? defaultMemoryLimit;
-  const onAbort = () => reject(abortError(signal as AbortSignal));
-  signal?.addEventListener("abort", onAbort, { once: true });
-  const deadline = setTimeout(() => reject(tooSlow(timeoutMs)), timeoutMs);
-  const watch = setInterval(async () => {
-    if ((await residentBytes(child.pid)) > limit) reject(tooLarge(limit));
-  }, memoryCheckMs);
-  child.once("message", (reply) => resolve(reply as ProbeReply));
-  child.once("error", (cause) => reject(notStarted(cause)));
-  child.once("exit", (status, killedBy) => reject(crashed(killedBy ?? `exit status ${status}`)));
-  return promise.finally(() => {
-    signal?.removeEventListener("abort", onAbort);
-    clearTimeout(deadline);
-    clearInterval(watch);
-  });
-}
-
-async function residentBytes(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
 function refusal(reply: Extract<ProbeReply, { ok: false }>): AimassError {

@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { abortError, type Clock } from "@aimass/core";
+import { abortError, type Clock, residentBytes } from "@aimass/core";
 import type { RunOutcome } from "./run-search.ts";
 import type { TrialRun } from "./trial.ts";
 import type { FromTrial, ToTrial, TrialSetup } from "./trial-message.ts";
@@ -117,15 +116,5 @@ export class TrialProcess {
       return `The trial needed more than ${this.#memoryMb} MiB of memory.`;
     }
     return `The trial's process ended by ${signalCode ?? `code ${exitCode}`}.`;
-  }
-}
-
-/** Memory a process holds, where the system tells it in /proc; else 0. */
-async function residentBytes(pid: number): Promise<number> {
-  try {
-    const status = await readFile(`/proc/${pid}/status`, "utf8");
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
   }
 }

@@ -1,9 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { readFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { OpenArtifact } from "@aimass/artifacts";
-import { AimassError, abortError } from "@aimass/core";
+import { AimassError, abortError, answerOf, lentEnvironment } from "@aimass/core";
 import { crashed, notStarted, remedyOfLimit, tooLarge, tooSlow } from "./errors.ts";
 import type {
   FromReader,
@@ -37,9 +36,6 @@ const requestFields: ReadonlyMap<string, string> = new Map([
   ["delimiter", "read.delimiter"],
 ]);
 
-/** What the registry's environment may lend to a process that reads a stranger's file: nothing secret. */
-const lentVariables = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "SystemRoot"] as const;
-
 /**
  * Reads an artifact in a process of its own, which it may crash, hang or fill; that process may write no file, is told no secrets, and reaches the storage
  * through the artifact it is lent alone. Errors: those of @aimass/datasets; RESOURCE_EXHAUSTED (too much memory or time), INVALID_ARGUMENT (it crashes the
@@ -65,18 +61,26 @@ export async function readApart(
 ): Promise<ReadingResult> {
   if (signal.aborted) throw abortError(signal);
   const child = startReader(artifact, bounds);
-  try {
-    const outcome = outcomeOf(child, artifact, bounds, signal);
-    tell(child, { start: job, sizeBytes: artifact.sizeBytes, hasDescriptor: artifact.descriptor !== undefined });
-    return await outcome;
-  } finally {
-    child.kill("SIGKILL");
+  const onMessage = (message: unknown) => replyOf(child, artifact, message as FromReader, signal);
+  const pending = answerOf(child, onMessage, { ...bounds, memoryCheckMs }, signal);
+  tell(child, { start: job, sizeBytes: artifact.sizeBytes, hasDescriptor: artifact.descriptor !== undefined });
+  const outcome = await pending;
+  switch (outcome.kind) {
+    case "answered":
+      return outcome.answer;
+    case "ended":
+      throw endOf(outcome.status, outcome.signal, bounds.memoryLimitBytes);
+    case "too slow":
+      throw tooSlow(bounds.timeoutMs);
+    case "too large":
+      throw tooLarge(bounds.memoryLimitBytes);
+    case "not started":
+      throw notStarted(outcome.cause);
   }
 }
 
 function startReader({ descriptor }: OpenArtifact, { memoryLimitBytes }: ReadingBounds): ChildProcess {
   const main = fileURLToPath(new URL("./reading-main.ts", import.meta.url));
-  const lent = lentVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
   const heapMebibytes = Math.floor((memoryLimitBytes / mebibyte) * 0.75);
   return fork(main, [], {
     execArgv: [
@@ -87,38 +91,22 @@ function startReader({ descriptor }: OpenArtifact, { memoryLimitBytes }: Reading
       "--disable-warning=ExperimentalWarning",
       "--disable-warning=SecurityWarning",
     ],
-    env: Object.fromEntries(lent),
+    env: lentEnvironment(),
     serialization: "advanced",
     stdio: ["ignore", "ignore", "ignore", "ipc", descriptor ?? "ignore"],
   });
 }
 
-/** The first thing that happens: a reply, an end without one, a limit, or the caller's abort. */
-function outcomeOf(
+/** What it found; undefined when it wants a part of the file, which it is lent. Throws what it refused the file for. */
+function replyOf(
   child: ChildProcess,
   artifact: OpenArtifact,
-  { timeoutMs, memoryLimitBytes }: ReadingBounds,
+  message: FromReader,
   signal: AbortSignal,
-): Promise<ReadingResult> {
-  const { promise, resolve, reject } = Promise.withResolvers<ReadingResult>();
-  const onAbort = () => reject(abortError(signal));
-  signal.addEventListener("abort", onAbort, { once: true });
-  const deadline = setTimeout(() => reject(tooSlow(timeoutMs)), timeoutMs);
-  const watch = setInterval(async () => {
-    if ((await residentBytes(child.pid)) > memoryLimitBytes) reject(tooLarge(memoryLimitBytes));
-  }, memoryCheckMs);
-  child.on("message", (message: FromReader) => {
-    if ("found" in message) resolve(message.found);
-    else if ("refused" in message) reject(errorOf(message.refused));
-    else lend(child, artifact, message, signal).catch(reject);
-  });
-  child.on("error", (cause) => reject(notStarted(cause)));
-  child.once("exit", (status, killedBy) => reject(endOf(status, killedBy, memoryLimitBytes)));
-  return promise.finally(() => {
-    signal.removeEventListener("abort", onAbort);
-    clearTimeout(deadline);
-    clearInterval(watch);
-  });
+): ReadingResult | Promise<undefined> {
+  if ("found" in message) return message.found;
+  if ("refused" in message) throw errorOf(message.refused);
+  return lend(child, artifact, message, signal);
 }
 
 async function lend(
@@ -126,7 +114,7 @@ async function lend(
   artifact: OpenArtifact,
   part: { readonly wanted: number; readonly offset: number; readonly length: number },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<undefined> {
   const bytes = await artifact.read(part.offset, Math.min(part.length, longestPart), signal);
   tell(child, { part: part.wanted, bytes });
 }
@@ -134,11 +122,6 @@ async function lend(
 /** A process that has ended is told nothing; its end is an event of its own. */
 function tell(child: ChildProcess, message: ToReader): void {
   if (child.connected) child.send(message, () => {});
-}
-
-async function residentBytes(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
 /** V8 aborts when its heap is full. */
