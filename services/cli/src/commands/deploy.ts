@@ -4,6 +4,7 @@ import {
   DeploymentService,
   type DeploymentSpec,
   type DeploymentStatus,
+  Loading,
   RolloutPhase,
   Sharing,
 } from "@aimass/api/scheduler";
@@ -23,6 +24,8 @@ interface DeployOptions {
   readonly dedicated?: boolean;
   readonly device?: string;
   readonly keepWarm?: string;
+  readonly onDemand?: boolean;
+  readonly resident?: boolean;
   readonly dryRun?: boolean;
   readonly delete?: boolean;
   readonly wait: boolean;
@@ -39,6 +42,8 @@ export function addDeploy(program: Command): void {
     .option("--dedicated", "on replicas of its own")
     .option("--device <kind>", "cpu or gpu")
     .option("--keep-warm <n>", "earlier versions kept loaded for instant rollback")
+    .option("--on-demand", "put aside when others need the memory, brought back by the next request")
+    .option("--resident", "always in memory (the default)")
     .option("--dry-run", "only say whether it fits and what is short")
     .option("--delete", "end the deployment")
     .option("--no-wait", "do not wait until it serves")
@@ -216,8 +221,19 @@ function specOf(project: string, model: string, o: DeployOptions): MessageInitSh
     ...(o.version === undefined ? {} : { versions: o.version.map((v) => BigInt(count("--version", v))) }),
     ...(o.dedicated === undefined ? {} : { sharing: Sharing.DEDICATED }),
     ...(o.device === undefined ? {} : { deviceKind: o.device }),
+    ...loadingOf(o),
     ...(o.keepWarm === undefined ? {} : { keepWarm: count("--keep-warm", o.keepWarm) }),
   };
+}
+
+function loadingOf({ onDemand = false, resident = false }: DeployOptions): { loading?: Loading } {
+  if (onDemand && resident) {
+    throw new AimassError("INVALID_ARGUMENT", "--on-demand and --resident exclude each other.", {
+      remedy: "Give one of them.",
+    });
+  }
+  if (!onDemand && !resident) return {};
+  return { loading: onDemand ? Loading.ON_DEMAND : Loading.RESIDENT };
 }
 
 function count(option: string, text: string): number {

@@ -30,10 +30,9 @@ export class BundleCache {
    */
   async ensure(version: Version, signal: AbortSignal): Promise<string> {
     for (const file of version.files) assertInside(file.path);
-    const directory = join(this.#directory, "bundles", bundleName(version));
+    const directory = this.#directoryOf(version);
     if ((await sizeOf(directory)) !== undefined) {
-      const now = new Date(this.#clock.now());
-      await utimes(directory, now, now).catch(() => {});
+      await this.keep([version]);
       return directory;
     }
     const draft = join(this.#directory, "drafts", randomBytes(8).toString("hex"));
@@ -54,6 +53,16 @@ export class BundleCache {
     } finally {
       await rm(draft, { recursive: true, force: true });
     }
+  }
+
+  /** Notes that versions are in use, so that a trim of the cache leaves them. */
+  async keep(versions: readonly Version[]): Promise<void> {
+    const now = new Date(this.#clock.now());
+    for (const version of versions) await utimes(this.#directoryOf(version), now, now).catch(() => {});
+  }
+
+  #directoryOf(version: Version): string {
+    return join(this.#directory, "bundles", bundleName(version));
   }
 
   async #ensureBlob(file: BundleFile, signal: AbortSignal): Promise<string> {

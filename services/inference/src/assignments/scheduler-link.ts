@@ -1,4 +1,3 @@
-import type { Version } from "@aimass/api/registry";
 import {
   AttachReplicaRequestSchema,
   type AttachReplicaResponse,
@@ -9,6 +8,7 @@ import { type Clock, keepTrying, PushStream } from "@aimass/core";
 import type { Logger } from "@aimass/telemetry";
 import { create } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
+import type { WantedVersion } from "../servables/servable-set.ts";
 import type { AssignmentMemory } from "./assignment-memory.ts";
 
 /** How often a replica reports when nothing changes, in milliseconds. */
@@ -24,7 +24,7 @@ export class SchedulerLink {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #describe: () => ReplicaInfo;
-  readonly #assign: (versions: readonly Version[]) => void;
+  readonly #assign: (wanted: readonly WantedVersion[]) => void;
   #reports: PushStream<ReplicaInfo> | undefined;
   #isReportDue = false;
   #isAssigned = false;
@@ -36,7 +36,7 @@ export class SchedulerLink {
     clock: Clock;
     log: Logger;
     describe: () => ReplicaInfo;
-    assign: (versions: readonly Version[]) => void;
+    assign: (wanted: readonly WantedVersion[]) => void;
   }) {
     this.#scheduler = options.scheduler;
     this.#memory = options.memory;
@@ -105,7 +105,7 @@ export class SchedulerLink {
     this.#memory
       .save(response)
       .catch((error: unknown) => this.#log.warn("the assignment could not be kept", { error }));
-    this.#assign(versionsOf(response));
+    this.#assign(wantedOf(response));
   }
 
   async #goByMemory(): Promise<void> {
@@ -116,7 +116,7 @@ export class SchedulerLink {
     this.#log.info("the scheduler is silent; the last assignment is in force", {
       versions: remembered.assignments.length,
     });
-    this.#assign(versionsOf(remembered));
+    this.#assign(wantedOf(remembered));
   }
 }
 
@@ -124,6 +124,8 @@ async function* asRequests(reports: AsyncIterable<ReplicaInfo>) {
   for await (const replica of reports) yield create(AttachReplicaRequestSchema, { replica });
 }
 
-function versionsOf(response: AttachReplicaResponse): Version[] {
-  return response.assignments.flatMap((assignment) => assignment.version ?? []);
+function wantedOf(response: AttachReplicaResponse): WantedVersion[] {
+  return response.assignments.flatMap(({ version, onDemand }) =>
+    version === undefined ? [] : [{ version, onDemand }],
+  );
 }

@@ -17,6 +17,10 @@ export class ReplicaMetrics {
   readonly #run;
   readonly #batch;
   readonly #requests;
+  /** Hears how long bringing a version on demand back took. */
+  readonly recalled: (seconds: number) => void;
+  /** Hears that a version on demand was put aside. */
+  readonly evicted: () => void;
   readonly #bound = new WeakMap<Servable, Map<string, BoundCounter>>();
 
   constructor(metrics: Metrics) {
@@ -39,6 +43,15 @@ export class ReplicaMetrics {
       help: "Inference requests by outcome.",
       labels: [...labels, "code"],
     });
+    const recalls = metrics.histogram("aimass_inference_recall_seconds", {
+      help: "Time to bring a version on demand back into memory.",
+      boundaries: latencyBoundaries,
+    });
+    const evictions = metrics.counter("aimass_inference_evictions_total", {
+      help: "Versions on demand that were put aside for others.",
+    });
+    this.recalled = (seconds) => recalls.record(seconds);
+    this.evicted = () => evictions.add();
   }
 
   /** What a servable reports to. */
@@ -96,8 +109,7 @@ export function observeReplica(
   metrics.observedGauge(
     "aimass_inference_model_memory_bytes",
     { help: "Memory a loaded version takes.", labels: ["model", "version"] },
-    () =>
-      servables.all.map((servable) => ({ value: servable.facts?.memoryBytes ?? 0, labels: labelsOf(servable.plan) })),
+    () => servables.all.map(({ memoryBytes, plan }) => ({ value: memoryBytes, labels: labelsOf(plan) })),
   );
   metrics.observedGauge(
     "aimass_inference_versions",

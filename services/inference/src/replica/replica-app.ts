@@ -23,6 +23,7 @@ import { MemoryBudget } from "../servables/memory-budget.ts";
 import { Servable } from "../servables/servable.ts";
 import { ServableSet } from "../servables/servable-set.ts";
 import { planServing } from "../servables/serving-plan.ts";
+import { SessionKeeper } from "../servables/session-keeper.ts";
 import { versionKey } from "../servables/version-name.ts";
 import { SlotPool } from "../slots/slot-pool.ts";
 import { observeReplica, ReplicaMetrics } from "./metrics.ts";
@@ -78,12 +79,19 @@ export async function startReplica(
   });
   const dispatcher = new Dispatcher(clock);
   const metrics = new ReplicaMetrics(telemetry.metrics);
+  const keeper = new SessionKeeper({ pool, memory, executionProviders, onEvicted: metrics.evicted });
   const servables = new ServableSet({
-    create: (version) => {
+    create: ({ version, onDemand }, onDemanded) => {
       const plan = planServing(version, cpusOf(device));
-      return new Servable(plan, { clock, observer: metrics.observer(plan), wake: dispatcher.wake });
+      return new Servable(plan, {
+        clock,
+        observer: metrics.observer(plan),
+        onDemand,
+        wake: dispatcher.wake,
+        onDemanded,
+      });
     },
-    loader: new Loader({ cache, pool, memory, clock, executionProviders }),
+    loader: new Loader({ cache, keeper, memory, clock, onRecalled: metrics.recalled }),
     log,
     onChange: () => link.changed(),
     onGone: (servable) => metrics.forget(servable),
@@ -118,7 +126,7 @@ export async function startReplica(
     clock,
     log: telemetry.log.scope("inference.link"),
     describe: () => describeReplica(facts, { draining, memory, servables: servables.all, refused: servables.refused }),
-    assign: (versions) => servables.reconcile(versions),
+    assign: (wanted) => servables.reconcile(wanted),
   });
   const admin = await serveAdmin({
     listen: config.adminListen,
@@ -127,10 +135,12 @@ export async function startReplica(
   });
   const stopped = new AbortController();
   const linked = link.run(stopped.signal);
+  const trim = async () => {
+    await cache.keep(servables.versions);
+    await trimCache(cacheDirectory, config.cacheBytes, clock.now());
+  };
   const trimming = setInterval(() => {
-    trimCache(cacheDirectory, config.cacheBytes, clock.now()).catch((error: unknown) =>
-      log.warn("the cache could not be trimmed", { error }),
-    );
+    trim().catch((error: unknown) => log.warn("the cache could not be trimmed", { error }));
   }, trimMs);
   trimming.unref();
   log.info("the replica is up", { ...facts, device: device.id, admin: formatAddress(admin.address) });

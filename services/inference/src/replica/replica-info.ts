@@ -34,16 +34,17 @@ export function describeReplica(
     live: true,
     memoryBytesUsed: BigInt(Math.round(now.memory.usedBytes)),
     memoryBytesLimit: BigInt(now.memory.limitBytes),
+    memoryBytesOnDemand: BigInt(Math.round(now.memory.onDemandBytes)),
     loaded: [...now.servables.map(describeLoaded), ...now.refused.map(describeRefused)],
   });
 }
 
-function describeLoaded({ plan, state, facts }: Servable): LoadedVersion {
+function describeLoaded({ plan, state, facts, memoryBytes }: Servable): LoadedVersion {
   return create(LoadedVersionSchema, {
     ...plan.name,
     state: loadStates[state.kind],
     reason: state.kind === "failed" || state.kind === "fetching" ? state.reason : "",
-    memoryBytes: BigInt(Math.round(facts?.memoryBytes ?? 0)),
+    memoryBytes: BigInt(Math.round(memoryBytes)),
     loadMicros: BigInt(facts?.loadMicros ?? 0),
     parityDigest: facts?.parityDigest ?? new Uint8Array(),
   });

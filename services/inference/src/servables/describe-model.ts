@@ -85,7 +85,7 @@ export function modelConfig(servable: Servable, name: string, kind: "cpu" | "gpu
 
 /** Counts and durations of a version, in the protocol's words. */
 export function modelStatistics(servable: Servable, name: string, kind: "cpu" | "gpu"): ModelStatistics {
-  const { statistics: s, facts, plan } = servable;
+  const { statistics: s, memoryBytes, plan } = servable;
   const none = { count: 0n, ns: 0n };
   return create(ModelStatisticsSchema, {
     name,
@@ -109,7 +109,7 @@ export function modelStatistics(servable: Servable, name: string, kind: "cpu" | 
       computeInfer: duration(batch.infer),
       computeOutput: duration(batch.output),
     })),
-    memoryUsage: [{ type: kind.toUpperCase(), id: 0n, byteSize: BigInt(Math.round(facts?.memoryBytes ?? 0)) }],
+    memoryUsage: [{ type: kind.toUpperCase(), id: 0n, byteSize: BigInt(Math.round(memoryBytes)) }],
   });
 }
 

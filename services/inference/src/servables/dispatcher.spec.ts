@@ -48,11 +48,13 @@ async function serve(serving: { batchDelayUs?: number; maxBatchSize?: number }):
   const servable = new Servable(plan, {
     clock: systemClock,
     observer: { queued() {}, ran() {} },
+    onDemand: false,
     wake: dispatcher.wake,
+    onDemanded() {},
   });
   const options = { path: join(directory, "model.onnx"), threads: 1, hasBfloat16: false, executionProviders: ["cpu"] };
   const sessions = [await slot.load(plan.name, options, 1000)];
-  servable.facts = { sessions, memoryBytes: 0, loadMicros: 0, parityDigest: new Uint8Array() };
+  servable.facts = { sessions, memoryBytes: 0, openMicros: 0, loadMicros: 0, parityDigest: new Uint8Array() };
   servable.state = { kind: "ready" };
   return servable;
 }

@@ -1,37 +1,43 @@
 import type { Version } from "@aimass/api/registry";
 import { AimassError, Backoff, type Clock, Semaphore } from "@aimass/core";
 import type { BundleCache } from "../artifacts/bundle-cache.ts";
-import type { SlotSession } from "../slots/slot.ts";
-import type { SlotPool } from "../slots/slot-pool.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { Servable } from "./servable.ts";
+import { expectedBytes, type SessionKeeper } from "./session-keeper.ts";
 import { warmUp } from "./warm-up.ts";
 
 /** Bundles fetched at the same time. */
 const fetches = 4;
 
+/** Servables brought back at the same time. */
+const recalls = 2;
+
 /** Takes a servable from nothing to ready, and back. One load at a time, so that memory can be measured and runs keep their CPUs. */
 export class Loader {
   readonly #cache: BundleCache;
-  readonly #pool: SlotPool;
+  readonly #keeper: SessionKeeper;
   readonly #memory: MemoryBudget;
   readonly #clock: Clock;
-  readonly #executionProviders: readonly string[];
+  readonly #onRecalled: (seconds: number) => void;
   readonly #fetching = new Semaphore(fetches);
   readonly #loading = new Semaphore(1);
+  /** Apart from loads: who asks for a model does not wait for a thousand others to be loaded first. */
+  readonly #recalling = new Semaphore(recalls);
+  readonly #recalled = new Set<Servable>();
 
   constructor(options: {
     cache: BundleCache;
-    pool: SlotPool;
+    keeper: SessionKeeper;
     memory: MemoryBudget;
     clock: Clock;
-    executionProviders: readonly string[];
+    /** Hears how long bringing a servable back took. */
+    onRecalled: (seconds: number) => void;
   }) {
     this.#cache = options.cache;
-    this.#pool = options.pool;
+    this.#keeper = options.keeper;
     this.#memory = options.memory;
     this.#clock = options.clock;
-    this.#executionProviders = options.executionProviders;
+    this.#onRecalled = options.onRecalled;
   }
 
   /**
@@ -40,15 +46,26 @@ export class Loader {
    */
   async load(servable: Servable, version: Version, signal: AbortSignal, changed: () => void): Promise<void> {
     const directory = await this.#fetching.run(() => this.#fetch(servable, version, signal, changed), signal);
-    await this.#loading.run(() => this.#start(servable, `${directory}/model.onnx`, signal, changed), signal);
+    await this.#loading.run(() => this.#start(servable, graphIn(directory), signal, changed), signal);
+  }
+
+  /**
+   * Notes that a ready servable is asked for, and brings one that was put aside back into memory: what waits in its queue runs then, or is refused with what went
+   * wrong. Returns at once.
+   */
+  demanded(servable: Servable, version: Version, signal: AbortSignal): void {
+    this.#keeper.used(servable);
+    if (servable.isResident || this.#recalled.has(servable)) return;
+    this.#recalled.add(servable);
+    this.#recalling
+      .run(() => this.#bringBack(servable, version, signal), signal)
+      .catch((error: unknown) => servable.refuse(AimassError.from(error)))
+      .finally(() => this.#recalled.delete(servable));
   }
 
   /** Frees the sessions of a servable that nothing runs on any more. */
   async unload(servable: Servable): Promise<void> {
-    const sessions = servable.facts?.sessions ?? [];
-    servable.facts = undefined;
-    await this.#release(sessions);
-    this.#memory.release(servable.key);
+    await this.#keeper.close(servable, servable.putAside());
   }
 
   async #fetch(servable: Servable, version: Version, signal: AbortSignal, changed: () => void): Promise<string> {
@@ -68,43 +85,44 @@ export class Loader {
   }
 
   async #start(servable: Servable, path: string, signal: AbortSignal, changed: () => void): Promise<void> {
-    const { plan, key } = servable;
+    const { plan } = servable;
     const startedAt = this.#clock.monotonic();
-    const expected = plan.probedMemoryBytes > 0 ? plan.probedMemoryBytes : plan.fileBytes;
-    this.#memory.reserve(key, expected * plan.instances);
-    const sessions: SlotSession[] = [];
     const before = process.memoryUsage.rss();
+    servable.state = { kind: "loading" };
+    changed();
+    const { sessions, openMicros } = await this.#keeper.open(servable, path);
     try {
-      servable.state = { kind: "loading" };
-      changed();
-      const hasBfloat16 = [...plan.inputs, ...plan.outputs].some((tensor) => tensor.datatype === "BF16");
-      const options = { path, threads: plan.threads, hasBfloat16, executionProviders: this.#executionProviders };
-      const slots = this.#pool.choose(plan.fileBytes, plan.instances);
-      for (const slot of slots) sessions.push(await slot.load(plan.name, options, plan.runLimitMs));
       signal.throwIfAborted();
       servable.state = { kind: "warming" };
       changed();
       const digests = await Promise.all(sessions.map((session) => warmUp(plan, session)));
       signal.throwIfAborted();
       const grown = process.memoryUsage.rss() - before;
-      const memoryBytes =
-        Math.max(expected, plan.probedMemoryBytes > 0 ? 0 : grown / sessions.length) * sessions.length;
-      this.#memory.settle(key, memoryBytes);
+      const memoryBytes = Math.max(expectedBytes(servable), plan.probedMemoryBytes > 0 ? 0 : grown);
+      this.#memory.settle(servable, memoryBytes);
       const loadMicros = Math.round((this.#clock.monotonic() - startedAt) * 1000);
-      servable.facts = { sessions, memoryBytes, loadMicros, parityDigest: digests[0] ?? new Uint8Array() };
+      servable.facts = { sessions, memoryBytes, openMicros, loadMicros, parityDigest: digests[0] ?? new Uint8Array() };
       servable.state = { kind: "ready" };
+      this.#keeper.used(servable);
       changed();
     } catch (error) {
-      await this.#release(sessions);
-      this.#memory.release(key);
+      await this.#keeper.close(servable, sessions);
       throw error;
     }
   }
 
-  async #release(sessions: readonly SlotSession[]): Promise<void> {
-    for (const session of sessions) {
-      await session.slot.release(session);
-      await this.#pool.giveBack(session.slot);
-    }
+  async #bringBack(servable: Servable, version: Version, signal: AbortSignal): Promise<void> {
+    const startedAt = this.#clock.monotonic();
+    const path = graphIn(await this.#cache.ensure(version, signal));
+    const { sessions, openMicros } = await this.#keeper.open(servable, path);
+    // It was unloaded meanwhile, with nobody left who waits for it.
+    if (servable.state.kind !== "ready" && servable.pending === 0) return await this.#keeper.close(servable, sessions);
+    servable.resume(sessions, openMicros);
+    this.#keeper.used(servable);
+    this.#onRecalled((this.#clock.monotonic() - startedAt) / 1000);
   }
+}
+
+function graphIn(directory: string): string {
+  return `${directory}/model.onnx`;
 }

@@ -1,5 +1,13 @@
 import { AimassError } from "@aimass/core";
 
+/** Who holds memory. */
+export interface MemoryHolder {
+  /** Its name in errors. */
+  readonly key: string;
+  /** Whether it gives its memory up when others need it. */
+  readonly onDemand: boolean;
+}
+
 /**
  * Memory of a replica in bytes: what the bare process took when it started, and what each loaded version takes. Loads are refused beyond the limit, because a process
  * past its limit is killed with everything it serves.
@@ -7,7 +15,7 @@ import { AimassError } from "@aimass/core";
 export class MemoryBudget {
   readonly limitBytes: number;
   readonly #baseBytes: number;
-  readonly #held = new Map<string, number>();
+  readonly #held = new Map<MemoryHolder, number>();
 
   constructor(options: { limitBytes: number; baseBytes: number }) {
     this.limitBytes = options.limitBytes;
@@ -20,27 +28,42 @@ export class MemoryBudget {
     return used;
   }
 
-  /** Sets memory aside for `key`. Throws RESOURCE_EXHAUSTED when it does not fit. */
-  reserve(key: string, bytes: number): void {
-    const others = this.usedBytes - (this.#held.get(key) ?? 0);
-    if (others + bytes > this.limitBytes) {
-      const free = Math.max(0, this.limitBytes - others);
+  /** The part of `usedBytes` that is held on demand. */
+  get onDemandBytes(): number {
+    let used = 0;
+    for (const [holder, bytes] of this.#held) if (holder.onDemand) used += bytes;
+    return used;
+  }
+
+  /** Whether `holder` could have so many bytes. */
+  fits(holder: MemoryHolder, bytes: number): boolean {
+    return bytes <= this.#freeFor(holder);
+  }
+
+  /** Sets memory aside for `holder`. Throws RESOURCE_EXHAUSTED when it does not fit. */
+  reserve(holder: MemoryHolder, bytes: number): void {
+    const free = this.#freeFor(holder);
+    if (bytes > free) {
       throw new AimassError(
         "RESOURCE_EXHAUSTED",
-        `${key} needs ${mebibytes(bytes)} of memory, but ${mebibytes(free)} of ${mebibytes(this.limitBytes)} are free on this replica.`,
+        `${holder.key} needs ${mebibytes(bytes)} of memory, but ${mebibytes(Math.max(0, free))} of ${mebibytes(this.limitBytes)} are free on this replica.`,
         { reason: "NO_MEMORY", remedy: "Raise AIMASS_REPLICA_MEMORY_BYTES, or serve fewer models here." },
       );
     }
-    this.#held.set(key, bytes);
+    this.#held.set(holder, bytes);
   }
 
-  /** Notes what `key` really takes, limit or not: it is in memory already. */
-  settle(key: string, bytes: number): void {
-    this.#held.set(key, bytes);
+  /** Notes what `holder` really takes, limit or not: it is in memory already. */
+  settle(holder: MemoryHolder, bytes: number): void {
+    this.#held.set(holder, bytes);
   }
 
-  release(key: string): void {
-    this.#held.delete(key);
+  release(holder: MemoryHolder): void {
+    this.#held.delete(holder);
+  }
+
+  #freeFor(holder: MemoryHolder): number {
+    return this.limitBytes - this.usedBytes + (this.#held.get(holder) ?? 0);
   }
 }
 

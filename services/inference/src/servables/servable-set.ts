@@ -11,24 +11,32 @@ export interface RefusedVersion {
   readonly reason: string;
 }
 
+/** A version to hold, and whether it may be put aside. */
+export interface WantedVersion {
+  readonly version: Version;
+  readonly onDemand: boolean;
+}
+
 interface Entry {
+  readonly version: Version;
   readonly servable: Servable;
   readonly stop: AbortController;
 }
 
 /** What a replica serves: brings the versions it holds in line with those it should hold. */
 export class ServableSet {
-  readonly #create: (version: Version) => Servable;
+  readonly #create: (wanted: WantedVersion, onDemanded: () => void) => Servable;
   readonly #loader: Loader;
   readonly #log: Logger;
   readonly #onChange: () => void;
   readonly #onGone: (servable: Servable) => void;
   readonly #entries = new Map<string, Entry>();
   readonly #refused = new Map<string, RefusedVersion>();
-  #wanted = new Map<string, Version>();
+  #wanted = new Map<string, WantedVersion>();
 
   constructor(options: {
-    create: (version: Version) => Servable;
+    /** `onDemanded` is for the servable's own. */
+    create: (wanted: WantedVersion, onDemanded: () => void) => Servable;
     loader: Loader;
     log: Logger;
     /** Hears of every change of a state. */
@@ -71,12 +79,21 @@ export class ServableSet {
     return found.sort((a, b) => (b.plan.name.version > a.plan.name.version ? 1 : -1));
   }
 
+  /** The versions of all servables, in whatever state. */
+  get versions(): readonly Version[] {
+    return [...this.#entries.values()].map((entry) => entry.version);
+  }
+
   /** Takes the whole set of wanted versions: loads what is new, drains and unloads what is missing. Returns at once. */
-  reconcile(versions: readonly Version[]): void {
-    this.#wanted = new Map(versions.map((version) => [versionKey(version as VersionName), version]));
+  reconcile(wanted: readonly WantedVersion[]): void {
+    this.#wanted = new Map(wanted.map((one) => [versionKey(one.version as VersionName), one]));
     this.#refused.clear();
     for (const [key, entry] of [...this.#entries]) if (!this.#wanted.has(key)) this.#retire(key, entry);
-    for (const [key, version] of this.#wanted) if (!this.#entries.has(key)) this.#start(key, version);
+    for (const [key, one] of this.#wanted) {
+      const entry = this.#entries.get(key);
+      if (entry === undefined) this.#start(key, one);
+      else if (entry.servable.onDemand !== one.onDemand) this.#setOnDemand(entry, one.onDemand);
+    }
   }
 
   /** Resolves when no request waits or runs. */
@@ -84,10 +101,20 @@ export class ServableSet {
     await Promise.all(this.all.map((servable) => servable.idle()));
   }
 
-  #start(key: string, version: Version): void {
+  #setOnDemand(entry: Entry, onDemand: boolean): void {
+    entry.servable.onDemand = onDemand;
+    if (entry.servable.state.kind === "ready") this.#demanded(entry);
+  }
+
+  #demanded({ servable, version, stop }: Entry): void {
+    this.#loader.demanded(servable, version, stop.signal);
+  }
+
+  #start(key: string, wanted: WantedVersion): void {
+    const { version } = wanted;
     let servable: Servable;
     try {
-      servable = this.#create(version);
+      servable = this.#create(wanted, () => this.#demanded(entry));
     } catch (error) {
       this.#log.error("a version cannot be served", { version: key, error });
       const { project, model, version: number } = version;
@@ -95,7 +122,7 @@ export class ServableSet {
       this.#onChange();
       return;
     }
-    const entry = { servable, stop: new AbortController() };
+    const entry: Entry = { version, servable, stop: new AbortController() };
     this.#entries.set(key, entry);
     this.#onChange();
     this.#loader.load(servable, version, entry.stop.signal, this.#onChange).then(

@@ -20,8 +20,12 @@ export type ServableState =
 
 /** What a load found out. */
 export interface LoadFacts {
+  /** None while the servable is put aside. */
   readonly sessions: readonly SlotSession[];
+  /** What the sessions take, here or put aside. */
   readonly memoryBytes: number;
+  /** What making the sessions took, without fetching and warming. */
+  readonly openMicros: number;
   readonly loadMicros: number;
   readonly parityDigest: Uint8Array;
 }
@@ -51,24 +55,36 @@ export class Servable {
   readonly statistics = new VersionStatistics();
   state: ServableState = { kind: "fetching", reason: "" };
   facts: LoadFacts | undefined;
+  /** Whether it may be put aside when others need its memory, to be brought back by its next request. */
+  onDemand: boolean;
   readonly #clock: Clock;
   readonly #observer: ServableObserver;
   readonly #wake: (servable: Servable) => void;
+  readonly #onDemanded: () => void;
   readonly #queue: RequestQueue<Pending>;
   #running = 0;
   #batches: boolean;
   #onIdle: (() => void) | undefined;
+  #onRunsDone: (() => void) | undefined;
 
-  /** `wake` is told that there is something to run. */
+  /** `wake` is told that there is something to run; `onDemanded` of a request for a servable on demand, which may have to be brought back. */
   constructor(
     plan: ServingPlan,
-    options: { clock: Clock; observer: ServableObserver; wake: (servable: Servable) => void },
+    options: {
+      clock: Clock;
+      observer: ServableObserver;
+      onDemand: boolean;
+      wake: (servable: Servable) => void;
+      onDemanded: () => void;
+    },
   ) {
     this.plan = plan;
     this.key = versionKey(plan.name);
     this.#clock = options.clock;
     this.#observer = options.observer;
+    this.onDemand = options.onDemand;
     this.#wake = options.wake;
+    this.#onDemanded = options.onDemanded;
     this.#queue = new RequestQueue(plan.queueLimit);
     this.#batches = plan.batchable;
   }
@@ -83,6 +99,51 @@ export class Servable {
     return this.#queue.length + this.#running;
   }
 
+  /** Whether it is in memory. */
+  get isResident(): boolean {
+    return this.facts !== undefined && this.facts.sessions.length > 0;
+  }
+
+  /** Memory it takes now, in bytes. */
+  get memoryBytes(): number {
+    return this.isResident ? (this.facts?.memoryBytes ?? 0) : 0;
+  }
+
+  /** Gives up its sessions, for the caller to free once `runsDone`. Requests wait from now on. */
+  putAside(): readonly SlotSession[] {
+    const { facts } = this;
+    if (facts === undefined) return [];
+    this.facts = { ...facts, sessions: [] };
+    return facts.sessions;
+  }
+
+  /** Has sessions again, which took so long to make: what waits runs. */
+  resume(sessions: readonly SlotSession[], openMicros: number): void {
+    const { facts } = this;
+    // The first of all loads is slow for other reasons than the model.
+    if (facts !== undefined) this.facts = { ...facts, sessions, openMicros: Math.min(facts.openMicros, openMicros) };
+    this.#wake(this);
+  }
+
+  /** Resolves once nothing runs; what waits may go on waiting. */
+  runsDone(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRunsDone = resolve;
+      this.#checkIdle();
+    });
+  }
+
+  /** Asks to be brought back when requests wait. */
+  demandAgain(): void {
+    if (this.waiting > 0) this.#onDemanded();
+  }
+
+  /** Answers everything that waits with an error. */
+  refuse(error: AimassError): void {
+    for (const pending of this.#queue.remove(() => true)) this.#fail(pending, error);
+    this.#checkIdle();
+  }
+
   /**
    * Runs valid inputs, with others where that is possible, and gives all outputs in the model's order. `deadline`: monotonic milliseconds, Infinity for none.
    * Rejects with UNAVAILABLE (not ready here), RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (still waiting by then), INVALID_ARGUMENT (the run failed).
@@ -95,6 +156,7 @@ export class Servable {
       const enqueuedAt = this.#clock.monotonic();
       if (!this.#queue.push({ tensors, samples, batchKey, deadline, enqueuedAt, resolve, reject }))
         return reject(this.#full());
+      if (this.onDemand || !this.isResident) this.#onDemanded();
       this.#wake(this);
     });
   }
@@ -225,7 +287,10 @@ export class Servable {
   }
 
   #checkIdle(): void {
-    if (this.pending > 0) return;
+    if (this.#running > 0) return;
+    this.#onRunsDone?.();
+    this.#onRunsDone = undefined;
+    if (this.waiting > 0) return;
     this.#onIdle?.();
     this.#onIdle = undefined;
   }

@@ -39,6 +39,8 @@ export class ControlPlane implements AsyncDisposable {
   readonly #wanted = new Map<string, readonly Version[]>();
   readonly #streams = new Map<string, PushStream<readonly Version[]>>();
   readonly #identities: ReadonlyMap<string, ServiceIdentity>;
+  /** Names of the models that replicas may put aside. */
+  readonly onDemand = new Set<string>();
   dedicated: MessageInitShape<typeof AnnounceNodeResponseSchema>["dedicated"] = [] as DedicatedReplica[];
   /** Bytes after which a read of an artifact breaks off; tells whether the reader goes on from there. */
   breakReadsAfter = Number.POSITIVE_INFINITY;
@@ -187,7 +189,8 @@ export class ControlPlane implements AsyncDisposable {
     const stream = new PushStream<readonly Version[]>();
     void this.#follow(requests, stream);
     for await (const versions of stream) {
-      yield create(AttachReplicaResponseSchema, { assignments: versions.map((version) => ({ version })) });
+      const assignments = versions.map((version) => ({ version, onDemand: this.onDemand.has(version.model) }));
+      yield create(AttachReplicaResponseSchema, { assignments });
     }
   }
 

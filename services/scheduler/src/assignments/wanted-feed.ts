@@ -4,6 +4,8 @@ import {
   AssignmentSchema,
   type DedicatedReplica,
   DedicatedReplicaSchema,
+  DeploymentSpecSchema,
+  Loading,
 } from "@aimass/api/scheduler";
 import { type Clock, PushStream } from "@aimass/core";
 import type { Logger } from "@aimass/telemetry";
@@ -85,7 +87,8 @@ export function assignmentsFrom(store: SchedulerStore): ReadWanted<Assignment> {
     const rows = await store.db
       .selectFrom("placement")
       .innerJoin("library_model", "library_model.key", "placement.key")
-      .select(["placement.key", "placement.version", "placement.replica", "library_model.digest"])
+      .leftJoin("deployment", "deployment.key", "placement.key")
+      .select(["placement.key", "placement.version", "placement.replica", "library_model.digest", "deployment.spec"])
       .where("placement.replica", "in", [...ids])
       .execute();
     await loadModels(store, models, rows);
@@ -93,13 +96,19 @@ export function assignmentsFrom(store: SchedulerStore): ReadWanted<Assignment> {
     for (const row of rows) {
       const version = models.get(row.key)?.versions.get(Number(row.version));
       if (version === undefined) continue;
-      const name = `${row.key}@${row.version} ${Buffer.from(version.bundleDigest).toString("hex")}`;
+      const onDemand = isOnDemand(row.spec);
+      const name = `${row.key}@${row.version} ${Buffer.from(version.bundleDigest).toString("hex")} ${onDemand}`;
       const list = wanted.get(row.replica) ?? [];
-      list.push({ name, item: create(AssignmentSchema, { version }) });
+      list.push({ name, item: create(AssignmentSchema, { version, onDemand }) });
       wanted.set(row.replica, list);
     }
     return wanted;
   };
+}
+
+/** Whether a stored spec says so; a deployment that was ended has none. */
+function isOnDemand(spec: Uint8Array | null): boolean {
+  return spec !== null && fromBinary(DeploymentSpecSchema, spec).loading === Loading.ON_DEMAND;
 }
 
 async function loadModels(

@@ -1,4 +1,4 @@
-import { DeploymentSpecSchema, Sharing } from "@aimass/api/scheduler";
+import { DeploymentSpecSchema, Loading, Sharing } from "@aimass/api/scheduler";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { normaliseSpec } from "./spec.ts";
@@ -16,6 +16,7 @@ describe("normaliseSpec()", () => {
       sharing: Sharing.SHARED,
       deviceKind: "",
       keepWarm: 1,
+      loading: Loading.RESIDENT,
     });
   });
 

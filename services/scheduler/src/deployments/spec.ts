@@ -1,4 +1,4 @@
-import { type DeploymentSpec, DeploymentSpecSchema, Sharing } from "@aimass/api/scheduler";
+import { type DeploymentSpec, DeploymentSpecSchema, Loading, Sharing } from "@aimass/api/scheduler";
 import { AimassError } from "@aimass/core";
 import { isModelName } from "@aimass/identity";
 import { create } from "@bufbuild/protobuf";
@@ -31,6 +31,7 @@ export function normaliseSpec(spec: DeploymentSpec | undefined): DeploymentSpec 
     throw invalid("spec.device_kind", `There is no device kind "${spec.deviceKind}".`, 'It is "cpu", "gpu" or empty.');
   }
   const sharing = spec.sharing === Sharing.DEDICATED ? Sharing.DEDICATED : Sharing.SHARED;
+  const loading = spec.loading === Loading.ON_DEMAND ? Loading.ON_DEMAND : Loading.RESIDENT;
   return create(DeploymentSpecSchema, {
     project,
     model,
@@ -40,6 +41,7 @@ export function normaliseSpec(spec: DeploymentSpec | undefined): DeploymentSpec 
     sharing,
     deviceKind: spec.deviceKind,
     keepWarm,
+    loading,
   });
 }
 
@@ -56,6 +58,7 @@ export function desiredFromSpec(spec: DeploymentSpec): DesiredDeployment {
     dedicated: spec.sharing === Sharing.DEDICATED,
     deviceKind,
     keepWarm: spec.keepWarm ?? 1,
+    onDemand: spec.loading === Loading.ON_DEMAND,
   };
 }
 

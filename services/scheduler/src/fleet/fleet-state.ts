@@ -24,7 +24,7 @@ export function toReplicaState(info: ReplicaInfo, facts: { presence: Presence; d
     presence: facts.presence,
     draining: facts.draining,
     leaving: info.draining,
-    memoryUsed: Number(info.memoryBytesUsed),
+    memoryUsed: Number(info.memoryBytesUsed - info.memoryBytesOnDemand),
     memoryLimit: Number(info.memoryBytesLimit),
     cpus: info.device?.kind === "cpu" ? countCpus(info.device.selector) : 0,
     held: info.loaded.map(toHeldVersion),

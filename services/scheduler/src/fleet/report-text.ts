@@ -12,7 +12,8 @@ export function replicaReportText(report: ReplicaInfo): string {
     )
     .sort();
   const { address, incarnation, draining, dedicatedTo, memoryBytesLimit: limit } = report;
-  const memory = limit > 0n ? (report.memoryBytesUsed * BigInt(memorySteps)) / limit : 0n;
+  const memory =
+    limit > 0n ? ((report.memoryBytesUsed - report.memoryBytesOnDemand) * BigInt(memorySteps)) / limit : 0n;
   return JSON.stringify([address, incarnation, draining, dedicatedTo, String(limit), String(memory), loaded]);
 }
 

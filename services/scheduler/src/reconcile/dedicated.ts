@@ -81,6 +81,6 @@ function pickDevice(
 
 function hasRoom(pass: Pass, deployment: DesiredDeployment, node: NodeState): boolean {
   if (node.freeMemory === 0) return true;
-  const needs = [...pass.rolesOf(deployment.key).keys()].map((version) => pass.ledger.need(deployment.key, version));
+  const needs = [...pass.rolesOf(deployment.key).keys()].map((version) => pass.ledger.bytesOf(deployment.key, version));
   return node.freeMemory >= Math.max(0, ...needs);
 }

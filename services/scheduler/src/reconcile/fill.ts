@@ -77,11 +77,11 @@ function returnHome(
 
 /** Replicas that could take the version now. One that still has it loaded needs no room. */
 function candidates(pass: Pass, deployment: DesiredDeployment, version: number): ReplicaState[] {
-  const need = pass.ledger.need(deployment.key, version);
   return pass.fleet.open(deployment).filter((replica) => {
     const placement = pass.placements.find(deployment.key, version, replica.id);
     if (placement !== undefined) return placement.releasedAt !== undefined;
-    return pass.ledger.free(replica.id) >= need && hasThreads(pass, deployment, version, replica);
+    const lack = pass.ledger.lack(replica.id, deployment.key, version);
+    return pass.ledger.free(replica.id) >= lack && hasThreads(pass, deployment, version, replica);
   });
 }
 
@@ -157,8 +157,8 @@ function spread(key: string, replica: string): number {
 
 /** Sets room aside where unloading warm versions would make enough of it. */
 function claimRoom(pass: Pass, deployment: DesiredDeployment, version: number, claims: Map<string, number>): void {
-  const need = pass.ledger.need(deployment.key, version);
   for (const replica of pass.fleet.open(deployment)) {
+    const need = pass.ledger.lack(replica.id, deployment.key, version);
     const free = pass.ledger.free(replica.id) - (claims.get(replica.id) ?? 0);
     if (pass.placements.find(deployment.key, version, replica.id) !== undefined) continue;
     if (free + reclaimable(pass, replica.id) < need || !hasThreads(pass, deployment, version, replica)) continue;

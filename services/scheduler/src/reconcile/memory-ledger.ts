@@ -1,5 +1,12 @@
 import type { FleetView } from "./fleet-view.ts";
-import type { HeldState, LibraryModel, ModelKey, Placement } from "./snapshot.ts";
+import {
+  type HeldState,
+  type LibraryModel,
+  type ModelKey,
+  type Placement,
+  type Snapshot,
+  versionKey,
+} from "./snapshot.ts";
 
 /** Differences in planned memory below this are noise; replicas are then evened out by how many versions they hold. */
 const evenBytes = 64 * 2 ** 20;
@@ -11,6 +18,9 @@ interface Account {
   planned: number;
   count: number;
   readonly limit: number;
+  /** Bytes of the versions on demand, and of the largest of them, which must find room so that each can be brought back. */
+  readonly onDemand: Map<string, number>;
+  aside: number;
 }
 
 /** Memory of every replica as one pass spends it. */
@@ -18,24 +28,43 @@ export class MemoryLedger {
   readonly #accounts = new Map<string, Account>();
   readonly #fleet: FleetView;
   readonly #models: ReadonlyMap<ModelKey, LibraryModel>;
+  readonly #onDemand: ReadonlySet<ModelKey>;
 
-  constructor(fleet: FleetView, models: ReadonlyMap<ModelKey, LibraryModel>, placements: Iterable<Placement>) {
+  constructor(
+    fleet: FleetView,
+    { models, deployments }: Pick<Snapshot, "models" | "deployments">,
+    placements: Iterable<Placement>,
+  ) {
     this.#fleet = fleet;
     this.#models = models;
+    this.#onDemand = new Set(deployments.filter((deployment) => deployment.onDemand).map(({ key }) => key));
     for (const replica of fleet.replicas) {
       const limit = replica.memoryLimit > 0 ? replica.memoryLimit : Number.POSITIVE_INFINITY;
-      this.#accounts.set(replica.id, { free: limit - replica.memoryUsed, planned: 0, count: 0, limit });
+      const free = limit - replica.memoryUsed;
+      this.#accounts.set(replica.id, { free, planned: 0, count: 0, limit, onDemand: new Map(), aside: 0 });
     }
     for (const placement of placements) this.#book(placement, 1);
   }
 
-  /** Bytes a replica needs to hold a version. */
-  need(key: ModelKey, version: number): number {
+  /** Bytes that one replica needs to have a version in memory. */
+  bytesOf(key: ModelKey, version: number): number {
     return this.#models.get(key)?.versions.get(version)?.memoryBytes ?? 0;
   }
 
+  /** Bytes that a replica has for good less while it holds a version, and gets back when it is unloaded: none for one on demand. */
+  need(key: ModelKey, version: number): number {
+    return this.#onDemand.has(key) ? 0 : this.bytesOf(key, version);
+  }
+
+  /** Bytes of room that a replica must have to be given a version. One on demand can have that of the others on demand. */
+  lack(replicaId: string, key: ModelKey, version: number): number {
+    const bytes = this.bytesOf(key, version);
+    return this.#onDemand.has(key) ? Math.max(0, bytes - this.#aside(replicaId)) : bytes;
+  }
+
+  /** Bytes that nobody has a claim on. */
   free(replicaId: string): number {
-    return this.#accounts.get(replicaId)?.free ?? 0;
+    return (this.#accounts.get(replicaId)?.free ?? 0) - this.#aside(replicaId);
   }
 
   add(placement: Placement): void {
@@ -56,13 +85,19 @@ export class MemoryLedger {
   }
 
   #book(placement: Placement, sign: 1 | -1): void {
-    const account = this.#accounts.get(placement.replica);
+    const { replica, key, version, releasedAt } = placement;
+    const account = this.#accounts.get(replica);
     if (account === undefined) return;
-    const bytes = this.need(placement.key, placement.version);
-    if (!this.#occupies(placement)) account.free -= sign * bytes;
-    if (placement.releasedAt !== undefined) return;
+    const bytes = this.bytesOf(key, version);
+    if (this.#onDemand.has(key)) bookOnDemand(account, versionKey(key, version), sign > 0 ? bytes : undefined);
+    else if (!this.#occupies(placement)) account.free -= sign * bytes;
+    if (releasedAt !== undefined) return;
     account.planned += sign * bytes;
     account.count += sign;
+  }
+
+  #aside(replicaId: string): number {
+    return this.#accounts.get(replicaId)?.aside ?? 0;
   }
 
   /** True when the replica's reported memory already contains the version. */
@@ -70,6 +105,14 @@ export class MemoryLedger {
     const held = this.#fleet.held(placement.replica, placement.key, placement.version);
     return held !== undefined && isLoaded(held.state);
   }
+}
+
+function bookOnDemand(account: Account, version: string, bytes: number | undefined): void {
+  const before = account.onDemand.get(version) ?? 0;
+  if (bytes === undefined) account.onDemand.delete(version);
+  else account.onDemand.set(version, bytes);
+  if (before < account.aside) account.aside = Math.max(account.aside, bytes ?? 0);
+  else account.aside = Math.max(0, ...account.onDemand.values());
 }
 
 /** True for states in which a version is in a replica's memory. */

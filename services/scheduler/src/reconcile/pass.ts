@@ -30,7 +30,7 @@ export class Pass {
     this.snapshot = snapshot;
     this.deployments = [...snapshot.deployments].sort((a, b) => (a.key < b.key ? -1 : 1));
     this.fleet = new FleetView(snapshot);
-    this.ledger = new MemoryLedger(this.fleet, snapshot.models, decisions.placements);
+    this.ledger = new MemoryLedger(this.fleet, snapshot, decisions.placements);
     this.placements = new PlacementBook(decisions.placements, this.ledger);
     this.rollouts = new RolloutBook(decisions.rollouts);
     this.admissions = new Map(decisions.admissions.map((a) => [versionKey(a.key, a.version), a]));

@@ -170,6 +170,68 @@ describe("room", () => {
   });
 });
 
+describe("versions on demand", () => {
+  /** One replica with 900 MiB of room; a model of so many MiB on demand for each size. */
+  function withOnDemand(...sizes: readonly number[]): Situation {
+    const s = new Situation().replica("a", { memoryLimit: 1000 * 2 ** 20, memoryUsed: 100 * 2 ** 20 });
+    for (const [i, mib] of sizes.entries()) {
+      s.model(`default.lazy${i}`, { default: 1 }, [1], mib).deploy(`default.lazy${i}`, { onDemand: true });
+    }
+    return s;
+  }
+
+  const placed = (s: Situation) => s.decisions.placements.map((placement) => placement.key).sort();
+
+  it("share the room of the largest of them, however many they are", () => {
+    const sizes = Array.from({ length: 50 }, (_, i) => 100 + i * 10);
+    const s = withOnDemand(...sizes);
+    s.settle();
+    expect(placed(s)).toHaveLength(50);
+  });
+
+  it("leave the rest to resident ones, and no more", () => {
+    const s = withOnDemand(400, 300);
+    s.model("default.fits", { default: 1 }, [1], 500).model("default.does-not", { default: 1 }, [1], 10);
+    s.settle();
+    s.deploy("default.fits").reconcile();
+    s.deploy("default.does-not").reconcile();
+    expect(placed(s)).toEqual(["default.fits", "default.lazy0", "default.lazy1"]);
+  });
+
+  it("are not placed where they could never be in memory", () => {
+    const s = withOnDemand(901);
+    s.settle();
+    expect(placed(s)).toEqual([]);
+    s.replica("a", { memoryLimit: 1001 * 2 ** 20 }).settle();
+    expect(placed(s)).toEqual(["default.lazy0"]);
+  });
+
+  it("give the room of the largest back when it goes", () => {
+    const s = withOnDemand(800, 300);
+    s.model("default.fits", { default: 1 }, [1], 600).settle();
+    s.deploy("default.fits").settle();
+    expect(placed(s)).toEqual(["default.lazy0", "default.lazy1"]);
+    s.deployments.delete("default.lazy0");
+    s.reconcile();
+    s.obey(5000);
+    expect(placed(s)).toEqual(["default.fits", "default.lazy1"]);
+  });
+
+  it("take the room of resident ones that are only kept warm", () => {
+    const s = withOnDemand().model(fraud, { default: 1 }, [1, 2], 300).deploy(fraud);
+    s.settle();
+    s.replica("a", { memoryUsed: 400 * 2 ** 20 })
+      .model(fraud, { default: 2 }, [], 300)
+      .settle();
+    s.replica("a", { memoryUsed: 700 * 2 ** 20 });
+    s.model("default.lazy", { default: 1 }, [1], 600).deploy("default.lazy", { onDemand: true }).reconcile();
+    expect(s.drainers(fraud, 1)).toEqual(["a"]);
+    s.obey(5000);
+    s.replica("a", { memoryUsed: 400 * 2 ** 20 }).reconcile();
+    expect(s.holders("default.lazy", 1)).toEqual(["a"]);
+  });
+});
+
 describe("where a deployment may run", () => {
   it("honours the device kind", () => {
     const s = new Situation()

@@ -20,13 +20,17 @@ export function planDeployment(snapshot: Snapshot, deployment: DesiredDeployment
   const tried = { ...snapshot, deployments: [...others, deployment] };
   const outcome = reconcile(tried);
   const versions = wantedVersions(snapshot, deployment);
-  const bytes = (of: (version: LibraryVersion) => number) => versions.reduce((sum, version) => sum + of(version), 0);
+  const memory = versions.map((version) => version.memoryBytes);
   const plan = {
     outcome,
-    memoryBytesPerReplica: bytes((v) => v.memoryBytes),
-    diskBytesPerNode: bytes((v) => v.diskBytes),
+    memoryBytesPerReplica: deployment.onDemand ? Math.max(0, ...memory) : sum(memory),
+    diskBytesPerNode: sum(versions.map((version) => version.diskBytes)),
   };
   return { ...plan, shortages: findShortages(tried, deployment, versions, plan) };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** The versions a deployment wants now, as the library has them. */

@@ -55,6 +55,7 @@ export class Situation {
       dedicated: false,
       deviceKind: "",
       keepWarm: 1,
+      onDemand: false,
     };
     this.deployments.set(key, { ...spec, ...this.deployments.get(key), ...change });
     return this;

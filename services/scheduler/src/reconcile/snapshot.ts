@@ -15,6 +15,8 @@ export interface DesiredDeployment {
   /** "cpu", "gpu", or "" for any. */
   readonly deviceKind: string;
   readonly keepWarm: number;
+  /** Its versions are put aside when others need the memory. */
+  readonly onDemand: boolean;
 }
 
 /** A version as the library describes it. */
@@ -67,6 +69,7 @@ export interface ReplicaState {
   readonly draining: boolean;
   /** It says itself that it is about to end: no new requests. */
   readonly leaving: boolean;
+  /** Without what versions on demand take: they give it up. */
   readonly memoryUsed: number;
   /** 0: no limit is known. */
   readonly memoryLimit: number;

@@ -69,6 +69,11 @@ export declare type DeploymentSpec = Message<"aimass.scheduler.v1.DeploymentSpec
    * @generated from field: optional int32 keep_warm = 8;
    */
   keepWarm?: number | undefined;
+
+  /**
+   * @generated from field: aimass.scheduler.v1.Loading loading = 9;
+   */
+  loading: Loading;
 };
 
 /**
@@ -646,6 +651,13 @@ export declare type ReplicaInfo = Message<"aimass.scheduler.v1.ReplicaInfo"> & {
    * @generated from field: repeated aimass.scheduler.v1.LoadedVersion loaded = 11;
    */
   loaded: LoadedVersion[];
+
+  /**
+   * The part of `memory_bytes_used` that versions on demand take and give up when others need it.
+   *
+   * @generated from field: int64 memory_bytes_on_demand = 12;
+   */
+  memoryBytesOnDemand: bigint;
 };
 
 /**
@@ -676,6 +688,8 @@ export declare type LoadedVersion = Message<"aimass.scheduler.v1.LoadedVersion">
   version: bigint;
 
   /**
+   * READY: it answers. One on demand may have to be brought back into memory first.
+   *
    * @generated from field: aimass.scheduler.v1.LoadState state = 4;
    */
   state: LoadState;
@@ -686,6 +700,8 @@ export declare type LoadedVersion = Message<"aimass.scheduler.v1.LoadedVersion">
   reason: string;
 
   /**
+   * What it takes now; 0 while it is put aside.
+   *
    * @generated from field: int64 memory_bytes = 6;
    */
   memoryBytes: bigint;
@@ -919,6 +935,41 @@ export enum Sharing {
  * Describes the enum aimass.scheduler.v1.Sharing.
  */
 export declare const SharingSchema: GenEnum<Sharing>;
+
+/**
+ * When a version is in memory.
+ *
+ * @generated from enum aimass.scheduler.v1.Loading
+ */
+export enum Loading {
+  /**
+   * Like RESIDENT.
+   *
+   * @generated from enum value: LOADING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * From before its first request until it is no longer wanted.
+   *
+   * @generated from enum value: LOADING_RESIDENT = 1;
+   */
+  RESIDENT = 1,
+
+  /**
+   * Loaded and checked once like any other, then put aside when others need the memory and brought back by its next request, which waits for that.
+   * For many models of which few are called at a time. Put aside first is what costs least to bring back for the memory it takes and was not
+   * called for longest (GreedyDual-Size; Cao and Irani, 1997).
+   *
+   * @generated from enum value: LOADING_ON_DEMAND = 2;
+   */
+  ON_DEMAND = 2,
+}
+
+/**
+ * Describes the enum aimass.scheduler.v1.Loading.
+ */
+export declare const LoadingSchema: GenEnum<Loading>;
 
 /**
  * How far a version of a deployment is.

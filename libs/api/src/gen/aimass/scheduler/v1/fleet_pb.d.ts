@@ -216,6 +216,13 @@ export declare type Assignment = Message<"aimass.scheduler.v1.Assignment"> & {
    * @generated from field: aimass.registry.v1.Version version = 1;
    */
   version?: Version | undefined;
+
+  /**
+   * Whether it may be put aside when others need the memory; see Loading.
+   *
+   * @generated from field: bool on_demand = 2;
+   */
+  onDemand: boolean;
 };
 
 /**
