@@ -1,8 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
-import { AimassError, type Clock } from "@aimass/core";
+import { AimassError, type Clock, KeyedLock } from "@aimass/core";
 import type { Upload, UploadPlan } from "./artifact-store.ts";
 import { digestMismatch, offsetMismatch, uploadNotFound } from "./errors.ts";
-import { KeyedLock } from "./keyed-lock.ts";
 import { type StagedUpload, type StagedWriter, type Staging, StagingMoved } from "./staging.ts";
 
 export interface ResumableUploadsOptions {

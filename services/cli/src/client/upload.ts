@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { ErrorDetailSchema } from "@aimass/api/common";
 import { ArtifactService } from "@aimass/api/registry";
 import { AimassError, Backoff, systemClock } from "@aimass/core";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -14,8 +15,9 @@ export interface UploadedFile {
 
 /** Bytes a message. */
 const chunkBytes = 256 * 1024;
-/** NOT_FOUND too: a second upload of the same bytes may have finished this one; starting again then finds the artifact. */
-const passing = [Code.Unavailable, Code.Aborted, Code.Internal, Code.Unknown, Code.NotFound];
+const passing = [Code.Unavailable, Code.Aborted, Code.Internal, Code.Unknown];
+/** A second upload of the same bytes finished this one: starting again finds the artifact. */
+const endedElsewhere = "UPLOAD_NOT_FOUND";
 /** How often a broken upload goes on from where it stood. */
 const maxAttempts = 6;
 
@@ -48,22 +50,25 @@ export async function upload(
   const client = connection.client(ArtifactService);
   const backoff = new Backoff();
   for (let attempt = 1; ; attempt += 1) {
-    const begun = await client.startUpload({ sha256, sizeBytes: BigInt(size), project });
-    if (begun.complete) {
-      onBytes(size, size);
-      return { sha256, sizeBytes: BigInt(size) };
-    }
     try {
+      const begun = await client.startUpload({ sha256, sizeBytes: BigInt(size), project });
+      if (begun.complete) {
+        onBytes(size, size);
+        return { sha256, sizeBytes: BigInt(size) };
+      }
       await client.writeUpload(
         chunks(source, begun.uploadId, Number(begun.receivedBytes), (sent) => onBytes(sent, size)),
         { timeoutMs: 0 },
       );
     } catch (error) {
-      const code = ConnectError.from(error).code;
-      if (!passing.includes(code) || attempt === maxAttempts) throw error;
+      if (!isPassing(ConnectError.from(error)) || attempt === maxAttempts) throw error;
       await systemClock.sleep(backoff.next());
     }
   }
+}
+
+function isPassing(error: ConnectError): boolean {
+  return passing.includes(error.code) || error.findDetails(ErrorDetailSchema)[0]?.reason === endedElsewhere;
 }
 
 async function* chunks(source: UploadSource, uploadId: string, start: number, onBytes: (sent: number) => void) {

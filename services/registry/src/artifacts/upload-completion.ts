@@ -1,5 +1,5 @@
 import type { ArtifactStore, Upload } from "@aimass/artifacts";
-import { AimassError } from "@aimass/core";
+import { AimassError, KeyedLock } from "@aimass/core";
 import type { Reader } from "../reader.ts";
 import type { ArtifactAccess } from "./artifact-access.ts";
 
@@ -13,8 +13,8 @@ export interface CompletedUpload {
 export class UploadCompletion {
   readonly #artifacts: Pick<ArtifactStore, "finish">;
   readonly #access: ArtifactAccess;
-  /** By id of the upload. */
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  /** By id of the upload: who comes second finds the first written down as a reader. */
+  readonly #turns = new KeyedLock();
 
   constructor(options: { artifacts: Pick<ArtifactStore, "finish">; access: ArtifactAccess }) {
     this.#artifacts = options.artifacts;
@@ -23,14 +23,10 @@ export class UploadCompletion {
 
   /** Completes an upload that has all its bytes. Errors: DATA_LOSS (they are not the announced ones; the upload is dropped). */
   async complete(reader: Reader, upload: Upload): Promise<CompletedUpload> {
-    const finishing = this.#finish(reader, upload);
-    this.#underWay.set(upload.id, finishing);
     try {
-      await finishing;
+      await this.#turns.run(upload.id, () => this.#finish(reader, upload));
     } catch (error) {
       return await this.completedElsewhere(reader, upload, error);
-    } finally {
-      if (this.#underWay.get(upload.id) === finishing) this.#underWay.delete(upload.id);
     }
     return completed(upload);
   }
@@ -41,11 +37,14 @@ export class UploadCompletion {
    */
   async completedElsewhere(reader: Reader, upload: Upload, error: unknown): Promise<CompletedUpload> {
     if (!(error instanceof AimassError) || error.code !== "NOT_FOUND") throw error;
-    await this.#underWay.get(upload.id)?.catch(() => {});
-    const here = await this.#access.find(reader, upload.sha256);
-    if (here?.sizeBytes !== upload.sizeBytes || !(await this.#access.note(reader.principal, upload.sha256)))
-      throw error;
+    const isReader = await this.#turns.run(upload.id, () => this.#isReader(reader, upload));
+    if (!isReader) throw error;
     return completed(upload);
+  }
+
+  async #isReader(reader: Reader, upload: Upload): Promise<boolean> {
+    const here = await this.#access.find(reader, upload.sha256);
+    return here?.sizeBytes === upload.sizeBytes && (await this.#access.note(reader.principal, upload.sha256));
   }
 
   async #finish(reader: Reader, upload: Upload): Promise<void> {

@@ -94,16 +94,42 @@ describe("an upload", () => {
     const bytes = randomBytes(500_000);
     const request = { sha256: digestOf(bytes), sizeBytes: BigInt(bytes.length) };
     const { uploadId } = await ada.artifacts.startUpload(request);
-    const first = Promise.withResolvers<void>();
+    const [sent, first] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     async function* second() {
       yield { uploadId, offset: 0n, chunk: new Uint8Array() };
+      sent.resolve();
       await first.promise;
       yield* chunksOf(bytes, uploadId);
     }
     const late = ada.artifacts.writeUpload(second());
+    await sent.promise;
+    // What was sent is open there, too.
+    await systemClock.sleep(300);
     expect(await ada.artifacts.writeUpload(chunksOf(bytes, uploadId))).toMatchObject({ complete: true });
     first.resolve();
     expect(await late).toMatchObject({ complete: true });
+  });
+
+  it("brought by many at once, and announced by others as it ends, is complete for all", async () => {
+    const ada = registry.as("user:ada");
+    const bring = async (bytes: Buffer): Promise<boolean> => {
+      const request = { sha256: digestOf(bytes), sizeBytes: BigInt(bytes.length) };
+      for (let attempt = 1; attempt < 50; attempt += 1) {
+        const { complete, uploadId, receivedBytes } = await ada.artifacts.startUpload(request);
+        if (complete) return true;
+        // Another one went on with it, or ended it: that is for whoever uploads to start again.
+        await ada.artifacts
+          .writeUpload(chunksOf(bytes, uploadId, Number(receivedBytes)))
+          .catch((error: AimassError) => {
+            if (error.code !== "ABORTED" && error.code !== "NOT_FOUND") throw error;
+          });
+      }
+      return false;
+    };
+    for (let round = 0; round < 60; round += 1) {
+      const bytes = randomBytes(2000);
+      expect(await Promise.all(Array.from({ length: 6 }, () => bring(bytes)))).toEqual(Array(6).fill(true));
+    }
   });
 
   it("whose last byte came just before the registry was killed is complete when it is started again", async () => {

@@ -70,7 +70,7 @@ export declare type ReplicaExit = Message<"aimass.scheduler.v1.ReplicaExit"> & {
   incarnation: string;
 
   /**
-   * -1 when a signal ended it.
+   * -1 when a signal ended it, or nobody saw how.
    *
    * @generated from field: int32 exit_code = 3;
    */
@@ -82,7 +82,8 @@ export declare type ReplicaExit = Message<"aimass.scheduler.v1.ReplicaExit"> & {
   signal: string;
 
   /**
-   * Versions with a run under way at that moment, as the replica's crash note says.
+   * Versions with a run under way at that moment, as the replica's crash note says, that may have brought it down: none when the process was killed
+   * from outside.
    *
    * @generated from field: repeated aimass.scheduler.v1.RunningVersion running = 5;
    */
@@ -180,6 +181,13 @@ export declare type AttachReplicaRequest = Message<"aimass.scheduler.v1.AttachRe
    * @generated from field: aimass.scheduler.v1.ReplicaInfo replica = 1;
    */
   replica?: ReplicaInfo | undefined;
+
+  /**
+   * Of a replica without an agent, in its first report: how its last process ended, when nobody told it to.
+   *
+   * @generated from field: repeated aimass.scheduler.v1.ReplicaExit exits = 2;
+   */
+  exits: ReplicaExit[];
 };
 
 /**
