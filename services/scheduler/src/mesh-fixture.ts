@@ -187,6 +187,17 @@ export class MeshFixture implements AsyncDisposable {
   }
 }
 
+export interface TestReplicaOptions {
+  readonly incarnation?: string;
+  readonly dedicatedTo?: string;
+  readonly exits?: readonly ReplicaExit[];
+}
+
+interface TestReport {
+  readonly replica: ReturnType<TestReplica["report"]>;
+  readonly exits: ReplicaExit[];
+}
+
 /** A replica that follows its assignments: says LOADING, then READY, for each. */
 export class TestReplica {
   readonly id: string;
@@ -195,14 +206,17 @@ export class TestReplica {
   /** Versions it cannot load. */
   readonly broken = new Set<number>();
   readonly dedicatedTo: string;
+  /** How its last processes ended; told with every report. */
+  readonly exits: readonly ReplicaExit[];
   draining = false;
   #end = new AbortController();
-  #reports: PushStream<{ replica: ReturnType<TestReplica["report"]> }> | undefined;
+  #reports: PushStream<TestReport> | undefined;
   #held = new Map<string, { model: string; project: string; version: bigint; state: LoadState; reason: string }>();
   #running: Promise<void> | undefined;
 
-  constructor(id: string, options: { incarnation?: string; dedicatedTo?: string } = {}) {
+  constructor(id: string, options: TestReplicaOptions = {}) {
     this.id = id;
+    this.exits = options.exits ?? [];
     this.incarnation = options.incarnation ?? "1";
     this.dedicatedTo = options.dedicatedTo ?? "";
   }
@@ -213,7 +227,7 @@ export class TestReplica {
     const { signal } = this.#end;
     this.#running = (async () => {
       while (!signal.aborted) {
-        const reports = new PushStream<{ replica: ReturnType<TestReplica["report"]> }>();
+        const reports = new PushStream<TestReport>();
         this.#reports = reports;
         const onAbort = () => reports.end();
         signal.addEventListener("abort", onAbort, { once: true });
@@ -236,7 +250,7 @@ export class TestReplica {
   }
 
   send(): void {
-    this.#reports?.push({ replica: this.report() });
+    this.#reports?.push({ replica: this.report(), exits: [...this.exits] });
   }
 
   async stop(): Promise<void> {

@@ -9,9 +9,10 @@ import { openStore } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
 import { createTestDatabase, tempDirectory, waitFor } from "@aimass/testkit";
 import { create, fromBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MeshFixture, TestAgent, TestReplica, TestRouter } from "./mesh-fixture.ts";
+import { MeshFixture, TestAgent, TestReplica, type TestReplicaOptions, TestRouter } from "./mesh-fixture.ts";
 
 const fraud = "default.fraud";
 type Scheduler = Awaited<ReturnType<MeshFixture["scheduler"]>>;
@@ -44,7 +45,7 @@ describe("the scheduler over real RPC and a real database", () => {
     await mesh[Symbol.asyncDispose]();
   });
 
-  async function replica(id: string, options?: { incarnation?: string; dedicatedTo?: string }, to = [scheduler.rpc]) {
+  async function replica(id: string, options?: TestReplicaOptions, to = [scheduler.rpc]) {
     const started = new TestReplica(id, options).start(to, await mesh.identity("inference"));
     ends.push(() => started.stop());
     return started;
@@ -155,6 +156,7 @@ describe("the scheduler over real RPC and a real database", () => {
     await waitFor(() => r.model(fraud).aliases.default === 1);
     g.tell([crash("1")]);
     g.tell([crash("1")]);
+    g.tell([crash("of yesterday", Date.now() - 24 * 3_600_000)]);
     const { fleet } = await mesh.clients([scheduler.rpc]);
     expect((await fleet.listQuarantine({})).quarantined).toEqual([]);
     g.tell([crash("2")]);
@@ -165,6 +167,18 @@ describe("the scheduler over real RPC and a real database", () => {
     expect((await fleet.listQuarantine({})).quarantined).toMatchObject([{ model: "fraud", version: 1n, crashes: 2 }]);
     await fleet.releaseQuarantine({ model: "fraud", version: 1n });
     await waitFor(() => r.model(fraud).versions[1]?.length === 1);
+  });
+
+  it("hears of crashes from replicas without an agent too", async () => {
+    const r = await router();
+    const { fleet } = await mesh.clients([scheduler.rpc]);
+    const a = await replica("alone/cpu-0", { exits: [crash("1", Date.now(), "alone/cpu-0")] });
+    await deploy();
+    await waitFor(() => r.model(fraud).aliases.default === 1);
+    await a.stop();
+    await replica("alone/cpu-0", { incarnation: "2", exits: [crash("2", Date.now(), "alone/cpu-0")] });
+    await waitFor(async () => (await fleet.listQuarantine({})).quarantined.length === 1);
+    expect((await fleet.listQuarantine({})).quarantined).toMatchObject([{ model: "fraud", version: 1n, crashes: 2 }]);
   });
 
   it("asks an agent for a dedicated replica and uses that alone", async () => {
@@ -410,9 +424,10 @@ describe("a database that dies and comes back", () => {
   });
 });
 
-function crash(incarnation: string): ReplicaExit {
+function crash(incarnation: string, atMs = Date.now(), replicaId = "n/cpu-0"): ReplicaExit {
   const running = [{ project: "default", model: "fraud", version: 1n }];
-  return create(ReplicaExitSchema, { replicaId: "n/cpu-0", incarnation, exitCode: -1, signal: "SIGSEGV", running });
+  const at = timestampFromMs(atMs);
+  return create(ReplicaExitSchema, { replicaId, incarnation, exitCode: -1, signal: "SIGSEGV", running, at });
 }
 
 async function firstOf<T>(stream: AsyncIterable<T>): Promise<T | undefined> {

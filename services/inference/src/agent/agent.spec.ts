@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { LoadState } from "@aimass/api/scheduler";
 import { parseAddress } from "@aimass/core";
 import { poisonModel } from "@aimass/onnx/samples";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readCrashNote } from "../crashes/crash-note.ts";
 import { ChildService } from "../spec-support/child-service.ts";
 import { ControlPlane } from "../spec-support/control-plane.ts";
 import { slowModel } from "../spec-support/models.ts";
@@ -23,6 +25,8 @@ afterEach(async () => {
 
 const startAgent = (devices: string) =>
   ChildService.start("agent-main.ts", { ...plane.env(), AIMASS_DEVICES: devices });
+
+const notePath = () => join(plane.directory, "state", "replicas", "node-a_cpu-0", "running");
 
 /** Processes whose parent is `pid`. */
 async function childrenOf(pid: number | undefined): Promise<readonly number[]> {
@@ -114,7 +118,28 @@ describe("an agent", () => {
     expect((await client.infer("poison", [poison(5)])).outputs[0]?.shape).toEqual([1]);
     await expect(client.infer("poison", [poison(-(2 ** 31))])).rejects.toMatchObject({ name: "TransportError" });
     const [exit] = await until("the death is reported", () => plane.exits.length > 0 && plane.exits);
-    expect(exit).toMatchObject({ exitCode: -1, running: [{ project: "default", model: "poison", version: 1n }] });
+    const running = [{ project: "default", model: "poison", version: 1n }];
+    expect(exit).toMatchObject({ exitCode: -1, incarnation: replica.incarnation, running });
+  });
+
+  it("blames nobody when a replica is killed from outside", async () => {
+    await using agent = await startAgent("cpu:0-1");
+    plane.assign("node-a/cpu-0", [
+      plane.publish({ model: "slow", bytes: slowModel(), inputs: ["steps INT64"], outputs: ["y FP32 1"] }),
+    ]);
+    const replica = await until("slow is ready", () => {
+      const found = plane.replicas.get("node-a/cpu-0");
+      return found?.loaded.some((l) => l.state === LoadState.READY) ? found : undefined;
+    });
+    using client = await new ReplicaClient(parseAddress(replica.address) ?? { host: "", port: 0 }, () =>
+      plane.token("router"),
+    ).ready();
+    const steps = new Uint8Array(BigInt64Array.of(10n ** 12n).buffer);
+    client.infer("slow", [{ name: "steps", datatype: "INT64", shape: [], bytes: steps }]).catch(() => {});
+    await until("it runs", () => readCrashNote(notePath())?.running.length === 1);
+    process.kill((await childrenOf(agent.process.pid))[0] as number, "SIGKILL");
+    const [exit] = await until("the death is reported", () => plane.exits.length > 0 && plane.exits);
+    expect(exit).toMatchObject({ signal: "SIGKILL", incarnation: replica.incarnation, running: [] });
   });
 
   it("starts dedicated replicas as it is told and ends those nobody wants", async () => {

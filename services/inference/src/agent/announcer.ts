@@ -114,6 +114,7 @@ export class Announcer {
       exits: deaths.map((death) =>
         create(ReplicaExitSchema, {
           replicaId: death.replicaId,
+          incarnation: death.incarnation,
           exitCode: death.exitCode,
           signal: death.signal,
           running: death.running.map((version) => ({ ...version })),

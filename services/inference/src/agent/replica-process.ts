@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Backoff, type Clock, exitUsage } from "@aimass/core";
 import type { Logger } from "@aimass/telemetry";
+import { blamedVersions, oomKills } from "../crashes/blame.ts";
 import { readCrashNote } from "../crashes/crash-note.ts";
 import type { VersionName } from "../servables/version-name.ts";
 import type { ReplicaCommand } from "./replica-command.ts";
@@ -8,9 +9,12 @@ import type { ReplicaCommand } from "./replica-command.ts";
 /** How a replica's process ended, when nobody asked it to. */
 export interface ReplicaDeath {
   readonly replicaId: string;
+  /** Empty when it died before it wrote its note. */
+  readonly incarnation: string;
   /** -1 when a signal ended it. */
   readonly exitCode: number;
   readonly signal: string;
+  /** Versions that may have brought it down. */
   readonly running: readonly VersionName[];
   /** Milliseconds since the epoch. */
   readonly at: number;
@@ -31,6 +35,7 @@ export class ReplicaProcess {
   readonly #backoff = new Backoff({ initialMs: 250, maxMs: 10_000 });
   #child: ChildProcess | undefined;
   #startedAt = 0;
+  #oomKillsBefore = 0;
   #quickDeaths = 0;
   #isReady = false;
   #isStopping = false;
@@ -71,6 +76,7 @@ export class ReplicaProcess {
     const child = spawn(file, args, { env: { ...this.#env, ...env }, stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#child = child;
     this.#startedAt = this.#clock.monotonic();
+    this.#oomKillsBefore = oomKills();
     child.on("message", () => {
       this.#isReady = true;
     });
@@ -98,14 +104,27 @@ export class ReplicaProcess {
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
     this.#isReady = false;
     if (this.#isStopping) return;
-    const running = readCrashNote(this.#notePath);
-    this.#log.warn("a replica died", { replica: this.id, code, signal, running: running.length });
-    this.#onDeath({ replicaId: this.id, exitCode: code ?? -1, signal: signal ?? "", running, at: this.#clock.now() });
+    this.#reportDeath(code, signal);
     const isSteady = this.#clock.monotonic() - this.#startedAt >= steadyMs;
     this.#quickDeaths = isSteady ? 0 : this.#quickDeaths + 1;
     if (isSteady) this.#backoff.reset();
     const isFirst = this.#quickDeaths <= 1 && code !== exitUsage;
     if (isFirst) this.start();
     else this.#retry = this.#clock.timer(this.#backoff.next(), () => this.start());
+  }
+
+  #reportDeath(code: number | null, signal: NodeJS.Signals | null): void {
+    const note = readCrashNote(this.#notePath);
+    const death = { signal, oomKillsBefore: this.#oomKillsBefore, oomKillsAfter: oomKills() };
+    const running = blamedVersions(note, death);
+    this.#log.warn("a replica died", { replica: this.id, code, signal, running: running.length });
+    this.#onDeath({
+      replicaId: this.id,
+      incarnation: note?.incarnation ?? "",
+      exitCode: code ?? -1,
+      signal: signal ?? "",
+      running,
+      at: this.#clock.now(),
+    });
   }
 }

@@ -1,6 +1,8 @@
 import {
+  type AttachReplicaRequest,
   AttachReplicaRequestSchema,
   type AttachReplicaResponse,
+  type ReplicaExit,
   type ReplicaInfo,
   type ReplicaService,
 } from "@aimass/api/scheduler";
@@ -25,7 +27,9 @@ export class SchedulerLink {
   readonly #log: Logger;
   readonly #describe: () => ReplicaInfo;
   readonly #assign: (wanted: readonly WantedVersion[]) => void;
-  #reports: PushStream<ReplicaInfo> | undefined;
+  /** Told until a scheduler has answered. */
+  #exits: readonly ReplicaExit[];
+  #reports: PushStream<AttachReplicaRequest> | undefined;
   #isReportDue = false;
   #isAssigned = false;
   #isLost = false;
@@ -37,6 +41,8 @@ export class SchedulerLink {
     log: Logger;
     describe: () => ReplicaInfo;
     assign: (wanted: readonly WantedVersion[]) => void;
+    /** How its last process ended. */
+    exits: readonly ReplicaExit[];
   }) {
     this.#scheduler = options.scheduler;
     this.#memory = options.memory;
@@ -44,6 +50,7 @@ export class SchedulerLink {
     this.#log = options.log;
     this.#describe = options.describe;
     this.#assign = options.assign;
+    this.#exits = options.exits;
   }
 
   /** Whether an assignment is in force, the scheduler's or the remembered one. */
@@ -57,7 +64,7 @@ export class SchedulerLink {
     this.#isReportDue = true;
     setImmediate(() => {
       this.#isReportDue = false;
-      this.#reports?.push(this.#describe());
+      this.#reports?.push(this.#report());
     });
   };
 
@@ -76,15 +83,15 @@ export class SchedulerLink {
   }
 
   async #attach(signal: AbortSignal, healthy: () => void): Promise<void> {
-    const reports = new PushStream<ReplicaInfo>();
+    const reports = new PushStream<AttachReplicaRequest>();
     this.#reports = reports;
-    reports.push(this.#describe());
-    const timer = setInterval(() => reports.push(this.#describe()), reportMs);
+    reports.push(this.#report());
+    const timer = setInterval(() => reports.push(this.#report()), reportMs);
     try {
-      const requests = asRequests(reports);
-      for await (const response of this.#scheduler.attachReplica(requests, { signal })) {
+      for await (const response of this.#scheduler.attachReplica(reports, { signal })) {
         healthy();
         this.#isLost = false;
+        this.#exits = [];
         this.#take(response);
       }
     } finally {
@@ -92,6 +99,10 @@ export class SchedulerLink {
       reports.end();
       if (this.#reports === reports) this.#reports = undefined;
     }
+  }
+
+  #report(): AttachReplicaRequest {
+    return create(AttachReplicaRequestSchema, { replica: this.#describe(), exits: [...this.#exits] });
   }
 
   /** One line a loss, however long it lasts. */
@@ -118,10 +129,6 @@ export class SchedulerLink {
     });
     this.#assign(wantedOf(remembered));
   }
-}
-
-async function* asRequests(reports: AsyncIterable<ReplicaInfo>) {
-  for await (const replica of reports) yield create(AttachReplicaRequestSchema, { replica });
 }
 
 function wantedOf(response: AttachReplicaResponse): WantedVersion[] {

@@ -1,59 +1,102 @@
-import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import type { VersionName } from "../servables/version-name.ts";
 
 /**
  * The crash note: a file of fixed records that says what runs at this moment, so that whoever finds the process dead learns which versions were running.
- * Record 0 is written by the main thread when it ends the process for a run that is stuck, and then alone names the culprit; each slot has a record of its own,
- * written before a run and cleared after it.
+ * Record 0 says whose note it is and, written by the main thread when it ends the process for a run that is stuck, which version was the culprit; each slot has a
+ * record of its own, written before a run and cleared after it.
  */
+export interface CrashNote {
+  /** Which process of a replica wrote it. */
+  readonly incarnation: string;
+  /** The version whose run was stuck. */
+  readonly culprit: VersionName | undefined;
+  /** Versions that were running; the culprit alone when there is one. */
+  readonly running: readonly VersionName[];
+  /** When it was last written; milliseconds since the epoch. */
+  readonly writtenAt: number;
+}
+
 export const recordSize = 512;
 
 /** Overwrites the first byte of a record. */
 export const clearedRecord: Uint8Array = new Uint8Array(1);
 
 /** The record that names a version. */
-export function encodeRecord({ project, model, version }: VersionName): Uint8Array {
-  const record = Buffer.alloc(recordSize);
-  record.write(JSON.stringify({ project, model, version: String(version) }), 0, recordSize - 1);
-  return record;
+export function encodeRecord(version: VersionName): Uint8Array {
+  return record(named(version));
 }
 
 /** Starts an empty note, and the folder it lies in. */
-export function startCrashNote(path: string): void {
+export function startCrashNote(path: string, incarnation: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  closeSync(openSync(path, "w", 0o600));
-}
-
-/** Names the version whose run is stuck, just before the process ends itself. */
-export function noteCulprit(path: string, version: VersionName): void {
-  const file = openSync(path, "r+");
-  writeSync(file, encodeRecord(version), 0, recordSize, 0);
+  const file = openSync(path, "w", 0o600);
+  writeSync(file, record({ incarnation }), 0, recordSize, 0);
   closeSync(file);
 }
 
-/** Versions that were running when the process died; none when there is no note. */
-export function readCrashNote(path: string): readonly VersionName[] {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch {
-    return [];
-  }
-  const records: (VersionName | undefined)[] = [];
-  for (let at = 0; at < bytes.length; at += recordSize) records.push(decodeRecord(bytes.subarray(at, at + recordSize)));
-  const running = records[0] === undefined ? records : [records[0]];
-  const byKey = new Map(running.filter((r) => r !== undefined).map((r) => [`${r.project}.${r.model}/${r.version}`, r]));
-  return [...byKey.values()];
+/** Names the version whose run is stuck, just before the process ends itself. */
+export function noteCulprit(path: string, incarnation: string, culprit: VersionName): void {
+  const file = openSync(path, "r+");
+  writeSync(file, record({ incarnation, culprit: named(culprit) }), 0, recordSize, 0);
+  closeSync(file);
 }
 
-function decodeRecord(record: Buffer): VersionName | undefined {
-  if (record.length === 0 || record[0] === 0) return undefined;
-  const end = record.indexOf(0);
+/** Says that the process ends because it was told to: whatever still runs is not blamed. */
+export function endCrashNote(path: string, incarnation: string): void {
+  const file = openSync(path, "r+");
+  writeSync(file, record({ incarnation, isEnded: true }), 0, recordSize, 0);
+  closeSync(file);
+}
+
+/** What a process left when it died; undefined when there is no note. */
+export function readCrashNote(path: string): CrashNote | undefined {
+  let bytes: Buffer;
+  let writtenAt: number;
   try {
-    const { project, model, version } = JSON.parse(record.toString("utf8", 0, end < 0 ? record.length : end));
-    return { project, model, version: BigInt(version) };
+    bytes = readFileSync(path);
+    writtenAt = Math.round(statSync(path).mtimeMs);
   } catch {
     return undefined;
   }
+  const head = parse(bytes.subarray(0, recordSize));
+  if (typeof head?.incarnation !== "string") return undefined;
+  const { incarnation } = head;
+  const culprit = versionOf(head.culprit);
+  if (culprit !== undefined) return { incarnation, culprit, running: [culprit], writtenAt };
+  if (head.isEnded === true) return { incarnation, culprit, running: [], writtenAt };
+  const byKey = new Map<string, VersionName>();
+  for (let at = recordSize; at < bytes.length; at += recordSize) {
+    const version = versionOf(parse(bytes.subarray(at, at + recordSize)));
+    if (version !== undefined) byKey.set(`${version.project}.${version.model}/${version.version}`, version);
+  }
+  return { incarnation, culprit, running: [...byKey.values()], writtenAt };
+}
+
+function named({ project, model, version }: VersionName) {
+  return { project, model, version: String(version) };
+}
+
+function record(content: object): Uint8Array {
+  const bytes = Buffer.alloc(recordSize);
+  bytes.write(JSON.stringify(content), 0, recordSize - 1);
+  return bytes;
+}
+
+/** What a record says; undefined for one that is cleared or was being written. */
+function parse(bytes: Buffer): Readonly<Record<string, unknown>> | undefined {
+  if (bytes.length === 0 || bytes[0] === 0) return undefined;
+  const end = bytes.indexOf(0);
+  try {
+    return JSON.parse(bytes.toString("utf8", 0, end < 0 ? bytes.length : end));
+  } catch {
+    return undefined;
+  }
+}
+
+function versionOf(content: unknown): VersionName | undefined {
+  const { project, model, version } = (content ?? {}) as Record<string, unknown>;
+  if (typeof project !== "string" || typeof model !== "string" || !/^\d+$/.test(String(version))) return undefined;
+  return { project, model, version: BigInt(String(version)) };
 }

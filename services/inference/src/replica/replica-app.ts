@@ -13,7 +13,7 @@ import { registryArtifactSource } from "../artifacts/registry-artifact-source.ts
 import { trimCache } from "../artifacts/trim-cache.ts";
 import { AssignmentMemory } from "../assignments/assignment-memory.ts";
 import { SchedulerLink } from "../assignments/scheduler-link.ts";
-import { noteCulprit, startCrashNote } from "../crashes/crash-note.ts";
+import { endCrashNote, noteCulprit, readCrashNote, startCrashNote } from "../crashes/crash-note.ts";
 import type { Device } from "../devices/device.ts";
 import { discoverDevices } from "../devices/discover-devices.ts";
 import { createCallSwitch } from "../rpc/call-switch.ts";
@@ -28,7 +28,7 @@ import { versionKey } from "../servables/version-name.ts";
 import { SlotPool } from "../slots/slot-pool.ts";
 import { observeReplica, ReplicaMetrics } from "./metrics.ts";
 import { cpusOf, type ReplicaConfig } from "./replica-config.ts";
-import { describeReplica, type ReplicaFacts } from "./replica-info.ts";
+import { describeExits, describeReplica, type ReplicaFacts } from "./replica-info.ts";
 
 /** How long routers get to hear that a replica drains before it closes its door, in milliseconds. */
 const farewellMs = 500;
@@ -48,8 +48,11 @@ export async function startReplica(
   const id = config.replicaId ?? `${config.node}/${device.id}`;
   const executionProviders = config.executionProviders ?? (device.kind === "gpu" ? ["cuda", "cpu"] : ["cpu"]);
   const home = join(config.stateDirectory, "replicas", id.replaceAll("/", "_"));
+  const incarnation = randomUUID();
   const notePath = config.crashNote ?? join(home, "running");
-  startCrashNote(notePath);
+  // An agent, which says where the note lies, has read it already.
+  const exits = config.crashNote === undefined ? describeExits(id, readCrashNote(notePath)) : [];
+  startCrashNote(notePath, incarnation);
 
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_, reject) => {
@@ -62,7 +65,7 @@ export async function startReplica(
     onDied: (error) => fail(error),
     onStuck: (version) => {
       // A thread inside ONNX Runtime cannot be stopped; the process can. Its agent starts another.
-      noteCulprit(notePath, version);
+      noteCulprit(notePath, incarnation, version);
       log.error("a run passed its limit; the process ends itself", { version: versionKey(version) });
       process.kill(process.pid, "SIGKILL");
     },
@@ -118,7 +121,7 @@ export async function startReplica(
     device,
     address: formatAddress(config.advertise ?? reachable(listener.address)),
     dedicatedTo: config.dedicatedTo,
-    incarnation: randomUUID(),
+    incarnation,
   };
   const link = new SchedulerLink({
     scheduler,
@@ -127,6 +130,7 @@ export async function startReplica(
     log: telemetry.log.scope("inference.link"),
     describe: () => describeReplica(facts, { draining, memory, servables: servables.all, refused: servables.refused }),
     assign: (wanted) => servables.reconcile(wanted),
+    exits,
   });
   const admin = await serveAdmin({
     listen: config.adminListen,
@@ -150,6 +154,7 @@ export async function startReplica(
     failed,
     async stop(graceMs) {
       draining = true;
+      endCrashNote(notePath, incarnation);
       link.changed();
       await clock.sleep(Math.min(farewellMs, graceMs / 4));
       await listener.drain(graceMs);

@@ -2,10 +2,14 @@ import {
   type LoadedVersion,
   LoadedVersionSchema,
   LoadState,
+  type ReplicaExit,
+  ReplicaExitSchema,
   type ReplicaInfo,
   ReplicaInfoSchema,
 } from "@aimass/api/scheduler";
 import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { CrashNote } from "../crashes/crash-note.ts";
 import type { Device } from "../devices/device.ts";
 import type { MemoryBudget } from "../servables/memory-budget.ts";
 import type { Servable, ServableState } from "../servables/servable.ts";
@@ -37,6 +41,14 @@ export function describeReplica(
     memoryBytesOnDemand: BigInt(Math.round(now.memory.onDemandBytes)),
     loaded: [...now.servables.map(describeLoaded), ...now.refused.map(describeRefused)],
   });
+}
+
+/** How the replica's last process ended, by the note it left: none when it was told to end, or ran nothing. */
+export function describeExits(replicaId: string, note: CrashNote | undefined): ReplicaExit[] {
+  if (note === undefined || note.running.length === 0) return [];
+  const { incarnation, running, writtenAt } = note;
+  const at = timestampFromMs(writtenAt);
+  return [create(ReplicaExitSchema, { replicaId, incarnation, exitCode: -1, running: [...running], at })];
 }
 
 function describeLoaded({ plan, state, facts, memoryBytes }: Servable): LoadedVersion {

@@ -83,7 +83,32 @@ describe("a replica process", () => {
     const traffic = setInterval(() => client.infer("affine", [row]).catch(() => {}), 1);
     expect(await ended).toBe("SIGKILL");
     clearInterval(traffic);
-    expect(readCrashNote(`${plane.directory}/note`)).toEqual([{ project: "default", model: "slow", version: 1n }]);
+    const slowOne = { project: "default", model: "slow", version: 1n };
+    expect(readCrashNote(`${plane.directory}/note`)).toMatchObject({ culprit: slowOne, running: [slowOne] });
+  });
+
+  it("without an agent tells what its last process ran when it died, but not when it was told to end", async () => {
+    plane.assign(replicaId, [slow(30_000)]);
+    {
+      await using first = await startReplica();
+      using client = await clientOf(first);
+      await until("slow is ready", () => isReady("slow"));
+      client.infer("slow", [steps(10n ** 12n)]).catch(() => {});
+      await sleep(200);
+      await first.end("SIGSEGV");
+    }
+    const incarnation = plane.replicas.get(replicaId)?.incarnation;
+    {
+      await using _second = await startReplica();
+      const [exit] = await until("it tells", () => plane.exits.length > 0 && plane.exits);
+      const running = [{ project: "default", model: "slow", version: 1n }];
+      expect(exit).toMatchObject({ replicaId, incarnation, exitCode: -1, running });
+    }
+    plane.exits.length = 0;
+    plane.replicas.clear();
+    await using _third = await startReplica();
+    await until("slow is ready", () => isReady("slow"));
+    expect(plane.exits).toEqual([]);
   });
 
   it("finishes what it runs when it is told to end, and says that it drains", async () => {

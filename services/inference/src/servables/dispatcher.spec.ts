@@ -21,7 +21,7 @@ let dispatcher: Dispatcher;
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "aimass-dispatch-"));
   writeFileSync(join(directory, "model.onnx"), tinyModel());
-  startCrashNote(join(directory, "note"));
+  startCrashNote(join(directory, "note"), "1");
   slot = new Slot({ notePath: join(directory, "note"), record: 1, onDied: () => {} });
   dispatcher = new Dispatcher(systemClock);
 });

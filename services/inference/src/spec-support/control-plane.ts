@@ -196,8 +196,9 @@ export class ControlPlane implements AsyncDisposable {
 
   async #follow(requests: AsyncIterable<AttachReplicaRequest>, stream: PushStream<readonly Version[]>) {
     try {
-      for await (const { replica } of requests) {
+      for await (const { replica, exits } of requests) {
         if (replica === undefined) continue;
+        this.exits.push(...exits);
         this.replicas.set(replica.id, replica);
         if (this.#streams.get(replica.id) === stream) continue;
         this.#streams.set(replica.id, stream);

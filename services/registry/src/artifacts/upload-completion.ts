@@ -1,5 +1,5 @@
 import type { ArtifactStore, Upload } from "@aimass/artifacts";
-import { AimassError, KeyedLock } from "@aimass/core";
+import { AimassError, type Code, KeyedLock } from "@aimass/core";
 import type { Reader } from "../reader.ts";
 import type { ArtifactAccess } from "./artifact-access.ts";
 
@@ -8,6 +8,8 @@ export interface CompletedUpload {
   readonly receivedBytes: bigint;
   readonly complete: true;
 }
+
+const goneOrAnew: readonly Code[] = ["NOT_FOUND", "FAILED_PRECONDITION"];
 
 /** The last step of uploads: their bytes become artifacts, and whoever brought them becomes a reader. */
 export class UploadCompletion {
@@ -32,11 +34,12 @@ export class UploadCompletion {
   }
 
   /**
-   * Two streams of one caller may bring the same bytes; the one that comes second finds the artifact where its upload was. That counts only for who may read
-   * the artifact: an upload that is gone may as well have been dropped because its bytes were wrong. Throws the error in every other case.
+   * Two streams of one caller may bring the same bytes; the one that comes second finds the artifact where its upload was, or an upload that a third began anew.
+   * That counts only for who may read the artifact: an upload that is gone may as well have been dropped because its bytes were wrong. Throws the error in every
+   * other case.
    */
   async completedElsewhere(reader: Reader, upload: Upload, error: unknown): Promise<CompletedUpload> {
-    if (!(error instanceof AimassError) || error.code !== "NOT_FOUND") throw error;
+    if (!(error instanceof AimassError) || !goneOrAnew.includes(error.code)) throw error;
     const isReader = await this.#turns.run(upload.id, () => this.#isReader(reader, upload));
     if (!isReader) throw error;
     return completed(upload);

@@ -3,11 +3,13 @@ import type { EventBus } from "@aimass/events";
 import { formatResource, parseModelName } from "@aimass/identity";
 import { create } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { sql } from "kysely";
 import type { Changes } from "../changes.ts";
 import type { SchedulerStore, SchedulerTransaction } from "../database.ts";
 
-/** A version that was running in this many crashes is taken out. */
+/** A version that was running in this many crashes, none longer ago than the window, is taken out. */
 const crashLimit = 2;
+const crashWindow = sql`interval '1 hour'`;
 
 /** Crash notes and what follows from them. */
 export class Quarantine {
@@ -74,6 +76,7 @@ export class Quarantine {
       .select((e) => e.fn.countAll<string>().as("count"))
       .where("key", "=", key)
       .where("version", "=", String(version))
+      .where("at", ">", sql<Date>`now() - ${crashWindow}`)
       .executeTakeFirstOrThrow();
     const crashes = Number(count);
     if (crashes < crashLimit) return;

@@ -48,12 +48,14 @@ export function createReplicaService(o: ReplicaServiceOptions): ServiceImpl<type
     },
     async *attachReplica(requests, context) {
       const attachment = new Attachment(o.openReplica(), { clock, log, renewMs, textOf: replicaReportText });
+      const exits = new PendingExits(o.recordExits, log);
       const session = {
         o,
         signal: context.signal,
         attachment,
         idOf: (request: AttachReplicaRequest) => request.replica?.id ?? "",
         reportOf: (request: AttachReplicaRequest) => request.replica as ReplicaInfo,
+        onRequest: (request: AttachReplicaRequest) => exits.add(request.exits),
         feed: o.assignments,
       };
       for await (const assignments of holdSession(requests, session)) yield { assignments: [...assignments] };
