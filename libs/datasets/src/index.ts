@@ -8,7 +8,7 @@ export { decodeImage } from "./images/decode-image.ts";
 export type { ImageHeader } from "./images/image-header.ts";
 export type { ImageReference } from "./images/image-reference.ts";
 export type { RgbImage } from "./images/rgb-image.ts";
-export { defaultLimits, type Limits } from "./limits.ts";
+export { type DatasetLimits, defaultLimits, type Limits, readDatasetLimits } from "./limits.ts";
 export type { ColumnProfile, ColumnStatistics } from "./profile/column-profile.ts";
 export type { FrequentValue } from "./profile/value-counts.ts";
 export {

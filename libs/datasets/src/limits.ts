@@ -1,4 +1,4 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, type Variables } from "@aimass/core";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -60,11 +60,37 @@ export const defaultLimits: Limits = {
   jpegScans: 64,
 };
 
+/** The limits that operators set, alike for whatever reads datasets: what one service accepted the next must be able to read. */
+export type DatasetLimits = Pick<Limits, "columns" | "rows" | "rowBytes" | "zipTotalBytes" | "imagePixels">;
+
+const variables = {
+  columns: "AIMASS_MAX_DATASET_COLUMNS",
+  rows: "AIMASS_MAX_DATASET_ROWS",
+  rowBytes: "AIMASS_MAX_DATASET_ROW_BYTES",
+  zipTotalBytes: "AIMASS_MAX_DATASET_UNPACKED_BYTES",
+  imagePixels: "AIMASS_MAX_IMAGE_PIXELS",
+} as const satisfies Record<keyof DatasetLimits, string>;
+
+/** Reads them from a service's environment. */
+export function readDatasetLimits(v: Variables): DatasetLimits {
+  return {
+    columns: v.integer(variables.columns, { fallback: 4096, minimum: 1, maximum: 100_000 }),
+    rows: v.integer(variables.rows, { fallback: 1e9, minimum: 1, maximum: 1e12 }),
+    rowBytes: v.integer(variables.rowBytes, { fallback: MiB, minimum: KiB, maximum: 64 * MiB }),
+    zipTotalBytes: v.integer(variables.zipTotalBytes, { fallback: 64 * GiB, minimum: MiB, maximum: 5 * 1024 * GiB }),
+    imagePixels: v.integer(variables.imagePixels, { fallback: 32 * MiB, minimum: 1, maximum: 1024 * MiB }),
+  };
+}
+
 /** The refusal of a file that asks for more than a limit allows. `what` says where and how much it asks for. */
 export function overLimit(name: keyof Limits, limits: Limits, what: string): AimassError {
   return new AimassError("INVALID_ARGUMENT", `${what}; the limit is ${limits[name].toLocaleString("en")}.`, {
     reason: "DATASET_LIMIT",
     field: name,
-    remedy: "Make the file smaller, or ask an operator to raise the limit.",
+    remedy: `Make the file smaller${canBeRaised(name) ? `, or ask an operator to raise ${variables[name]}` : ""}.`,
   });
+}
+
+function canBeRaised(name: keyof Limits): name is keyof DatasetLimits {
+  return Object.hasOwn(variables, name);
 }

@@ -163,13 +163,7 @@ export async function startRegistry(
 
 function datasetBounds(limits: RegistryLimits): Omit<DatasetReaderOptions, "artifacts" | "ending"> {
   return {
-    limits: {
-      columns: limits.maxDatasetColumns,
-      rows: limits.maxDatasetRows,
-      rowBytes: limits.maxDatasetRowBytes,
-      zipTotalBytes: limits.maxDatasetUnpackedBytes,
-      imagePixels: limits.maxImagePixels,
-    },
+    limits: limits.datasets,
     bounds: { timeoutMs: limits.datasetTimeoutMs, memoryLimitBytes: limits.datasetMemoryBytes },
     concurrency: limits.datasetConcurrency,
   };

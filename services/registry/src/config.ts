@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type ArtifactLocation, parseArtifactLocation } from "@aimass/artifacts";
 import { type Address, ConfigError, type Environment, readConfig } from "@aimass/core";
+import { type DatasetLimits, readDatasetLimits } from "@aimass/datasets";
 
 /** What the registry needs to know. */
 export interface RegistryConfig {
@@ -30,13 +31,7 @@ export interface RegistryLimits {
   readonly probeTimeoutMs: number;
   readonly probeMemoryBytes: number;
   readonly probeConcurrency: number;
-  readonly maxDatasetColumns: number;
-  readonly maxDatasetRowBytes: number;
-  readonly maxDatasetRows: number;
-  /** Of all images of a ZIP file. */
-  readonly maxDatasetUnpackedBytes: number;
-  /** Width × height. */
-  readonly maxImagePixels: number;
+  readonly datasets: DatasetLimits;
   /** Time and memory the reading of a dataset may take, and how many are read at once. */
   readonly datasetTimeoutMs: number;
   readonly datasetMemoryBytes: number;
@@ -73,23 +68,7 @@ export function readRegistryConfig(env: Environment): RegistryConfig {
       probeMemoryBytes:
         mebibyte * v.integer("AIMASS_PROBE_MEMORY_MB", { fallback: 16_384, minimum: 256, maximum: 4_194_304 }),
       probeConcurrency: v.integer("AIMASS_PROBE_CONCURRENCY", { fallback: 2, minimum: 1, maximum: 64 }),
-      maxDatasetColumns: v.integer("AIMASS_MAX_DATASET_COLUMNS", { fallback: 4096, minimum: 1, maximum: 100_000 }),
-      maxDatasetRowBytes: v.integer("AIMASS_MAX_DATASET_ROW_BYTES", {
-        fallback: mebibyte,
-        minimum: 1024,
-        maximum: 64 * mebibyte,
-      }),
-      maxDatasetRows: v.integer("AIMASS_MAX_DATASET_ROWS", { fallback: 1e9, minimum: 1, maximum: 1e12 }),
-      maxDatasetUnpackedBytes: v.integer("AIMASS_MAX_DATASET_UNPACKED_BYTES", {
-        fallback: 64 * gibibyte,
-        minimum: mebibyte,
-        maximum: 5 * 1024 * gibibyte,
-      }),
-      maxImagePixels: v.integer("AIMASS_MAX_IMAGE_PIXELS", {
-        fallback: 32 * mebibyte,
-        minimum: 1,
-        maximum: 1024 * mebibyte,
-      }),
+      datasets: readDatasetLimits(v),
       datasetTimeoutMs: v.integer("AIMASS_DATASET_TIMEOUT_MS", {
         fallback: 1_800_000,
         minimum: 1000,

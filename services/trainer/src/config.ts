@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type Address, type Environment, readConfig, type Variables } from "@aimass/core";
+import { type DatasetLimits, readDatasetLimits } from "@aimass/datasets";
 import type { ScriptSettings } from "./scripts/script-settings.ts";
 
 /** What the trainer needs to know. */
@@ -28,6 +29,8 @@ export interface TrainerConfig {
   readonly projectQueued: number;
   /** Logs and points of ended jobs are kept so long. */
   readonly keepLogDays: number;
+  /** What a dataset may ask of its reader. */
+  readonly datasetLimits: DatasetLimits;
   readonly scripts: ScriptSettings;
 }
 
@@ -52,6 +55,7 @@ export function readTrainerConfig(env: Environment): TrainerConfig {
     projectRunning: v.integer("AIMASS_TRAINER_PROJECT_RUNNING", { fallback: 0, minimum: 0, maximum: most }),
     projectQueued: v.integer("AIMASS_TRAINER_PROJECT_QUEUED", { fallback: 10_000, minimum: 0, maximum: most }),
     keepLogDays: v.number("AIMASS_TRAINER_KEEP_LOG_DAYS", { fallback: 90, minimum: 0, maximum: 36_500 }),
+    datasetLimits: readDatasetLimits(v),
     scripts: readScripts(v, defaultThreads(env, half)),
   }));
 }

@@ -1,4 +1,4 @@
-import { type Job, JobState, type WatchJobResponse } from "@aimass/api/trainer";
+import { type Job, JobState, TrialState, type WatchJobResponse } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
 import { startMortalPostgres, waitFor } from "@aimass/testkit";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -137,6 +137,29 @@ describe("a job", () => {
     expect(done.stateReason).toMatch(/gate held the model back: held-out rmse is .* must be at most 0.000001/);
     expect(done.metrics.rmse).toBeGreaterThan(0);
     expect(mesh.registry.versions).toEqual([]);
+  });
+});
+
+describe("a dataset with more columns than usual", { timeout: 60_000 }, () => {
+  const wide = `a,y,${Array.from({ length: 10_000 }, (_, i) => `c${i}`).join(",")}\n`;
+  const rows = Array.from({ length: 40 }, (_, i) => `${i},${2 * i + (i % 2)}${",1".repeat(10_000)}\n`);
+  const job = { features: ["a"], recipe: "ridge", search: { method: "random", trials: 2 } };
+
+  it("is searched and trained on where the operator raised the limit", async () => {
+    mesh.registry.addDataset("plane", wide + rows.join(""));
+    const { client } = await mesh.start({ env: { AIMASS_MAX_DATASET_COLUMNS: "20000" } });
+    const { id } = await mesh.create(client, job);
+    expect(await mesh.ended(client, id)).toMatchObject({ stateReason: "Version 1 of default.slope is ready." });
+    const { report } = await client.getJobReport({ id });
+    expect(report?.leaderboard.map(({ state }) => state)).toEqual([TrialState.DONE, TrialState.DONE]);
+  });
+
+  it("fails elsewhere, and says which variable it takes", async () => {
+    mesh.registry.addDataset("plane", wide + rows.join(""));
+    const { client } = await mesh.start();
+    const done = await mesh.ended(client, (await mesh.create(client, job)).id);
+    expect(done.stateReason).toContain("the limit is 4,096. Make the file smaller, or ask an operator");
+    expect(done.stateReason).toContain("raise AIMASS_MAX_DATASET_COLUMNS.");
   });
 });
 

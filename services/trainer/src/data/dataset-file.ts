@@ -5,6 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { ColumnType, DatasetFormat, type DatasetVersion } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import {
+  type DatasetLimits,
   type DatasetSchema,
   defaultMissing,
   type DatasetFormat as Format,
@@ -31,6 +32,11 @@ const types: Partial<Record<ColumnType, Type>> = {
 export interface ReadAs {
   readonly format: Format;
   readonly schema: DatasetSchema;
+}
+
+/** With what it may ask of its reader. */
+export interface BoundedRead extends ReadAs {
+  readonly limits: DatasetLimits;
 }
 
 /** Versions that were made before read options were kept are read by the defaults. */

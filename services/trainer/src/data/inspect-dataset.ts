@@ -17,7 +17,7 @@ import type { ClassLabels, Task } from "@aimass/learn";
 import type { JobWork } from "../worker/job-work.ts";
 import { ClassNames, mostClasses, tooManyClasses } from "./class-names.ts";
 import { type DataPolicy, keepRows } from "./data-policy.ts";
-import { fetchDataset, type ReadAs, readAs } from "./dataset-file.ts";
+import { type BoundedRead, fetchDataset, readAs } from "./dataset-file.ts";
 import { findLeakage, type Leakage, leakageWarnings } from "./leakage-check.ts";
 import { type PlannedSplit, planParts, splitSpec } from "./split-plan.ts";
 import { assignmentOf, type TrainingFacts } from "./training-facts.ts";
@@ -68,8 +68,8 @@ export async function inspectDataset(work: JobWork): Promise<InspectedDataset> {
   return { path, facts, parts: planned.parts, leakage, warnings };
 }
 
-async function profile({ spec, dataset, signal }: JobWork, file: string): Promise<Profiled> {
-  const read: ReadAs = readAs(dataset);
+async function profile({ spec, dataset, datasetLimits: limits, signal }: JobWork, file: string): Promise<Profiled> {
+  const read: BoundedRead = { ...readAs(dataset), limits };
   const { columns, rows } = await profileDataset({ ...read, file, previewRows: 1, signal });
   const target = profileOf(columns, spec.target, "spec.target");
   const profiles = spec.features.map((name, i) => profileOf(columns, name, `spec.features[${i}]`));

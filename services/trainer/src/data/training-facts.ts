@@ -7,11 +7,11 @@ import {
   type SplitSpec,
 } from "@aimass/datasets";
 import type { ClassLabels, Task } from "@aimass/learn";
-import type { ReadAs } from "./dataset-file.ts";
+import type { BoundedRead } from "./dataset-file.ts";
 
 /** What a dataset taught when it was opened; with its file enough to open it again. Plain JSON. */
 export interface TrainingFacts {
-  readonly read: ReadAs;
+  readonly read: BoundedRead;
   readonly task: Task;
   readonly target: ColumnProfile;
   /** Of the features, in their order. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Job, JobSpecSchema } from "@aimass/api/trainer";
 import { type Clock, systemClock } from "@aimass/core";
+import { defaultLimits } from "@aimass/datasets";
 import { openEventBus } from "@aimass/events";
 import { openStore } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
@@ -87,6 +88,7 @@ export function startWorkers(
     env: process.env,
     workerMemoryMb: 256,
     threads: 1,
+    datasetLimits: defaultLimits,
     scripts: {
       isolation: "off",
       paths: [],

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ColumnType, DatasetFormat, DatasetVersionSchema } from "@aimass/api/registry";
 import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
-import { type DatasetFormat as Format, memoryFile, profileDataset } from "@aimass/datasets";
+import { defaultLimits, type DatasetFormat as Format, memoryFile, profileDataset } from "@aimass/datasets";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { checkSpec, fitSpec } from "../jobs/job-spec.ts";
 import type { RegistryLibrary } from "../library/registry-library.ts";
@@ -74,6 +74,7 @@ export async function withJob<T>(job: TestJob, use: (work: JobWork) => Promise<T
       directory,
       threads: job.threads ?? 1,
       memoryBytes: job.memoryBytes ?? 2 ** 30,
+      datasetLimits: defaultLimits,
       clock: systemClock,
       signal: job.signal ?? new AbortController().signal,
     });

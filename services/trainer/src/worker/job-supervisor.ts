@@ -1,5 +1,6 @@
 import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
 import { type Address, AimassError, type Clock, type Environment } from "@aimass/core";
+import type { DatasetLimits } from "@aimass/datasets";
 import type { Logger } from "@aimass/telemetry";
 import { toBinary } from "@bufbuild/protobuf";
 import type { JobLeases, LeasedJob } from "../jobs/job-leases.ts";
@@ -29,6 +30,8 @@ export interface SupervisorOptions {
   readonly threads: number;
   /** How long an attempt may run, in seconds; a spec may ask for less. */
   readonly longestSeconds: number;
+  /** What a dataset may ask of its reader. */
+  readonly datasetLimits: DatasetLimits;
   /** How scripts run. */
   readonly scripts: ScriptSettings;
   readonly identityFile: string;
@@ -140,7 +143,7 @@ export class JobSupervisor {
   }
 
   #runMessage(job: LeasedJob, folder: ScratchFolder, checkpointFile: string | undefined): RunMessage {
-    const { identityFile, trustFile, registryAddresses, threads, scripts } = this.#options;
+    const { identityFile, trustFile, registryAddresses, threads, datasetLimits, scripts } = this.#options;
     const { id: jobId, createdBy, traceparent, points } = job;
     return {
       kind: "run",
@@ -153,6 +156,7 @@ export class JobSupervisor {
       registryAddresses,
       directory: folder.work,
       threads,
+      datasetLimits,
       scripts,
       points,
       checkpointDirectory: folder.checkpoints,

@@ -1,6 +1,7 @@
 import type { BundleFileSchema, DatasetVersion } from "@aimass/api/registry";
 import type { EvaluationReportSchema, JobSpec } from "@aimass/api/trainer";
 import type { Clock } from "@aimass/core";
+import type { DatasetLimits } from "@aimass/datasets";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { TrainingData } from "../data/training-data.ts";
 import type { RegistryLibrary } from "../library/registry-library.ts";
@@ -24,6 +25,8 @@ export interface JobWork {
   readonly threads: number;
   /** The worker's heap limit: what a job may hold at about the same time. */
   readonly memoryBytes: number;
+  /** What the dataset may ask of its reader. */
+  readonly datasetLimits: DatasetLimits;
   /** How scripts run here; absent: they do not. */
   readonly scripts?: ScriptSettings | undefined;
   readonly clock: Clock;

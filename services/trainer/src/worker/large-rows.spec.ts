@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { JobSpecSchema } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
+import { defaultLimits } from "@aimass/datasets";
 import { createMeshIdentity, ServiceIdentity } from "@aimass/identity";
 import { closeServiceClients } from "@aimass/rpc";
 import { silentTelemetry } from "@aimass/telemetry";
@@ -105,6 +106,7 @@ async function train(dataset: string, change: Init) {
       registryAddresses,
       directory: own,
       threads: 1,
+      datasetLimits: defaultLimits,
       points: 100,
       checkpointDirectory: own,
       checkpointFile: undefined,

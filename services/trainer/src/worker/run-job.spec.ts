@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { VersionState } from "@aimass/api/registry";
 import { EvaluationReportSchema, JobSpecSchema } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
+import { defaultLimits } from "@aimass/datasets";
 import { createMeshIdentity, ServiceIdentity } from "@aimass/identity";
 import { closeServiceClients } from "@aimass/rpc";
 import { silentTelemetry } from "@aimass/telemetry";
@@ -81,6 +82,7 @@ async function train(change: Init, report: Partial<Reporter> = {}) {
     registryAddresses: [],
     directory: own,
     threads: 1,
+    datasetLimits: defaultLimits,
     points: 1000,
     checkpointDirectory: own,
     checkpointFile: undefined,

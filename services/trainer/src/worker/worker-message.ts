@@ -1,4 +1,5 @@
 import type { Address } from "@aimass/core";
+import type { DatasetLimits } from "@aimass/datasets";
 import type { ScriptSettings } from "../scripts/script-settings.ts";
 
 /** What a worker is told: one job, and how to reach the registry. It never learns of the database. */
@@ -16,6 +17,8 @@ export interface RunMessage {
   readonly directory: string;
   /** As JobWork.threads. */
   readonly threads: number;
+  /** As JobWork.datasetLimits. */
+  readonly datasetLimits: DatasetLimits;
   /** As JobWork.scripts. */
   readonly scripts?: ScriptSettings | undefined;
   /** Points of curves that may still be told. */

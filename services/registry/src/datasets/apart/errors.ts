@@ -38,18 +38,3 @@ export function tooBusy(waiting: number): AimassError {
     retryAfterMs: 10_000,
   });
 }
-
-/** The limits of @aimass/datasets that an operator can set. */
-const variables: ReadonlyMap<string | undefined, string> = new Map([
-  ["columns", "AIMASS_MAX_DATASET_COLUMNS"],
-  ["rows", "AIMASS_MAX_DATASET_ROWS"],
-  ["rowBytes", "AIMASS_MAX_DATASET_ROW_BYTES"],
-  ["zipTotalBytes", "AIMASS_MAX_DATASET_UNPACKED_BYTES"],
-  ["imagePixels", "AIMASS_MAX_IMAGE_PIXELS"],
-]);
-
-/** What to do about a file that goes over a limit. */
-export function remedyOfLimit(limit: string | undefined): string {
-  const variable = variables.get(limit);
-  return `Make the file smaller${variable === undefined ? "" : `, or ask an operator to raise ${variable}`}.`;
-}

@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { OpenArtifact } from "@aimass/artifacts";
 import { AimassError, abortError, answerOf, lentEnvironment } from "@aimass/core";
-import { crashed, notStarted, remedyOfLimit, tooLarge, tooSlow } from "./errors.ts";
+import { crashed, notStarted, tooLarge, tooSlow } from "./errors.ts";
 import type {
   FromReader,
   Preview,
@@ -130,8 +130,7 @@ function endOf(status: number | null, killedBy: NodeJS.Signals | null, memoryLim
   return aborted ? tooLarge(memoryLimitBytes) : crashed(killedBy ?? `exit status ${status}`);
 }
 
-function errorOf({ code, message, reason, field, remedy: advice }: Refusal): AimassError {
-  const remedy = reason === "DATASET_LIMIT" ? remedyOfLimit(field) : advice;
+function errorOf({ code, message, reason, field, remedy }: Refusal): AimassError {
   return new AimassError(code, shortened(message, longestMessage), {
     ...(reason !== undefined && { reason }),
     ...(field !== undefined && { field: shortened(requestFields.get(field) ?? field, longestField) }),
