@@ -25,6 +25,7 @@ import { PostgresRetrainings } from "./retrainings/postgres-retrainings.ts";
 import { runRetrainings } from "./retrainings/retraining-runner.ts";
 import { createTrainingService } from "./rpc/training-service.ts";
 import { ScriptRules } from "./scripts/script-rules.ts";
+import { GpuPool } from "./worker/gpu-pool.ts";
 import { runJobs } from "./worker/job-runner.ts";
 import { JobSupervisor } from "./worker/job-supervisor.ts";
 import { ScratchFolders } from "./worker/scratch-folders.ts";
@@ -78,8 +79,9 @@ export async function startTrainer(
   const jobLog = log.scope("trainer.jobs");
   const ruleLog = log.scope("trainer.retraining");
   const { workers, keepLogDays } = config;
+  const gpus = new GpuPool(config.scripts.most.gpus);
   const running = Promise.all([
-    runJobs({ store, leases, supervisor, clock, log: jobLog, workers, signal }),
+    runJobs({ store, leases, supervisor, gpus, clock, log: jobLog, workers, signal }),
     runRetrainings({ store, bus, retrainings, desk, policy, clock, log: ruleLog, tracer, signal }),
     keepHouse({ store, leases, checkpoints, folders, clock, log: jobLog, keepLogDays, signal }),
     gaugeQueue({ store, metrics, clock, signal }),

@@ -75,7 +75,7 @@ function readScripts(v: Variables, threads: number): ScriptSettings {
       cpus: v.integer("AIMASS_SCRIPT_CPUS", { fallback: threads, minimum: 1, maximum: 1024 }),
       processes: v.integer("AIMASS_SCRIPT_PROCESSES", { fallback: 512, minimum: 8, maximum: 65_536 }),
       diskBytes: megabytes("AIMASS_SCRIPT_DISK_MB", 4096),
-      gpus: listOf(v.optional("AIMASS_SCRIPT_GPUS")),
+      gpus: [...new Set(listOf(v.optional("AIMASS_SCRIPT_GPUS")))],
     },
   };
 }

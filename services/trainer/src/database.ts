@@ -55,6 +55,7 @@ interface JobTable {
   batch: GeneratedBigInteger;
   points: Generated<number>;
   trimmed: Generated<boolean>;
+  gpus: Generated<number>;
 }
 
 /** A job as stored. */

@@ -6,7 +6,7 @@ import { changeBy, type JobBatch } from "./job-batch.ts";
 import type { JobChange, JobJournal } from "./job-journal.ts";
 import { jobMessage } from "./job-message.ts";
 import { type Fate, fateOfBroken } from "./job-state.ts";
-import { nextJob } from "./next-job.ts";
+import { type GpuRoom, nextJob } from "./next-job.ts";
 import type { Quota } from "./postgres-quotas.ts";
 import { storeReport } from "./postgres-reports.ts";
 
@@ -26,6 +26,8 @@ export interface LeasedJob {
   readonly spec: JobSpec;
   readonly createdBy: string;
   readonly traceparent: string;
+  /** How many devices it asks for. */
+  readonly gpus: number;
   /** Points of curves that this attempt may tell. */
   readonly points: number;
   /** How long it was in the queue, in milliseconds, before its first attempt; undefined for later ones. */
@@ -61,10 +63,10 @@ export class JobLeases {
     this.#defaults = options.defaults;
   }
 
-  /** Takes the job whose turn it is; undefined when none may run. */
-  take(): Promise<LeasedJob | undefined> {
+  /** Takes the job whose turn it is; undefined when none may run. `gpus` is what this trainer can give it: nothing unless given. */
+  take(gpus: GpuRoom = { free: 0, total: 0 }): Promise<LeasedJob | undefined> {
     return this.#store.withTransaction(async (tx) => {
-      const next = await nextJob(tx, this.#defaults);
+      const next = await nextJob(tx, { defaults: this.#defaults, gpus });
       if (next === undefined) return undefined;
       const row = await this.#journal.change(tx, next.id, {
         state: "LEASED",
@@ -224,6 +226,7 @@ export class JobLeases {
       holder: this.#holder,
       spec,
       createdBy: row.created_by,
+      gpus: row.gpus,
       traceparent: row.traceparent,
       // Half of what is left, so that later attempts have some too.
       points: Math.ceil((mostPoints - row.points) / 2),

@@ -5,15 +5,27 @@ import type { Quota } from "./postgres-quotas.ts";
 /** A trainer that stops in the middle of taking must not keep others from it for longer. */
 const longestIdleMs = 5000;
 
+/** Devices of a trainer. */
+export interface GpuRoom {
+  readonly free: number;
+  readonly total: number;
+}
+
+interface Choice {
+  /** Bounds of projects without their own. */
+  readonly defaults: Quota;
+  readonly gpus: GpuRoom;
+}
+
 /**
  * The job to run next, held by the transaction; undefined when none may run. Highest priority first; among equals a job of the project with the fewest running,
  * then of the one that has waited longest for its turn; within a project first come, first served. Projects at their bound are passed over.
  * One trainer at a time takes, so that bounds hold over all of them.
  */
-export async function nextJob(tx: Transaction, defaults: Quota): Promise<JobRow | undefined> {
+export async function nextJob(tx: Transaction, choice: Choice): Promise<JobRow | undefined> {
   await sql`select set_config('idle_in_transaction_session_timeout', ${String(longestIdleMs)}, true)`.execute(tx);
   await sql`select pg_advisory_xact_lock(hashtextextended('aimass.trainer.take', 0))`.execute(tx);
-  const id = await choose(tx, defaults);
+  const id = await choose(tx, choice);
   if (id === undefined) return undefined;
   const row = await tx.selectFrom("job").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
   // It was cancelled meanwhile: the bell rings again for whatever is behind it.
@@ -26,9 +38,23 @@ export async function nextJob(tx: Transaction, defaults: Quota): Promise<JobRow 
   return row;
 }
 
+/**
+ * Devices are given out in the order of the queue: while its first job waits for them, jobs without go past it, and none that would take a device away. A job that wants
+ * more than this trainer has is not waited for: it is taken, and fails with a sentence.
+ */
+async function choose(tx: Transaction, { defaults, gpus }: Choice): Promise<string | undefined> {
+  const first = await headOfQueue(tx, defaults, "any");
+  const waits = first !== undefined && first.gpus > gpus.free && first.gpus <= gpus.total;
+  return (waits ? await headOfQueue(tx, defaults, "without devices") : first)?.id;
+}
+
 /** Looks at the head of each project's queue alone, however long the queues are. */
-async function choose(tx: Transaction, defaults: Quota): Promise<string | undefined> {
-  const { rows } = await sql<{ id: string }>`
+async function headOfQueue(
+  tx: Transaction,
+  defaults: Quota,
+  among: "any" | "without devices",
+): Promise<{ id: string; gpus: number } | undefined> {
+  const { rows } = await sql<{ id: string; gpus: number }>`
     with recursive waiting(project) as (
       (select project from job where state = 'QUEUED' order by project limit 1)
       union all
@@ -38,11 +64,12 @@ async function choose(tx: Transaction, defaults: Quota): Promise<string | undefi
     active as (
       select project, count(*) as jobs from job where state in ('LEASED', 'RUNNING') group by project
     )
-    select head.id
+    select head.id, head.gpus
     from waiting
     cross join lateral (
-      select id, priority, position from job
+      select id, priority, position, gpus from job
       where job.project = waiting.project and state = 'QUEUED' and runnable_at <= clock_timestamp()
+        ${among === "any" ? sql`` : sql`and gpus = 0`}
       order by priority desc, position limit 1
     ) head
     left join active on active.project = waiting.project
@@ -53,5 +80,5 @@ async function choose(tx: Transaction, defaults: Quota): Promise<string | undefi
     order by head.priority desc, coalesce(active.jobs, 0), turn.taken_at nulls first, head.position
     limit 1
   `.execute(tx);
-  return rows[0]?.id;
+  return rows[0];
 }

@@ -115,6 +115,7 @@ export class PostgresJobs {
           state: "QUEUED",
           state_reason: "Waiting for a worker.",
           priority: spec.priority,
+          gpus: spec.script?.limits?.gpus ?? 0,
           created_by: createdBy,
           idempotency_key: idempotencyKey === "" ? null : idempotencyKey,
           traceparent,

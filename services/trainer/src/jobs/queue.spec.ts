@@ -120,24 +120,66 @@ describe("the queue", () => {
     expect(await bound.leasesOf("trainer/bound").take()).toBeUndefined();
   });
 
-  it("of a hundred thousand jobs is not read through to take one", async () => {
-    await parts.queue({ project: "a" });
-    await parts.store.pool.query(`
-      insert into job (id, project, spec, state, created_by)
-      select 'many-' || i, 'p' || i % 20, job.spec, 'QUEUED', 'user:ada' from job, generate_series(1, 100000) i`);
-    await parts.store.pool.query("vacuum analyze job");
-    const read = await parts.store.withTransaction(async (tx) => {
-      await nextJob(tx, { maxRunning: 0, maxQueued: 0 });
-      const { rows } = await sql<{ read: number }>`
+  it.each([0, 1])(
+    "of a hundred thousand jobs for %i devices is not read through to take one",
+    async (gpus) => {
+      await parts.queue({ project: "a" });
+      await parts.store.pool.query(
+        `insert into job (id, project, spec, state, created_by, priority, gpus)
+      select 'many-' || i, 'p' || i % 20, job.spec, 'QUEUED', 'user:ada', $1, $1 from job, generate_series(1, 100000) i`,
+        [gpus],
+      );
+      await parts.store.pool.query("vacuum analyze job");
+      const read = await parts.store.withTransaction(async (tx) => {
+        const job = await nextJob(tx, { defaults: { maxRunning: 0, maxQueued: 0 }, gpus: { free: 0, total: 2 } });
+        expect(job?.gpus).toBe(0);
+        const { rows } = await sql<{ read: number }>`
         select sum(pg_stat_get_xact_tuples_returned(id))::int as read
         from (select 'job'::regclass as id union all select indexrelid from pg_index where indrelid = 'job'::regclass) t
       `.execute(tx);
-      return rows[0]?.read ?? expect.fail();
-    });
-    // It looks at the head of each of 21 queues.
-    expect(read).toBeGreaterThan(20);
-    expect(read).toBeLessThan(500);
-  }, 60_000);
+        return rows[0]?.read ?? expect.fail();
+      });
+      // It looks at the head of each of 21 queues.
+      expect(read).toBeGreaterThan(20);
+      expect(read).toBeLessThan(500);
+    },
+    60_000,
+  );
+});
+
+describe("a job that asks for devices", () => {
+  const queueFor = (gpus: number, project = "a") =>
+    parts.queue({ project, script: { command: ["x"], limits: { gpus } } });
+  const takeWith = async (free: number, total = 2, by = leases) => (await by.take({ free, total }))?.id;
+
+  it("waits until so many are free, and is taken before what came later", async () => {
+    const { id } = await queueFor(2);
+    expect(await takeWith(0)).toBeUndefined();
+    expect(await takeWith(1)).toBeUndefined();
+    await queueFor(1);
+    expect(await takeWith(2)).toBe(id);
+  });
+
+  it("lets jobs without devices go past, of its project and of others, and none that takes a device away", async () => {
+    const large = await queueFor(2);
+    const small = await queueFor(1);
+    const plain = [await queueFor(0), await queueFor(0, "b")];
+    expect([await takeWith(1), await takeWith(1)]).toEqual(plain.map(({ id }) => id));
+    expect(await takeWith(1)).toBeUndefined();
+    expect(await takeWith(2)).toBe(large.id);
+    expect(await takeWith(1)).toBe(small.id);
+  });
+
+  it("is taken by another trainer where enough are free", async () => {
+    const { id } = await queueFor(1);
+    expect(await takeWith(0)).toBeUndefined();
+    expect(await takeWith(1, 1, parts.leasesOf("trainer/two"))).toBe(id);
+  });
+
+  it("is not waited for where it asks for more than there are", async () => {
+    const { id } = await queueFor(3);
+    expect(await takeWith(1)).toBe(id);
+  });
 });
 
 describe("what an attempt tells", () => {

@@ -1,6 +1,7 @@
 import type { Migration } from "@aimass/store";
 import { jobs } from "./0001-jobs.ts";
 import { queue } from "./0002-queue.ts";
+import { devices } from "./0003-devices.ts";
 
 /** Every migration of the schema "trainer", in order. */
-export const migrations: readonly Migration[] = [jobs, queue];
+export const migrations: readonly Migration[] = [jobs, queue, devices];

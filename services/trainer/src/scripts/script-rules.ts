@@ -49,17 +49,16 @@ export function switchedOff(): AimassError {
   });
 }
 
-/** What a script gets of what it asks for. Throws INVALID_ARGUMENT when it asks for more than there is. */
-export function scriptLimits(asked: ScriptLimitsMessage | undefined, most: MostOfScript): ScriptLimits {
+/** What a script gets of what it asks for; its devices are lent to its job. Throws INVALID_ARGUMENT when it asks for more than there is. */
+export function scriptLimits(asked: ScriptLimitsMessage | undefined, most: MostOfScript): Omit<ScriptLimits, "gpus"> {
   const gpus = asked?.gpus ?? 0;
-  if (!(gpus >= 0 && gpus <= most.gpus.length)) throw tooMuch("gpus", gpus, most.gpus.length);
+  if (gpus < 0 || gpus > most.gpus.length) throw tooManyDevices(gpus, most.gpus.length);
   return {
     seconds: atMost("seconds", asked?.seconds ?? 0, most.seconds),
     memoryBytes: atMost("memory_bytes", Number(asked?.memoryBytes ?? 0n), most.memoryBytes),
     cpus: atMost("cpus", asked?.cpus ?? 0, most.cpus),
     processes: atMost("processes", asked?.processes ?? 0, most.processes),
     diskBytes: atMost("disk_bytes", Number(asked?.diskBytes ?? 0n), most.diskBytes),
-    gpus: most.gpus.slice(0, gpus),
   };
 }
 
@@ -71,6 +70,11 @@ function atMost(name: string, asked: number, most: number): number {
 function tooMuch(name: string, asked: number, most: number): AimassError {
   const remedy = `This trainer gives at most ${most}; 0 is that much.`;
   return invalid(`limits.${name}`, `The script asks for ${name} of ${asked}.`, remedy);
+}
+
+function tooManyDevices(asked: number, most: number): AimassError {
+  const remedy = `This trainer has ${most} (AIMASS_SCRIPT_GPUS); 0 asks for none.`;
+  return invalid("limits.gpus", `The script asks for ${asked} devices.`, remedy);
 }
 
 function checkCommand({ command }: Script): void {

@@ -20,7 +20,7 @@ export interface MostOfScript {
   readonly cpus: number;
   readonly processes: number;
   readonly diskBytes: number;
-  /** Devices, as CUDA numbers them. */
+  /** Devices, as CUDA numbers them; each is one job's at a time. */
   readonly gpus: readonly string[];
 }
 

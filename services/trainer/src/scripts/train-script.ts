@@ -62,9 +62,10 @@ async function trainIn(directory: string, job: ScriptJob): Promise<MadeModel> {
 
 async function runCommand(directory: string, words: LastWords, job: ScriptJob): Promise<ScriptOutcome> {
   const { script, isolation, work, data } = job;
-  const { report, clock, spec } = work;
+  const { report, clock, spec, gpus } = work;
   using ending = untilTerminated(work.signal);
-  const limits = scriptLimits(script.limits, (work.scripts as NonNullable<JobWork["scripts"]>).most);
+  const { most } = work.scripts as NonNullable<JobWork["scripts"]>;
+  const limits = { ...scriptLimits(script.limits, most), gpus };
   report.log(`Running ${script.command.join(" ").slice(0, 500)} (${isolation.name}).`);
   const outcome = await isolation.run({
     command: script.command,

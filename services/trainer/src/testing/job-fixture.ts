@@ -18,6 +18,7 @@ import { PostgresQuotas, type Quota } from "../jobs/postgres-quotas.ts";
 import { PostgresReports } from "../jobs/postgres-reports.ts";
 import { createTrainerMetrics } from "../metrics.ts";
 import { migrations } from "../migrations/index.ts";
+import { GpuPool } from "../worker/gpu-pool.ts";
 import { runJobs } from "../worker/job-runner.ts";
 import { JobSupervisor, type SupervisorOptions } from "../worker/job-supervisor.ts";
 import { ScratchFolders } from "../worker/scratch-folders.ts";
@@ -73,7 +74,13 @@ export async function openJobs(databaseUrl: string, defaults: Quota = { maxRunni
 /** A trainer's workers: real processes that do what the spec's parameters say (`obedient-worker.ts`). */
 export function startWorkers(
   parts: Jobs,
-  o: { holder: string; workers?: number; folders?: ScratchFolders; clock?: Clock } & Partial<SupervisorOptions>,
+  o: {
+    holder: string;
+    workers?: number;
+    gpus?: readonly string[];
+    folders?: ScratchFolders;
+    clock?: Clock;
+  } & Partial<SupervisorOptions>,
 ) {
   const telemetry = silentTelemetry();
   const clock = o.clock ?? systemClock;
@@ -108,6 +115,7 @@ export function startWorkers(
     store: parts.store,
     leases,
     supervisor,
+    gpus: new GpuPool(o.gpus ?? []),
     clock,
     log: telemetry.log,
     workers,

@@ -74,6 +74,7 @@ export async function withJob<T>(job: TestJob, use: (work: JobWork) => Promise<T
       directory,
       threads: job.threads ?? 1,
       memoryBytes: job.memoryBytes ?? 2 ** 30,
+      gpus: [],
       datasetLimits: defaultLimits,
       clock: systemClock,
       signal: job.signal ?? new AbortController().signal,

@@ -14,6 +14,7 @@ serveOneJob(async (run, report, clock) => {
   try {
     if (choices.stubborn !== undefined) process.on("SIGTERM", () => {});
     if (choices.fill !== undefined) await fillDisk(run.directory);
+    if (choices.tellGpus !== undefined) report.log(`devices ${run.gpus.join()}`);
     const metrics = await count(run, { report, parameters, sleep: (ms) => clock.sleep(ms) });
     return { kind: "succeeded", metrics, modelVersion: 1n, reason: "Counted.", aliasMoved: false };
   } catch (error) {

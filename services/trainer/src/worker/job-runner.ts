@@ -1,10 +1,11 @@
-import { Backoff, type Clock } from "@aimass/core";
+import { Backoff, type Clock, Semaphore } from "@aimass/core";
 import type { Store } from "@aimass/store";
 import type { Logger } from "@aimass/telemetry";
 import type { Database } from "../database.ts";
 import { cancelChannel, queueChannel } from "../jobs/job-journal.ts";
-import { type JobLeases, renewMs } from "../jobs/job-leases.ts";
+import { type JobLeases, type LeasedJob, renewMs } from "../jobs/job-leases.ts";
 import { Bell } from "./bell.ts";
+import type { GpuLoan, GpuPool } from "./gpu-pool.ts";
 import type { JobSupervisor } from "./job-supervisor.ts";
 
 export interface RunnerOptions {
@@ -13,6 +14,7 @@ export interface RunnerOptions {
   readonly supervisor: JobSupervisor;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly gpus: GpuPool;
   /** Jobs side by side. */
   readonly workers: number;
   readonly signal: AbortSignal;
@@ -27,24 +29,36 @@ export async function runJobs(options: RunnerOptions): Promise<void> {
   const bell = new Bell();
   using _queue = await store.listen(queueChannel, () => bell.ring());
   using _cancels = await store.listen(cancelChannel, (id) => supervisor.look(id));
-  const slots = Array.from({ length: workers }, () => runSlot(options, bell));
+  const taking = new Semaphore(1);
+  const slots = Array.from({ length: workers }, () => runSlot(options, { bell, taking }));
   await Promise.all([...slots, reclaimAll(options, bell)]);
 }
 
-async function runSlot({ leases, supervisor, clock, log, signal }: RunnerOptions, bell: Bell): Promise<void> {
+async function runSlot(options: RunnerOptions, { bell, taking }: { bell: Bell; taking: Semaphore }): Promise<void> {
+  const { supervisor, clock, log, signal } = options;
   const backoff = new Backoff({ initialMs: 200, maxMs: 5000 });
   while (!signal.aborted) {
     try {
       const seen = bell.rings;
-      const job = await leases.take();
+      const taken = await taking.run(() => take(options));
       backoff.reset();
-      if (job !== undefined) await supervisor.run(job, signal);
-      else await bell.waitPast(seen, clock, lookAgainMs, signal);
+      if (taken === undefined) {
+        await bell.waitPast(seen, clock, lookAgainMs, signal);
+        continue;
+      }
+      using loan = taken.loan;
+      await supervisor.run(taken.job, { gpus: loan.gpus, stopping: signal });
     } catch (error) {
       log.warn("no job could be taken", { error });
       await clock.sleep(backoff.next(), signal).catch(() => {});
     }
   }
+}
+
+/** Takes a job with the devices it asks for. One slot at a time, so that those that were free still are. */
+async function take({ leases, gpus }: RunnerOptions): Promise<{ job: LeasedJob; loan: GpuLoan } | undefined> {
+  const job = await leases.take(gpus);
+  return job && { job, loan: gpus.lend(job.gpus) };
 }
 
 async function reclaimAll({ leases, clock, log, signal }: RunnerOptions, bell: Bell): Promise<void> {

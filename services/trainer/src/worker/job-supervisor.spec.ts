@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Job, JobState } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
 import { createTestDatabase, startMortalPostgres, type TestDatabase, waitFor } from "@aimass/testkit";
-import { durationMs } from "@bufbuild/protobuf/wkt";
+import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { JobFeed } from "../jobs/job-feed.ts";
 import type { LeasedJob } from "../jobs/job-leases.ts";
@@ -51,6 +51,41 @@ function workerPids(): number[] {
   const pids = rows.map((line) => line.trim().split(/\s+/).map(Number));
   return pids.filter(([, parent]) => parent === process.pid).map(([pid = 0]) => pid);
 }
+
+describe("devices", () => {
+  const script = (gpus: number) => ({ script: { command: ["x"], limits: { gpus } }, choices: { tellGpus: "" } });
+  const devicesOf = async (id: string) =>
+    (await told(id)).lines.flatMap((line) => (line.startsWith("devices ") ? [line.slice("devices ".length)] : []));
+
+  it("are a running job's alone, though workers are free and jobs wait for them", async () => {
+    await using _workers = startWorkers(parts, { holder: "trainer/one", workers: 4, gpus: ["0", "1"] });
+    const queued = [1, 1, 1, 2, 0, 1].map((gpus) =>
+      parts.queue({ ...script(gpus), parameters: { steps: 5, waitMs: 100 } }),
+    );
+    const ids = (await Promise.all(queued)).map(({ id }) => id);
+    const jobs = await Promise.all(
+      ids.map(async (id) => {
+        const { startedAt = expect.fail(), endedAt = expect.fail() } = await ended(id);
+        const [devices = expect.fail()] = await devicesOf(id);
+        return { from: timestampMs(startedAt), to: timestampMs(endedAt), gpus: devices.split(",").filter(Boolean) };
+      }),
+    );
+    expect(jobs.map(({ gpus }) => gpus.length).sort()).toEqual([0, 1, 1, 1, 1, 2]);
+    for (const device of ["0", "1"]) {
+      const users = jobs.filter(({ gpus }) => gpus.includes(device)).sort((a, b) => a.from - b.from);
+      for (const [i, { from }] of users.entries()) expect(from).toBeGreaterThanOrEqual(users[i - 1]?.to ?? 0);
+    }
+  }, 60_000);
+
+  it("of a worker that is killed are lent to the next attempt", async () => {
+    await using _workers = startWorkers(parts, { holder: "trainer/one", workers: 2, gpus: ["7"] });
+    const { id } = await parts.queue({ ...script(1), parameters: { steps: 20, waitMs: 100 } });
+    await reached(id, 3);
+    process.kill(workerPids()[0] ?? expect.fail(), "SIGKILL");
+    expect(await ended(id)).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2 });
+    expect(await devicesOf(id)).toEqual(["7", "7"]);
+  }, 60_000);
+});
 
 describe("a running job", () => {
   it("tells its step, its loss, how long it will take, its warnings and its report, and keeps what matters at its end", async () => {

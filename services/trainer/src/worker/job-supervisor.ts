@@ -41,6 +41,19 @@ export interface SupervisorOptions {
   readonly workerFile?: string;
 }
 
+interface RunOptions {
+  /** Devices that are the job's alone. */
+  readonly gpus: readonly string[];
+  /** This process ends. */
+  readonly stopping: AbortSignal;
+}
+
+/** What an attempt's worker gets that is its own. */
+interface Belongings extends Pick<RunOptions, "gpus"> {
+  readonly folder: ScratchFolder;
+  readonly checkpointFile: string | undefined;
+}
+
 /** How an attempt ended: by the worker's last word, for a reason of ours, by itself, or before there was a worker. */
 interface AttemptEnd {
   readonly result?: LastWord | undefined;
@@ -70,15 +83,15 @@ export class JobSupervisor {
   }
 
   /** Runs a job; resolves when its end is settled or somebody else's business. */
-  async run(job: LeasedJob, stopping: AbortSignal): Promise<void> {
+  async run(job: LeasedJob, options: RunOptions): Promise<void> {
     const { clock, metrics, log } = this.#options;
     const startedAt = clock.monotonic();
     const bell = new Bell();
     this.#running.set(job.id, bell);
     if (job.waitedMs !== undefined) metrics.waits.record(job.waitedMs / 1000);
     try {
-      const end = await this.#attempt(job, { bell, stopping });
-      const ours = await this.#settle(job, end, stopping);
+      const end = await this.#attempt(job, { bell, ...options });
+      const ours = await this.#settle(job, end, options.stopping);
       const outcome = outcomeOf(end);
       log.info("job settled", { job: job.id, attempt: job.attempt, outcome, ours });
       metrics.attempts.add(1, { recipe: kindOf(job.spec), outcome });
@@ -89,7 +102,7 @@ export class JobSupervisor {
   }
 
   /** Holds the lease from before the first preparation until everything that was told is stored. */
-  async #attempt(job: LeasedJob, { bell, stopping }: { bell: Bell; stopping: AbortSignal }): Promise<AttemptEnd> {
+  async #attempt(job: LeasedJob, { bell, gpus, stopping }: RunOptions & { bell: Bell }): Promise<AttemptEnd> {
     const { leases, folders, clock, log } = this.#options;
     const ended = new AbortController();
     const stopNow = new AbortController();
@@ -104,7 +117,7 @@ export class JobSupervisor {
     let end: AttemptEnd;
     try {
       await using folder = await folders.make(job);
-      end = await this.#work(job, { folder, stopNow: stopNow.signal, stopping });
+      end = await this.#work(job, { folder, gpus, stopNow: stopNow.signal, stopping });
     } catch (error) {
       log.warn("job could not be run", { job: job.id, error });
       end = { failure: AimassError.from(asDiskFull(error)) };
@@ -115,13 +128,13 @@ export class JobSupervisor {
 
   async #work(
     job: LeasedJob,
-    { folder, stopNow, stopping }: { folder: ScratchFolder; stopNow: AbortSignal; stopping: AbortSignal },
+    { folder, gpus, stopNow, stopping }: RunOptions & { folder: ScratchFolder; stopNow: AbortSignal },
   ): Promise<AttemptEnd> {
     const { leases, checkpoints, env, clock, workerMemoryMb, workerFile, log } = this.#options;
     const checkpointFile = await fetchCheckpoint(checkpoints, job.id, folder.checkpoints);
     if (stopNow.aborted) return {};
     const options = { memoryMb: workerMemoryMb, env: { ...env, TMPDIR: folder.work }, clock, workerFile };
-    const worker = startWorker(this.#runMessage(job, folder, checkpointFile), options);
+    const worker = startWorker(this.#runMessage(job, { folder, gpus, checkpointFile }), options);
     log.info("worker started", { job: job.id, attempt: job.attempt, pid: worker.pid });
     stopNow.addEventListener("abort", () => void worker.kill(), { once: true });
     if (stopNow.aborted) void worker.kill();
@@ -142,7 +155,7 @@ export class JobSupervisor {
     return spec.timeLimitSeconds > 0 ? Math.min(spec.timeLimitSeconds, longestSeconds) : longestSeconds;
   }
 
-  #runMessage(job: LeasedJob, folder: ScratchFolder, checkpointFile: string | undefined): RunMessage {
+  #runMessage(job: LeasedJob, { folder, gpus, checkpointFile }: Belongings): RunMessage {
     const { identityFile, trustFile, registryAddresses, threads, datasetLimits, scripts } = this.#options;
     const { id: jobId, createdBy, traceparent, points } = job;
     return {
@@ -156,6 +169,7 @@ export class JobSupervisor {
       registryAddresses,
       directory: folder.work,
       threads,
+      gpus,
       datasetLimits,
       scripts,
       points,

@@ -25,6 +25,8 @@ export interface JobWork {
   readonly threads: number;
   /** The worker's heap limit: what a job may hold at about the same time. */
   readonly memoryBytes: number;
+  /** Devices that are the job's alone while it runs, as CUDA numbers them. */
+  readonly gpus: readonly string[];
   /** What the dataset may ask of its reader. */
   readonly datasetLimits: DatasetLimits;
   /** How scripts run here; absent: they do not. */

@@ -106,6 +106,7 @@ async function train(dataset: string, change: Init) {
       registryAddresses,
       directory: own,
       threads: 1,
+      gpus: [],
       datasetLimits: defaultLimits,
       points: 100,
       checkpointDirectory: own,

@@ -57,8 +57,8 @@ export async function runJob(options: RunJobOptions): Promise<WorkerMessage> {
 async function workOf({ run, library, report, signal, clock = systemClock }: RunJobOptions): Promise<JobWork> {
   const spec = fromBinary(JobSpecSchema, run.spec);
   const dataset = await library.dataset(spec.project, spec.dataset, spec.datasetVersion);
-  const { jobId, directory, threads, checkpoint, datasetLimits, scripts } = run;
-  const told = { jobId, directory, threads, checkpoint, datasetLimits, scripts };
+  const { jobId, directory, threads, gpus, checkpoint, datasetLimits, scripts } = run;
+  const told = { jobId, directory, threads, gpus, checkpoint, datasetLimits, scripts };
   return { ...told, spec, dataset, library, report, memoryBytes: workerMemoryBytes(), clock, signal };
 }
 

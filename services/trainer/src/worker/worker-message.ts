@@ -17,6 +17,8 @@ export interface RunMessage {
   readonly directory: string;
   /** As JobWork.threads. */
   readonly threads: number;
+  /** As JobWork.gpus. */
+  readonly gpus: readonly string[];
   /** As JobWork.datasetLimits. */
   readonly datasetLimits: DatasetLimits;
   /** As JobWork.scripts. */

@@ -871,7 +871,7 @@ export declare type ScriptLimits = Message<"aimass.trainer.v1.ScriptLimits"> & {
   diskBytes: bigint;
 
   /**
-   * Devices it sees; 0: none.
+   * Devices that are its own while it runs; until so many are free it waits in the queue. 0: none.
    *
    * @generated from field: int32 gpus = 6;
    */
