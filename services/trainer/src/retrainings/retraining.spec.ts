@@ -4,7 +4,7 @@ import { systemClock } from "@aimass/core";
 import { type EventBus, openEventBus } from "@aimass/events";
 import { openStore, type Store } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
-import { waitFor } from "@aimass/testkit";
+import { describeWith, type MortalServer, startNats, waitFor } from "@aimass/testkit";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
@@ -12,8 +12,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { failure, planeCsv, planeSpec, TrainerHarness, type TrainingClient } from "../testing/trainer-harness.ts";
 
 let mesh: TrainerHarness;
-let registryStore: Store<unknown>;
-let registryBus: EventBus;
 let pool: pg.Pool;
 
 beforeAll(async () => {
@@ -21,22 +19,10 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await mesh.begin();
-  const { url: databaseUrl } = mesh.database;
-  pool = new pg.Pool({ connectionString: databaseUrl });
-  registryStore = await openStore({ url: databaseUrl, schema: "registry", migrations: [] });
-  const telemetry = silentTelemetry();
-  registryBus = await openEventBus({
-    source: "registry",
-    store: registryStore,
-    databaseUrl,
-    clock: systemClock,
-    telemetry,
-  });
+  pool = new pg.Pool({ connectionString: mesh.database.url });
 });
 afterEach(async () => {
   await pool.end();
-  await registryBus[Symbol.asyncDispose]();
-  await registryStore[Symbol.asyncDispose]();
   await mesh.end();
 });
 afterAll(() => mesh[Symbol.asyncDispose]());
@@ -55,13 +41,6 @@ async function rule(client: TrainingClient): Promise<Retraining> {
 
 const jobs = async (client: TrainingClient): Promise<Job[]> => (await client.listJobs({})).jobs;
 const comeDue = () => pool.query("update trainer.retraining set next_at = clock_timestamp() - interval '1 second'");
-/** The registry tells of a new version, as it does when one is made. */
-const tellOfVersion = (version: bigint, dataset = "plane") =>
-  registryStore.withTransaction((tx) =>
-    registryBus.publishFrom(tx, {
-      payload: { case: "datasetCreated", value: { project: "default", dataset, version } },
-    }),
-  );
 
 describe("a rule", () => {
   it("is made, replaced, listed and deleted by those who may make its jobs", async () => {
@@ -150,10 +129,45 @@ describe("by time", () => {
   });
 });
 
-describe("on new data", () => {
+/** What must hold whatever carries the events. Runs inside a `describe`. */
+function onNewData(startNats: () => Promise<MortalServer | undefined>): void {
+  let nats: MortalServer | undefined;
+  let store: Store<unknown>;
+  let bus: EventBus;
+
+  // Each test its own server: what one told is not heard in the next.
+  beforeEach(async () => {
+    nats = await startNats();
+    const { url: databaseUrl } = mesh.database;
+    store = await openStore({ url: databaseUrl, schema: "registry", migrations: [] });
+    const telemetry = silentTelemetry();
+    bus = await openEventBus({
+      source: "registry",
+      store,
+      databaseUrl,
+      natsUrl: nats?.url,
+      clock: systemClock,
+      telemetry,
+    });
+  });
+  afterEach(async () => {
+    await mesh.stopTrainers();
+    await bus[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+    await nats?.[Symbol.asyncDispose]();
+  });
+
+  const start = (options: { workers?: number } = {}) =>
+    mesh.start({ ...options, ...(nats && { env: { NATS_URL: nats.url } }) });
+  /** The registry tells of a new version, as it does when one is made. */
+  const tellOfVersion = (version: bigint, dataset = "plane") =>
+    store.withTransaction((tx) =>
+      bus.publishFrom(tx, { payload: { case: "datasetCreated", value: { project: "default", dataset, version } } }),
+    );
+
   it("one job begins for each version, however often it is told of and by however many trainers", async () => {
-    const { client } = await mesh.start({ workers: 0 });
-    await mesh.start({ workers: 0 });
+    const { client } = await start({ workers: 0 });
+    await start({ workers: 0 });
     const { every: _, ...onData } = { every: undefined, onNewData: true };
     const retraining = { project: "default", name: "fresh", spec: planeSpec, ...onData };
     await client.putRetraining({ retraining });
@@ -174,8 +188,19 @@ describe("on new data", () => {
     expect((await rule(client)).lastJobId).toBe((await jobs(client))[0]?.id);
   }, 60_000);
 
+  it("a version that came while no trainer ran is trained on by the next", async () => {
+    const { client } = await start({ workers: 0 });
+    const retraining = { project: "default", name: "fresh", spec: planeSpec, onNewData: true };
+    await client.putRetraining({ retraining });
+    await mesh.stopTrainers();
+    await tellOfVersion(mesh.registry.addDataset("plane", planeCsv(200)));
+    const { client: later } = await start({ workers: 0 });
+    await waitFor(async () => (await jobs(later)).length > 0, { timeoutMs: 20_000, what: "a job" });
+    expect((await jobs(later)).map((job) => job.spec?.datasetVersion)).toEqual([2n]);
+  }, 60_000);
+
   it("a registry that is away is waited for", async () => {
-    const { client } = await mesh.start({ workers: 0 });
+    const { client } = await start({ workers: 0 });
     const retraining = { project: "default", name: "fresh", spec: planeSpec, onNewData: true };
     await client.putRetraining({ retraining });
     const version = mesh.registry.addDataset("plane", planeCsv(200));
@@ -195,7 +220,7 @@ describe("on new data", () => {
   }, 90_000);
 
   it("an alias with a gate is how what was retrained reaches production", async () => {
-    const { trainer, client } = await mesh.start();
+    const { trainer, client } = await start();
     const dan = await mesh.clientOf(trainer, "user:dan");
     const spec = { ...planeSpec, alias: "live", gates: [{ metric: "r2", bound: 0.9 }] };
     await dan.putRetraining({ retraining: { project: "default", name: "fresh", spec, onNewData: true } });
@@ -215,4 +240,8 @@ describe("on new data", () => {
     expect(bad.stateReason).toContain("The alias live stays where it is");
     expect(mesh.registry.aliases.get("slope@live")).toBe(1n);
   }, 90_000);
-});
+}
+
+describe("on new data, heard over PostgreSQL", () => onNewData(async () => undefined));
+
+describeWith("ci", { needs: "nats-server" }, "on new data, heard over JetStream", () => onNewData(startNats));

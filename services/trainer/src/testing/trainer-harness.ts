@@ -48,8 +48,12 @@ export class TrainerHarness implements AsyncDisposable {
     this.database = await createTestDatabase();
   }
 
-  async end(): Promise<void> {
+  async stopTrainers(): Promise<void> {
     await Promise.all(this.#trainers.splice(0).map((trainer) => trainer.stop(1000)));
+  }
+
+  async end(): Promise<void> {
+    await this.stopTrainers();
     await this.registry.server.drain(0);
     await this.database.drop();
   }
