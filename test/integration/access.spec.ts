@@ -1,5 +1,6 @@
 import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { chmod, copyFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { AccessService, AuditService, DirectoryService, Effect, Level, SessionService } from "@aimass/api/auth";
 import { ModelInferRequestSchema, ModelInferResponseSchema } from "@aimass/api/inference";
@@ -761,6 +762,18 @@ describe("the audit ledger", () => {
     const intact = await aimass.run("audit", "verify");
     expect(intact.stdout).toMatch(/intact/);
     expect(intact.status).toBe(0);
+  });
+
+  it("keeps its signed heads beside the artifacts, as `aimass audit verify --head` takes them", async () => {
+    const folder = join(mesh.mesh.data.folder("registry"), "artifacts", "audit-heads");
+    const { head } = await audit().getHead({});
+    const begin = `${String(head?.sequence).padStart(20, "0")}-`;
+    const stored = async () => (await readdir(folder).catch(() => [])).find((name) => name.startsWith(begin));
+    await waitFor(stored, { timeoutMs: 30_000, what: `the head of entry ${head?.sequence} in ${folder}` });
+    const kept = join(mesh.folder, "kept-head.json");
+    await copyFile(join(folder, (await stored()) ?? ""), kept);
+    await chmod(kept, 0o600);
+    expect((await aimass.run("audit", "verify", "--head", kept)).status).toBe(0);
   });
 
   async function restore(rows: readonly Record<string, unknown>[]): Promise<void> {

@@ -54,7 +54,7 @@ export function outOfRange(offset: number, sizeBytes: number): AimassError {
 export function storageUnavailable(cause: unknown): AimassError {
   return new AimassError("UNAVAILABLE", "The artifact storage does not answer.", {
     reason: "ARTIFACT_STORAGE",
-    remedy: "Try again; if it lasts, look at the registry's log.",
+    remedy: "Try again; if it lasts, look at the service's log.",
     cause,
   });
 }

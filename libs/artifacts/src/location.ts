@@ -1,9 +1,13 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "@aimass/core";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { FileArtifactStore } from "./file-artifact-store.ts";
+import { FileRecordStore } from "./file-record-store.ts";
+import type { RecordStore } from "./record-store.ts";
 import { S3ArtifactStore } from "./s3-artifact-store.ts";
 import type { S3Location } from "./s3-bucket.ts";
+import { S3RecordStore } from "./s3-record-store.ts";
 
 /** Where artifacts are kept. */
 export type ArtifactLocation =
@@ -43,4 +47,10 @@ export async function openArtifactStore(options: {
   const { location, ...rest } = options;
   if (location.kind === "file") return new FileArtifactStore({ directory: location.directory, ...rest });
   return S3ArtifactStore.open({ location, ...rest });
+}
+
+/** The records of one folder at a location, `folder` being a name as records have them. */
+export async function openRecordStore(location: ArtifactLocation, folder: string): Promise<RecordStore> {
+  if (location.kind === "file") return new FileRecordStore(join(location.directory, folder));
+  return await S3RecordStore.open(location, folder);
 }

@@ -49,10 +49,9 @@ export class S3Bucket implements AsyncDisposable {
     return new S3Bucket(await import("@aws-sdk/client-s3"), location);
   }
 
-  async put(key: string, body: Uint8Array): Promise<{ etag: string }> {
-    const done = await this.#send((s) =>
-      s.send(new this.#sdk.PutObjectCommand({ ...this.#at(key), Body: body, ContentLength: body.byteLength })),
-    );
+  async put(key: string, body: Uint8Array, signal?: AbortSignal): Promise<{ etag: string }> {
+    const put = { ...this.#at(key), Body: body, ContentLength: body.byteLength };
+    const done = await this.#send((s) => s.send(new this.#sdk.PutObjectCommand(put), abortedBy(signal)));
     return { etag: done.ETag ?? "" };
   }
 
@@ -63,19 +62,17 @@ export class S3Bucket implements AsyncDisposable {
 
   async get(key: string, offset = 0, signal?: AbortSignal): Promise<Readable | undefined> {
     const range = offset === 0 ? {} : { Range: `bytes=${offset}-` };
-    const abort = signal === undefined ? {} : { abortSignal: signal };
     const found = await this.#sendOrMissing((s) =>
-      s.send(new this.#sdk.GetObjectCommand({ ...this.#at(key), ...range }), abort),
+      s.send(new this.#sdk.GetObjectCommand({ ...this.#at(key), ...range }), abortedBy(signal)),
     );
     return found?.Body as Readable | undefined;
   }
 
   /** Exactly these bytes. Errors: UNAVAILABLE (the storage sent others, or broke off). */
   async getRange(key: string, offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array | undefined> {
-    const abort = signal === undefined ? {} : { abortSignal: signal };
     const range = { Range: `bytes=${offset}-${offset + length - 1}` };
     return this.#sendOrMissing(async (s) => {
-      const found = await s.send(new this.#sdk.GetObjectCommand({ ...this.#at(key), ...range }), abort);
+      const found = await s.send(new this.#sdk.GetObjectCommand({ ...this.#at(key), ...range }), abortedBy(signal));
       const bytes = await found.Body?.transformToByteArray();
       if (bytes?.byteLength === length) return bytes;
       throw new Error(`the storage sent ${bytes?.byteLength ?? 0} bytes of ${length}`);
@@ -86,7 +83,7 @@ export class S3Bucket implements AsyncDisposable {
     await this.#sendOrMissing((s) => s.send(new this.#sdk.DeleteObjectCommand(this.#at(key))));
   }
 
-  async *list(under: string): AsyncIterable<S3Object> {
+  async *list(under: string, signal?: AbortSignal): AsyncIterable<S3Object> {
     let token: string | undefined;
     do {
       const page = await this.#send((s) =>
@@ -96,6 +93,7 @@ export class S3Bucket implements AsyncDisposable {
             Prefix: this.#location.prefix + under,
             ...(token === undefined ? {} : { ContinuationToken: token }),
           }),
+          abortedBy(signal),
         ),
       );
       for (const object of page.Contents ?? []) {
@@ -168,6 +166,10 @@ export class S3Bucket implements AsyncDisposable {
 /** Whether the storage said that an object is not the one expected (HTTP 412). */
 export function isPreconditionFailed(error: unknown): boolean {
   return error instanceof AimassError && statusOf(error.cause) === 412;
+}
+
+function abortedBy(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+  return signal === undefined ? {} : { abortSignal: signal };
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -1,5 +1,6 @@
 import { AccessService, AuditService, DirectoryService, PolicyService, SessionService } from "@aimass/api/auth";
 import type { Event } from "@aimass/api/events";
+import { openRecordStore } from "@aimass/artifacts";
 import { type Clock, formatAddress, type RunningService, systemClock } from "@aimass/core";
 import { openEventBus } from "@aimass/events";
 import { ServiceIdentity } from "@aimass/identity";
@@ -7,6 +8,7 @@ import { type RpcServer, serveRpc } from "@aimass/rpc";
 import { openStore } from "@aimass/store";
 import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
 import { removeOrphanedGrants } from "./access/orphaned-grants.ts";
+import { headsFolder } from "./audit/stored-heads.ts";
 import { bootstrapAdmin } from "./bootstrap/admin.ts";
 import { choresOf, signOfLifeMs } from "./chores.ts";
 import type { AuthConfig } from "./config.ts";
@@ -30,12 +32,15 @@ export interface AuthSurroundings {
 
 const exportEveryEntries = 100n;
 
+/** How long the end of a process waits for the artifact store to take the last head. */
+const lastHeadMs = 2000;
+
 /** Starts an auth process: any number may run on one database. */
 export async function startAuth(config: AuthConfig, surroundings: AuthSurroundings = {}): Promise<RunningService> {
   await using resources = new AsyncDisposableStack();
   const end = new AbortController();
   const parts = createParts(await openGround(config, surroundings, resources));
-  const { telemetry, clock, identity, policy, feed, heads, enforcers } = parts;
+  const { telemetry, clock, identity, policy, feed, heads, storedHeads, enforcers } = parts;
   const log = telemetry.log.scope("auth");
 
   await makeFirstThings(parts);
@@ -58,6 +63,7 @@ export async function startAuth(config: AuthConfig, surroundings: AuthSurroundin
       end.abort();
       await chores;
       await heads.export().catch(() => {});
+      await storedHeads?.export(AbortSignal.timeout(lastHeadMs)).catch(() => {});
       await enforcers.leave(identity.name).catch(() => {});
       await admin.close();
       await held.disposeAsync();
@@ -84,7 +90,9 @@ async function openGround(config: AuthConfig, surroundings: AuthSurroundings, re
   resources.use(store);
   const bus = resources.use(await openEventBus({ source: "auth", store, natsUrl, databaseUrl, clock, telemetry }));
   const enforcers = resources.use(await Enforcers.open(store, clock));
-  return { config, identity, telemetry, clock, store, bus, enforcers };
+  const { artifacts } = config;
+  const headRecords = resources.use(artifacts && (await openRecordStore(artifacts, headsFolder)));
+  return { config, identity, telemetry, clock, store, bus, enforcers, headRecords };
 }
 
 /** What a new database lacks: a signing key and an admin. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type ArtifactLocation, locateArtifacts, readArtifactVariables } from "@aimass/artifacts";
 import { type Address, ConfigError, type Environment, readConfig } from "@aimass/core";
 
 /** What the auth service needs to know. */
@@ -13,6 +14,8 @@ export interface AuthConfig {
   readonly stateDirectory: string | undefined;
   /** Gets each signed head of the ledger by POST; undefined: nobody does. */
   readonly auditWebhookUrl: string | undefined;
+  /** The artifact storage, which gets each signed head of the ledger; undefined: none does. */
+  readonly artifacts: ArtifactLocation | undefined;
   readonly databaseUrl: string;
   /** Empty: events over PostgreSQL. */
   readonly natsUrl: string;
@@ -37,6 +40,7 @@ export function readAuthConfig(env: Environment): AuthConfig {
     trustFile: v.string("AIMASS_TRUST_FILE"),
     stateDirectory: v.optional("AIMASS_STATE_DIR"),
     givenWebhook: v.secret("AIMASS_AUDIT_WEBHOOK_URL", ""),
+    storage: readArtifactVariables(v),
     databaseUrl: v.secret("AIMASS_DATABASE_URL"),
     natsUrl: v.string("NATS_URL", ""),
     givenSecret: v.secret("AIMASS_AUTH_SECRET", ""),
@@ -48,9 +52,11 @@ export function readAuthConfig(env: Environment): AuthConfig {
     keyRotationHours: v.integer("AIMASS_AUTH_KEY_ROTATION_HOURS", { fallback: 720, minimum: 1, maximum: 87_600 }),
     passwordHashers: v.integer("AIMASS_AUTH_PASSWORD_HASHERS", { fallback: 2, minimum: 1, maximum: 64 }),
   }));
-  const { givenSecret, givenWebhook, ...rest } = config;
+  const { givenSecret, givenWebhook, storage, ...rest } = config;
   const auditWebhookUrl = checkWebhook(givenWebhook);
-  return Object.freeze({ ...rest, env, auditWebhookUrl, secret: findSecret(givenSecret, config.stateDirectory) });
+  const artifacts = storage.place === undefined ? undefined : locateArtifacts(storage.place, storage);
+  const secret = findSecret(givenSecret, config.stateDirectory);
+  return Object.freeze({ ...rest, env, auditWebhookUrl, artifacts, secret });
 }
 
 function checkWebhook(url: string): string | undefined {

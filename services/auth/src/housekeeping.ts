@@ -5,7 +5,7 @@ import type { Logger } from "@aimass/telemetry";
 export interface Chore {
   readonly name: string;
   readonly everyMs: number;
-  readonly run: () => Promise<void>;
+  readonly run: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Does each chore at its interval until the signal aborts; a failure is logged and the chore comes again. */
@@ -23,6 +23,8 @@ async function repeat(
   while (!signal.aborted) {
     await clock.sleep(chore.everyMs, signal).catch(() => {});
     if (signal.aborted) return;
-    await chore.run().catch((error: unknown) => log.warn("chore failed", { chore: chore.name, error }));
+    await chore.run(signal).catch((error: unknown) => {
+      if (!signal.aborted) log.warn("chore failed", { chore: chore.name, error });
+    });
   }
 }

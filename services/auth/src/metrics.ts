@@ -4,6 +4,7 @@ import type { Counter, Gauge, Metrics } from "@aimass/telemetry";
 export interface AuthMetrics {
   readonly signIns: Counter;
   readonly auditEntries: Counter;
+  readonly headStoreFailures: Counter;
   readonly liveEnforcers: Gauge;
   readonly policyReadFailures: Counter;
 }
@@ -16,6 +17,9 @@ export function createAuthMetrics(metrics: Metrics): AuthMetrics {
     }),
     auditEntries: metrics.counter("aimass_auth_audit_entries_total", {
       help: "Events this process chained into the audit ledger.",
+    }),
+    headStoreFailures: metrics.counter("aimass_auth_audit_head_store_failures_total", {
+      help: "Attempts to write signed heads of the ledger to the artifact store that failed.",
     }),
     liveEnforcers: metrics.gauge("aimass_auth_live_enforcers", {
       help: "Processes that enforce the policy and were heard of within 15 s.",

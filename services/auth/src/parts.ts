@@ -1,3 +1,4 @@
+import type { RecordStore } from "@aimass/artifacts";
 import type { Clock } from "@aimass/core";
 import type { EventBus } from "@aimass/events";
 import { PolicyStore, type ServiceIdentity } from "@aimass/identity";
@@ -5,6 +6,7 @@ import type { Telemetry } from "@aimass/telemetry";
 import { Grants } from "./access/grants.ts";
 import { Ledger } from "./audit/ledger.ts";
 import { LedgerHeads } from "./audit/ledger-heads.ts";
+import { StoredHeads } from "./audit/stored-heads.ts";
 import type { AuthConfig } from "./config.ts";
 import type { AuthStore } from "./database.ts";
 import { ApiKeys } from "./directory/api-keys.ts";
@@ -31,13 +33,15 @@ export interface Ground {
   readonly store: AuthStore;
   readonly bus: EventBus;
   readonly enforcers: Enforcers;
+  /** Where the ledger's heads go beside the database; undefined: nowhere. */
+  readonly headRecords: RecordStore | undefined;
 }
 
 /** The parts of the service, put together. Nothing runs yet. */
 export type Parts = ReturnType<typeof createParts>;
 
 export function createParts(ground: Ground) {
-  const { config, telemetry, clock, store, bus } = ground;
+  const { config, telemetry, clock, store, bus, headRecords } = ground;
   const metrics = createAuthMetrics(telemetry.metrics);
   const { policy, feed, refresh } = createPolicy(ground, () => metrics.policyReadFailures.add());
   const writer = new PolicyWriter(store, refresh);
@@ -49,11 +53,12 @@ export function createParts(ground: Ground) {
   const ledger = new Ledger(store);
   const { stateDirectory, auditWebhookUrl: webhookUrl } = config;
   const log = telemetry.log.scope("auth.audit");
-  const heads = new LedgerHeads({ store, ledger, keys, clock, log, stateDirectory, webhookUrl });
+  const storedHeads = headRecords && new StoredHeads(store, headRecords);
+  const heads = new LedgerHeads({ store, ledger, keys, clock, log, stateDirectory, webhookUrl, stored: storedHeads });
   const directory = { writer, events, clock };
   return {
     ...ground,
-    ...{ metrics, policy, feed, refresh, writer, events, hasher, attempts, keys, sessions, ledger, heads },
+    ...{ metrics, policy, feed, refresh, writer, events, hasher, attempts, keys, sessions, ledger, heads, storedHeads },
     guard: { policy, enforcers: ground.enforcers, clock },
     users: new Users({ ...directory, hasher, sessions }),
     groups: new Groups(directory),

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type ArtifactLocation, parseArtifactLocation } from "@aimass/artifacts";
-import { type Address, ConfigError, type Environment, readConfig } from "@aimass/core";
+import { type ArtifactLocation, locateArtifacts, readArtifactVariables } from "@aimass/artifacts";
+import { type Address, type Environment, readConfig } from "@aimass/core";
 import { type DatasetLimits, readDatasetLimits } from "@aimass/datasets";
 
 /** What the registry needs to know. */
@@ -53,9 +53,7 @@ export function readRegistryConfig(env: Environment): RegistryConfig {
     natsUrl: v.optional("NATS_URL"),
     authAddresses: v.addresses("AIMASS_AUTH_ADDRESSES"),
     stateDirectory: v.string("AIMASS_STATE_DIR"),
-    artifacts: v.optional("AIMASS_ARTIFACTS"),
-    accessKeyId: v.optional("AIMASS_S3_ACCESS_KEY_ID"),
-    secretAccessKey: v.secret("AIMASS_S3_SECRET_ACCESS_KEY", ""),
+    storage: readArtifactVariables(v),
     limits: {
       maxArtifactBytes: v.integer("AIMASS_MAX_ARTIFACT_BYTES", {
         fallback: 64 * gibibyte,
@@ -79,21 +77,7 @@ export function readRegistryConfig(env: Environment): RegistryConfig {
       datasetConcurrency: v.integer("AIMASS_DATASET_CONCURRENCY", { fallback: 2, minimum: 1, maximum: 64 }),
     },
   }));
-  const { accessKeyId, secretAccessKey, artifacts, ...rest } = config;
-  const location = locate(artifacts, config.stateDirectory);
-  if ((accessKeyId === undefined) !== (secretAccessKey === "")) {
-    throw new ConfigError([
-      "AIMASS_S3_ACCESS_KEY_ID and AIMASS_S3_SECRET_ACCESS_KEY belong together; set both or none.",
-    ]);
-  }
-  if (location.kind === "file" || accessKeyId === undefined) return { ...rest, artifacts: location };
-  return { ...rest, artifacts: { ...location, credentials: { accessKeyId, secretAccessKey } } };
-}
-
-function locate(text: string | undefined, stateDirectory: string): ArtifactLocation {
-  const location = parseArtifactLocation(text ?? pathToFileURL(resolve(stateDirectory, "artifacts")).href);
-  if (location !== undefined) return location;
-  throw new ConfigError([
-    `AIMASS_ARTIFACTS is "${text}"; it must look like file:///var/lib/aimass/artifacts or s3://bucket/prefix?endpoint=http://host:9000&region=us-east-1.`,
-  ]);
+  const { storage, ...rest } = config;
+  const ownPlace = pathToFileURL(resolve(config.stateDirectory, "artifacts")).href;
+  return { ...rest, artifacts: locateArtifacts(storage.place ?? ownPlace, storage) };
 }

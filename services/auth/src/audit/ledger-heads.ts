@@ -1,25 +1,15 @@
 import { sign, verify } from "node:crypto";
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type AuditHead, AuditHeadSchema } from "@aimass/api/auth";
 import type { Clock } from "@aimass/core";
 import { importPublicJwk } from "@aimass/identity";
 import type { Logger } from "@aimass/telemetry";
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { AuthStore } from "../database.ts";
 import type { SigningKeys } from "../signing/signing-keys.ts";
 import { headBytes } from "./audit-chain.ts";
 import type { Ledger } from "./ledger.ts";
-
-/** A head as it was signed. */
-export interface SignedHead {
-  readonly sequence: bigint;
-  readonly hash: Uint8Array;
-  readonly signedAtMs: number;
-  readonly keyId: string;
-  readonly signature: Uint8Array;
-}
+import { fromLine, fromRow, type SignedHead, toLine } from "./signed-head.ts";
+import type { StoredHeads } from "./stored-heads.ts";
 
 export interface LedgerHeadsOptions {
   readonly store: AuthStore;
@@ -31,6 +21,8 @@ export interface LedgerHeadsOptions {
   readonly stateDirectory: string | undefined;
   /** Gets each head as JSON by POST; undefined: nobody does. */
   readonly webhookUrl: string | undefined;
+  /** Those that were written to the artifact store; undefined: there is none. */
+  readonly stored: StoredHeads | undefined;
 }
 
 /** A webhook that takes longer is given up; the next head stands for all before it. */
@@ -57,7 +49,7 @@ export class LedgerHeads {
 
   /**
    * Exports the head unless it was already: to the database, the log, the file `audit-heads.jsonl` where there is a state directory, and the webhook where
-   * there is one.
+   * there is one. From the database it goes to the artifact store (`StoredHeads`).
    */
   async export(): Promise<void> {
     const head = await this.signed();
@@ -79,28 +71,24 @@ export class LedgerHeads {
     await this.#post(head);
   }
 
-  /** The newest exported heads, from the database and from the file, whose signatures hold; and the first that does not. */
-  async exported(): Promise<{ valid: SignedHead[]; forged: SignedHead | undefined }> {
+  /** The exported heads, from the database, the file and the artifact store, whose signatures hold; and the first that does not. */
+  async exported(signal: AbortSignal): Promise<{ valid: SignedHead[]; forged: SignedHead | undefined }> {
     const keys = await this.#o.keys.publicKeys();
-    const heads = [...(await this.#fromDatabase()), ...(await this.#fromFile())];
     const holds = (head: SignedHead) => {
       const x = keys.get(head.keyId);
       if (x === undefined) return false;
       const key = importPublicJwk({ kty: "OKP", crv: "Ed25519", x: Buffer.from(x).toString("base64url") });
       return verify(null, headBytes(head), key, head.signature);
     };
+    const near = [...(await this.#fromDatabase()), ...(await this.#fromFile())];
+    const far = (await this.#o.stored?.beside(near.filter(holds), signal)) ?? [];
+    const heads = [...near, ...far];
     return { valid: heads.filter(holds), forged: heads.find((head) => !holds(head)) };
   }
 
   async #fromDatabase(): Promise<SignedHead[]> {
     const rows = await this.#o.store.db.selectFrom("audit_head").selectAll().orderBy("sequence").execute();
-    return rows.map((row) => ({
-      sequence: BigInt(row.sequence),
-      hash: row.hash,
-      signedAtMs: row.signed_at.getTime(),
-      keyId: row.key_id,
-      signature: row.signature,
-    }));
+    return rows.map(fromRow);
   }
 
   async #fromFile(): Promise<SignedHead[]> {
@@ -132,38 +120,4 @@ export class LedgerHeads {
       this.#o.log.warn("webhook did not take the ledger head", { error });
     }
   }
-}
-
-/** A head as the API carries it. */
-export function encodeHead(head: SignedHead): AuditHead {
-  const { signedAtMs, ...rest } = head;
-  return create(AuditHeadSchema, { ...rest, signedAt: timestampFromMs(signedAtMs) });
-}
-
-interface HeadLine {
-  readonly sequence: string;
-  readonly hash: string;
-  readonly signedAt: string;
-  readonly keyId: string;
-  readonly signature: string;
-}
-
-function toLine(head: SignedHead): HeadLine {
-  return {
-    sequence: head.sequence.toString(),
-    hash: Buffer.from(head.hash).toString("hex"),
-    signedAt: new Date(head.signedAtMs).toISOString(),
-    keyId: head.keyId,
-    signature: Buffer.from(head.signature).toString("base64url"),
-  };
-}
-
-function fromLine(line: HeadLine): SignedHead {
-  return {
-    sequence: BigInt(line.sequence),
-    hash: new Uint8Array(Buffer.from(line.hash, "hex")),
-    signedAtMs: Date.parse(line.signedAt),
-    keyId: line.keyId,
-    signature: new Uint8Array(Buffer.from(line.signature, "base64url")),
-  };
 }

@@ -1,6 +1,7 @@
 import { ChainChecker } from "./audit-chain.ts";
 import { type AuditRow, chainedEntry, columnsFit, type Ledger } from "./ledger.ts";
-import type { LedgerHeads, SignedHead } from "./ledger-heads.ts";
+import type { LedgerHeads } from "./ledger-heads.ts";
+import type { SignedHead } from "./signed-head.ts";
 
 /** What a check of the whole ledger found. */
 export interface LedgerFinding {
@@ -17,8 +18,8 @@ export interface LedgerFinding {
  * Recomputes the chain from its first entry and holds it against every head that was exported: a missing, altered or moved entry shows in the chain, a tail
  * that was cut off or rewritten shows in the heads.
  */
-export async function verifyLedger(ledger: Ledger, heads: LedgerHeads): Promise<LedgerFinding> {
-  const { valid, forged } = await heads.exported();
+export async function verifyLedger(ledger: Ledger, heads: LedgerHeads, signal: AbortSignal): Promise<LedgerFinding> {
+  const { valid, forged } = await heads.exported(signal);
   const chain = new ChainChecker();
   if (forged !== undefined)
     return bad(chain, forged.sequence, `The exported head of entry ${forged.sequence} is not signed by this service.`);

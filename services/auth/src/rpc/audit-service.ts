@@ -3,7 +3,8 @@ import { create } from "@bufbuild/protobuf";
 import { type Timestamp, timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { AuditRow, Ledger } from "../audit/ledger.ts";
-import { encodeHead, type LedgerHeads } from "../audit/ledger-heads.ts";
+import type { LedgerHeads } from "../audit/ledger-heads.ts";
+import { encodeHead } from "../audit/signed-head.ts";
 import { verifyLedger } from "../audit/verify-ledger.ts";
 import { readPage, toPage } from "../page.ts";
 import { type Guard, requirePlatform } from "./context.ts";
@@ -39,7 +40,7 @@ export function createAuditService({ guard, ledger, heads }: AuditServiceOptions
     },
     async verifyLedger(_request, context) {
       requirePlatform(guard, context, "audit.read");
-      const finding = await verifyLedger(ledger, heads);
+      const finding = await verifyLedger(ledger, heads, context.signal);
       return { ...finding, head: encodeHead(await heads.signed()) };
     },
   };

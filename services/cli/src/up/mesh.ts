@@ -1,7 +1,7 @@
 import { createWriteStream, existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { AimassError, type Clock, deadlineSignal, freePort, isFree, systemClock } from "@aimass/core";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@aimass/embedded";
 import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
@@ -186,6 +186,8 @@ export class Mesh {
       AIMASS_TRUST_FILE: this.data.trustFile,
       LOG_FORMAT: "json",
     };
+    const ownArtifacts = pathToFileURL(join(this.data.folder("registry"), "artifacts")).href;
+    const withArtifacts = { AIMASS_ARTIFACTS: process.env.AIMASS_ARTIFACTS || ownArtifacts };
     const withDatabase = { AIMASS_DATABASE_URL: databaseUrl };
     const replicas = this.#options.replicas ?? 2;
     const spec = (name: string, role: string, main: string, env: Record<string, string>): ProcessSpec => ({
@@ -205,10 +207,15 @@ export class Mesh {
     return [
       spec("auth", "auth", "auth/src/main.ts", {
         ...withDatabase,
+        ...withArtifacts,
         AIMASS_LISTEN: local(auth),
         AIMASS_AUTH_SECRET_FILE: this.data.authSecretFile,
       }),
-      spec("registry", "registry", "registry/src/main.ts", { ...withDatabase, AIMASS_LISTEN: local(registry) }),
+      spec("registry", "registry", "registry/src/main.ts", {
+        ...withDatabase,
+        ...withArtifacts,
+        AIMASS_LISTEN: local(registry),
+      }),
       spec("trainer", "trainer", "trainer/src/main.ts", { ...withDatabase, AIMASS_LISTEN: local(trainer) }),
       ...schedulerPorts.map((port, i) =>
         spec(i === 0 ? "scheduler" : `scheduler-${i + 1}`, "scheduler", "scheduler/src/main.ts", {
