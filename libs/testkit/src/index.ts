@@ -12,5 +12,6 @@ export {
   type TestDatabase,
 } from "./postgres.ts";
 export { findProgram } from "./programs.ts";
+export { pythonWith } from "./python.ts";
 export { type TempDirectory, tempDirectory, withTempDirectory } from "./temp-directory.ts";
 export { waitFor } from "./wait-for.ts";
