@@ -98,7 +98,6 @@ describe("the ledger", () => {
       migrations: authMigrations,
     });
     const ledger = new Ledger(store);
-    const before = await count();
     const events = Array.from({ length: 8 }, (_, i) =>
       create(EventSchema, {
         id: `event-${i % 4}`,
@@ -110,8 +109,11 @@ describe("the ledger", () => {
     );
     const sequences = await Promise.all(events.map((event) => ledger.append(event)));
     expect(sequences.filter((sequence) => sequence !== undefined)).toHaveLength(4);
-    expect(await count()).toBe(before + 4);
-    expect(await root.audit.verifyLedger({})).toMatchObject({ intact: true, entries: BigInt(before + 4) });
+    const { rows } = await query(
+      "select event_id from auth.audit_entry where event_id like 'event-%' order by event_id",
+    );
+    expect(rows.map((row) => row.event_id)).toEqual(["event-0", "event-1", "event-2", "event-3"]);
+    expect(await root.audit.verifyLedger({})).toMatchObject({ intact: true });
   });
 
   it("sends its signed head to a webhook, and minds neither one that refuses nor one that is away", async () => {
