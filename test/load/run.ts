@@ -3,11 +3,11 @@ import { cpus } from "node:os";
 import { FleetService } from "@aimass/api/scheduler";
 import { systemClock } from "@aimass/core";
 import { ServiceIdentity } from "@aimass/identity";
-import { encodeInferRequest } from "@aimass/oip";
 import { mlpModel, tinyModel } from "@aimass/onnx/samples";
 import { TestMesh } from "../support/test-mesh.ts";
 import { bareRuns } from "./bare.ts";
 import { closedLoop, type LoadResult, type LoadTarget } from "./closed-loop.ts";
+import { framedRequest } from "./framed-request.ts";
 
 /** Calls in flight. */
 const concurrencies = [1, 8, 64];
@@ -88,21 +88,6 @@ async function measure(): Promise<Row[]> {
     p99: median(results.map((r) => r.p99)),
     failed: results.reduce((sum, r) => sum + r.failed, 0),
   }));
-}
-
-function framedRequest(model: string, features: number): Buffer {
-  const bytes = Buffer.from(new Float32Array(features).fill(0.5).buffer);
-  return encodeInferRequest(
-    {
-      modelName: model,
-      modelVersion: "",
-      id: "",
-      parameters: new Map(),
-      inputs: [{ name: "x", datatype: "FP32", shape: [1, features], bytes, parameters: new Map() }],
-      outputs: [],
-    },
-    { framed: true },
-  );
 }
 
 /** The ratios we hold ourselves to. */
