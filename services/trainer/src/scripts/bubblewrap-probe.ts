@@ -9,7 +9,7 @@ export const notInstalled =
 
 const noNamespaces =
   "As an ordinary user they need the kernel's user namespaces (sysctl user.max_user_namespaces above 0; on Debian kernel.unprivileged_userns_clone=1, on Ubuntu " +
-  "kernel.apparmor_restrict_unprivileged_userns=0); in a Docker container, root with --cap-add SYS_ADMIN --security-opt apparmor=unconfined, or " +
+  "kernel.apparmor_restrict_unprivileged_userns=0); in a Docker container what deploy/compose/scripts.yaml gives them, or " +
   "--security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined.";
 
 const probeLimits = { seconds: 30, memoryBytes: 2 ** 28, cpus: 1, processes: 64, diskBytes: 2 ** 24, gpus: [] };
@@ -55,7 +55,7 @@ function remedyFor(said: string): string {
   if (/source path.*Permission denied/.test(said)) {
     return "Scripts have a uid of their own: let others pass through AIMASS_STATE_DIR (chmod o+x on it and the folders above), or run the trainer as an ordinary user.";
   }
-  return /namespace|not permitted|uid map|mount|denied/i.test(said) ? noNamespaces : "";
+  return /namespace|not permitted|uid map|mount|denied|loopback/i.test(said) ? noNamespaces : "";
 }
 
 /** What is wrong with a path that scripts are to see. */
