@@ -14,17 +14,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { debianMirror } from "../support/debian-mirror.ts";
+import { ScriptJob } from "./script-job.ts";
 
 /**
- * Builds the image and runs the demo on the compose file, with Debian's container engine on a data directory of its own. No image registry is needed: the base
- * images are made here from Debian packages. Needs root and apt; elsewhere it is skipped by name, and with CI=true that is a failure.
+ * Builds the image and runs the demo and a script on the compose files, with Debian's container engine on a data directory of its own. No image registry is
+ * needed: the base images are made here from Debian packages. Needs root and apt; elsewhere it is skipped by name, and with CI=true that is a failure.
  */
-const root = new URL("../..", import.meta.url).pathname;
+const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const folder = mkdtempSync(join(tmpdir(), "aimass-compose-"));
+// dockerd, debootstrap and iptables are not on everybody's path.
+process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
 const env = {
   ...process.env,
   DOCKER_HOST: `unix://${folder}/docker.sock`,
+  PWD: root,
+  XDG_CONFIG_HOME: folder,
   AIMASS_IMAGE: "aimass:test",
+  AIMASS_SCRIPTS_IMAGE: "aimass:test",
   POSTGRES_IMAGE: "aimass-postgres:test",
   NATS_IMAGE: "aimass-nats:test",
   AIMASS_PORT_1: "15000",
@@ -32,6 +38,7 @@ const env = {
   COMPOSE_PROJECT_NAME: "aimass",
 };
 const compose = (...args: string[]) => run("docker-compose", ["-f", "deploy/compose/compose.yaml", ...args]);
+const password = join(folder, "password");
 
 const missing = await prepareTools();
 if (missing !== undefined) {
@@ -50,6 +57,10 @@ try {
   await step("demo", demo);
   await step("second router", secondRouter);
   await step("containers cannot be called around the router", directCall);
+  const script = new ScriptJob({ run, url: "http://127.0.0.1:15000", folder });
+  await step("scripts are refused", () => script.refused(password));
+  await step("scripts are switched on", () => script.switchOn());
+  await step("a script trains in its sandbox", () => script.trains());
   process.stdout.write("containers: all well\n");
 } catch (error) {
   process.exitCode = 1;
@@ -135,12 +146,15 @@ async function startEngine(): Promise<ChildProcess> {
   );
 }
 
-/** A Debian base, PostgreSQL and nats-server from the packages this machine reaches; stand-ins for the public images, which compose uses elsewhere. */
+/**
+ * A Debian base with what scripts need, PostgreSQL and nats-server from the packages this machine reaches; stand-ins for the public images, which compose uses
+ * elsewhere.
+ */
 function buildBaseImages(): void {
   const base = join(folder, "base");
   run("debootstrap", [
     "--variant=minbase",
-    "--include=ca-certificates,libstdc++6,postgresql,nats-server",
+    "--include=ca-certificates,libstdc++6,bubblewrap,python3,postgresql,nats-server",
     "bookworm",
     base,
     debianMirror(),
@@ -176,7 +190,6 @@ async function ready(): Promise<void> {
 }
 
 async function demo(): Promise<void> {
-  const password = join(folder, "password");
   writeFileSync(
     password,
     compose("exec", "-T", "auth", "node", "-p", 'fs.readFileSync("/var/lib/aimass/admin-password", "utf8")'),
