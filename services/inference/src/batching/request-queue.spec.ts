@@ -11,6 +11,7 @@ const item = (name: number, over: Partial<Item> = {}): Item => ({
   batchKey: "k",
   samples: 1,
   deadline: Infinity,
+  priority: 0,
   ...over,
 });
 
@@ -42,6 +43,14 @@ describe("a request queue", () => {
     const queue = filled([item(1), item(2, { batchKey: "other" }), item(3), item(4, { batchKey: "other" })]);
     expect(names(queue.takeBatch(8, 0, never))).toEqual([1, 3]);
     expect(names(queue.takeBatch(8, 0, never))).toEqual([2, 4]);
+  });
+
+  it("takes those of a higher priority first, and in each those that came first", () => {
+    const queue = filled([5, 3, 5, 1, 3, 1].map((priority, name) => item(name, { priority })));
+    expect(names(queue.takeBatch(3, 0, never))).toEqual([3, 5, 1]);
+    queue.push(item(6, { priority: 4 }));
+    queue.push(item(7, { priority: 1 }));
+    expect(names(queue.takeBatch(8, 0, never))).toEqual([7, 4, 6, 0, 2]);
   });
 
   it("runs a request alone that may not share, or that has more rows than a batch", () => {

@@ -6,9 +6,11 @@ export interface Waiting {
   readonly samples: number;
   /** Monotonic milliseconds; Infinity for none. */
   readonly deadline: number;
+  /** Lower goes first. */
+  readonly priority: number;
 }
 
-/** Requests of one model version that wait for a run, in order of arrival and never more than `limit`. */
+/** Requests of one model version that wait for a run, by priority and then in order of arrival, never more than `limit`. */
 export class RequestQueue<T extends Waiting> {
   readonly limit: number;
   #items: T[] = [];
@@ -25,11 +27,14 @@ export class RequestQueue<T extends Waiting> {
   /** Adds a request; false when the queue is full. */
   push(item: T): boolean {
     if (this.length >= this.limit) return false;
-    this.#items.push(item);
+    let at = this.#items.length;
+    while (at > this.#head && (this.#items[at - 1] as T).priority > item.priority) at -= 1;
+    if (at === this.#items.length) this.#items.push(item);
+    else this.#items.splice(at, 0, item);
     return true;
   }
 
-  /** The request that waits longest. */
+  /** The request that goes next. */
   peek(): T | undefined {
     return this.#items[this.#head];
   }
@@ -46,7 +51,7 @@ export class RequestQueue<T extends Waiting> {
   }
 
   /**
-   * Takes the next batch: the oldest request and, in order, those after it that may share its run, up to `maxSamples` rows in all. A request that alone has
+   * Takes the next batch: the request that goes next and, in order, those after it that may share its run, up to `maxSamples` rows in all. A request that alone has
    * more rows is a batch of its own. Those whose deadline has passed are handed to `onExpired` instead.
    */
   takeBatch(maxSamples: number, now: number, onExpired: (item: T) => void): T[] {

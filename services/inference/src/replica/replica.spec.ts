@@ -224,6 +224,23 @@ describe("a replica that was assigned a model", () => {
     for (const answer of await Promise.all(running)) expect(floatsOf(answer.outputs[0])).toEqual([300_000]);
   });
 
+  it("serves requests by their priority where the version has levels, and takes any other for the usual one", async () => {
+    const file = { bytes: slowModel(), inputs: ["steps INT64"], outputs: ["y FP32 1"] };
+    await serve(plane.publish({ model: "ranked", ...file, serving: { priorityLevels: 2 } }));
+    const answered: string[] = [];
+    const ask = async (name: string, priority: bigint) => {
+      const parameters = new Map([["priority", { kind: "uint64", value: priority } as const]]);
+      await client.infer("ranked", [longs([], [200_000n], "steps")], { parameters });
+      answered.push(name);
+    };
+    const usual = Array.from({ length: 8 }, (_, i) => ask(`usual ${i}`, [0n, 2n, 99n][i % 3] ?? 0n));
+    await Promise.all([...usual, ask("urgent", 1n)]);
+    expect(answered.indexOf("urgent")).toBeLessThan(5);
+    expect(answered.filter((name) => name !== "urgent")).toHaveLength(8);
+    const config = await client.rest("GET", "/v2/models/ranked/config", { model: "ranked" });
+    expect(JSON.parse(config.body.toString())).toMatchObject({ name: "ranked" });
+  });
+
   it("answers each message of a stream by itself, errors in-band", async () => {
     const message = (id: string, name: string) => ({
       modelName: "affine",

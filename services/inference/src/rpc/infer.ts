@@ -1,11 +1,12 @@
 import { type InferRequest, type InferResponse, integerParameter } from "@aimass/oip";
 import { checkRequestedOutputs, selectOutputs } from "../servables/select-outputs.ts";
 import type { Servable } from "../servables/servable.ts";
+import type { ServingPlan } from "../servables/serving-plan.ts";
 import { validateInputs } from "../servables/validate-inputs.ts";
 
 /**
  * Answers one inference request on a servable: checks it, runs it, picks the outputs it asked for. `deadline`: monotonic milliseconds; the request's own `timeout`
- * parameter (µs) may bring it forward, counted from `now`. Rejects as `validateInputs`, `checkRequestedOutputs` and `Servable.infer` do.
+ * parameter (µs) may bring it forward, counted from `now`; its `priority` chooses a level of the version's. Rejects as `validateInputs`, `checkRequestedOutputs` and `Servable.infer` do.
  */
 export async function infer(
   servable: Servable,
@@ -16,13 +17,23 @@ export async function infer(
   const { plan } = servable;
   const inputs = validateInputs(plan, request.inputs);
   if (request.outputs.length > 0) checkRequestedOutputs(plan, request.outputs);
-  const outputs = await servable.infer(inputs, Math.min(deadline, ownDeadline(request, now)));
+  const outputs = await servable.infer(inputs, {
+    deadline: Math.min(deadline, ownDeadline(request, now)),
+    priority: priorityOf(plan, request),
+  });
   return {
     modelName: request.modelName,
     modelVersion: String(plan.name.version),
     id: request.id,
     outputs: selectOutputs(plan, outputs, request.outputs),
   };
+}
+
+/** Triton's schedule policy: 1 is the highest, 0 or nothing or a level there is not means the default. */
+function priorityOf({ priorityLevels, defaultPriority }: ServingPlan, request: InferRequest): number {
+  if (priorityLevels === 0 || request.parameters.size === 0) return defaultPriority;
+  const asked = integerParameter(request.parameters, "priority") ?? 0;
+  return asked >= 1 && asked <= priorityLevels ? asked : defaultPriority;
 }
 
 function ownDeadline(request: InferRequest, now: number): number {

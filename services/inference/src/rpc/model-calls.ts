@@ -41,7 +41,14 @@ export class ModelFacts {
   }
 
   server(): ServerMetadataResponse {
-    const extensions = ["classification", "model_configuration", "binary_tensor_data", "parameters", "statistics"];
+    const extensions = [
+      "classification",
+      "model_configuration",
+      "binary_tensor_data",
+      "parameters",
+      "schedule_policy",
+      "statistics",
+    ];
     return create(ServerMetadataResponseSchema, { name: "aimass", version: "0.1.0", extensions });
   }
 

@@ -77,7 +77,11 @@ export function modelConfig(servable: Servable, name: string, kind: "cpu" | "gpu
       },
     ],
     ...(plan.batchable && {
-      dynamicBatching: { maxQueueDelayMicroseconds: BigInt(Math.round(plan.batchDelayMs * 1000)) },
+      dynamicBatching: {
+        maxQueueDelayMicroseconds: BigInt(Math.round(plan.batchDelayMs * 1000)),
+        priorityLevels: BigInt(plan.priorityLevels),
+        defaultPriorityLevel: BigInt(plan.defaultPriority),
+      },
     }),
     modelTransactionPolicy: { decoupled: false },
   });

@@ -59,9 +59,9 @@ async function serve(serving: { batchDelayUs?: number; maxBatchSize?: number }):
   return servable;
 }
 
-function ask(servable: Servable, deadline = Number.POSITIVE_INFINITY) {
+function ask(servable: Servable, deadline = Number.POSITIVE_INFINITY, priority = 0) {
   const x = { name: "x", datatype: "FP32", shape: [1, 4], bytes: new Uint8Array(16) } as const;
-  return servable.infer(validateInputs(servable.plan, [x]), deadline);
+  return servable.infer(validateInputs(servable.plan, [x]), { deadline, priority });
 }
 
 describe("a version that asks for a delay", () => {
@@ -93,6 +93,15 @@ describe("a version without a delay", () => {
     await ask(servable);
     await Promise.all(Array.from({ length: 10 }, () => ask(servable)));
     expect(servable.statistics.executions).toBe(2);
+  });
+
+  it("answers requests of a higher priority first", async () => {
+    const servable = await serve({ maxBatchSize: 1 });
+    const answered: string[] = [];
+    const inTurn = (name: string, priority: number) =>
+      ask(servable, undefined, priority).then(() => answered.push(name));
+    await Promise.all([inTurn("usual 1", 2), inTurn("usual 2", 2), inTurn("usual 3", 2), inTurn("urgent", 1)]);
+    expect(answered).toEqual(["urgent", "usual 1", "usual 2", "usual 3"]);
   });
 
   it("ends idle only when all is answered", async () => {

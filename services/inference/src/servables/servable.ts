@@ -145,16 +145,20 @@ export class Servable {
   }
 
   /**
-   * Runs valid inputs, with others where that is possible, and gives all outputs in the model's order. `deadline`: monotonic milliseconds, Infinity for none.
+   * Runs valid inputs, with others where that is possible, and gives all outputs in the model's order. `deadline`: monotonic milliseconds, Infinity for none;
+   * `priority`: who has a lower one goes first.
    * Rejects with UNAVAILABLE (not ready here), RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (still waiting by then), INVALID_ARGUMENT (the run failed).
    */
-  infer(inputs: ValidInputs, deadline: number): Promise<readonly Tensor[]> {
+  infer(
+    inputs: ValidInputs,
+    { deadline, priority }: { readonly deadline: number; readonly priority: number },
+  ): Promise<readonly Tensor[]> {
     if (this.state.kind !== "ready") return Promise.reject(this.#notReady());
     return new Promise((resolve, reject) => {
       const { tensors, samples } = inputs;
       const batchKey = this.#batches ? inputs.batchKey : undefined;
       const enqueuedAt = this.#clock.monotonic();
-      if (!this.#queue.push({ tensors, samples, batchKey, deadline, enqueuedAt, resolve, reject }))
+      if (!this.#queue.push({ tensors, samples, batchKey, deadline, priority, enqueuedAt, resolve, reject }))
         return reject(this.#full());
       if (this.onDemand || !this.isResident) this.#onDemanded();
       this.#wake(this);

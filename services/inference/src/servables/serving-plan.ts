@@ -25,6 +25,10 @@ export interface ServingPlan {
   readonly maxBatchSize: number;
   readonly batchDelayMs: number;
   readonly queueLimit: number;
+  /** Levels of priority, 1 being the first to be served; 0: none. */
+  readonly priorityLevels: number;
+  /** The level of requests that choose none; 0 where there are none. */
+  readonly defaultPriority: number;
   readonly runLimitMs: number;
   readonly threads: number;
   readonly instances: number;
@@ -59,6 +63,8 @@ export function planServing(version: Version, cpus: number): ServingPlan {
     maxBatchSize: batchable ? positive(serving?.maxBatchSize, 32) : 1,
     batchDelayMs: positive(serving?.batchDelayUs, 0) / 1000,
     queueLimit: positive(serving?.queueLimit, 1024),
+    priorityLevels: positive(serving?.priorityLevels, 0),
+    defaultPriority: positive(serving?.defaultPriorityLevel, positive(serving?.priorityLevels, 0)),
     runLimitMs: positive(serving?.runLimitMs, 30_000),
     threads: positive(serving?.intraOpThreads, Math.max(1, Math.min(cpus, 4))),
     instances: positive(serving?.instances, 1),

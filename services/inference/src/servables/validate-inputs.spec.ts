@@ -120,6 +120,16 @@ describe("a serving plan", () => {
     });
   });
 
+  it("has the levels of priority that the version says, the last for who chooses none", () => {
+    const levelsOf = (serving: { priorityLevels?: number; defaultPriorityLevel?: number }) => {
+      const { priorityLevels, defaultPriority } = planServing(version({ serving }), 1);
+      return [priorityLevels, defaultPriority];
+    };
+    expect(levelsOf({})).toEqual([0, 0]);
+    expect(levelsOf({ priorityLevels: 5 })).toEqual([5, 5]);
+    expect(levelsOf({ priorityLevels: 5, defaultPriorityLevel: 3 })).toEqual([5, 3]);
+  });
+
   it("never batches a model that is not batchable", () => {
     const fixed = planServing(
       version({ signature: { inputs: [{ name: "x", datatype: "FP32", shape: [2n] }] }, serving: { maxBatchSize: 8 } }),

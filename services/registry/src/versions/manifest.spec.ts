@@ -33,6 +33,11 @@ inputs: anything people like
     ["labels: [a]", "labels is not a map"],
     ["labels: { a: { b: c } }", "labels.a is not text"],
     ["serving: { max_batch: 3 }", "serving.max_batch is not known"],
+    ["serving: { priority_levels: 101 }", "serving.priority_levels is 101"],
+    [
+      "serving: { priority_levels: 2, default_priority_level: 3 }",
+      "default_priority_level is 3, and there are 2 levels",
+    ],
     ["serving: { instances: -1 }", "serving.instances is not a whole number"],
     ["serving: { instances: 1.5 }", "serving.instances is not a whole number"],
     ["outputs: { a: b }", "outputs is not a list"],

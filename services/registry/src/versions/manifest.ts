@@ -30,7 +30,11 @@ const servingFields = {
   run_limit_ms: "runLimitMs",
   intra_op_threads: "intraOpThreads",
   instances: "instances",
+  priority_levels: "priorityLevels",
+  default_priority_level: "defaultPriorityLevel",
 } as const;
+
+const mostPriorityLevels = 100;
 
 /**
  * Reads a `model.yaml`:
@@ -68,6 +72,20 @@ export function assertServing(serving: ServingOptions): void {
         "0 means the default; other values are positive.",
       );
   }
+  assertPriorities(serving);
+}
+
+function assertPriorities({ priorityLevels, defaultPriorityLevel }: ServingOptions): void {
+  if (priorityLevels > mostPriorityLevels) {
+    const message = `serving.priority_levels is ${priorityLevels}.`;
+    throw invalid("serving.priority_levels", message, `At most ${mostPriorityLevels} can be told apart.`);
+  }
+  if (defaultPriorityLevel <= priorityLevels) return;
+  throw invalid(
+    "serving.default_priority_level",
+    `serving.default_priority_level is ${defaultPriorityLevel}, and there are ${priorityLevels} levels.`,
+    "It is one of 1 to serving.priority_levels, or 0 for the last.",
+  );
 }
 
 function parseYaml(text: string): unknown {
@@ -104,6 +122,7 @@ function readServing(value: unknown): ServingOptions {
     }
     serving[field] = number as number;
   }
+  assertPriorities(serving);
   return serving;
 }
 

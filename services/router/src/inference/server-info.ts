@@ -13,7 +13,14 @@ import { type ModelRoutes, publicName, type VersionRoutes } from "../routes/mode
 import type { RouteTable } from "../routes/route-table.ts";
 
 /** Extensions of the protocol that work here; clients such as perf_analyzer go by them. */
-const extensions = ["classification", "binary_tensor_data", "parameters", "model_configuration", "statistics"];
+const extensions = [
+  "classification",
+  "binary_tensor_data",
+  "parameters",
+  "schedule_policy",
+  "model_configuration",
+  "statistics",
+];
 
 /** Answers what the router knows by itself: is the server ready, which models are there, are they up. */
 export class ServerInfo {

@@ -195,6 +195,16 @@ export declare type ModelDynamicBatching = Message<"inference.ModelDynamicBatchi
    * @generated from field: uint64 max_queue_delay_microseconds = 2;
    */
   maxQueueDelayMicroseconds: bigint;
+
+  /**
+   * @generated from field: uint64 priority_levels = 4;
+   */
+  priorityLevels: bigint;
+
+  /**
+   * @generated from field: uint64 default_priority_level = 5;
+   */
+  defaultPriorityLevel: bigint;
 };
 
 /**

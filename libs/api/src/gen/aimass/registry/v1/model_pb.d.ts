@@ -474,6 +474,20 @@ export declare type ServingOptions = Message<"aimass.registry.v1.ServingOptions"
    * @generated from field: int32 instances = 6;
    */
   instances: number;
+
+  /**
+   * Levels that the request parameter `priority` chooses from, level 1 being served first; 0: none, requests are served as they come. At most 100.
+   *
+   * @generated from field: int32 priority_levels = 7;
+   */
+  priorityLevels: number;
+
+  /**
+   * The level of requests that choose none, or one there is not; 0: the last.
+   *
+   * @generated from field: int32 default_priority_level = 8;
+   */
+  defaultPriorityLevel: number;
 };
 
 /**
