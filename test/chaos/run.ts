@@ -1,10 +1,9 @@
 import { writeFileSync } from "node:fs";
-import { encodeInferRequest } from "@aimass/oip";
 import { mlpModel, slowModel, tinyModel } from "@aimass/onnx/samples";
 import { startNats } from "@aimass/testkit";
 import { InferClient } from "../support/infer-client.ts";
 import { TestMesh } from "../support/test-mesh.ts";
-import { Traffic, type TrafficCount, type TrafficKind, total } from "../support/traffic.ts";
+import { rowsOf, Traffic, type TrafficCount, total } from "../support/traffic.ts";
 import { ChaosContext } from "./context.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 import { shardingScenario } from "./sharding.ts";
@@ -66,7 +65,7 @@ async function runScenarios(): Promise<void> {
 
 async function runScenario(scenario: Scenario, context: ChaosContext, client: InferClient): Promise<ChaosResult> {
   await context.begin();
-  const traffic = new Traffic({ client, kinds: [kind("mlp", 784), kind("tiny", 4)], inFlight: 8, pauseMs: 2 });
+  const traffic = new Traffic({ client, kinds: [rowsOf("mlp", 784), rowsOf("tiny", 4)], inFlight: 8, pauseMs: 2 });
   await context.wait(aroundMs);
   traffic.take();
   let recoveredMs = 0;
@@ -90,19 +89,6 @@ function skipped(scenario: Scenario): ChaosResult {
   const problem = process.env.CI === "true" ? `needs ${scenario.needs}, which is not here` : undefined;
   process.stdout.write(`skipped: ${scenario.name} (need: ci): ${scenario.needs} is not here\n`);
   return { scenario: `${scenario.name} (skipped)`, count: total(new Map()), recoveredMs: 0, problem };
-}
-
-function kind(model: string, features: number): TrafficKind {
-  const bytes = Buffer.from(new Float32Array(features).fill(0.5).buffer);
-  const request = encodeInferRequest({
-    modelName: model,
-    modelVersion: "",
-    id: "",
-    parameters: new Map(),
-    inputs: [{ name: "x", datatype: "FP32", shape: [1, features], bytes, parameters: new Map() }],
-    outputs: [],
-  });
-  return { name: model, request };
 }
 
 function line(r: ChaosResult): string {

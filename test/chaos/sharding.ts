@@ -1,8 +1,7 @@
-import { encodeInferRequest } from "@aimass/oip";
 import { tinyModel } from "@aimass/onnx/samples";
 import { InferClient } from "../support/infer-client.ts";
 import { TestMesh } from "../support/test-mesh.ts";
-import { Traffic, type TrafficKind, total } from "../support/traffic.ts";
+import { rowsOf, Traffic, total } from "../support/traffic.ts";
 import { ChaosContext } from "./context.ts";
 import type { ChaosResult } from "./run.ts";
 
@@ -16,7 +15,7 @@ export async function shardingScenario(): Promise<ChaosResult> {
   await context.recovered();
   const spread = (await context.replicas()).map((replica) => `${replica.id} holds ${replica.loaded.length}`).join(", ");
   const client = new InferClient({ addresses: [mesh.address()], apiKey: mesh.apiKey, deadlineMs: 8000 });
-  const traffic = new Traffic({ client, kinds: models.map(kind), inFlight: 8, pauseMs: 2 });
+  const traffic = new Traffic({ client, kinds: models.map((model) => rowsOf(model, 4)), inFlight: 8, pauseMs: 2 });
   await context.wait(500);
   traffic.take();
   await context.begin();
@@ -38,19 +37,4 @@ async function spreadEvenly(context: ChaosContext): Promise<boolean> {
     await context.wait(200);
   }
   return false;
-}
-
-function kind(model: string): TrafficKind {
-  const bytes = Buffer.from(new Float32Array(4).fill(0.5).buffer);
-  return {
-    name: model,
-    request: encodeInferRequest({
-      modelName: model,
-      modelVersion: "",
-      id: "",
-      parameters: new Map(),
-      inputs: [{ name: "x", datatype: "FP32", shape: [1, 4], bytes, parameters: new Map() }],
-      outputs: [],
-    }),
-  };
 }

@@ -4,8 +4,8 @@ import { deployModel } from "@aimass/cli";
 import { parseAddress, Semaphore, systemClock } from "@aimass/core";
 import { Upstream } from "@aimass/h2";
 import { mlpModel } from "@aimass/onnx/samples";
+import { rowRequest } from "../support/row-request.ts";
 import { TestMesh } from "../support/test-mesh.ts";
-import { framedRequest } from "./framed-request.ts";
 
 /**
  * Many models on demand on one replica that has room for some of them: `node test/load/on-demand.ts [--models 200] [--memory-mb 400]`. Prints how long a call takes
@@ -45,7 +45,7 @@ const upstream = new Upstream({
   clock: systemClock,
 });
 while (upstream.state !== "ready") await systemClock.sleep(5);
-const bodies = names.map((name) => framedRequest(name, features));
+const bodies = names.map((name) => rowRequest(name, features, { framed: true }));
 const resident = await inMemory();
 const cold = await latencies(bodies.concat(bodies));
 const warm = await latencies(Array.from({ length: count * 2 }, () => bodies[0] as Buffer));

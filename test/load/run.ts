@@ -4,10 +4,10 @@ import { FleetService } from "@aimass/api/scheduler";
 import { systemClock } from "@aimass/core";
 import { ServiceIdentity } from "@aimass/identity";
 import { mlpModel, tinyModel } from "@aimass/onnx/samples";
+import { rowRequest } from "../support/row-request.ts";
 import { TestMesh } from "../support/test-mesh.ts";
 import { bareRuns } from "./bare.ts";
 import { closedLoop, type LoadResult, type LoadTarget } from "./closed-loop.ts";
-import { framedRequest } from "./framed-request.ts";
 
 /** Calls in flight. */
 const concurrencies = [1, 8, 64];
@@ -58,7 +58,7 @@ async function measure(): Promise<Row[]> {
         const rate = await bareRuns({ onnx, features, batch, seconds });
         note(name, `bare run(), batch ${batch}`, 1, { rate, p50: (1000 * batch) / rate, p99: Number.NaN, failed: 0 });
       }
-      const body = framedRequest(name, features);
+      const body = rowRequest(name, features, { framed: true });
       const direct: LoadTarget = {
         address: replica,
         body,

@@ -1,4 +1,5 @@
 import type { InferClient, InferOutcome } from "./infer-client.ts";
+import { rowRequest } from "./row-request.ts";
 
 /** One kind of request that traffic consists of. */
 export interface TrafficKind {
@@ -6,6 +7,11 @@ export interface TrafficKind {
   readonly request: Buffer;
   /** Checks an answer; returns what is wrong with it. */
   readonly verify?: (body: Buffer) => string | undefined;
+}
+
+/** Requests of one row x FP32[1, features] for a model. */
+export function rowsOf(model: string, features: number): TrafficKind {
+  return { name: model, request: rowRequest(model, features) };
 }
 
 /** What happened to one kind of request. */

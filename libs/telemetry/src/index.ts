@@ -1,4 +1,6 @@
 export { type AdminServer, serveAdmin } from "./admin-server.ts";
+export type { SpanKindName } from "./finished-span.ts";
+export type { Labels } from "./labels.ts";
 export { type LogLevel, LogLevels, parseLogLevels } from "./log-levels.ts";
 export type { Logger } from "./logger.ts";
 export type {
@@ -8,7 +10,6 @@ export type {
   Counter,
   Gauge,
   Histogram,
-  Labels,
   Metrics,
   Observation,
 } from "./metrics.ts";
@@ -17,4 +18,4 @@ export { createTelemetry, silentTelemetry, type Telemetry } from "./telemetry.ts
 export { readTelemetryConfig, type TelemetryConfig } from "./telemetry-config.ts";
 export { currentTraceparent, withTraceparent } from "./trace-context.ts";
 export { makeTraceparent, parseTraceparent, type Traceparent } from "./traceparent.ts";
-export type { Span, SpanKindName, SpanOptions, Tracer } from "./tracer.ts";
+export type { Span, SpanOptions, Tracer } from "./tracer.ts";

@@ -1,7 +1,5 @@
+import type { Labels } from "./labels.ts";
 import { SeriesTable } from "./series-table.ts";
-
-/** Label values by name. Keep them few: every combination is a series in memory and in every scrape. */
-export type Labels = Readonly<Record<string, string>>;
 
 /** One value of an observed metric. */
 export interface Observation {

@@ -1,5 +1,6 @@
 import type { MetricData, ResourceMetrics } from "@opentelemetry/sdk-metrics";
-import type { Labels, MetricFamily, Observation } from "./metrics.ts";
+import type { Labels } from "./labels.ts";
+import type { MetricFamily, Observation } from "./metrics.ts";
 
 type HrTime = [number, number];
 type Modules = Awaited<ReturnType<typeof loadModules>>;

@@ -1,4 +1,4 @@
-import type { Labels } from "./metrics.ts";
+import type { Labels } from "./labels.ts";
 
 /** Series of one instrument, OpenTelemetry's default cardinality limit. */
 const maximumSeries = 2000;

@@ -1,10 +1,5 @@
+import type { FinishedSpan, SpanSink } from "./finished-span.ts";
 import type { Logger } from "./logger.ts";
-import type { FinishedSpan } from "./tracer.ts";
-
-/** Takes finished spans. */
-export interface SpanSink extends AsyncDisposable {
-  add(span: FinishedSpan): void;
-}
 
 /** Spans kept while the exporter is still being loaded. */
 const earlyLimit = 2048;

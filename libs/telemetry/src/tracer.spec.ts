@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { FinishedSpan } from "./finished-span.ts";
 import { currentTraceparent, withTraceparent } from "./trace-context.ts";
 import { makeTraceparent, parseTraceparent } from "./traceparent.ts";
-import { createTracer, type FinishedSpan } from "./tracer.ts";
+import { createTracer } from "./tracer.ts";
 
 const hex = (digits: number) =>
   fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: digits, maxLength: digits });

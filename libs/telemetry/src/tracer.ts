@@ -1,9 +1,6 @@
 import { randomFillSync } from "node:crypto";
-import type { SpanSink } from "./span-exporter.ts";
+import type { AttributeValue, SpanKindName, SpanSink } from "./finished-span.ts";
 import { makeTraceparent, parseTraceparent } from "./traceparent.ts";
-
-export type SpanKindName = "internal" | "server" | "client" | "producer" | "consumer";
-export type AttributeValue = string | number | boolean;
 
 export interface SpanOptions {
   /** The caller's traceparent; without a valid one a new trace begins. */
@@ -27,19 +24,6 @@ export interface Span extends Disposable {
 /** Starts spans. A trace that its beginner did not sample is passed on unchanged and costs next to nothing. */
 export interface Tracer {
   start(name: string, options?: SpanOptions): Span;
-}
-
-/** A finished span, before it takes the exporter's shape. Times in milliseconds since the epoch. */
-export interface FinishedSpan {
-  readonly name: string;
-  readonly kind: SpanKindName;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId: string | undefined;
-  readonly startedAt: number;
-  readonly endedAt: number;
-  readonly attributes: Readonly<Record<string, AttributeValue>>;
-  readonly failure: string | undefined;
 }
 
 /** A tracer with parent-based ratio sampling. Without a sink it only makes and passes on ids. */

@@ -6,10 +6,10 @@ import { resolveVersion } from "../routes/resolve-version.ts";
 import { predictWaitMs, refuseByWait } from "./admission.ts";
 import { Attempt, type AttemptOutcome } from "./attempt.ts";
 import type { ReplicaCall, Served } from "./call.ts";
+import type { CallMeans } from "./call-means.ts";
 import { deadlinePassed, noReplica, replicaLost } from "./failures.ts";
 import type { AnswerCode } from "./outcome.ts";
 import { pickOfTwo } from "./pick.ts";
-import type { ReplicaCallsOptions } from "./replica-calls.ts";
 import { replicaRequest } from "./replica-request.ts";
 import { refuseRetry } from "./retry.ts";
 import { chooseShard, loadBound, neededReplicas } from "./shard.ts";
@@ -19,7 +19,7 @@ const roundWaitMs = 10;
 
 /** The state of one call over its attempts. */
 export class CallRun {
-  readonly #options: ReplicaCallsOptions;
+  readonly #means: CallMeans;
   readonly #random: () => number;
   readonly #call: ReplicaCall;
   readonly #isBodyKept: boolean;
@@ -34,14 +34,8 @@ export class CallRun {
   readonly #tried = new Set<Placement>();
   #lastRefusal: Extract<AttemptOutcome, { kind: "failure" }> | undefined;
 
-  constructor(
-    options: ReplicaCallsOptions,
-    random: () => number,
-    model: ModelRoutes,
-    call: ReplicaCall,
-    isBodyKept: boolean,
-  ) {
-    this.#options = options;
+  constructor(means: CallMeans, random: () => number, model: ModelRoutes, call: ReplicaCall, isBodyKept: boolean) {
+    this.#means = means;
     this.#random = random;
     this.#model = model;
     this.#call = call;
@@ -59,9 +53,9 @@ export class CallRun {
         await this.#wait(routes);
         continue;
       }
-      const sentAt = this.#options.clock.monotonic();
+      const sentAt = this.#means.clock.monotonic();
       const outcome = await this.#attempt(placement, routes);
-      this.#upstreamMs += this.#options.clock.monotonic() - sentAt;
+      this.#upstreamMs += this.#means.clock.monotonic() - sentAt;
       const served = this.#conclude(outcome, placement, routes);
       if (served !== undefined) return served;
     }
@@ -69,12 +63,12 @@ export class CallRun {
 
   /** shard → pick, without the replicas that were tried. */
   #choose(routes: VersionRoutes): Placement | undefined {
-    const now = this.#options.clock.monotonic();
+    const now = this.#means.clock.monotonic();
     const usable: Placement[] = [];
     const closed: Placement[] = [];
     let inFlight = 0;
     let load = 0;
-    for (const placement of this.#options.pool.placements(routes)) {
+    for (const placement of this.#means.pool.placements(routes)) {
       if (!placement.replica.isUsable || this.#tried.has(placement)) continue;
       usable.push(placement);
       inFlight += placement.inFlight;
@@ -85,7 +79,7 @@ export class CallRun {
     const candidates = closed.length > 0 ? closed : usable;
     if (candidates.length === 0) return undefined;
     if (this.#attempts === 0) this.#assertReach(candidates, now);
-    const needed = neededReplicas(inFlight, this.#options.inFlightPerReplica);
+    const needed = neededReplicas(inFlight, this.#means.inFlightPerReplica);
     const bound = loadBound(load, usable.length);
     const shard = chooseShard(candidates, (p) => p.replica.load(now), { needed, bound });
     return pickOfTwo(shard, (p) => p.cost(now), this.#random);
@@ -99,20 +93,20 @@ export class CallRun {
 
   #attempt(placement: Placement, routes: VersionRoutes): Promise<AttemptOutcome> {
     this.#attempts += 1;
-    if (this.#attempts > 1) this.#options.metrics.retries.add();
-    const { clock } = this.#options;
+    if (this.#attempts > 1) this.#means.metrics.retries.add();
+    const { clock } = this.#means;
     const mayMove = () => this.#mayMove(routes, placement);
     const attempt = new Attempt({ placement, format: this.#call.format, clock, mayMove });
-    return attempt.send(replicaRequest(this.#options, this.#call, routes, this.#attempts));
+    return attempt.send(replicaRequest(this.#means, this.#call, routes, this.#attempts));
   }
 
   /** Whether a call on a silent replica can be sent elsewhere at once. */
   #mayMove(routes: VersionRoutes, from: Placement): boolean {
     if (!this.#call.isIdempotent || !this.#isBodyKept || this.#startedFailures > 0) return false;
-    const others = this.#options.pool.placements(routes);
+    const others = this.#means.pool.placements(routes);
     const hasOther = others.some((p) => p !== from && !this.#tried.has(p) && p.replica.isUsable);
     // Taken before the call is given up on the silent replica: there it may still be answered.
-    if (!hasOther || !this.#options.budget.take()) return false;
+    if (!hasOther || !this.#means.budget.take()) return false;
     this.#hasRetry = true;
     return true;
   }
@@ -165,7 +159,7 @@ export class CallRun {
 
   /** No replica to send to. When all were tried they are tried again after a short wait; when none is up the call is held a while. */
   async #wait(routes: VersionRoutes): Promise<void> {
-    const { room, clock, holdMs, pool } = this.#options;
+    const { room, clock, holdMs, pool } = this.#means;
     // Nobody waits for what has not come for longer than anybody would wait: a quarantined version must not fill the room.
     if (pool.unservedMs(routes) > holdMs) throw noReplica(this.#model, routes);
     const now = clock.monotonic();
@@ -177,17 +171,17 @@ export class CallRun {
     if (!(await room.wait(waitMs, this.#call.caller.signal))) throw noReplica(this.#model, routes);
     if (this.#call.caller.signal.aborted) throw new AimassError("CANCELLED", "The caller went away.");
     this.#tried.clear();
-    this.#model = this.#options.table.models.get(this.#model.name) ?? this.#model;
+    this.#model = this.#means.table.models.get(this.#model.name) ?? this.#model;
   }
 
   #takeRetry(): boolean {
-    if (!this.#hasRetry) return this.#options.budget.take();
+    if (!this.#hasRetry) return this.#means.budget.take();
     this.#hasRetry = false;
     return true;
   }
 
   #remainingMs(): number {
-    return this.#call.caller.deadlineAt - this.#options.clock.monotonic();
+    return this.#call.caller.deadlineAt - this.#means.clock.monotonic();
   }
 
   #assertTime(): void {

@@ -1,41 +1,18 @@
-import type { Clock } from "@aimass/core";
-import type { ServiceIdentity } from "@aimass/identity";
-import type { RouterMetrics } from "../metrics.ts";
-import type { ReplicaPool } from "../replicas/replica-pool.ts";
 import type { ModelRoutes, VersionRoutes } from "../routes/model-routes.ts";
-import type { RouteTable } from "../routes/route-table.ts";
 import { Attempt } from "./attempt.ts";
 import type { ReplicaCall, Served } from "./call.ts";
+import type { CallMeans } from "./call-means.ts";
 import { CallRun } from "./call-run.ts";
-import type { KeptBodies } from "./kept-bodies.ts";
 import { replicaRequest } from "./replica-request.ts";
-import type { RetryBudget } from "./retry.ts";
-import type { WaitingRoom } from "./waiting-room.ts";
-
-export interface ReplicaCallsOptions {
-  readonly table: RouteTable;
-  readonly pool: ReplicaPool;
-  readonly identity: ServiceIdentity;
-  readonly clock: Clock;
-  readonly metrics: RouterMetrics;
-  readonly budget: RetryBudget;
-  readonly bodies: KeptBodies;
-  readonly room: WaitingRoom;
-  /** Calls in flight for each replica that a model is given. */
-  readonly inFlightPerReplica: number;
-  /** How long a call waits for a replica to come up. */
-  readonly holdMs: number;
-  readonly random?: () => number;
-}
 
 /** Sends calls to replicas: route → shard → pick → forward, and again when an attempt fails and may be repeated. */
 export class ReplicaCalls {
-  readonly #options: ReplicaCallsOptions;
+  readonly #means: CallMeans;
   readonly #random: () => number;
 
-  constructor(options: ReplicaCallsOptions) {
-    this.#options = options;
-    this.#random = options.random ?? Math.random;
+  constructor(means: CallMeans) {
+    this.#means = means;
+    this.#random = means.random ?? Math.random;
   }
 
   /**
@@ -43,11 +20,11 @@ export class ReplicaCalls {
    * of reach), DEADLINE_EXCEEDED, CANCELLED.
    */
   async run(model: ModelRoutes, call: ReplicaCall): Promise<Served> {
-    const { bodies, budget } = this.#options;
+    const { bodies, budget } = this.#means;
     const isBodyKept = bodies.keep(call.body.length);
     budget.earn();
     try {
-      return await new CallRun(this.#options, this.#random, model, call, isBodyKept).run();
+      return await new CallRun(this.#means, this.#random, model, call, isBodyKept).run();
     } finally {
       if (isBodyKept) bodies.release(call.body.length);
     }
@@ -55,12 +32,12 @@ export class ReplicaCalls {
 
   /** Sends one call to each replica that holds a version, and returns the answers of those that gave one. */
   async runOnAll(routes: VersionRoutes, call: ReplicaCall): Promise<Served[]> {
-    const { pool, clock } = this.#options;
+    const { pool, clock } = this.#means;
     const usable = pool.placements(routes).filter((p) => p.replica.isUsable);
     const outcomes = await Promise.all(
       usable.map((placement) =>
         new Attempt({ placement, format: call.format, clock, mayMove: () => true }).send(
-          replicaRequest(this.#options, call, routes, 1),
+          replicaRequest(this.#means, call, routes, 1),
         ),
       ),
     );

@@ -1,18 +1,18 @@
 import type { UnaryRequest } from "@aimass/h2";
 import type { VersionRoutes } from "../routes/model-routes.ts";
 import type { ReplicaCall } from "./call.ts";
+import type { CallMeans } from "./call-means.ts";
 import { formatGrpcTimeout } from "./deadline.ts";
-import type { ReplicaCallsOptions } from "./replica-calls.ts";
 
 /** A call as a replica gets it: the body as it came, the remaining deadline, and the headers that only a router may set. */
 export function replicaRequest(
-  options: Pick<ReplicaCallsOptions, "clock" | "identity">,
+  means: Pick<CallMeans, "clock" | "identity">,
   call: ReplicaCall,
   routes: VersionRoutes,
   attempt: number,
 ): UnaryRequest {
   const { caller } = call;
-  const remainingMs = Math.max(1, caller.deadlineAt - options.clock.monotonic());
+  const remainingMs = Math.max(1, caller.deadlineAt - means.clock.monotonic());
   return {
     path: call.path(routes),
     headers: {
@@ -20,7 +20,7 @@ export function replicaRequest(
       te: "trailers",
       "grpc-timeout": formatGrpcTimeout(remainingMs),
       traceparent: caller.traceparent,
-      "aimass-service": options.identity.token(),
+      "aimass-service": means.identity.token(),
       "aimass-principal": caller.principal.id,
       "aimass-model": routes.model,
       "aimass-version": routes.version,

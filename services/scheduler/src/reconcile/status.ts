@@ -4,14 +4,7 @@ import type { Pass } from "./pass.ts";
 import { phasesOf, type VersionPhase } from "./phase.ts";
 import { wantedVersion } from "./roles.ts";
 import type { DesiredDeployment } from "./snapshot.ts";
-import { summarise } from "./summary.ts";
-
-/** Where an alias is on its way. */
-export interface AliasProgress {
-  readonly alias: string;
-  readonly wanted: number;
-  readonly served: number;
-}
+import { type AliasProgress, summarise } from "./summary.ts";
 
 /** The status of a deployment, without the time of its change. */
 export function statusOf(pass: Pass, deployment: DesiredDeployment): DeploymentStatus {

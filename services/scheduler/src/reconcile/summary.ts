@@ -1,7 +1,13 @@
 import { RolloutPhase } from "@aimass/api/scheduler";
 import type { VersionPhase } from "./phase.ts";
 import type { DesiredDeployment } from "./snapshot.ts";
-import type { AliasProgress } from "./status.ts";
+
+/** Where an alias is on its way. */
+export interface AliasProgress {
+  readonly alias: string;
+  readonly wanted: number;
+  readonly served: number;
+}
 
 const doing: Partial<Record<RolloutPhase, string>> = {
   [RolloutPhase.PENDING]: "waits",

@@ -1,0 +1,2 @@
+/** Label values by name. Keep them few: every combination is a series in memory and in every scrape. */
+export type Labels = Readonly<Record<string, string>>;
