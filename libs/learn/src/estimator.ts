@@ -50,6 +50,8 @@ export interface FitOptions {
   /** Iterative estimators hand over, every `checkpointEveryMs` (30 000 unless given), what `resume` needs to go on from there. */
   readonly onCheckpoint?: (checkpoint: Json) => void;
   readonly checkpointEveryMs?: number;
+  /** For each column how far a value in serving may be from the one here. Trees divide between no two values that this makes one; neighbours that it makes as near are as near. Default: no value differs. */
+  readonly tolerances?: Float32Array;
   /** Threads that may work at the same time, 1 unless given. The model does not depend on it. */
   readonly threads?: number;
   /** A checkpoint of a fit with the same data, parameters and seed. The outcome is the one of a fit that was never interrupted. */

@@ -7,6 +7,8 @@ export interface Block {
   readonly width: number;
   /** Share of elements that are usually not zero. */
   readonly density: number;
+  /** How far a value in serving may be from the one in training, since FP32 sums differ in their last bits; 0: not at all. */
+  readonly tolerance: number;
   names(): string[];
   /** `batch.rows` × `width`. Throws INVALID_ARGUMENT with column and row for data that do not fit. */
   transform(batch: Batch): Matrix;

@@ -48,6 +48,15 @@ describe("numbers", () => {
     expect(one({ impute: "mean", indicator: false })[0]?.[0]).toBeCloseTo(-3 / deviation, 4);
   });
 
+  it("with quartiles side by side and far outliers stay within FP32", async () => {
+    const values = [1e6, -1e6, ...Array.from({ length: 40 }, (_, i) => i * 1e-40)];
+    const far = batchOf({ x: numbers(values) });
+    const spec = { kind: "number", column: "x", scale: "robust", indicator: false } as const;
+    const features = fitted({ columns: [x], features: [spec] }, far);
+    expect(rowsOf(features, far).flat().slice(0, 2)).toEqual([1, -1]);
+    expect(await skew(features, far)).toEqual([]);
+  });
+
   it("that are all missing or all the same are zero, not infinite", async () => {
     for (const values of [[undefined, undefined], [1e8 + 1, 1e8 + 1], [5], [1e-42, 1e-42]]) {
       const same = batchOf({ x: numbers(values) });

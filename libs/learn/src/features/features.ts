@@ -59,6 +59,18 @@ export class Features {
     return this.names;
   }
 
+  /** For each column how far a value in serving may be from the one in training; undefined: no value differs at all. */
+  get tolerances(): Float32Array | undefined {
+    if (this.blocks.every((block) => block.tolerance === 0)) return undefined;
+    const tolerances = new Float32Array(this.cols);
+    let from = 0;
+    for (const { width, tolerance } of this.blocks) {
+      tolerances.fill(tolerance, from, from + width);
+      from += width;
+    }
+    return tolerances;
+  }
+
   /** Features of a batch, FP32 rows × `cols`. Throws INVALID_ARGUMENT with column and row for data that do not fit. */
   transform(batch: Batch): Matrix {
     const parts = this.blocks.map((block) => block.transform(batch));

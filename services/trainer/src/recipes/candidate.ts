@@ -80,7 +80,8 @@ export async function fitCandidate(
   });
   request.report.log(`${features.cols} features (${rows.kind}) of ${features.columns.length} columns.`);
   request.report.progress(progressAt.fit, "fitting");
-  const options = fitOptions(candidate, request);
+  const { tolerances } = features;
+  const options = { ...fitOptions(candidate, request), ...(tolerances !== undefined && { tolerances }) };
   const fitted = await rows.fit(estimator, options);
   return { features, fitted, labels: data.labels, candidate };
 }

@@ -126,7 +126,7 @@ describe("the graph of a recipe", () => {
             if (!isDeserved(error)) throw error;
           }
         }),
-        { numRuns: 15 },
+        { numRuns: 15, endOnFailure: true },
       );
     },
     60_000,
@@ -151,7 +151,7 @@ describe("the graph of a recipe", () => {
             });
           },
         ),
-        { numRuns: 5 },
+        { numRuns: 10, endOnFailure: true },
       );
     },
     60_000,

@@ -29,6 +29,9 @@ const parameters: readonly ParameterSpec[] = [
   },
 ];
 
+/** Steps of distances: of features that serving computes bit for bit, and of those whose last bits it may compute otherwise. */
+const [fineStep, coarseStep] = [1e-9, 1e-5];
+
 /** The class most of the nearest training rows have. Exact, by Euclidean distance; features should have like spreads. */
 export const nearestNeighboursClassifier: Estimator = neighbourEstimator("classification");
 
@@ -69,6 +72,7 @@ async function fit(estimator: Estimator, x: Matrix, y: Targets, options: FitOpti
     votes,
     neighbours: Math.min(p.neighbours, x.rows),
     byDistance: p.votes === "distance",
+    stepShare: options.tolerances === undefined ? fineStep : coarseStep,
   });
 }
 

@@ -20,13 +20,12 @@ export interface Neighbours {
   readonly votes: Float64Array;
   readonly neighbours: number;
   readonly byDistance: boolean;
+  /**
+   * Squared distances count in steps of about this share of the rows' mean squared length, and as one step at least, so that rounding does not decide
+   * between equal rows, nor between rows that are equally far away.
+   */
+  readonly stepShare: number;
 }
-
-/**
- * Squared distances count in steps of about this share of the rows' mean squared length, and as one step at least, so that rounding does not decide
- * between equal rows, nor between rows that are equally far away.
- */
-const stepShare = 1e-9;
 
 /** Squared distance of x and a row as |x|² − 2·x·row + |row|², around the mean row so that no digits are lost to it. */
 export class NeighbourModel implements Fitted {
@@ -40,7 +39,7 @@ export class NeighbourModel implements Fitted {
 
   constructor(model: Neighbours) {
     this.model = model;
-    const { rows, cols } = model;
+    const { rows, cols, stepShare } = model;
     this.#count = rows.length / cols;
     this.#means = columnMeans({ kind: "dense", rows: this.#count, cols, data: rows }, undefined);
     this.#centred = Float64Array.from(rows, (cell, i) => cell - this.#means[i % cols]!);
@@ -113,7 +112,7 @@ export class NeighbourModel implements Fitted {
   }
 
   toJson(): Json {
-    const { labels, rows, cols, votes, neighbours, byDistance } = this.model;
+    const { labels, rows, cols, votes, neighbours, byDistance, stepShare } = this.model;
     return {
       kind: "neighbours",
       labels: labels === undefined ? null : labelsToJson(labels),
@@ -122,6 +121,7 @@ export class NeighbourModel implements Fitted {
       votes: packArray(votes),
       neighbours,
       byDistance,
+      stepShare,
     };
   }
 
@@ -135,6 +135,7 @@ export class NeighbourModel implements Fitted {
       votes: unpackArray("Float64Array", saved.votes),
       neighbours: saved.neighbours as number,
       byDistance: saved.byDistance as boolean,
+      stepShare: saved.stepShare as number,
     });
   }
 

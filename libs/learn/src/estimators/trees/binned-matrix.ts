@@ -36,11 +36,17 @@ export interface BinnedMatrix<Bins extends Uint8Array | Uint16Array = Uint8Array
 
 /**
  * The first pass: cuts between bins of about as many rows, from every row or from 100 000 of them, evenly drawn. `missing` is the bin of missing cells, one
- * more than a value can have. `inspect` sees every batch and the position of its first row.
+ * more than a value can have; `tolerances`: see FitOptions. `inspect` sees every batch and the position of its first row.
  */
 export async function learnCuts<Y extends Targets>(
   rows: RowPasses<Y>,
-  o: { random: Random; pacer: Pacer; missing: number; inspect?: (batch: WeighedBatch<Y>, from: number) => void },
+  o: {
+    random: Random;
+    pacer: Pacer;
+    missing: number;
+    tolerances?: Float32Array | undefined;
+    inspect?: (batch: WeighedBatch<Y>, from: number) => void;
+  },
 ): Promise<Cuts> {
   const places = sampleOf(rows.rows, o.random);
   const count = places.length;
@@ -57,7 +63,7 @@ export async function learnCuts<Y extends Targets>(
   for (let j = 0; j < rows.cols; j++) {
     const present = moveMissingBack(sample.subarray(j * count, (j + 1) * count));
     sortFloats(present);
-    cuts.push(chooseCuts(present, o.missing - 1));
+    cuts.push(chooseCuts(present, o.missing - 1, o.tolerances?.[j]));
     if (o.pacer.due) await o.pacer.breathe();
   }
   return cuts;

@@ -38,6 +38,7 @@ export async function readTreeRows<Bins extends Uint8Array | Uint16Array>(
     });
   }
   const random = options.random.fork(0);
+  const { tolerances } = options;
   if (estimator.task === "regression") {
     const passes = numericRows(estimator, rows, options);
     const values = new Float64Array(rows.rows);
@@ -45,6 +46,7 @@ export async function readTreeRows<Bins extends Uint8Array | Uint16Array>(
       random,
       pacer,
       missing,
+      tolerances,
       inspect: ({ y }, from) => values.set(y.values, from),
     });
     const binned = await binRows(passes, { pacer, cuts, missing, bins: allocate(rows.rows * rows.cols) });
@@ -53,7 +55,7 @@ export async function readTreeRows<Bins extends Uint8Array | Uint16Array>(
   const passes = classRows(estimator, rows, options);
   const targets: ClassTargets = { kind: "classes", indices: new Int32Array(rows.rows), labels: passes.labels };
   const inspect = ({ y }: { y: ClassTargets }, from: number) => targets.indices.set(y.indices, from);
-  const cuts = await learnCuts(passes, { random, pacer, missing, inspect });
+  const cuts = await learnCuts(passes, { random, pacer, missing, tolerances, inspect });
   requireTwoClasses(classSums(targets, options.weights), targets.labels);
   const binned = await binRows(passes, { pacer, cuts, missing, bins: allocate(rows.rows * rows.cols) });
   return { binned, targets, weights: rowWeights(options.weights, targets, classWeights) };

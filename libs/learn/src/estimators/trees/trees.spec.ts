@@ -68,6 +68,20 @@ describe("bins", () => {
     ).toBe(254);
   });
 
+  it("divide no values that may be one in serving, and are near to none that there may be", () => {
+    const grey = (value: number, off = 0) => value / 255 + off * 2 ** -24;
+    const pixels = Float32Array.of(grey(50, -1), grey(50), grey(50, 1), grey(52), grey(52, 1));
+    expect(chooseCuts(pixels, 254)).toHaveLength(4);
+    const [cut = 0, ...others] = chooseCuts(pixels, 254, 2 ** -20);
+    expect(others).toEqual([]);
+    for (const value of [50, 51, 52]) expect(Math.abs(cut - grey(value))).toBeGreaterThan(2 ** -18);
+    const many = Float32Array.from({ length: 6000 }, (_, i) => grey(i % 1000, i % 3));
+    const quantiles = [...chooseCuts(many.sort(), 100, 2 ** -20)];
+    expect(quantiles).toHaveLength(100);
+    for (const at of quantiles)
+      for (let i = 0; i < 1000; i += 1) expect(Math.abs(at - grey(i))).toBeGreaterThan(2 ** -20);
+  });
+
   it("put missing cells into a bin of their own", async () => {
     const x = dense([[1], [Number.NaN], [2]]);
     expect([...(await binned(x)).bins]).toEqual([0, missingBin, 1]);

@@ -19,6 +19,7 @@ export class OneHotBlock implements Block {
     return new OneHotBlockFit(discrete);
   }
 
+  readonly tolerance = 0;
   get density(): number {
     return 1 / Math.max(this.width, 1);
   }

@@ -18,9 +18,13 @@ interface State {
   readonly factor: readonly number[];
 }
 
+/** What a resized pixel of full brightness may differ by, in shares of it. */
+const lastBits = 2 ** -20;
+
 /** Pixels row by row, channel beside channel; then the histograms of red, green and blue. */
 export class ImageBlock implements Block {
   readonly density = 1;
+  readonly tolerance: number;
   readonly width: number;
   private readonly state: State;
   private readonly pixelCount: number;
@@ -29,6 +33,7 @@ export class ImageBlock implements Block {
     this.state = state;
     this.pixelCount = state.pixels ? state.size[0] * state.size[1] * state.centre.length : 0;
     this.width = this.pixelCount + 3 * state.histogram;
+    this.tolerance = lastBits * (state.pixels ? 255 * Math.max(...state.factor) : 1);
   }
 
   static fit(spec: ImageFeature): ImageBlockFit {

@@ -50,6 +50,17 @@ describe("images in training and in serving", () => {
     );
   }, 60_000);
 
+  it("may differ by no more than they say", async () => {
+    await fc.assert(
+      fc.asyncProperty(spec, pictures, async (feature, seen) => {
+        const features = fitted(feature, seen);
+        const tolerance = Math.max(...(features.tolerances ?? []));
+        expect(await skew(features, batchOf({ picture: images(seen) }), tolerance)).toEqual([]);
+      }),
+      { numRuns: 60, endOnFailure: true },
+    );
+  }, 60_000);
+
   it("of several sizes are brought to one", () => {
     const red = (width: number, height: number) => ({
       width,

@@ -9,6 +9,7 @@ import { type NumberScaling, NumberScalingFit } from "./number-scaling.ts";
 /** All numbers of a plan: their scaled values, then the indicators of missing ones. */
 export class NumberBlock implements Block {
   readonly density = 1;
+  readonly tolerance = 0;
   readonly width: number;
   private readonly scalings: readonly NumberScaling[];
   private readonly indicated: readonly number[];

@@ -58,13 +58,19 @@ export class NumberScalingFit {
     if (scale === "standard") return byWidth(mean, deviation);
     if (scale === "minMax") return byWidth(minimum, maximum - minimum);
     const [low, middle, high] = this.statistics.sketch.quantiles([0.25, 0.5, 0.75]) as [number, number, number];
-    return byWidth(middle, high - low);
+    const reach = Math.max(maximum - middle, middle - minimum);
+    // Beside quartiles that near to each other the outermost values would leave FP32.
+    const isLost = high - low < reach * resolution;
+    return byWidth(middle, isLost ? reach : high - low);
   }
 }
+
+/** Of FP32, in shares of a number. */
+const resolution = 2 ** -24;
 
 /** Constants are FP32. A width below FP32's resolution at the centre is that of a constant column, which is only shifted. */
 function byWidth(centre: number, width: number): { centre: number; factor: number } {
   const factor = Math.fround(1 / width);
-  const constant = !(width > Math.abs(centre) * 2 ** -24) || !Number.isFinite(factor);
+  const constant = !(width > Math.abs(centre) * resolution) || !Number.isFinite(factor);
   return { centre: Math.fround(centre), factor: constant ? 1 : factor };
 }

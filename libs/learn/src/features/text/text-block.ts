@@ -11,6 +11,11 @@ import type { TextSettings, TextState } from "./text-state.ts";
 import { characterTokens, type Tokeniser, wordTokens } from "./tokeniser.ts";
 import { chooseTerms, TermCounter } from "./vocabulary.ts";
 
+/** Of a value, in shares of it. */
+const lastBits = 2 ** -20;
+/** 1 + ln of the count of a term that makes up a text of megabytes. */
+const largestLogarithm = 16;
+
 /** TF-IDF: for each term its count in the text (or 1 + ln of it) times its weight, rows brought to length 1. */
 export class TextBlock implements Block {
   readonly width: number;
@@ -31,6 +36,15 @@ export class TextBlock implements Block {
 
   static fit(spec: TextFeature): TextBlockFit {
     return new TextBlockFit(spec);
+  }
+
+  /** Logarithms and lengths differ in their last bits; a count times a weight does not. */
+  get tolerance(): number {
+    const { norm, sublinear } = this.state;
+    if (norm !== "none") return lastBits;
+    return sublinear
+      ? lastBits * largestLogarithm * this.weights.reduce((most, weight) => Math.max(most, weight), 0)
+      : 0;
   }
 
   get density(): number {
