@@ -1,7 +1,8 @@
 import type { TrainingData } from "../data/training-data.ts";
 import { crossValidate } from "../evaluation/cross-validation.ts";
 import type { ReportInit } from "../evaluation/evaluate.ts";
-import type { JobWork, WayToTrain } from "../worker/job-work.ts";
+import type { JobWork } from "../worker/job-work.ts";
+import type { WayToTrain } from "../worker/way-to-train.ts";
 import { type Candidate, estimatorOf } from "./candidate.ts";
 import { getRecipe } from "./catalogue.ts";
 import { planFeatures } from "./feature-plan.ts";

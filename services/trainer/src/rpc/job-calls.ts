@@ -5,7 +5,7 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { requesterOf } from "../jobs/requester.ts";
 import { recipes } from "../recipes/catalogue.ts";
 import { readPage } from "./page.ts";
-import type { TrainingServiceOptions } from "./training-service.ts";
+import type { TrainingServiceOptions } from "./training-service-options.ts";
 
 type Calls = Pick<
   ServiceImpl<typeof TrainingService>,

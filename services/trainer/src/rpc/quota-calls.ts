@@ -3,7 +3,7 @@ import { AimassError } from "@aimass/core";
 import { defaultProject, isProjectName } from "@aimass/identity";
 import { callerOf, requireVerb } from "@aimass/rpc";
 import type { ServiceImpl } from "@connectrpc/connect";
-import type { TrainingServiceOptions } from "./training-service.ts";
+import type { TrainingServiceOptions } from "./training-service-options.ts";
 
 type Calls = Pick<ServiceImpl<typeof TrainingService>, "getQuota" | "setQuota">;
 

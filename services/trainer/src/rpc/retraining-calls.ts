@@ -4,7 +4,7 @@ import { callerOf, requireVerb } from "@aimass/rpc";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { requesterOf } from "../jobs/requester.ts";
 import { readRule } from "../retrainings/retraining-rule.ts";
-import type { TrainingServiceOptions } from "./training-service.ts";
+import type { TrainingServiceOptions } from "./training-service-options.ts";
 
 type Calls = Pick<ServiceImpl<typeof TrainingService>, "putRetraining" | "listRetrainings" | "deleteRetraining">;
 

@@ -3,7 +3,6 @@ import type { EvaluationReportSchema, JobSpec } from "@aimass/api/trainer";
 import type { Clock } from "@aimass/core";
 import type { DatasetLimits } from "@aimass/datasets";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { TrainingData } from "../data/training-data.ts";
 import type { RegistryLibrary } from "../library/registry-library.ts";
 import type { Reporter } from "../recipes/recipe.ts";
 import type { ScriptSettings } from "../scripts/script-settings.ts";
@@ -64,6 +63,3 @@ export interface ChosenRecipe {
   readonly parameters: Readonly<Record<string, number>>;
   readonly choices: Readonly<Record<string, string>>;
 }
-
-/** A way to train: a recipe, a search over recipes, or a script. The data are open already and are closed by who opened them. Errors are AimassErrors that say what was wrong with the data, the spec or the code. */
-export type WayToTrain = (work: JobWork, data: TrainingData) => Promise<MadeModel>;
