@@ -165,6 +165,7 @@ class NodeListener implements Listener {
   }
 
   #welcome(session: ServerHttp2Session): void {
+    if (session.destroyed) return;
     this.#sessions.add(session);
     session.setLocalWindowSize(sessionWindowBytes);
     session.on("error", () => {});

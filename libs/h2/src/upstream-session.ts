@@ -54,7 +54,10 @@ export class UpstreamSession {
     this.#connectTimer = options.clock.timer(options.connectTimeoutMs, () => {
       if (this.#state === "connecting") this.destroy();
     });
-    session.once("connect", () => session.setLocalWindowSize(options.receiveWindowBytes));
+    session.once("connect", () => {
+      // The event comes a turn later: the connection may be over by then.
+      if (!session.destroyed) session.setLocalWindowSize(options.receiveWindowBytes);
+    });
     session.once("remoteSettings", () => this.#onSettings());
     session.on("goaway", () => this.#enter("retiring"));
     session.on("error", () => {});
@@ -140,6 +143,7 @@ export class UpstreamSession {
   }
 
   #onSettings(): void {
+    if (this.#session.destroyed) return;
     this.#connectTimer[Symbol.dispose]();
     this.#enter("ready");
     this.#liveness = this.#watch();

@@ -57,6 +57,20 @@ describe("an upstream", () => {
     expect(result.body.equals(body)).toBe(true);
   });
 
+  it("may be closed at any moment of its first connection", async () => {
+    const listener = await serve(echo);
+    const upstreams: Upstream[] = [];
+    for (let turns = 0; turns < 300; turns += 1) {
+      const upstream = await dial(listener.address.port);
+      for (let turn = 0; turn < turns % 6; turn += 1) await new Promise(setImmediate);
+      upstream.close();
+      upstreams.push(upstream);
+    }
+    await sleep(50);
+    // An error of a closed connection would have nobody to catch it, and fail this run.
+    expect(upstreams.filter((upstream) => upstream.state === "ready")).toEqual([]);
+  });
+
   it("says that a call was not started when nobody listens", async () => {
     const listener = await serve(echo);
     const { port } = listener.address;

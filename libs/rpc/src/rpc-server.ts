@@ -128,6 +128,7 @@ function createHttpServer(router: ConnectRouter, telemetry: Telemetry): Http2Ser
 function trackSessions(server: Http2Server): Set<ServerHttp2Session> {
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session) => {
+    if (session.destroyed) return;
     session.setLocalWindowSize(connectionWindowBytes);
     session.on("error", () => {});
     session.once("close", () => sessions.delete(session));
