@@ -19,9 +19,9 @@ export type ProcessOutcome<Answer> =
   | { readonly kind: "too large" }
   | { readonly kind: "not started"; readonly cause: Error };
 
-/** What a process that touches a stranger's file may know of our environment: nothing secret. */
 const lentVariables = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "SystemRoot"] as const;
 
+/** What a process that touches a stranger's file may know of our environment: nothing secret. */
 export function lentEnvironment(): Record<string, string> {
   return Object.fromEntries(
     lentVariables.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
@@ -30,7 +30,7 @@ export function lentEnvironment(): Record<string, string> {
 
 /**
  * Waits for a forked process that answers once, is given up on past its bounds, and is killed whatever happened. `onMessage` turns a message into the answer,
- * or into undefined for one that is none; its error is the outcome's. Throws that, or the signal's reason.
+ * or into undefined for one that is none. Throws what it throws, or the signal's reason.
  */
 export async function answerOf<Answer>(
   child: ChildProcess,

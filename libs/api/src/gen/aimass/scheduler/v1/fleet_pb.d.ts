@@ -183,7 +183,7 @@ export declare type AttachReplicaRequest = Message<"aimass.scheduler.v1.AttachRe
   replica?: ReplicaInfo | undefined;
 
   /**
-   * Of a replica without an agent, in its first report: how its last process ended, when nobody told it to.
+   * Of a replica without an agent, in every report until it is answered: how its last process ended, when nobody told it to.
    *
    * @generated from field: repeated aimass.scheduler.v1.ReplicaExit exits = 2;
    */
