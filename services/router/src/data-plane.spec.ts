@@ -159,6 +159,30 @@ describe("a replica that fails", () => {
     }
   });
 
+  it("draws no traffic to itself by refusing quickly, however long its routes are old", async () => {
+    const { r, a, b, replicas } = await mesh();
+    a.behaviour = refuse(14, "m/1 is not loaded here.");
+    b.behaviour = async (call, body) => {
+      await sleep(1);
+      echo("b")(call, body);
+    };
+    const running = load(r, inferBody("m"));
+    // More calls than the retry budget has to give.
+    await expect.poll(() => running.statuses.length, { timeout: 20_000 }).toBeGreaterThan(3000);
+    expect((await running.stop()).filter((s) => s !== 0)).toEqual([]);
+    expect(a.calls.length).toBeLessThan(100);
+    // The routes tell of its next process, which is not held to what the last one said.
+    a.behaviour = echo("a");
+    const before = a.calls.length;
+    r.route([
+      replicaEntry("a", a.address, { incarnation: "2" }),
+      replicas[1] as never,
+      modelEntry("m", { 1: ["a", "b"] }),
+    ]);
+    for (let i = 0; i < 20; i++) await infer(r.client, inferBody("m"));
+    expect(a.calls.length - before).toBeGreaterThan(2);
+  });
+
   it("does not take a third replica with a request that two were lost with", async () => {
     const [r, ...three] = await Promise.all([router(), replica("a"), replica("b"), replica("c")]);
     r.route([...three.map((x) => replicaEntry(x.id, x.address)), modelEntry("m", { 1: ["a", "b", "c"] })]);

@@ -97,7 +97,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   metrics.observe("aimass_router_held", "Calls that wait for a replica to come up.", () => room.size);
   metrics.observe(
     "aimass_router_ejected",
-    "Model versions on replicas that get no calls because they failed.",
+    "Model versions on replicas that get no calls because they failed or refused them.",
     () => pool.ejected,
   );
   metrics.observe("aimass_router_retry_budget", "Retries that may still be made.", () => budget.tokens);

@@ -63,11 +63,12 @@ export class Attempt implements RunningCall {
     if (this.#resolve === undefined) return;
     const code = codeOfAnswer(result, this.#format);
     this.#readQueueDepth(result);
+    const now = this.#clock.monotonic();
     if (isRefusal(code)) {
+      if (code === "UNAVAILABLE") this.#placement.breaker.refused(now);
       this.#settle({ kind: "failure", wasStarted: false, result, code });
       return;
     }
-    const now = this.#clock.monotonic();
     this.#placement.latency.observe(now - this.#sentAt, this.#shared, now);
     if (isReplicaFault(code)) this.#fail();
     else this.#placement.breaker.succeeded();

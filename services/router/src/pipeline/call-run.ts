@@ -134,6 +134,7 @@ export class CallRun {
     else this.#lastRefusal = outcome;
     const refusal = refuseRetry({
       wasStarted: outcome.wasStarted,
+      wasOverloaded: outcome.code === "RESOURCE_EXHAUSTED",
       startedFailures: this.#startedFailures,
       isIdempotent: this.#call.isIdempotent,
       isBodyKept: this.#isBodyKept,

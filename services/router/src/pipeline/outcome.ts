@@ -33,8 +33,8 @@ export function codeOfAnswer(result: UnaryResult, format: Format): AnswerCode {
 }
 
 /**
- * Whether a replica that answers with this code did not begin the work: it drains (UNAVAILABLE), does not hold the version, because the routes are a
- * moment old (NOT_FOUND), or has a full queue (RESOURCE_EXHAUSTED).
+ * Whether a replica that answers with this code did not begin the work: it drains or does not hold the version, because the routes are a moment old
+ * (UNAVAILABLE), does not know the path, because it is of an older release (NOT_FOUND), or has a full queue (RESOURCE_EXHAUSTED).
  */
 export function isRefusal(code: AnswerCode): boolean {
   return code === "UNAVAILABLE" || code === "NOT_FOUND" || code === "RESOURCE_EXHAUSTED";

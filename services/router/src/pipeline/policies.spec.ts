@@ -92,6 +92,7 @@ describe("chooseShard()", () => {
 describe("refuseRetry()", () => {
   const lost: FailedAttempt = {
     wasStarted: true,
+    wasOverloaded: false,
     startedFailures: 1,
     isIdempotent: true,
     isBodyKept: true,
@@ -105,6 +106,16 @@ describe("refuseRetry()", () => {
     { name: "cannot repeat what it did not keep", attempt: { ...lost, isBodyKept: false }, refusal: "body-not-kept" },
     { name: "ends at the deadline", attempt: { ...lost, remainingMs: 0 }, refusal: "deadline" },
     { name: "keeps to the budget", attempt: { ...lost, takeBudget: () => false }, refusal: "budget" },
+    {
+      name: "keeps to the budget where a queue was full",
+      attempt: { ...lost, wasStarted: false, wasOverloaded: true, startedFailures: 0, takeBudget: () => false },
+      refusal: "budget",
+    },
+    {
+      name: "repeats what a replica did not take without the budget",
+      attempt: { ...lost, wasStarted: false, startedFailures: 0, takeBudget: () => false },
+      refusal: undefined,
+    },
     {
       name: "repeats what never began, a sequence and a large body too",
       attempt: { ...lost, wasStarted: false, startedFailures: 0, isIdempotent: false, isBodyKept: false },

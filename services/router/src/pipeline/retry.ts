@@ -4,6 +4,8 @@ import type { Clock } from "@aimass/core";
 export interface FailedAttempt {
   /** Whether the replica may have begun the work. */
   readonly wasStarted: boolean;
+  /** Whether the replica refused it because it has too much to do. */
+  readonly wasOverloaded: boolean;
   /** Attempts of this call that may have been begun and were lost, this one included. */
   readonly startedFailures: number;
   readonly isIdempotent: boolean;
@@ -18,7 +20,8 @@ export type RetryRefusal = "deadline" | "not-idempotent" | "body-not-kept" | "tw
 
 /**
  * Whether to send a call again. What provably did not start is sent again at will; what may have started once more at most, on another replica, and only
- * when running it twice does no harm: a request that was under way in two lost replicas is never sent to a third.
+ * when running it twice does no harm: a request that was under way in two lost replicas is never sent to a third. The budget is for what may add load to
+ * an overload; a call that a replica did not take, because it drains or does not hold the version, adds none (transparent retries in gRPC's A6).
  */
 export function refuseRetry(attempt: FailedAttempt): RetryRefusal | undefined {
   if (attempt.remainingMs <= 0) return "deadline";
@@ -27,6 +30,7 @@ export function refuseRetry(attempt: FailedAttempt): RetryRefusal | undefined {
     if (!attempt.isBodyKept) return "body-not-kept";
   }
   if (attempt.startedFailures > 1) return "two-replicas-lost";
+  if (!attempt.wasStarted && !attempt.wasOverloaded) return undefined;
   return attempt.takeBudget() ? undefined : "budget";
 }
 

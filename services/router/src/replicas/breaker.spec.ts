@@ -38,6 +38,29 @@ describe("Breaker", () => {
     expect([breaker.allows(3099), breaker.allows(3100)]).toEqual([false, true]);
   });
 
+  it("opens for a moment at one refusal, for longer at each trial that is refused, for a second at most", () => {
+    const breaker = new Breaker();
+    breaker.refused(0);
+    expect([breaker.allows(49), breaker.allows(50)]).toEqual([false, true]);
+    let now = 50;
+    for (const waitMs of [100, 200, 400, 800, 1000, 1000]) {
+      breaker.sent(now);
+      breaker.refused(now);
+      expect([breaker.allows(now + waitMs - 1), breaker.allows(now + waitMs)]).toEqual([false, true]);
+      now += waitMs;
+    }
+    breaker.sent(now);
+    breaker.succeeded();
+    expect(breaker.isClosed).toBe(true);
+  });
+
+  it("stays open as long as it was when what was under way is refused too", () => {
+    const breaker = new Breaker();
+    breaker.refused(0);
+    breaker.refused(40);
+    expect(breaker.allows(50)).toBe(true);
+  });
+
   it("forgets a trial that brings no outcome", () => {
     const breaker = failing(5);
     breaker.sent(1000);

@@ -7,10 +7,13 @@ type BreakerState =
 const failuresToOpen = 5;
 const firstWaitMs = 1000;
 const longestWaitMs = 30_000;
+/** Who says of itself that it cannot now may be able soon: routes that are a moment old are followed by newer ones. */
+const firstRefusalWaitMs = 50;
+const longestRefusalWaitMs = 1000;
 /** A trial that brings no outcome in this time is forgotten. */
 const trialMs = 5000;
 
-/** Keeps calls away from what fails again and again: `closed → open → probation → closed | open`, waits doubling. */
+/** Keeps calls away from what fails again and again, or says that it takes none: `closed → open → probation → closed | open`, waits doubling. */
 export class Breaker {
   #state: BreakerState = { kind: "closed", failures: 0 };
 
@@ -47,6 +50,17 @@ export class Breaker {
     }
     this.#state = this.#opened(now, Math.min(longestWaitMs, state.waitMs * 2));
     return true;
+  }
+
+  /**
+   * It said itself that it takes no call: one such answer is enough. It comes quickly and leaves no load behind, so that whoever goes on choosing by
+   * load and latency would send everything there.
+   */
+  refused(now: number): void {
+    const state = this.#state;
+    if (state.kind === "open") return;
+    const waitMs = state.kind === "closed" ? firstRefusalWaitMs : state.waitMs * 2;
+    this.#state = this.#opened(now, Math.min(longestRefusalWaitMs, waitMs));
   }
 
   #opened(now: number, waitMs: number): BreakerState {

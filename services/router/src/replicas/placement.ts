@@ -5,6 +5,8 @@ import type { Replica } from "./replica.ts";
 /** A model version on a replica: what is known of how it answers there. */
 export class Placement {
   readonly replica: Replica;
+  /** The process that this is known of: another one starts afresh. */
+  readonly incarnation: string;
   readonly latency = new Latency();
   readonly breaker = new Breaker();
   /** Calls of this version under way there. */
@@ -12,6 +14,7 @@ export class Placement {
 
   constructor(replica: Replica) {
     this.replica = replica;
+    this.incarnation = replica.incarnation;
   }
 
   /** Expected time of one more call: what power of two choices compares. */

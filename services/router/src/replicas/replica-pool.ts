@@ -72,7 +72,7 @@ export class ReplicaPool implements Disposable {
     const byReplica = this.#placements.get(key) ?? new Map<string, Placement>();
     this.#placements.set(key, byReplica);
     const known = byReplica.get(replicaId);
-    if (known?.replica === replica) return known;
+    if (known?.replica === replica && known.incarnation === replica.incarnation) return known;
     const placement = new Placement(replica);
     byReplica.set(replicaId, placement);
     return placement;
@@ -84,21 +84,16 @@ export class ReplicaPool implements Disposable {
       if (route !== undefined && route.address === replica.address) continue;
       this.#replicas.delete(id);
       replica.retire();
-      this.#ordered = new WeakMap();
     }
     for (const [id, route] of this.#table.replicas) {
       const known = this.#replicas.get(id);
       if (known !== undefined) known.update(route);
-      else this.#add(id, new Replica(route, this.#clock, () => this.#notify()));
+      else this.#replicas.set(id, new Replica(route, this.#clock, () => this.#notify()));
     }
+    // They hang on route objects, which outlive a replica's process and its address.
+    this.#ordered = new WeakMap();
     this.#reviewVersions();
     this.#notify();
-  }
-
-  #add(id: string, replica: Replica): void {
-    this.#replicas.set(id, replica);
-    // Orders hang on route objects, which outlive a replica that moved to another address.
-    this.#ordered = new WeakMap();
   }
 
   #reviewVersions(): void {

@@ -35,13 +35,17 @@ export class Replica {
     return this.#route.address;
   }
 
+  get incarnation(): string {
+    return this.#route.incarnation;
+  }
+
   get isUsable(): boolean {
     return !this.#route.draining && this.upstream.state === "ready";
   }
 
   /** Takes a newer route of the same address. */
   update(route: ReplicaRoute): void {
-    if (route.incarnation !== this.#route.incarnation) this.#queueDepth = 0;
+    if (route.incarnation !== this.incarnation) this.#queueDepth = 0;
     this.#route = route;
   }
 

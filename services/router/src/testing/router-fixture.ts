@@ -111,8 +111,12 @@ export function routeDigest(entries: readonly RouteEntry[]): Uint8Array {
   return keyedDigest(entries.map((e) => [e.key, toBinary(RouteEntrySchema, e)] as const));
 }
 
-export function replicaEntry(id: string, address: string, draining = false): RouteInit {
-  return { key: `replica/${id}`, entry: { case: "replica", value: { id, address, incarnation: "1", draining } } };
+export function replicaEntry(
+  id: string,
+  address: string,
+  { draining = false, incarnation = "1" }: { draining?: boolean; incarnation?: string } = {},
+): RouteInit {
+  return { key: `replica/${id}`, entry: { case: "replica", value: { id, address, incarnation, draining } } };
 }
 
 /** "m" or "project.m", its versions with the replicas that hold them, its aliases with their targets' shares. */
