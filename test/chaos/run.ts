@@ -65,7 +65,7 @@ async function runScenarios(): Promise<void> {
 
 async function runScenario(scenario: Scenario, context: ChaosContext, client: InferClient): Promise<ChaosResult> {
   await context.begin();
-  const traffic = new Traffic({ client, kinds: [rowsOf("mlp", 784), rowsOf("tiny", 4)], inFlight: 8, pauseMs: 2 });
+  const traffic = new Traffic({ client, kinds: [rowsOf("mlp", 784), rowsOf("tiny", 4)], inFlight: 32, pauseMs: 0 });
   await context.wait(aroundMs);
   traffic.take();
   let recoveredMs = 0;
