@@ -230,9 +230,11 @@ describe("a listener", () => {
     slow.write("GET / HTTP/1.1\r\nHost: a\r\n");
     const dripping = setInterval(() => slow.write("x-a: b\r\n"), 20);
     const started = performance.now();
-    const [, answer] = await Promise.all([once(silent, "close"), readAll(slow)]);
+    // A peer that still writes when the door closes may meet the reset before it has read the answer.
+    const slowAnswer = readAll(slow).catch((error: NodeJS.ErrnoException) => error.code);
+    const [, answer] = await Promise.all([once(silent, "close"), slowAnswer]);
     clearInterval(dripping);
-    expect(answer).toContain("408");
+    expect(answer).toMatch(/408|ECONNRESET|EPIPE/);
     expect(performance.now() - started).toBeLessThan(3000);
   });
 

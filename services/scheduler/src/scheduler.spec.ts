@@ -12,7 +12,10 @@ import { create, fromBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MeshFixture, TestAgent, TestReplica, type TestReplicaOptions, TestRouter } from "./mesh-fixture.ts";
+import { MeshFixture } from "./testing/mesh-fixture.ts";
+import { TestAgent } from "./testing/test-agent.ts";
+import { TestReplica, type TestReplicaOptions } from "./testing/test-replica.ts";
+import { TestRouter } from "./testing/test-router.ts";
 
 const fraud = "default.fraud";
 type Scheduler = Awaited<ReturnType<MeshFixture["scheduler"]>>;
