@@ -17,6 +17,7 @@ import { PostgresCheckpoints } from "./jobs/postgres-checkpoints.ts";
 import { PostgresJobs } from "./jobs/postgres-jobs.ts";
 import { PostgresQuotas } from "./jobs/postgres-quotas.ts";
 import { PostgresReports } from "./jobs/postgres-reports.ts";
+import { PostgresTrainers } from "./jobs/postgres-trainers.ts";
 import { gaugeQueue } from "./jobs/queue-gauge.ts";
 import { RegistryLibrary } from "./library/registry-library.ts";
 import { createTrainerMetrics } from "./metrics.ts";
@@ -65,12 +66,14 @@ export async function startTrainer(
   const feed = resources.use(await JobFeed.open(store));
   const libraryFor = (onBehalfOf: string) =>
     new RegistryLibrary({ addresses: config.registryAddresses, identity, onBehalfOf, clock, telemetry });
-  const scripts = new ScriptRules(config.scripts, { runsHere: config.workers > 0 });
+  const trainers = new PostgresTrainers(store);
+  const scripts = new ScriptRules(config.scripts, { runsHere: config.workers > 0, trainers });
   const desk = new JobDesk({ jobs, libraryFor, scripts, longestSeconds: config.longestSeconds });
   const retrainings = new PostgresRetrainings(store);
   const reports = new PostgresReports(store);
   const service = createTrainingService({ desk, jobs, reports, quotas, retrainings, feed, policy, clock });
-  const leases = new JobLeases({ store, journal, holder: identity.name, defaults: quotas.defaults });
+  const holder = identity.name;
+  const leases = new JobLeases({ store, journal, holder, defaults: quotas.defaults });
   const checkpoints = new PostgresCheckpoints(store);
   const folders = new ScratchFolders(config.stateDirectory);
   const supervisor = createSupervisor({ config, env, leases, checkpoints, folders, clock, telemetry });
@@ -81,7 +84,7 @@ export async function startTrainer(
   const { workers, keepLogDays } = config;
   const gpus = new GpuPool(config.scripts.most.gpus);
   const running = Promise.all([
-    runJobs({ store, leases, supervisor, gpus, clock, log: jobLog, workers, signal }),
+    runJobs({ store, leases, trainers, holder, supervisor, gpus, clock, log: jobLog, workers, signal }),
     runRetrainings({ store, bus, retrainings, desk, policy, clock, log: ruleLog, tracer, signal }),
     keepHouse({ store, leases, checkpoints, folders, clock, log: jobLog, keepLogDays, signal }),
     gaugeQueue({ store, metrics, clock, signal }),

@@ -15,6 +15,7 @@ export interface Database {
   turn: TurnTable;
   quota: QuotaTable;
   retraining: RetrainingTable;
+  trainer: TrainerTable;
 }
 
 /** A transaction on the trainer's schema. */
@@ -103,6 +104,12 @@ interface QuotaTable {
   max_queued: number;
   changed_by: string;
   changed_at: Generated<Date>;
+}
+
+interface TrainerTable {
+  holder: string;
+  gpus: number;
+  seen_at: Generated<Date>;
 }
 
 interface RetrainingTable {

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { JobRow, Transaction } from "../database.ts";
 import type { Quota } from "./postgres-quotas.ts";
+import { mostGpus } from "./postgres-trainers.ts";
 
 /** A trainer that stops in the middle of taking must not keep others from it for longer. */
 const longestIdleMs = 5000;
@@ -40,19 +41,24 @@ export async function nextJob(tx: Transaction, choice: Choice): Promise<JobRow |
 
 /**
  * Devices are given out in the order of the queue: while its first job waits for them, jobs without go past it, and none that would take a device away. A job that wants
- * more than this trainer has is not waited for: it is taken, and fails with a sentence.
+ * more than this trainer has is left to one that has them; when there is none it is taken, and fails with a sentence.
  */
 async function choose(tx: Transaction, { defaults, gpus }: Choice): Promise<string | undefined> {
-  const first = await headOfQueue(tx, defaults, "any");
-  const waits = first !== undefined && first.gpus > gpus.free && first.gpus <= gpus.total;
-  return (waits ? await headOfQueue(tx, defaults, "without devices") : first)?.id;
+  const first = await headOfQueue(tx, defaults);
+  if (first === undefined || first.gpus <= gpus.free) return first?.id;
+  if (first.gpus > gpus.total) {
+    if (first.gpus > ((await mostGpus(tx)) ?? 0)) return first.id;
+    const own = await headOfQueue(tx, defaults, gpus.total);
+    if (own === undefined || own.gpus <= gpus.free) return own?.id;
+  }
+  return (await headOfQueue(tx, defaults, 0))?.id;
 }
 
-/** Looks at the head of each project's queue alone, however long the queues are. */
+/** Looks at the first job of each project's queue, however long the queues are: of those that ask for so many devices at most, when that is given. */
 async function headOfQueue(
   tx: Transaction,
   defaults: Quota,
-  among: "any" | "without devices",
+  mostGpus?: number,
 ): Promise<{ id: string; gpus: number } | undefined> {
   const { rows } = await sql<{ id: string; gpus: number }>`
     with recursive waiting(project) as (
@@ -69,7 +75,7 @@ async function headOfQueue(
     cross join lateral (
       select id, priority, position, gpus from job
       where job.project = waiting.project and state = 'QUEUED' and runnable_at <= clock_timestamp()
-        ${among === "any" ? sql`` : sql`and gpus = 0`}
+        ${mostGpus === undefined ? sql`` : mostGpus === 0 ? sql`and gpus = 0` : sql`and gpus <= ${mostGpus}`}
       order by priority desc, position limit 1
     ) head
     left join active on active.project = waiting.project

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  await parts.store.pool.query("truncate job, turn, quota cascade");
+  await parts.store.pool.query("truncate job, turn, quota, trainer cascade");
 });
 
 afterAll(async () => {
@@ -176,9 +176,26 @@ describe("a job that asks for devices", () => {
     expect(await takeWith(1, 1, parts.leasesOf("trainer/two"))).toBe(id);
   });
 
-  it("is not waited for where it asks for more than there are", async () => {
+  it("is taken, to fail, where it asks for more than any trainer has", async () => {
     const { id } = await queueFor(3);
     expect(await takeWith(1)).toBe(id);
+  });
+
+  it("is left to a trainer that has enough, which is reckoned with for a minute; what is smaller goes past it", async () => {
+    await parts.trainers.announce("trainer/large", 4);
+    await parts.trainers.announce("trainer/one", 1);
+    const large = await queueFor(4);
+    const [one, plain] = [await queueFor(1), await queueFor(0)];
+    expect([await takeWith(1, 1), await takeWith(0, 1), await takeWith(0, 1)]).toEqual([one.id, plain.id, undefined]);
+    const seen = (secondsAgo: number) =>
+      parts.store.pool.query(
+        "update trainer set seen_at = clock_timestamp() - $1 * interval '1 second' where holder = 'trainer/large'",
+        [secondsAgo],
+      );
+    await seen(50);
+    expect(await takeWith(1, 1)).toBeUndefined();
+    await seen(61);
+    expect(await takeWith(1, 1)).toBe(large.id);
   });
 });
 

@@ -1,6 +1,7 @@
 import { Level } from "@aimass/api/auth";
 import { JobState } from "@aimass/api/trainer";
 import { describeWith, waitFor } from "@aimass/testkit";
+import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { failure, TrainerHarness, type TrainingClient } from "../testing/trainer-harness.ts";
 
@@ -46,14 +47,22 @@ describeWith("ci", { needs: ["setpriv", "prlimit"] }, "scripts that ask for devi
     }
   }, 60_000);
 
-  it("for more than there are, are refused, and fail where they were queued when there were more", async () => {
-    const { client } = await start(0, "0,1");
+  it("run on the trainer that has so many, are refused where none has, and fail when it stays away", async () => {
+    const { client } = await start(2, "0");
     await permitted(client);
-    const refused = await failure(mesh.create(client, scriptFor(3)));
+    const refused = await failure(mesh.create(client, scriptFor(2)));
     expect(refused).toMatchObject({ code: "INVALID_ARGUMENT", field: "spec.script.limits.gpus" });
-    const { id } = await mesh.create(client, scriptFor(2));
-    await start(1, "0");
-    const { state, stateReason } = await mesh.ended(client, id);
+    const large = await start(1, "4,5");
+    const ask = () => mesh.create(client, scriptFor(2)).catch(() => undefined);
+    const { id } = await waitFor(ask, { timeoutMs: 10_000, what: "the larger trainer" });
+    const late = await mesh.create(client, scriptFor(2));
+    expect((await use(client, id)).devices).toEqual(["4", "5"]);
+    mesh.forget(large.trainer);
+    await large.trainer.stop(100);
+    const pool = new pg.Pool({ connectionString: mesh.database.url });
+    await pool.query("delete from trainer.trainer where gpus = 2");
+    await pool.end();
+    const { state, stateReason } = await mesh.ended(client, late.id);
     expect({ state, stateReason }).toEqual({
       state: JobState.FAILED,
       stateReason: "The script asks for 2 devices. This trainer has 1 (AIMASS_SCRIPT_GPUS); 0 asks for none.",

@@ -11,7 +11,7 @@ const most = { seconds: 60, memoryBytes: 2 ** 30, cpus: 2, processes: 64, diskBy
 const settings: ScriptSettings = { isolation: "unsafe-process", paths: [], hidden: [], most };
 
 async function judge(script: MessageInitShape<typeof ScriptSchema>, own: Partial<ScriptSettings> = {}) {
-  const rules = new ScriptRules({ ...settings, ...own }, { runsHere: true });
+  const rules = new ScriptRules({ ...settings, ...own }, { runsHere: true, trainers: { mostGpus: async () => 3 } });
   return rules.check(create(ScriptSchema, script)).then(
     () => "fine",
     (error: { code: string; field: string }) => `${error.code} ${error.field}`,
@@ -51,7 +51,9 @@ describe("a script in a job's spec", () => {
     [{ command: ["x"], limits: { seconds: 61 } }, "INVALID_ARGUMENT spec.script.limits.seconds"],
     [{ command: ["x"], limits: { seconds: Number.NaN } }, "INVALID_ARGUMENT spec.script.limits.seconds"],
     [{ command: ["x"], limits: { memoryBytes: -1n } }, "INVALID_ARGUMENT spec.script.limits.memory_bytes"],
-    [{ command: ["x"], limits: { gpus: 3 } }, "INVALID_ARGUMENT spec.script.limits.gpus"],
+    [{ command: ["x"], limits: { gpus: 3 } }, "fine"],
+    [{ command: ["x"], limits: { gpus: 4 } }, "INVALID_ARGUMENT spec.script.limits.gpus"],
+    [{ command: ["x"], limits: { gpus: -1 } }, "INVALID_ARGUMENT spec.script.limits.gpus"],
   ] as const)("$1", async (script, verdict) => {
     expect(await judge(script as MessageInitShape<typeof ScriptSchema>)).toBe(verdict);
   });

@@ -1,5 +1,6 @@
 import type { Script, ScriptLimits as ScriptLimitsMessage } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
+import type { PostgresTrainers } from "../jobs/postgres-trainers.ts";
 import { codeBytesAtMost } from "./script-code.ts";
 import { checkEnvironment } from "./script-command.ts";
 import type { ScriptIsolation, ScriptLimits } from "./script-run.ts";
@@ -19,13 +20,22 @@ const reserved = /^(AIMASS_|CUDA_VISIBLE_DEVICES$)/;
 export class ScriptRules {
   readonly #settings: ScriptSettings;
   readonly #isolation: ScriptIsolation | undefined;
-  /** Whether scripts would run in this process's workers; another trainer may have what this machine lacks. */
   readonly #runsHere: boolean;
+  readonly #trainers: Pick<PostgresTrainers, "mostGpus">;
 
-  constructor(settings: ScriptSettings, { runsHere }: { runsHere: boolean }) {
+  constructor(
+    settings: ScriptSettings,
+    options: {
+      /** Whether scripts would run in this process's workers; another trainer may have what this machine lacks. */
+      runsHere: boolean;
+      /** Who may have more devices. */
+      trainers: Pick<PostgresTrainers, "mostGpus">;
+    },
+  ) {
     this.#settings = settings;
     this.#isolation = createIsolation(settings);
-    this.#runsHere = runsHere;
+    this.#runsHere = options.runsHere;
+    this.#trainers = options.trainers;
   }
 
   /** Throws FAILED_PRECONDITION when no script can run, INVALID_ARGUMENT with its field for one that may not. */
@@ -34,10 +44,18 @@ export class ScriptRules {
     checkCommand(script);
     checkFiles(script);
     checkVariables(script);
-    scriptLimits(script.limits, this.#settings.most);
+    checkLimits(script.limits, this.#settings.most);
+    await this.#checkDevices(script.limits?.gpus ?? 0);
     if (!this.#runsHere) return;
     const available = await this.#isolation.available();
     if (available !== true) throw new AimassError("FAILED_PRECONDITION", available, { field: "spec.script" });
+  }
+
+  async #checkDevices(asked: number): Promise<void> {
+    const own = this.#runsHere ? this.#settings.most.gpus.length : 0;
+    if (asked >= 0 && asked <= own) return;
+    const most = Math.max(own, (await this.#trainers.mostGpus()) ?? 0);
+    if (asked < 0 || asked > most) throw tooManyDevices(asked, `The trainer with the most devices has ${most}`);
   }
 }
 
@@ -52,7 +70,11 @@ export function switchedOff(): AimassError {
 /** What a script gets of what it asks for; its devices are lent to its job. Throws INVALID_ARGUMENT when it asks for more than there is. */
 export function scriptLimits(asked: ScriptLimitsMessage | undefined, most: MostOfScript): Omit<ScriptLimits, "gpus"> {
   const gpus = asked?.gpus ?? 0;
-  if (gpus < 0 || gpus > most.gpus.length) throw tooManyDevices(gpus, most.gpus.length);
+  if (gpus < 0 || gpus > most.gpus.length) throw tooManyDevices(gpus, `This trainer has ${most.gpus.length}`);
+  return checkLimits(asked, most);
+}
+
+function checkLimits(asked: ScriptLimitsMessage | undefined, most: MostOfScript): Omit<ScriptLimits, "gpus"> {
   return {
     seconds: atMost("seconds", asked?.seconds ?? 0, most.seconds),
     memoryBytes: atMost("memory_bytes", Number(asked?.memoryBytes ?? 0n), most.memoryBytes),
@@ -72,8 +94,8 @@ function tooMuch(name: string, asked: number, most: number): AimassError {
   return invalid(`limits.${name}`, `The script asks for ${name} of ${asked}.`, remedy);
 }
 
-function tooManyDevices(asked: number, most: number): AimassError {
-  const remedy = `This trainer has ${most} (AIMASS_SCRIPT_GPUS); 0 asks for none.`;
+function tooManyDevices(asked: number, there: string): AimassError {
+  const remedy = `${there} (AIMASS_SCRIPT_GPUS); 0 asks for none.`;
   return invalid("limits.gpus", `The script asks for ${asked} devices.`, remedy);
 }
 

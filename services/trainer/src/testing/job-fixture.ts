@@ -16,6 +16,7 @@ import { PostgresCheckpoints } from "../jobs/postgres-checkpoints.ts";
 import { PostgresJobs } from "../jobs/postgres-jobs.ts";
 import { PostgresQuotas, type Quota } from "../jobs/postgres-quotas.ts";
 import { PostgresReports } from "../jobs/postgres-reports.ts";
+import { PostgresTrainers } from "../jobs/postgres-trainers.ts";
 import { createTrainerMetrics } from "../metrics.ts";
 import { migrations } from "../migrations/index.ts";
 import { GpuPool } from "../worker/gpu-pool.ts";
@@ -50,6 +51,7 @@ export async function openJobs(databaseUrl: string, defaults: Quota = { maxRunni
     jobs,
     checkpoints,
     reports: new PostgresReports(store),
+    trainers: new PostgresTrainers(store),
     leasesOf,
     stateDirectory,
     folders: new ScratchFolders(stateDirectory),
@@ -114,6 +116,8 @@ export function startWorkers(
   const running = runJobs({
     store: parts.store,
     leases,
+    trainers: parts.trainers,
+    holder: o.holder,
     supervisor,
     gpus: new GpuPool(o.gpus ?? []),
     clock,

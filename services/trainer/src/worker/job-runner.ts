@@ -4,6 +4,7 @@ import type { Logger } from "@aimass/telemetry";
 import type { Database } from "../database.ts";
 import { cancelChannel, queueChannel } from "../jobs/job-journal.ts";
 import { type JobLeases, type LeasedJob, renewMs } from "../jobs/job-leases.ts";
+import type { PostgresTrainers } from "../jobs/postgres-trainers.ts";
 import { Bell } from "./bell.ts";
 import type { GpuLoan, GpuPool } from "./gpu-pool.ts";
 import type { JobSupervisor } from "./job-supervisor.ts";
@@ -11,6 +12,9 @@ import type { JobSupervisor } from "./job-supervisor.ts";
 export interface RunnerOptions {
   readonly store: Store<Database>;
   readonly leases: JobLeases;
+  readonly trainers: PostgresTrainers;
+  /** Who takes. */
+  readonly holder: string;
   readonly supervisor: JobSupervisor;
   readonly clock: Clock;
   readonly log: Logger;
@@ -22,6 +26,8 @@ export interface RunnerOptions {
 
 /** How long a free worker trusts that it would have been told of a job. */
 const lookAgainMs = 1000;
+/** How often a trainer says that it is there. */
+const announceMs = 10_000;
 
 /** Takes jobs and runs them, and sends back those whose trainer went away, until the signal aborts; then resolves when its own are given back. */
 export async function runJobs(options: RunnerOptions): Promise<void> {
@@ -31,7 +37,14 @@ export async function runJobs(options: RunnerOptions): Promise<void> {
   using _cancels = await store.listen(cancelChannel, (id) => supervisor.look(id));
   const taking = new Semaphore(1);
   const slots = Array.from({ length: workers }, () => runSlot(options, { bell, taking }));
-  await Promise.all([...slots, reclaimAll(options, bell)]);
+  await Promise.all([...slots, reclaimAll(options, bell), ...(workers > 0 ? [announce(options)] : [])]);
+}
+
+async function announce({ trainers, holder, gpus, clock, log, signal }: RunnerOptions): Promise<void> {
+  while (!signal.aborted) {
+    await trainers.announce(holder, gpus.total).catch((error: unknown) => log.debug("not announced", { error }));
+    await clock.sleep(announceMs, signal).catch(() => {});
+  }
 }
 
 async function runSlot(options: RunnerOptions, { bell, taking }: { bell: Bell; taking: Semaphore }): Promise<void> {
