@@ -85,6 +85,7 @@ export interface Estimator {
   readonly sparse: boolean;
   /** Whether NaN cells are understood as missing; elsewhere they are INVALID_ARGUMENT. */
   readonly missing: boolean;
+  /** Leaves `x` and `y` as they are. */
   fit(x: Matrix, y: Targets, options: FitOptions): Promise<Fitted>;
   /**
    * `fit` over rows that are read again for every pass; memory does not grow with the rows beyond what its docstring says. Absent: all rows must be in

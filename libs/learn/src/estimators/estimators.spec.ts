@@ -102,6 +102,16 @@ describe.each(estimators.map((estimator) => [estimator.name, estimator] as const
     expect((await fit(estimator, x, y)).toJson()).toEqual((await fit(estimator, x, y)).toJson());
   });
 
+  it("leaves the rows as they are: others are fitted to them next", async () => {
+    const data = drawn({ seed: 3, rows: 120, cols: 6, classes: 3, zeros: 0.5, missing: estimator.missing ? 0.1 : 0 });
+    const y = targetsFor(estimator, data);
+    for (const x of [rowsFor(estimator, data), sparse(rowsFor(estimator, data))]) {
+      const before = structuredClone({ x, y });
+      await estimator.fit(x, y, { random: new Random(7), parameters: quick[estimator.name] ?? {} });
+      expect({ x, y }).toEqual(before);
+    }
+  });
+
   it("is the same after a trip through JSON", async () => {
     const data = drawn({ seed: 4, rows: 60, cols: 5, classes: 3 });
     const x = rowsFor(estimator, data);

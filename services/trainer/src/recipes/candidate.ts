@@ -17,7 +17,7 @@ import type { TrainingData } from "../data/training-data.ts";
 import { planFeatures } from "./feature-plan.ts";
 import type { EstimatorRecipe, Reporter } from "./recipe.ts";
 import type { GivenParameters } from "./recipe-parameters.ts";
-import { readRows } from "./training-rows.ts";
+import { readRows, type TrainingRows } from "./training-rows.ts";
 
 /** One way to make a model of some data. */
 export interface Candidate {
@@ -64,26 +64,55 @@ export interface FittedPipeline {
 /** Shares of a fit's progress at which steps begin. */
 const progressAt = { features: 0, matrix: 0.15, fit: 0.3 } as const;
 
+/** Features that were learnt from some rows, and those rows as an estimator takes them. Fitting leaves both as they are. */
+export interface PreparedRows extends AsyncDisposable {
+  readonly features: Features;
+  readonly rows: TrainingRows;
+}
+
 /** Learns features and a model from some rows, and from them alone. Errors: those of the data and the estimator. */
 export async function fitCandidate(
   data: TrainingData,
   candidate: Candidate,
   request: FitRequest,
 ): Promise<FittedPipeline> {
-  const estimator = estimatorOf(candidate.recipe, request.task);
-  const plan = candidate.plan ?? planFeatures(data.profiles, estimator, { nonNegative: candidate.recipe.nonNegative });
-  const features = await learnFeatures(data, plan, request);
-  await using rows = await readRows(data, features, {
+  await using prepared = await prepareRows(data, candidate, request);
+  return fitPrepared(data, candidate, { ...request, prepared });
+}
+
+/** The first half of `fitCandidate`: what candidates with equal `featuresOf` and an estimator that reads rows in the same way have in common. */
+export async function prepareRows(
+  data: TrainingData,
+  candidate: Candidate,
+  request: Omit<FitRequest, "checkpoint">,
+): Promise<PreparedRows> {
+  const features = await learnFeatures(data, featuresOf(data, candidate, request.task), request);
+  const rows = await readRows(data, features, {
     ...request,
-    estimator,
+    estimator: estimatorOf(candidate.recipe, request.task),
     progress: [progressAt.matrix, progressAt.fit],
   });
   request.report.log(`${features.cols} features (${rows.kind}) of ${features.columns.length} columns.`);
+  return { features, rows, [Symbol.asyncDispose]: () => rows[Symbol.asyncDispose]() };
+}
+
+/** The second half. */
+export async function fitPrepared(
+  data: TrainingData,
+  candidate: Candidate,
+  request: FitRequest & { readonly prepared: PreparedRows },
+): Promise<FittedPipeline> {
+  const { features, rows } = request.prepared;
   request.report.progress(progressAt.fit, "fitting");
   const { tolerances } = features;
   const options = { ...fitOptions(candidate, request), ...(tolerances !== undefined && { tolerances }) };
-  const fitted = await rows.fit(estimator, options);
+  const fitted = await rows.fit(estimatorOf(candidate.recipe, request.task), options);
   return { features, fitted, labels: data.labels, candidate };
+}
+
+/** The features of a candidate: its own, or those that suit columns and estimator. */
+export function featuresOf(data: TrainingData, { recipe, plan }: Candidate, task: Task): FeaturePlan {
+  return plan ?? planFeatures(data.profiles, estimatorOf(recipe, task), { nonNegative: recipe.nonNegative });
 }
 
 /** Throws INTERNAL for a task that the recipe does not do: specs are checked before. */

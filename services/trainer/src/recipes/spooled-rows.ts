@@ -25,6 +25,7 @@ interface Place {
  */
 export class SpooledRows implements RowStream, AsyncDisposable {
   readonly kind: string;
+  readonly bytes = 0;
   readonly rows: number;
   readonly cols: number;
   readonly layout: Matrix["kind"];

@@ -20,6 +20,8 @@ import { TrainingMatrix, tooLarge } from "./training-matrix.ts";
 /** Rows as an estimator takes them. */
 export interface TrainingRows extends AsyncDisposable {
   readonly kind: string;
+  /** What they take in memory for as long as they are kept. */
+  readonly bytes: number;
   fit(estimator: Estimator, options: FitOptions): Promise<Fitted>;
 }
 
@@ -91,8 +93,11 @@ export function targetsOf(column: ColumnData, labels: ClassLabels | undefined): 
 }
 
 function inMemory(x: Matrix, y: Targets): TrainingRows {
+  const arrays = x.kind === "dense" ? [x.data] : [x.offsets, x.columns, x.values];
+  const all = [...arrays, y.kind === "numbers" ? y.values : y.indices];
   return {
     kind: x.kind,
+    bytes: all.reduce((sum, { byteLength }) => sum + byteLength, 0),
     fit: (estimator, options) => estimator.fit(x, y, options),
     [Symbol.asyncDispose]: async () => {},
   };

@@ -4,11 +4,12 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { RowSelection } from "../data/row-selection.ts";
 import { TrainingData } from "../data/training-data.ts";
 import { measurePipeline } from "../evaluation/evaluate.ts";
-import { type Candidate, fitCandidate } from "../recipes/candidate.ts";
+import { type Candidate, estimatorOf, featuresOf, fitPrepared, prepareRows } from "../recipes/candidate.ts";
 import { getRecipe } from "../recipes/catalogue.ts";
 import type { Reporter } from "../recipes/recipe.ts";
 import { resolveParameters } from "../recipes/recipe-parameters.ts";
 import { candidateOf } from "../recipes/train-recipe.ts";
+import { PreparedCache } from "./prepared-cache.ts";
 import type { RunOutcome } from "./run-search.ts";
 import type { MeasuredFold, TrialRun } from "./trial.ts";
 import type { TrialSetup } from "./trial-message.ts";
@@ -20,6 +21,9 @@ interface Division {
 }
 
 type ScoredRun = Extract<RunOutcome, { kind: "scored" }>;
+
+/** Of the memory that the rows of a trial may take: so much more is kept from earlier trials. */
+const keptShare = 0.5;
 
 /** A trial is stopped by the end of its process. */
 const endless = new AbortController().signal;
@@ -39,11 +43,13 @@ export class TrialScorer implements AsyncDisposable {
   readonly #setup: TrialSetup;
   readonly #data: TrainingData;
   readonly #spec: JobSpec;
+  readonly #prepared: PreparedCache;
 
   private constructor(setup: TrialSetup, data: TrainingData) {
     this.#setup = setup;
     this.#data = data;
     this.#spec = fromBinary(JobSpecSchema, setup.spec);
+    this.#prepared = new PreparedCache(setup.memoryBytes * keptShare);
   }
 
   static async open(setup: TrialSetup): Promise<TrialScorer> {
@@ -67,17 +73,14 @@ export class TrialScorer implements AsyncDisposable {
 
   async #measure(candidate: Candidate, { train, held }: Division, share: number): Promise<MeasuredFold> {
     const { threads, memoryBytes, directory } = this.#setup;
-    const pipeline = await fitCandidate(this.#data, candidate, {
-      rows: train,
-      share,
-      task: this.#data.task,
-      seed: this.#spec.seed,
-      report: quiet,
-      signal: endless,
-      threads,
-      memoryBytes,
-      directory,
-    });
+    const { task } = this.#data;
+    const common = { report: quiet, signal: endless, threads, memoryBytes, directory };
+    const request = { ...common, rows: train, share, task, seed: this.#spec.seed };
+    const { sparse, fitStream } = estimatorOf(candidate.recipe, task);
+    const plan = featuresOf(this.#data, candidate, task);
+    const key = JSON.stringify([train, share, plan, sparse, fitStream !== undefined]);
+    await using loan = await this.#prepared.borrow(key, () => prepareRows(this.#data, candidate, request));
+    const pipeline = await fitPrepared(this.#data, candidate, { ...request, prepared: loan.prepared });
     const { metrics, rows } = await measurePipeline(this.#data, pipeline, held);
     return { metrics, rows };
   }
@@ -98,8 +101,9 @@ export class TrialScorer implements AsyncDisposable {
     return candidateOf({ spec: { ...this.#spec, recipe, ...all } }, this.#data);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#data[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#prepared[Symbol.asyncDispose]();
+    await this.#data[Symbol.asyncDispose]();
   }
 }
 
