@@ -177,6 +177,19 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     expect(digest(join(folder, "model.onnx"))).toBe(digest(file("wider.onnx")));
   });
 
+  it("says where a version cannot be pulled to, and leaves nothing there", async () => {
+    const notAFolder = file("password");
+    expectFailure(
+      await aimass.run("models", "pull", "tiny:2", notAFolder),
+      1,
+      /model\.onnx cannot be written \(EEXIST\)/,
+    );
+    const taken = file("taken");
+    mkdirSync(join(taken, "model.onnx", "something"), { recursive: true });
+    expectFailure(await aimass.run("models", "pull", "tiny:2", taken), 1, /cannot be written \(EISDIR\)/);
+    expect(readdirSync(taken)).toEqual(["model.onnx"]);
+  });
+
   it("reviews a version where the project wants it", async () => {
     const session = {
       kind: "session",

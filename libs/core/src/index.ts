@@ -19,6 +19,7 @@ export {
 export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } from "./errors.ts";
 export { freePort, isFree } from "./free-port.ts";
 export { KeyedLock } from "./keyed-lock.ts";
+export { makeFolder } from "./make-folder.ts";
 export { PushStream } from "./push-stream.ts";
 export { Semaphore } from "./semaphore.ts";
 export { exitUsage, type RunningService, runService } from "./service-process.ts";

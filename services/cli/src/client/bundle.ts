@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { createWriteStream, mkdirSync, renameSync, rmSync } from "node:fs";
+import { createWriteStream, renameSync, rmSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { finished } from "node:stream/promises";
+import { pipeline } from "node:stream/promises";
 import { ArtifactService, type BundleFile, ModelService, type Version } from "@aimass/api/registry";
-import { AimassError } from "@aimass/core";
+import { AimassError, makeFolder } from "@aimass/core";
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { bytes } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
@@ -66,7 +65,7 @@ async function bundleFiles(path: string): Promise<{ path: string; source: string
   return bundle;
 }
 
-/** Downloads one file of a bundle and checks its digest. Errors: DATA_LOSS. */
+/** Downloads one file of a bundle and checks its digest. Errors: DATA_LOSS, FAILED_PRECONDITION where it cannot be written. */
 export async function pullFile(
   connection: Connection,
   output: Output,
@@ -76,28 +75,38 @@ export async function pullFile(
   const target = resolve(folder, file.path);
   if (!target.startsWith(folder + sep))
     throw new AimassError("DATA_LOSS", `The bundle has a path that leaves the folder: ${file.path}.`);
-  mkdirSync(dirname(target), { recursive: true });
   const temporary = `${target}.part`;
   const hash = createHash("sha256");
-  const stream = createWriteStream(temporary);
   const bar = output.progress(`downloading ${file.path}`);
-  let received = 0;
-  try {
-    for await (const { chunk } of connection
-      .client(ArtifactService)
-      .readArtifact({ sha256: file.sha256 }, { timeoutMs: 0 })) {
+  const download = async function* () {
+    let received = 0;
+    const { sha256 } = file;
+    for await (const { chunk } of connection.client(ArtifactService).readArtifact({ sha256 }, { timeoutMs: 0 })) {
       hash.update(chunk);
       received += chunk.length;
-      if (!stream.write(chunk)) await once(stream, "drain");
+      yield chunk;
       bar(received / Number(file.sizeBytes), bytes(received));
     }
-    stream.end();
-    await finished(stream);
+  };
+  try {
+    makeFolder(dirname(target));
+    using leftover = new DisposableStack();
+    leftover.defer(() => rmSync(temporary, { force: true }));
+    await pipeline(download, createWriteStream(temporary));
     if (!hash.digest().equals(file.sha256))
       throw new AimassError("DATA_LOSS", `${file.path} arrived with another digest.`, { remedy: "Pull it again." });
     renameSync(temporary, target);
-  } finally {
-    stream.destroy();
-    rmSync(temporary, { force: true });
+  } catch (error) {
+    throw notWritten(target, error) ?? error;
   }
+}
+
+/** The error of a file system, in words; undefined for any other. */
+function notWritten(path: string, error: unknown): AimassError | undefined {
+  const { syscall, code } = error as NodeJS.ErrnoException;
+  if (!/^(mkdir|open|write|close|rename)$/.test(syscall ?? "")) return undefined;
+  return new AimassError("FAILED_PRECONDITION", `${path} cannot be written (${code}).`, {
+    remedy: "Name another folder.",
+    cause: error,
+  });
 }

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { makeFolder } from "@aimass/core";
 
 /** What the command line keeps for one server. */
 export interface StoredSession {
@@ -41,7 +42,7 @@ export class CredentialsFile {
   }
 
   #write(sessions: Record<string, StoredSession>): void {
-    mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(this.path), 0o700);
     const temporary = `${this.path}.${process.pid}`;
     writeFileSync(temporary, `${JSON.stringify(sessions, null, 2)}\n`, { mode: 0o600 });
     chmodSync(temporary, 0o600);

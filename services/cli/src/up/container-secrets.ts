@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "@aimass/core";
 import { generateMeshIdentity, meshRoles } from "@aimass/identity";
 
 /** Services with a database. */
@@ -21,7 +22,7 @@ export function writeContainerSecrets(
   const write = (role: string, name: string, text: string, owner = options.owner) => {
     const directory = join(folder, role);
     const file = join(directory, name);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory, 0o700);
     writeFileSync(file, text, { mode: 0o600 });
     if (owner === undefined) return;
     chownSync(directory, owner, owner);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { AimassError } from "@aimass/core";
+import { AimassError, makeFolder } from "@aimass/core";
 import { createMeshIdentity } from "@aimass/identity";
 
 /** Roles that get a key of their own in an embedded mesh. */
@@ -31,7 +31,7 @@ export async function openDataDirectory(location: string): Promise<DataDirectory
   const path = resolve(location);
   const folder = (name: string) => {
     const full = join(path, name);
-    mkdirSync(full, { recursive: true, mode: passable.includes(name) ? 0o711 : 0o700 });
+    makeFolder(full, passable.includes(name) ? 0o711 : 0o700);
     return full;
   };
   try {
