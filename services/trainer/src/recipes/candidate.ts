@@ -77,7 +77,7 @@ export async function fitCandidate(
   request: FitRequest,
 ): Promise<FittedPipeline> {
   await using prepared = await prepareRows(data, candidate, request);
-  return fitPrepared(data, candidate, { ...request, prepared });
+  return await fitPrepared(data, candidate, { ...request, prepared });
 }
 
 /** The first half of `fitCandidate`: what candidates with equal `featuresOf` and an estimator that reads rows in the same way have in common. */
