@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "@aimass/core";
 import { debianMirror } from "../support/debian-mirror.ts";
 import { ScriptJob } from "./script-job.ts";
 
@@ -24,6 +25,8 @@ const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const folder = mkdtempSync(join(tmpdir(), "aimass-compose-"));
 // dockerd, debootstrap and iptables are not on everybody's path.
 process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
+const ports = [String(await freePort()), String(await freePort())] as const;
+const routers = ports.map((port) => `http://127.0.0.1:${port}`) as [string, string];
 const env = {
   ...process.env,
   DOCKER_HOST: `unix://${folder}/docker.sock`,
@@ -33,8 +36,8 @@ const env = {
   AIMASS_SCRIPTS_IMAGE: "aimass:test",
   POSTGRES_IMAGE: "aimass-postgres:test",
   NATS_IMAGE: "aimass-nats:test",
-  AIMASS_PORT_1: "15000",
-  AIMASS_PORT_2: "15001",
+  AIMASS_PORT_1: ports[0],
+  AIMASS_PORT_2: ports[1],
   COMPOSE_PROJECT_NAME: "aimass",
 };
 const compose = (...args: string[]) => run("docker-compose", ["-f", "deploy/compose/compose.yaml", ...args]);
@@ -57,7 +60,7 @@ try {
   await step("demo", demo);
   await step("second router", secondRouter);
   await step("containers cannot be called around the router", directCall);
-  const script = new ScriptJob({ run, url: "http://127.0.0.1:15000", folder });
+  const script = new ScriptJob({ run, url: routers[0], folder });
   await step("scripts are refused", () => script.refused(password));
   await step("scripts are switched on", () => script.switchOn());
   await step("a script trains in its sandbox", () => script.trains());
@@ -176,8 +179,8 @@ function buildBaseImages(): void {
 async function ready(): Promise<void> {
   for (let i = 0; i < 120; i += 1) {
     const answers = await Promise.all(
-      ["15000", "15001"].map((port) =>
-        fetch(`http://127.0.0.1:${port}/v2/health/ready`).then(
+      routers.map((url) =>
+        fetch(`${url}/v2/health/ready`).then(
           (r) => r.ok,
           () => false,
         ),
@@ -201,7 +204,7 @@ async function demo(): Promise<void> {
     "--json",
     "demo",
     "--against",
-    "http://127.0.0.1:15000",
+    routers[0],
     "--password-file",
     password,
     "--kill-command",
@@ -214,9 +217,9 @@ async function demo(): Promise<void> {
 }
 
 async function secondRouter(): Promise<void> {
-  const refused = await fetch("http://127.0.0.1:15001/v2/models/diabetes");
+  const refused = await fetch(`${routers[1]}/v2/models/diabetes`);
   if (refused.ok) throw new Error("The second router let a stranger see a model.");
-  const live = await fetch("http://127.0.0.1:15001/v2/health/live");
+  const live = await fetch(`${routers[1]}/v2/health/live`);
   if (!live.ok) throw new Error("The second router does not answer.");
 }
 
