@@ -276,8 +276,8 @@ describe("a REST call with JSON", () => {
   });
 
   it.each([
-    ["GET", "/v2/models/tiny/infer", 400, /POST/],
-    ["POST", "/v2/models/tiny", 400, /GET/],
+    ["GET", "/v2/models/tiny/infer", 405, /POST/],
+    ["POST", "/v2/models/tiny", 405, /GET/],
     ["GET", "/v2/nothing/here", 404, /nothing\/here/],
     ["GET", "/v2/models/tiny/versions", 404, /nothing at/],
     ["GET", "/etc/passwd", 404, /nothing at/],

@@ -190,6 +190,19 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     expect(readdirSync(taken)).toEqual(["model.onnx"]);
   });
 
+  it("does not wait for a deployment that has nothing to serve", async () => {
+    await json("models", "push", "lonely", file("tiny.onnx"));
+    expectFailure(
+      await aimass.run("deploy", "lonely"),
+      1,
+      /has no alias "default".*models alias lonely default VERSION/,
+    );
+    await json("deploy", "lonely", "--version", "1");
+    expect(await json("predict", "lonely:1")).toMatchObject({ model_version: "1" });
+    await json("deploy", "lonely", "--delete");
+    expectFailure(await aimass.run("jobs", "retrain", "remove", "nightly"), 4, /no rule "nightly"/);
+  });
+
   it("reviews a version where the project wants it", async () => {
     const session = {
       kind: "session",

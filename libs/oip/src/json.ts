@@ -60,11 +60,18 @@ export function badJson(what: string): AimassError {
   });
 }
 
+/** From what V8 says of a text, which is a position, the token with the text around it, or that there is no more. */
+function whereItBreaks(message: string): string {
+  const position = /position (\d+)/.exec(message)?.[1];
+  if (position !== undefined) return `it breaks at character ${position}`;
+  const [, token, around] = /^Unexpected token ('.+?'), (.+) is not valid JSON$/s.exec(message) ?? [];
+  return token === undefined ? "it ends too early" : `it breaks at ${token} in ${around}`;
+}
+
 function parse(text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (error) {
-    const position = /position (\d+)/.exec((error as Error).message)?.[1];
-    throw badJson(position === undefined ? "it ends too early" : `it breaks at character ${position}`);
+    throw badJson(whereItBreaks((error as Error).message));
   }
 }

@@ -78,7 +78,14 @@ describe("REST data in JSON", () => {
   });
 
   const refused: [string, object | string, RegExp][] = [
-    ["no JSON", "hello", /breaks at character|ends too early/],
+    ["no JSON", "hello", /it breaks at 'h' in "hello"/],
+    [
+      "a number that JSON does not have",
+      '{"inputs": [NaN]}',
+      /it breaks at 'N' in .*NaN and Infinity are written as strings/,
+    ],
+    ["half a body", '{"inputs": ', /ends too early/],
+    ["a comma too many", '{"inputs": [1,]}', /it breaks at/],
     ["no object", "[]", /not an object/],
     ["no inputs", {}, /no "inputs"/],
     ["ragged rows", input("FP32", [2, 2], [[1, 2], [3]]), /"x".*1 entries on axis 1/],

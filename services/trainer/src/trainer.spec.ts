@@ -68,6 +68,7 @@ describe("a job", () => {
     const done = (await client.getJob({ id: job.id })).job as Job;
     expect(done).toMatchObject({ progress: 1, modelVersion: 1n, stateReason: "Version 1 of default.slope is ready." });
     expect(done.metrics.r2).toBeGreaterThan(0.999);
+    expect(done.warnings).toEqual([expect.stringMatching(/Left out: "city".*"ridge" takes all/)]);
     expect(Object.keys(done.metrics)).toEqual(expect.arrayContaining(["latency_ms", "mae", "r2", "rmse", "train_r2"]));
 
     const [version = expect.fail()] = mesh.registry.versions;

@@ -1,3 +1,4 @@
+import { ModelService } from "@aimass/api/registry";
 import type { DeploymentSpecSchema } from "@aimass/api/scheduler";
 import {
   type Deployment,
@@ -31,6 +32,11 @@ interface DeployOptions {
   readonly wait: boolean;
 }
 
+interface ModelName {
+  readonly project: string;
+  readonly model: string;
+}
+
 export function addDeploy(program: Command): void {
   program
     .command("deploy")
@@ -57,10 +63,9 @@ export function addDeploy(program: Command): void {
           return;
         }
         const current = await currentSpec(connection, project, model);
-        const answer = await client.putDeployment({
-          spec: { ...plain(current), ...specOf(project, model, options) },
-          dryRun: options.dryRun ?? false,
-        });
+        const spec = { ...plain(current), ...specOf(project, model, options) };
+        if (options.wait && !options.dryRun) await assertTarget(connection, { ...spec, project, model });
+        const answer = await client.putDeployment({ spec, dryRun: options.dryRun ?? false });
         if (options.dryRun) {
           const plan = answer.plan;
           output.result(plan, () => [
@@ -127,7 +132,7 @@ export async function waitUntilServed(
       const { status, spec } = deployment as Deployment;
       if (status === undefined) continue;
       if (expected !== undefined && !servedAliases(spec).includes(expected.alias)) return undefined;
-      const served = isServed(status, expected);
+      const served = isServed(status, spec?.versions ?? [], expected);
       progress(served ? 1 : 0.5, phases(status));
       if (served) return status.summary;
     }
@@ -144,12 +149,14 @@ export async function waitUntilServed(
 }
 
 /** Errors: FAILED_PRECONDITION when a wanted version has failed. */
-function isServed(status: DeploymentStatus, expected: ExpectedAlias | undefined): boolean {
+function isServed(status: DeploymentStatus, versions: readonly bigint[], expected: ExpectedAlias | undefined): boolean {
   const seen =
     expected === undefined ||
     status.aliases.some((a) => a.alias === expected.alias && a.wantedVersion === expected.version);
-  if (!seen || status.aliases.length === 0) return false;
-  const wanted = new Set(status.aliases.map((alias) => alias.wantedVersion));
+  // One that points at no version yet is not waited for.
+  const aliases = status.aliases.filter(({ wantedVersion }) => wantedVersion !== 0n);
+  const wanted = new Set([...aliases.map((alias) => alias.wantedVersion), ...versions]);
+  if (!seen || wanted.size === 0) return false;
   const phaseOf = (version: bigint) => status.versions.find((v) => v.version === version);
   for (const version of wanted) {
     const at = phaseOf(version);
@@ -159,7 +166,7 @@ function isServed(status: DeploymentStatus, expected: ExpectedAlias | undefined)
       });
     }
   }
-  const shifted = status.aliases.every((alias) => alias.servedVersion === alias.wantedVersion);
+  const shifted = aliases.every((alias) => alias.servedVersion === alias.wantedVersion);
   return shifted && [...wanted].every((version) => phaseOf(version)?.phase === RolloutPhase.SERVING);
 }
 
@@ -190,6 +197,28 @@ export function deploymentTable(deployments: readonly Deployment[]): string[] {
       d.status?.summary ?? "",
     ]),
   );
+}
+
+/**
+ * A deployment may wait for an alias to come; a person who waits for the deployment wants to be told. Errors: FAILED_PRECONDITION when nothing that it
+ * names exists. What the caller may not see is left to the scheduler to judge.
+ */
+async function assertTarget(
+  connection: Connection,
+  { project, model, aliases = [], versions = [] }: MessageInitShape<typeof DeploymentSpecSchema> & ModelName,
+): Promise<void> {
+  if (versions.length > 0) return;
+  const found = await connection
+    .client(ModelService)
+    .getModel({ project, name: model })
+    .catch(() => undefined);
+  if (found?.model === undefined) return;
+  const wanted = aliases.length === 0 ? ["default"] : aliases;
+  if (found.model.aliases.some(({ name }) => wanted.includes(name))) return;
+  const name = modelName(project, model);
+  throw new AimassError("FAILED_PRECONDITION", `${name} has no alias "${wanted.join('", "')}" to serve.`, {
+    remedy: `Point one at a version with \`aimass models alias ${name} ${wanted[0]} VERSION\`, or name a version with --version.`,
+  });
 }
 
 async function currentSpec(

@@ -48,7 +48,14 @@ export function addRetraining(jobs: Command): void {
     .action(
       action(async ({ connection, output }, _options, [name]) => {
         const { project, model: rule } = modelArgument(name as string);
-        await connection.client(TrainingService).deleteRetraining({ project, name: rule });
+        const client = connection.client(TrainingService);
+        // Removing is idempotent for programs; a person wants to know that the name was wrong.
+        const { retrainings } = await client.listRetrainings({ project });
+        if (!retrainings.some(({ name: known }) => known === rule))
+          throw new AimassError("NOT_FOUND", `There is no rule "${name}".`, {
+            remedy: "See them with `aimass jobs retrain list`.",
+          });
+        await client.deleteRetraining({ project, name: rule });
         output.result({ removed: name }, () => `${name} is removed.`);
       }),
     );

@@ -106,13 +106,20 @@ function setNames(spec: JobSpec, flags: JobFlags): void {
 }
 
 function setSplit(spec: JobSpec, flags: JobFlags): void {
-  if (flags.testShare !== undefined) spec.testShare = decimal("--test-share", flags.testShare);
+  if (flags.testShare !== undefined) spec.testShare = share("--test-share", flags.testShare);
   if (flags.seed !== undefined) spec.seed = BigInt(wholeNumber("--seed", flags.seed));
   if (flags.cv !== undefined) spec.folds = wholeNumber("--cv", flags.cv, 2);
   if (flags.split === undefined && flags.validation === undefined) return;
   spec.split ??= create(SplitSchema);
   if (flags.validation !== undefined) spec.split.validationShare = decimal("--validation", flags.validation);
   if (flags.split !== undefined) setKindOfSplit(spec.split, flags.split);
+}
+
+/** In a spec 0 stands for the usual share. */
+function share(flag: string, text: string): number {
+  const value = decimal(flag, text);
+  if (value > 0) return value;
+  throw new AimassError("INVALID_ARGUMENT", `${flag} is ${text}.`, { remedy: "Give a share of the rows above 0." });
 }
 
 function setKindOfSplit(split: Split, text: string): void {

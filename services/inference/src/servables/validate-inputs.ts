@@ -54,7 +54,7 @@ function inSignatureOrder(plan: ServingPlan, given: readonly Tensor[]): Tensor[]
     throw invalid(
       "MISSING_INPUT",
       "inputs",
-      `The input ${names} is missing.`,
+      missing.length === 1 ? `The input ${names} is missing.` : `The inputs ${names} are missing.`,
       `The model takes ${describeTensors(inputs)}.`,
     );
   }

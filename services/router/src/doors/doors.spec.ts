@@ -182,6 +182,15 @@ describe("REST", () => {
     expect((await get(other.r, "/predict", post)).status).toBe(200);
   });
 
+  it("says which methods a path takes, when it is called with another", async () => {
+    const { r } = await mesh();
+    const put = await get(r, "/v2/models/m", { method: "PUT" });
+    expect([put.status, put.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+    expect(put.json).toEqual({ error: "PUT does nothing at /v2/models/m. Use GET." });
+    const got = await get(r, "/v2/models/m/infer");
+    expect([got.status, got.headers.get("allow")]).toEqual([405, "POST"]);
+  });
+
   it("tells health, readiness, the index and the server", async () => {
     const { r } = await mesh();
     expect(await get(r, "/v2/health/live")).toMatchObject({ status: 200, json: { live: true } });
@@ -212,7 +221,7 @@ describe("REST", () => {
   it.each([
     ["/v2/models/missing/infer", "POST", 404, /no deployed model/],
     ["/v2/models/m/versions/9/infer", "POST", 404, /does not serve version 9/],
-    ["/v2/models/m/infer", "GET", 400, /GET does nothing/],
+    ["/v2/models/m/infer", "GET", 405, /GET does nothing/],
     ["/v2/repository/models/m/load", "POST", 501, /aimass deploy/],
     ["/v2/systemsharedmemory/status", "GET", 501, /Shared memory/],
     ["/v2/models/m/generate", "POST", 501, /generate/],

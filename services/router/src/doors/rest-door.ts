@@ -8,7 +8,8 @@ import {
   ServerMetadataResponseSchema,
 } from "@aimass/api/inference";
 import { AimassError } from "@aimass/core";
-import type { HeaderFields, ServerCall } from "@aimass/h2";
+import type { Answer, HeaderFields, ServerCall } from "@aimass/h2";
+import { encodeRestError } from "@aimass/oip";
 import { create } from "@bufbuild/protobuf";
 import type { Inference } from "../inference/inference.ts";
 import type { ModelFacts } from "../inference/model-facts.ts";
@@ -73,7 +74,8 @@ export class RestDoor {
   }
 
   async #perform(target: RestTarget, call: ServerCall): Promise<void> {
-    assertMethod(target, call);
+    const methods = methodsOf(target);
+    if (methods !== undefined && !methods.includes(call.method)) return call.respond(wrongMethod(call, methods));
     switch (target.action) {
       case "live":
         return json(call, { live: true });
@@ -173,16 +175,19 @@ export function onlyModel(
   return only === undefined ? undefined : publicName(only);
 }
 
-function assertMethod(target: RestTarget, call: ServerCall): void {
-  if (target.action === "unsupported") return;
-  const isPost = target.action === "infer" || target.action === "predict";
-  const fits = isPost
-    ? call.method === "POST"
-    : call.method === "GET" || call.method === "HEAD" || (target.action === "index" && call.method === "POST");
-  if (fits) return;
-  throw new AimassError("INVALID_ARGUMENT", `${call.method} does nothing at ${call.path.slice(0, 200)}.`, {
-    remedy: `Use ${isPost || target.action === "index" ? "POST" : "GET"}.`,
-  });
+/** What a path takes, the usual one first; undefined: anything, for one answer. */
+function methodsOf({ action }: RestTarget): readonly string[] | undefined {
+  if (action === "unsupported") return undefined;
+  if (action === "infer" || action === "predict") return ["POST"];
+  return action === "index" ? ["POST", "GET", "HEAD"] : ["GET", "HEAD"];
+}
+
+/** RFC 9110, section 15.5.6. */
+function wrongMethod(call: ServerCall, methods: readonly string[]): Answer {
+  const message = `${call.method} does nothing at ${call.path.slice(0, 200)}.`;
+  const error = new AimassError("INVALID_ARGUMENT", message, { remedy: `Use ${methods[0]}.` });
+  const { headers, body } = encodeRestError(error);
+  return { status: 405, headers: { ...headers, allow: methods.join(", ") }, body };
 }
 
 function json(call: ServerCall, value: unknown, status = 200): void {

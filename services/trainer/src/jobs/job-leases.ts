@@ -136,7 +136,7 @@ export class JobLeases {
       state: "SUCCEEDED",
       state_reason: result.reason,
       progress: 1,
-      metrics: JSON.stringify(result.metrics),
+      metrics: metricsJson(result.metrics),
       model_version: result.modelVersion,
       alias_moved: result.aliasMoved,
       ended_at: this.#now(),
@@ -149,7 +149,7 @@ export class JobLeases {
     return this.#changeOwn(job, (row) => ({
       state: row.cancel_requested ? "CANCELLED" : "FAILED",
       state_reason: row.cancel_requested ? "Cancelled." : reason,
-      metrics: JSON.stringify(metrics),
+      metrics: metricsJson(metrics),
       ended_at: this.#now(),
       ...released,
     }));
@@ -242,6 +242,11 @@ export class JobLeases {
 /** Of an attempt that has not told anything. */
 const unknown = { step: 0, steps: 0, loss: null, remaining_ms: null } as const;
 const released = { lease_holder: null, lease_expires_at: null, remaining_ms: null } as const;
+
+/** What could not be told is left out: JSON knows no NaN, and no number would be true. */
+function metricsJson(metrics: Readonly<Record<string, number>>): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value))));
+}
 
 function expiry() {
   return sql<Date>`clock_timestamp() + ${leaseMs} * interval '1 millisecond'`;

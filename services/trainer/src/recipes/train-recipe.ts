@@ -1,3 +1,4 @@
+import { ColumnType } from "@aimass/api/registry";
 import type { TrainingData } from "../data/training-data.ts";
 import { crossValidate } from "../evaluation/cross-validation.ts";
 import type { ReportInit } from "../evaluation/evaluate.ts";
@@ -17,10 +18,24 @@ const foldsShare = 0.5;
 export const trainRecipe: WayToTrain = async (work, data) => {
   const candidate = candidateOf(work, data);
   const { spec, report } = work;
+  const leftOut = leftOutWarning(work);
+  if (leftOut !== undefined) report.warn(leftOut);
   if (spec.folds === 0) return makeModel(work, data, candidate);
   const known = await scoreFolds(work, data, candidate);
   return makeModel({ ...work, report: phase(report, foldsShare, 1) }, data, candidate, known);
 };
+
+/** Of a recipe that took number columns alone because none were named. */
+function leftOutWarning({ spec, dataset }: Pick<JobWork, "spec" | "dataset">): string | undefined {
+  if (!getRecipe(spec.recipe).numbersOnly) return undefined;
+  const others = dataset.columns.filter(({ name }) => name !== spec.target);
+  const numbers = others.filter(({ type }) => type === ColumnType.NUMBER);
+  const rest = others.filter(({ type }) => type !== ColumnType.NUMBER);
+  const tookAll = numbers.length === spec.features.length && numbers.every(({ name }) => spec.features.includes(name));
+  if (rest.length === 0 || !tookAll) return undefined;
+  const names = rest.map(({ name }) => `"${name}"`).join(", ");
+  return `Left out: ${names}. The recipe "${spec.recipe}" takes columns of numbers unless others are named; "ridge" takes all.`;
+}
 
 /** What the spec describes. */
 export function candidateOf({ spec }: Pick<JobWork, "spec">, data: TrainingData): Candidate {

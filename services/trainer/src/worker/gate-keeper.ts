@@ -40,6 +40,8 @@ export async function judgeGates(
     if (alias !== undefined && !rivals.has(alias)) rivals.set(alias, await rivalOf(work, data, alias));
     const verdict = judge(gate, metrics, alias === undefined ? undefined : rivals.get(alias));
     work.report.log(`Gate ${verdict.passed ? "passed" : "not passed"}: ${verdict.reason}.`);
+    if (alias !== undefined && alias !== work.spec.alias && rivals.get(alias) === undefined)
+      work.report.warn(`A gate compares with @${alias}, which does not exist: it let the model pass.`);
     if (!verdict.passed) first ??= verdict;
   }
   return { passed: first === undefined, reason: first?.reason ?? "" };
