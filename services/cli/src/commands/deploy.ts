@@ -32,11 +32,6 @@ interface DeployOptions {
   readonly wait: boolean;
 }
 
-interface ModelName {
-  readonly project: string;
-  readonly model: string;
-}
-
 export function addDeploy(program: Command): void {
   program
     .command("deploy")
@@ -131,7 +126,7 @@ export async function waitUntilServed(
     for await (const { deployment } of updates) {
       const { status, spec } = deployment as Deployment;
       if (status === undefined) continue;
-      if (expected !== undefined && !servedAliases(spec).includes(expected.alias)) return undefined;
+      if (expected !== undefined && !servedAliases(spec?.aliases).includes(expected.alias)) return undefined;
       const served = isServed(status, spec?.versions ?? [], expected);
       progress(served ? 1 : 0.5, phases(status));
       if (served) return status.summary;
@@ -170,8 +165,8 @@ function isServed(status: DeploymentStatus, versions: readonly bigint[], expecte
   return shifted && [...wanted].every((version) => phaseOf(version)?.phase === RolloutPhase.SERVING);
 }
 
-function servedAliases(spec: DeploymentSpec | undefined): readonly string[] {
-  return spec === undefined || spec.aliases.length === 0 ? ["default"] : spec.aliases;
+function servedAliases(named: readonly string[] = []): readonly string[] {
+  return named.length === 0 ? ["default"] : named;
 }
 
 function phases(status: DeploymentStatus): string {
@@ -205,7 +200,12 @@ export function deploymentTable(deployments: readonly Deployment[]): string[] {
  */
 async function assertTarget(
   connection: Connection,
-  { project, model, aliases = [], versions = [] }: MessageInitShape<typeof DeploymentSpecSchema> & ModelName,
+  {
+    project,
+    model,
+    aliases,
+    versions = [],
+  }: MessageInitShape<typeof DeploymentSpecSchema> & { project: string; model: string },
 ): Promise<void> {
   if (versions.length > 0) return;
   const found = await connection
@@ -213,7 +213,7 @@ async function assertTarget(
     .getModel({ project, name: model })
     .catch(() => undefined);
   if (found?.model === undefined) return;
-  const wanted = aliases.length === 0 ? ["default"] : aliases;
+  const wanted = servedAliases(aliases);
   if (found.model.aliases.some(({ name }) => wanted.includes(name))) return;
   const name = modelName(project, model);
   throw new AimassError("FAILED_PRECONDITION", `${name} has no alias "${wanted.join('", "')}" to serve.`, {

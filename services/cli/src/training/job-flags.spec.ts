@@ -128,6 +128,7 @@ describe("flags of a job", () => {
     [{ command: "python3 'train.py" }, /--command ends inside quotes/],
     [{ command: " " }, /--command is empty/],
     [{ testShare: "" }, /--test-share is ""/],
+    [{ testShare: "0" }, /--test-share is 0\. Give a share of the rows above 0/],
   ])("that make no sense are refused by name: %j", (flags, sentence) => {
     expect(() => withFlags(empty, flags)).toThrow(expect.objectContaining({ advice: expect.stringMatching(sentence) }));
   });

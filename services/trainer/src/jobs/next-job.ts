@@ -58,7 +58,7 @@ async function choose(tx: Transaction, { defaults, gpus }: Choice): Promise<stri
 async function headOfQueue(
   tx: Transaction,
   defaults: Quota,
-  mostGpus?: number,
+  gpusAtMost?: number,
 ): Promise<{ id: string; gpus: number } | undefined> {
   const { rows } = await sql<{ id: string; gpus: number }>`
     with recursive waiting(project) as (
@@ -75,7 +75,7 @@ async function headOfQueue(
     cross join lateral (
       select id, priority, position, gpus from job
       where job.project = waiting.project and state = 'QUEUED' and runnable_at <= clock_timestamp()
-        ${mostGpus === undefined ? sql`` : mostGpus === 0 ? sql`and gpus = 0` : sql`and gpus <= ${mostGpus}`}
+        ${gpusAtMost === undefined ? sql`` : gpusAtMost === 0 ? sql`and gpus = 0` : sql`and gpus <= ${gpusAtMost}`}
       order by priority desc, position limit 1
     ) head
     left join active on active.project = waiting.project

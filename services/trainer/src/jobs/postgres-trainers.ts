@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import type { Database, Transaction } from "../database.ts";
 
 /** How long a trainer that went quiet is reckoned with: it may be on its way back, for instance as a newer release. */
-export const awaitedMs = 60_000;
+const awaitedMs = 60_000;
 
 /** The trainers that run jobs, and how many devices each has: what is too much for one may be for another. */
 export class PostgresTrainers {
@@ -27,7 +27,7 @@ export class PostgresTrainers {
   }
 
   /** Devices of the trainer that has most; undefined while none is known. */
-  async mostGpus(): Promise<number | undefined> {
+  mostGpus(): Promise<number | undefined> {
     return mostGpus(this.#store.db);
   }
 }

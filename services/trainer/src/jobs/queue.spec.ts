@@ -200,6 +200,13 @@ describe("a job that asks for devices", () => {
 });
 
 describe("what an attempt tells", () => {
+  it("has no number for a metric that could not be told", async () => {
+    const { id } = await queue("a");
+    await leases.failed(await take(), "It diverged.", { log_loss: Number.NaN, rmse: Number.POSITIVE_INFINITY, mae: 2 });
+    expect(await parts.jobs.find(id)).toMatchObject({ state: JobState.FAILED });
+    expect((await parts.jobs.find(id))?.metrics).toEqual({ mae: 2 });
+  });
+
   it("is stored once, though it comes twice", async () => {
     const { id } = await queue("a");
     const job = await take();

@@ -77,6 +77,7 @@ export async function fitCandidate(
   request: FitRequest,
 ): Promise<FittedPipeline> {
   await using prepared = await prepareRows(data, candidate, request);
+  // Awaited here: the rows go when this scope ends.
   return await fitPrepared(data, candidate, { ...request, prepared });
 }
 

@@ -171,8 +171,14 @@ describe("a job's model", () => {
   });
 
   it("passes a gate against an alias that does not exist yet, and fails one for being slow", async () => {
-    const first = await train({ gates: [{ metric: "rmse", bound: 0, betterThan: "stable" }] });
+    const warnings: string[] = [];
+    const against = { metric: "rmse", bound: 0, betterThan: "stable" };
+    const warn = (sentence: string) => /gate/.test(sentence) && warnings.push(sentence);
+    const first = await train({ gates: [against, { ...against, metric: "r2" }] }, { warn });
     expect(first).toMatchObject({ kind: "succeeded" });
+    expect(warnings).toEqual([expect.stringContaining("no @stable to compare with")]);
+    await train({ alias: "stable", gates: [against] }, { warn });
+    expect(warnings).toHaveLength(1);
     const slow = await train({ gates: [{ metric: "latency_ms", bound: 1e-9 }] });
     expect(slow).toMatchObject({
       kind: "failed",
