@@ -366,6 +366,13 @@ export declare type Signature = Message<"aimass.registry.v1.Signature"> & {
    * @generated from field: int64 memory_bytes = 7;
    */
   memoryBytes: bigint;
+
+  /**
+   * Why `batchable` is what it is.
+   *
+   * @generated from field: aimass.registry.v1.Batching batching = 8;
+   */
+  batching?: Batching | undefined;
 };
 
 /**
@@ -373,6 +380,32 @@ export declare type Signature = Message<"aimass.registry.v1.Signature"> & {
  * Use `create(SignatureSchema)` to create a new message.
  */
 export declare const SignatureSchema: GenMessage<Signature>;
+
+/**
+ * Why a version's requests share runs, or do not. Proof comes first: only a graph in which every output's rows follow the inputs' rows one by one is
+ * ever batched; trial runs may take batching away, never give it.
+ *
+ * @generated from message aimass.registry.v1.Batching
+ */
+export declare type Batching = Message<"aimass.registry.v1.Batching"> & {
+  /**
+   * @generated from field: aimass.registry.v1.BatchingBasis basis = 1;
+   */
+  basis: BatchingBasis;
+
+  /**
+   * One sentence for people: the operator, the axis or the trial that decided.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message aimass.registry.v1.Batching.
+ * Use `create(BatchingSchema)` to create a new message.
+ */
+export declare const BatchingSchema: GenMessage<Batching>;
 
 /**
  * One tensor of a signature.
@@ -419,6 +452,14 @@ export declare type TensorSpec = Message<"aimass.registry.v1.TensorSpec"> & {
    * @generated from field: repeated string labels = 6;
    */
   labels: string[];
+
+  /**
+   * Of an input that stands for a column of the data the model learnt from: what its cells mean. `/predict` reads cells by it; gRPC and REST v2 carry
+   * the tensor's own elements.
+   *
+   * @generated from field: aimass.registry.v1.ColumnMeaning column = 7;
+   */
+  column?: ColumnMeaning | undefined;
 };
 
 /**
@@ -426,6 +467,57 @@ export declare type TensorSpec = Message<"aimass.registry.v1.TensorSpec"> & {
  * Use `create(TensorSpecSchema)` to create a new message.
  */
 export declare const TensorSpecSchema: GenMessage<TensorSpec>;
+
+/**
+ * What the cells of a column mean, as they were read in training: a row reads the same when it is served.
+ *
+ * @generated from message aimass.registry.v1.ColumnMeaning
+ */
+export declare type ColumnMeaning = Message<"aimass.registry.v1.ColumnMeaning"> & {
+  /**
+   * @generated from field: aimass.registry.v1.ColumnKind kind = 1;
+   */
+  kind: ColumnKind;
+
+  /**
+   * Cells that mean "no value", beside null and the empty cell. Case counts; white space around a cell does not.
+   *
+   * @generated from field: repeated string missing = 2;
+   */
+  missing: string[];
+
+  /**
+   * Of booleans: words that mean true and words that mean false, beside JSON's own, 1 and 0.
+   *
+   * @generated from field: repeated string true_words = 3;
+   */
+  trueWords: string[];
+
+  /**
+   * @generated from field: repeated string false_words = 4;
+   */
+  falseWords: string[];
+
+  /**
+   * For people, for instance "mm"; empty: unknown.
+   *
+   * @generated from field: string unit = 5;
+   */
+  unit: string;
+
+  /**
+   * Of categories: those seen in training, most frequent first; at most 1 000.
+   *
+   * @generated from field: repeated string categories = 6;
+   */
+  categories: string[];
+};
+
+/**
+ * Describes the message aimass.registry.v1.ColumnMeaning.
+ * Use `create(ColumnMeaningSchema)` to create a new message.
+ */
+export declare const ColumnMeaningSchema: GenMessage<ColumnMeaning>;
 
 /**
  * How a version wants to be served. Zero values mean the default.
@@ -488,6 +580,20 @@ export declare type ServingOptions = Message<"aimass.registry.v1.ServingOptions"
    * @generated from field: int32 default_priority_level = 8;
    */
   defaultPriorityLevel: number;
+
+  /**
+   * Whether requests may share a run.
+   *
+   * @generated from field: aimass.registry.v1.BatchingChoice batching = 9;
+   */
+  batching: BatchingChoice;
+
+  /**
+   * Of BATCHING_CHOICE_STATED, why rows do not meet, in the owner's words; shown wherever the version is shown. Required there.
+   *
+   * @generated from field: string batching_statement = 10;
+   */
+  batchingStatement: string;
 };
 
 /**
@@ -863,6 +969,13 @@ export declare type CreateVersionRequest = Message<"aimass.registry.v1.CreateVer
    * @generated from field: string idempotency_key = 9;
    */
   idempotencyKey: string;
+
+  /**
+   * What the cells of columns mean, by input name; every name must be an input of the graph.
+   *
+   * @generated from field: map<string, aimass.registry.v1.ColumnMeaning> columns = 10;
+   */
+  columns: { [key: string]: ColumnMeaning };
 };
 
 /**
@@ -1521,6 +1634,166 @@ export enum VersionState {
  * Describes the enum aimass.registry.v1.VersionState.
  */
 export declare const VersionStateSchema: GenEnum<VersionState>;
+
+/**
+ * What decided on batching.
+ *
+ * @generated from enum aimass.registry.v1.BatchingBasis
+ */
+export enum BatchingBasis {
+  /**
+   * Inspected before reasons were kept.
+   *
+   * @generated from enum value: BATCHING_BASIS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The graph proves that rows do not meet, and trial runs agreed: batched.
+   *
+   * @generated from enum value: BATCHING_BASIS_PROVEN = 1;
+   */
+  PROVEN = 1,
+
+  /**
+   * The graph couples rows, or an operator in it is not known to keep them apart: not batched.
+   *
+   * @generated from enum value: BATCHING_BASIS_GRAPH = 2;
+   */
+  GRAPH = 2,
+
+  /**
+   * Trial runs differed or were refused: not batched.
+   *
+   * @generated from enum value: BATCHING_BASIS_TRIAL = 3;
+   */
+  TRIAL = 3,
+
+  /**
+   * `model.yaml` switched it off: not batched.
+   *
+   * @generated from enum value: BATCHING_BASIS_OFF = 4;
+   */
+  OFF = 4,
+
+  /**
+   * `model.yaml` states that rows do not meet, against what the graph shows: batched.
+   *
+   * @generated from enum value: BATCHING_BASIS_STATED = 5;
+   */
+  STATED = 5,
+}
+
+/**
+ * Describes the enum aimass.registry.v1.BatchingBasis.
+ */
+export declare const BatchingBasisSchema: GenEnum<BatchingBasis>;
+
+/**
+ * What a column holds, to the model that learns from it.
+ *
+ * @generated from enum aimass.registry.v1.ColumnKind
+ */
+export enum ColumnKind {
+  /**
+   * @generated from enum value: COLUMN_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A number; its text is taken, too.
+   *
+   * @generated from enum value: COLUMN_KIND_NUMBER = 1;
+   */
+  NUMBER = 1,
+
+  /**
+   * Carried as 0, 1 or NaN.
+   *
+   * @generated from enum value: COLUMN_KIND_BOOLEAN = 2;
+   */
+  BOOLEAN = 2,
+
+  /**
+   * One of some words.
+   *
+   * @generated from enum value: COLUMN_KIND_CATEGORY = 3;
+   */
+  CATEGORY = 3,
+
+  /**
+   * Words to be read.
+   *
+   * @generated from enum value: COLUMN_KIND_TEXT = 4;
+   */
+  TEXT = 4,
+
+  /**
+   * A day (ISO 8601), carried as days since 1970-01-01, or NaN.
+   *
+   * @generated from enum value: COLUMN_KIND_DATE = 5;
+   */
+  DATE = 5,
+
+  /**
+   * A moment (ISO 8601; without an offset: UTC), carried as seconds since 1970-01-01T00:00:00Z, or NaN.
+   *
+   * @generated from enum value: COLUMN_KIND_DATETIME = 6;
+   */
+  DATETIME = 6,
+
+  /**
+   * Names a row; a feature only where a job asked for it.
+   *
+   * @generated from enum value: COLUMN_KIND_ID = 7;
+   */
+  ID = 7,
+
+  /**
+   * A PNG or JPEG.
+   *
+   * @generated from enum value: COLUMN_KIND_IMAGE = 8;
+   */
+  IMAGE = 8,
+}
+
+/**
+ * Describes the enum aimass.registry.v1.ColumnKind.
+ */
+export declare const ColumnKindSchema: GenEnum<ColumnKind>;
+
+/**
+ * What the owner of a version says about batching.
+ *
+ * @generated from enum aimass.registry.v1.BatchingChoice
+ */
+export enum BatchingChoice {
+  /**
+   * By the inspection.
+   *
+   * @generated from enum value: BATCHING_CHOICE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Never: one request a run.
+   *
+   * @generated from enum value: BATCHING_CHOICE_OFF = 1;
+   */
+  OFF = 1,
+
+  /**
+   * Yes, on the owner's word, though the graph does not prove it.
+   *
+   * @generated from enum value: BATCHING_CHOICE_STATED = 2;
+   */
+  STATED = 2,
+}
+
+/**
+ * Describes the enum aimass.registry.v1.BatchingChoice.
+ */
+export declare const BatchingChoiceSchema: GenEnum<BatchingChoice>;
 
 /**
  * What a reviewer decides.
