@@ -10,8 +10,8 @@ export default defineConfig({
     maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Real processes and clocks on a busy machine: a second try tells slow from wrong.
-    retry: 1,
-    reporters: ["default", "./test/support/skipped-reporter.ts"],
+    // No second tries: a test that may need one says so itself, and the run names it.
+    retry: 0,
+    reporters: ["default", "./test/support/skipped-reporter.ts", "./test/support/retried-reporter.ts"],
   },
 });

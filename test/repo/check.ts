@@ -53,11 +53,15 @@ function staleCode(): string[] {
   }
 }
 
-/** Compares the contracts with those of the last commit on main that is not this one; skipped where there is no history. */
+/** Changes of the contracts to look back over: a break is found however many commits it took. */
+const contractChanges = 20;
+
+/** Compares the contracts with those before their last changes; skipped where there is no history. */
 function breakingChanges(): string[] {
-  const base = spawnSync("git", ["rev-parse", "--verify", "--quiet", "HEAD~1"], { cwd: root, encoding: "utf8" });
-  if (base.status !== 0) return [];
-  return tool(bin("buf"), ["breaking", "--against", `.git#ref=${base.stdout.trim()}`]);
+  const git = (...args: string[]) => spawnSync("git", args, { cwd: root, encoding: "utf8" }).stdout.trim();
+  const oldest = git("log", `--max-count=${contractChanges}`, "--format=%H", "--", "proto").split("\n").at(-1);
+  const base = oldest ? git("rev-parse", "--verify", "--quiet", `${oldest}~1`) : "";
+  return base === "" ? [] : tool(bin("buf"), ["breaking", "--against", `.git#ref=${base}`]);
 }
 
 const checks: readonly Check[] = [

@@ -46,7 +46,7 @@ export class Backoff {
 }
 
 /**
- * Runs `attempt` again and again until the signal aborts: at once after it returns, after a growing wait when it throws. For the long-lived streams
+ * Runs `attempt` again and again until the signal aborts, with a growing wait after each, whether it returned or threw. For the long-lived streams
  * between services. `attempt` calls `healthy()` once it works, which starts the waits over.
  */
 export async function keepTrying(

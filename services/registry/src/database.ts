@@ -25,7 +25,7 @@ export interface Database {
 export type Transaction = KyselyTransaction<Database>;
 
 /** Names of the states of a version, as stored and as events tell them. */
-export type StateName = "UPLOADED" | "VALIDATED" | "IN_REVIEW" | "READY" | "REFUSED" | "RETIRED";
+export type StateName = "VALIDATED" | "IN_REVIEW" | "READY" | "REFUSED" | "RETIRED";
 
 interface ProjectTable {
   name: string;

@@ -18,6 +18,7 @@ import {
 import { AimassError } from "@aimass/core";
 import type { HeaderFields, ServerCall } from "@aimass/h2";
 import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import packageJson from "../../package.json" with { type: "json" };
 import { modelConfig, modelMetadata, modelStatistics } from "../servables/describe-model.ts";
 import { answerTrailers, type CallContext } from "./call-context.ts";
 import { findServable } from "./find-servable.ts";
@@ -49,7 +50,7 @@ export class ModelFacts {
       "schedule_policy",
       "statistics",
     ];
-    return create(ServerMetadataResponseSchema, { name: "aimass", version: "0.1.0", extensions });
+    return create(ServerMetadataResponseSchema, { name: "aimass", version: packageJson.version, extensions });
   }
 
   serverReady(): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { firstState, type Step, stateAfter } from "./version-state.ts";
 
-const states = ["UPLOADED", "VALIDATED", "IN_REVIEW", "READY", "REFUSED", "RETIRED"] as const;
+const states = ["VALIDATED", "IN_REVIEW", "READY", "REFUSED", "RETIRED"] as const;
 const legal: Record<Step, Record<string, string>> = {
   "request review": { VALIDATED: "IN_REVIEW", IN_REVIEW: "IN_REVIEW" },
   approve: { IN_REVIEW: "READY" },

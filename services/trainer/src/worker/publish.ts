@@ -13,6 +13,13 @@ export interface Published {
   readonly reason: string;
 }
 
+/** What a version that was just made, or was made by an earlier attempt of the same job, can be. */
+const standing: Partial<Record<VersionState, string>> = {
+  [VersionState.READY]: "is ready",
+  [VersionState.VALIDATED]: "needs a review before it can serve",
+  [VersionState.IN_REVIEW]: "is in review",
+};
+
 /** Makes the version, and moves the alias when every gate passed. Throws FAILED_PRECONDITION (GATE) when one did not and there is no alias to keep. */
 export async function publish(
   work: JobWork,
@@ -26,7 +33,7 @@ export async function publish(
   const version = await library.createVersion(newVersion(work, made, { verdict, metrics }), signal);
   const name = `Version ${version.version} of ${version.project}.${version.model}`;
   const isReady = version.state === VersionState.READY;
-  const reason = isReady ? `${name} is ready.` : `${name} waits for a review.`;
+  const reason = `${name} ${standing[version.state] ?? "is not ready"}.`;
   if (spec.alias === "" || version.state === VersionState.REFUSED) return { version, aliasMoved: false, reason };
   const stays = (why: string): Published => ({
     version,

@@ -192,7 +192,7 @@ describe("a job's model", () => {
     expect(ended).toMatchObject({ kind: "succeeded", aliasMoved: false });
     expect(ended).toMatchObject({
       reason:
-        "Version 1 of default.fruit waits for a review. The alias stable stays where it is: the version must be approved first.",
+        "Version 1 of default.fruit needs a review before it can serve. The alias stable stays where it is: the version must be approved first.",
     });
     expect(registry.aliases.size).toBe(0);
   });

@@ -78,7 +78,7 @@ async function trainAndPublish(work: JobWork): Promise<Published> {
 
 function outcome({ version, reason, aliasMoved }: Published, metrics: Metrics): WorkerMessage {
   if (version.state === VersionState.REFUSED) {
-    const refused = `The registry refused the model: ${version.stateReason}`;
+    const refused = `Version ${version.version} was refused in its review: ${version.stateReason}`;
     return { kind: "failed", reason: refused, passing: false, metrics };
   }
   return { kind: "succeeded", metrics, modelVersion: version.version, reason, aliasMoved };

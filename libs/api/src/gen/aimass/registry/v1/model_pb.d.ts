@@ -1577,7 +1577,8 @@ export declare type ServableModel = Message<"aimass.registry.v1.ServableModel"> 
 export declare const ServableModelSchema: GenMessage<ServableModel>;
 
 /**
- * A version's life: UPLOADED → VALIDATED → (IN_REVIEW →) READY → RETIRED, or REFUSED.
+ * A version's life. It is made once its inspection passed; a file that fails it becomes no version, and the call says why.
+ * READY at once where the project needs no review, else VALIDATED → IN_REVIEW → READY or REFUSED; any of them → RETIRED.
  *
  * @generated from enum aimass.registry.v1.VersionState
  */
@@ -1588,14 +1589,14 @@ export enum VersionState {
   UNSPECIFIED = 0,
 
   /**
-   * Its files are here and being inspected.
+   * Never given: files are inspected before a version exists.
    *
    * @generated from enum value: VERSION_STATE_UPLOADED = 1;
    */
   UPLOADED = 1,
 
   /**
-   * It loaded and ran once in a disposable process; a review is needed before it is READY.
+   * Its inspection passed; somebody must ask for a review, and somebody else approve it, before it is READY.
    *
    * @generated from enum value: VERSION_STATE_VALIDATED = 2;
    */
@@ -1616,7 +1617,7 @@ export enum VersionState {
   READY = 4,
 
   /**
-   * A reviewer or the inspection refused it; `state_reason` says why.
+   * A reviewer refused it; `state_reason` says why.
    *
    * @generated from enum value: VERSION_STATE_REFUSED = 5;
    */

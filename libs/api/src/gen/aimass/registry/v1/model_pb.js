@@ -364,7 +364,8 @@ export const VersionStateSchema = /*@__PURE__*/
   enumDesc(file_aimass_registry_v1_model, 0);
 
 /**
- * A version's life: UPLOADED → VALIDATED → (IN_REVIEW →) READY → RETIRED, or REFUSED.
+ * A version's life. It is made once its inspection passed; a file that fails it becomes no version, and the call says why.
+ * READY at once where the project needs no review, else VALIDATED → IN_REVIEW → READY or REFUSED; any of them → RETIRED.
  *
  * @generated from enum aimass.registry.v1.VersionState
  */
