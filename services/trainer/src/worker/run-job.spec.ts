@@ -186,8 +186,8 @@ describe("a job's model", () => {
     });
   });
 
-  it("that waits for a review does not get the alias", async () => {
-    registry.newState = VersionState.IN_REVIEW;
+  it("that needs a review does not get the alias", async () => {
+    registry.newState = VersionState.VALIDATED;
     const ended = await train({ alias: "stable" });
     expect(ended).toMatchObject({ kind: "succeeded", aliasMoved: false });
     expect(ended).toMatchObject({
