@@ -37,6 +37,11 @@ export class FileRecordStore implements RecordStore {
     }
   }
 
+  async remove(name: string): Promise<void> {
+    assertRecordName(name);
+    await rm(join(this.#directory, name), { force: true });
+  }
+
   async *names(signal?: AbortSignal): AsyncIterable<string> {
     const directory = await opendir(this.#directory).catch((error: unknown) => {
       if (isMissing(error)) return [];

@@ -49,7 +49,7 @@ export async function openArtifactStore(options: {
   return S3ArtifactStore.open({ location, ...rest });
 }
 
-/** The records of one folder at a location, `folder` being a name as records have them. */
+/** The records of one folder at a location, `folder` being a name as records have them; "" is the location itself. */
 export async function openRecordStore(location: ArtifactLocation, folder: string): Promise<RecordStore> {
   if (location.kind === "file") return new FileRecordStore(join(location.directory, folder));
   return await S3RecordStore.open(location, folder);

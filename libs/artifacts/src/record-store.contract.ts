@@ -53,6 +53,17 @@ function keepsItsPromises(make: () => Promise<Place>): void {
     expect(await collect((await records("others")).names())).toEqual([]);
   });
 
+  it("can be removed, also when they are not there, and may lie at the location itself", async () => {
+    const { records } = await open();
+    const [root, heads] = [await records(""), await records()];
+    await root.put("owner.json", Buffer.from("{}"));
+    await heads.put("one", Buffer.from("1"));
+    await heads.remove("one");
+    await heads.remove("one");
+    expect(await heads.get("one")).toBeUndefined();
+    expect(Buffer.from((await root.get("owner.json")) ?? []).toString()).toBe("{}");
+  });
+
   it("cannot be named so that they land elsewhere", async () => {
     const store = await (await open()).records();
     for (const name of ["", "..", "../blobs", "a/b", ".hidden"]) {

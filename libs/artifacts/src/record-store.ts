@@ -7,6 +7,8 @@ export interface RecordStore extends AsyncDisposable {
   put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** A record's bytes, or undefined when it is not here. */
   get(name: string, signal?: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Removes a record; no error when it is not here. */
+  remove(name: string): Promise<void>;
   /** Every name, in no particular order. */
   names(signal?: AbortSignal): AsyncIterable<string>;
 }

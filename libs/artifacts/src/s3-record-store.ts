@@ -11,7 +11,7 @@ export class S3RecordStore implements RecordStore {
 
   private constructor(bucket: S3Bucket, folder: string) {
     this.#bucket = bucket;
-    this.#folder = `${folder}/`;
+    this.#folder = folder === "" ? "" : `${folder}/`;
   }
 
   static async open(location: S3Location, folder: string): Promise<S3RecordStore> {
@@ -32,6 +32,11 @@ export class S3RecordStore implements RecordStore {
     } catch (error) {
       throw signal?.aborted ? abortError(signal) : storageUnavailable(error);
     }
+  }
+
+  async remove(name: string): Promise<void> {
+    assertRecordName(name);
+    await this.#bucket.remove(this.#folder + name);
   }
 
   async *names(signal?: AbortSignal): AsyncIterable<string> {

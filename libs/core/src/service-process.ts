@@ -4,6 +4,8 @@ import { ConfigError, type Environment } from "./config.ts";
 export interface RunningService {
   /** What it listens on, by role ("rpc", "admin"), for the supervisor and the log. */
   readonly addresses: Readonly<Record<string, string>>;
+  /** What whoever started it should know at once, a sentence each. */
+  readonly warnings?: readonly string[];
   /** Takes no new work, finishes what it has within `graceMs`, releases everything. */
   stop(graceMs: number): Promise<void>;
   /** Rejects when the service cannot go on; pending as long as it is well. */
@@ -19,7 +21,7 @@ const defaultGraceMs = 10_000;
 /**
  * The `main` of every service: start, announce, wait for SIGTERM, SIGINT or the supervisor's end, drain, exit.
  * Exits 64 for a bad configuration, 1 for a failed start, 0 after a clean stop. A second signal exits at once.
- * When the parent holds an IPC channel, the process says `{ ready: addresses }` on it and ends when it closes.
+ * When the parent holds an IPC channel, the process says `{ ready: addresses, warnings }` on it and ends when it closes.
  */
 export async function runService(name: string, start: (env: Environment) => Promise<RunningService>): Promise<void> {
   let service: RunningService;
@@ -32,7 +34,7 @@ export async function runService(name: string, start: (env: Environment) => Prom
     fail(name, error);
   }
   process.off("disconnect", orphaned);
-  process.send?.({ ready: service.addresses });
+  process.send?.({ ready: service.addresses, warnings: service.warnings ?? [] });
   service.failed?.catch((error: unknown) => fail(name, error));
   let stopping = false;
   const stop = () => {

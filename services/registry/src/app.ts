@@ -7,16 +7,18 @@ import {
   ModelService,
   ProjectService,
 } from "@aimass/api/registry";
-import { openArtifactStore } from "@aimass/artifacts";
+import { openArtifactStore, openRecordStore } from "@aimass/artifacts";
 import { type Clock, type Environment, formatAddress, type RunningService, systemClock } from "@aimass/core";
 import { openEventBus } from "@aimass/events";
 import { PolicyStore, ServiceIdentity } from "@aimass/identity";
 import { closeServiceClients, followPolicy, serveRpc } from "@aimass/rpc";
 import { openStore } from "@aimass/store";
-import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
+import { createTelemetry, type Logger, serveAdmin, type Telemetry } from "@aimass/telemetry";
 import { Aliases } from "./aliases/aliases.ts";
 import { ArtifactAccess } from "./artifacts/artifact-access.ts";
 import { runCollector } from "./artifacts/collector.ts";
+import { StorageTie } from "./artifacts/storage-tie.ts";
+import { Trash, trashFolder } from "./artifacts/trash.ts";
 import type { RegistryConfig, RegistryLimits } from "./config.ts";
 import type { Database } from "./database.ts";
 import { DatasetMaker } from "./datasets/dataset-maker.ts";
@@ -40,6 +42,9 @@ import { onnxProbe } from "./versions/onnx-probe.ts";
 import { VersionMaker } from "./versions/version-maker.ts";
 import { Versions } from "./versions/versions.ts";
 import { WorkDirectory } from "./versions/work-directory.ts";
+
+/** Longest wait, at the start, for the artifact storage to say whose it is. */
+const longestLookMs = 5000;
 
 /** What a test may bring itself. */
 export interface RegistryParts {
@@ -71,6 +76,14 @@ export async function startRegistry(
   );
   const bus = cleanup.use(await openEventBus({ source: "registry", store, natsUrl, databaseUrl, clock, telemetry }));
   const artifacts = await openArtifactStore({ location: config.artifacts, clock, uploadTtlMs: limits.uploadTtlMs });
+  const tie = new StorageTie({
+    store,
+    artifacts,
+    root: cleanup.use(await openRecordStore(config.artifacts, "")),
+    adopt: config.adoptArtifacts,
+    log: log.scope("collector"),
+  });
+  await tieAtStart(tie, clock, log);
 
   const metrics = createRegistryMetrics(telemetry.metrics);
   const parted = { store, journal: busJournal(bus), clock };
@@ -112,8 +125,12 @@ export async function startRegistry(
   const collecting = runCollector({
     store,
     artifacts,
+    tie,
+    trash: new Trash(cleanup.use(await openRecordStore(config.artifacts, trashFolder))),
     clock,
     graceMs: limits.artifactGraceMs,
+    trashMs: limits.trashMs,
+    dailyShare: limits.collectedDailyShare,
     metrics,
     log: log.scope("collector"),
     signal: ending.signal,
@@ -137,18 +154,19 @@ export async function startRegistry(
         .service(DatasetService, datasetRpc({ gate, datasets, maker: datasetMaker, reader: datasetReader }))
         .service(
           ArtifactService,
-          artifactRpc({ gate, artifacts, access, metrics, maxArtifactBytes: limits.maxArtifactBytes }),
+          artifactRpc({ gate, artifacts, access, tie, metrics, maxArtifactBytes: limits.maxArtifactBytes }),
         ),
   });
   const admin = await serveAdmin({
     listen: config.adminListen,
     telemetry,
-    ready: () => policy.version > 0n || "The access policy has not arrived yet.",
+    ready: () => tie.warning ?? (policy.version > 0n || "The access policy has not arrived yet."),
   });
 
   const kept = cleanup.move();
   return {
     addresses: { rpc: formatAddress(server.address), admin: formatAddress(admin.address) },
+    warnings: tie.warning === undefined ? [] : [tie.warning],
     async stop(graceMs) {
       // Versions whose callers have gone are in the making too.
       await Promise.all([server.drain(graceMs), Promise.race([maker.idle(), clock.sleep(graceMs)])]);
@@ -159,6 +177,16 @@ export async function startRegistry(
       await kept.disposeAsync();
     },
   };
+}
+
+/** A storage that is out of reach must not keep the registry from starting: the collector looks again. */
+async function tieAtStart(tie: StorageTie, clock: Clock, log: Logger): Promise<void> {
+  const looking = tie
+    .verify()
+    .catch((error: unknown) => log.warn("the artifact storage could not be looked at", { error }));
+  const enough = new AbortController();
+  await Promise.race([looking, clock.sleep(longestLookMs, enough.signal).catch(() => {})]);
+  enough.abort();
 }
 
 function datasetBounds(limits: RegistryLimits): Omit<DatasetReaderOptions, "artifacts" | "ending"> {

@@ -17,6 +17,8 @@ export interface RegistryConfig {
   /** Holds the last policy snapshot and bundles under inspection. */
   readonly stateDirectory: string;
   readonly artifacts: ArtifactLocation;
+  /** Brings this database and the storage together although they do not look it: the id of the storage's owner, or "unowned". */
+  readonly adoptArtifacts: string | undefined;
   readonly limits: RegistryLimits;
 }
 
@@ -27,6 +29,10 @@ export interface RegistryLimits {
   readonly uploadTtlMs: number;
   /** How long an artifact nothing refers to is kept. */
   readonly artifactGraceMs: number;
+  /** How long it then lies in the trash. */
+  readonly trashMs: number;
+  /** Part of all artifacts that may go into the trash within a day, 0–1. */
+  readonly collectedDailyShare: number;
   /** Time and memory the trial of a model may take, and how many run at once. */
   readonly probeTimeoutMs: number;
   readonly probeMemoryBytes: number;
@@ -54,6 +60,7 @@ export function readRegistryConfig(env: Environment): RegistryConfig {
     authAddresses: v.addresses("AIMASS_AUTH_ADDRESSES"),
     stateDirectory: v.string("AIMASS_STATE_DIR"),
     storage: readArtifactVariables(v),
+    adoptArtifacts: v.optional("AIMASS_ADOPT_ARTIFACTS"),
     limits: {
       maxArtifactBytes: v.integer("AIMASS_MAX_ARTIFACT_BYTES", {
         fallback: 64 * gibibyte,
@@ -62,6 +69,8 @@ export function readRegistryConfig(env: Environment): RegistryConfig {
       }),
       uploadTtlMs: hourMs * v.number("AIMASS_UPLOAD_TTL_HOURS", { fallback: 24, minimum: 0.01, maximum: 8760 }),
       artifactGraceMs: hourMs * v.number("AIMASS_ARTIFACT_GRACE_HOURS", { fallback: 24, minimum: 1, maximum: 8760 }),
+      trashMs: 24 * hourMs * v.number("AIMASS_TRASH_DAYS", { fallback: 7, minimum: 0, maximum: 3650 }),
+      collectedDailyShare: v.number("AIMASS_COLLECTED_DAILY_SHARE", { fallback: 0.1, minimum: 0.001, maximum: 1 }),
       probeTimeoutMs: v.integer("AIMASS_PROBE_TIMEOUT_MS", { fallback: 120_000, minimum: 1000, maximum: hourMs }),
       probeMemoryBytes:
         mebibyte * v.integer("AIMASS_PROBE_MEMORY_MB", { fallback: 16_384, minimum: 256, maximum: 4_194_304 }),

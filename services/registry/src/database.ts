@@ -19,6 +19,7 @@ export interface Database {
   dataset: DatasetTable;
   dataset_version: DatasetVersionTable;
   artifact_hold: ArtifactHoldTable;
+  installation: InstallationTable;
 }
 
 /** A transaction on the registry's schema. */
@@ -113,6 +114,11 @@ interface DatasetVersionTable {
   version: BigInteger;
   sha256: Buffer;
   body: ColumnType<JsonValue, string, string>;
+}
+
+interface InstallationTable {
+  only_row: Generated<boolean>;
+  id: string;
 }
 
 interface ArtifactHoldTable {

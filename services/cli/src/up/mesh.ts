@@ -270,6 +270,7 @@ export class Mesh {
         if (state.kind === "ready") {
           signal.removeEventListener("abort", onTimeout);
           this.#tell({ kind: "ready", part: spec.name, afterMs: this.#clock.monotonic() - startedAt });
+          for (const message of state.warnings) this.#tell({ kind: "warning", message: `${spec.name}: ${message}` });
           resolve();
         } else if (state.kind === "failed") {
           reject(state.error);

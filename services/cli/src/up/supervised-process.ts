@@ -14,7 +14,12 @@ export interface ProcessSpec {
 /** How a supervised process is: `starting → ready ⇄ restarting → stopped`, or `failed` for good. */
 export type ProcessState =
   | { readonly kind: "starting" }
-  | { readonly kind: "ready"; readonly pid: number; readonly addresses: Readonly<Record<string, string>> }
+  | {
+      readonly kind: "ready";
+      readonly pid: number;
+      readonly addresses: Readonly<Record<string, string>>;
+      readonly warnings: readonly string[];
+    }
   | { readonly kind: "restarting"; readonly reason: string }
   | { readonly kind: "failed"; readonly error: AimassError }
   | { readonly kind: "stopped" };
@@ -91,10 +96,10 @@ export class SupervisedProcess {
       });
     }
     child.on("message", (message: unknown) => {
-      const ready = (message as { ready?: Record<string, string> }).ready;
+      const { ready, warnings = [] } = message as { ready?: Record<string, string>; warnings?: readonly string[] };
       if (ready === undefined) return;
       this.#backoff.reset();
-      this.#enter({ kind: "ready", pid: child.pid as number, addresses: ready });
+      this.#enter({ kind: "ready", pid: child.pid as number, addresses: ready, warnings });
     });
     child.once("exit", (code, signal) => this.#onExit(code, signal));
     child.once("error", () => this.#onExit(1, null));

@@ -9,6 +9,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { ArtifactAccess } from "../artifacts/artifact-access.ts";
+import type { StorageTie } from "../artifacts/storage-tie.ts";
 import { UploadCompletion } from "../artifacts/upload-completion.ts";
 import type { Gate } from "../gate.ts";
 import type { RegistryMetrics } from "../metrics.ts";
@@ -18,6 +19,7 @@ interface ArtifactRpcOptions {
   readonly gate: Gate;
   readonly artifacts: ArtifactStore;
   readonly access: ArtifactAccess;
+  readonly tie: StorageTie;
   readonly metrics: RegistryMetrics;
   readonly maxArtifactBytes: number;
 }
@@ -36,6 +38,7 @@ export function artifactRpc(options: ArtifactRpcOptions): ServiceImpl<typeof Art
       if (here?.sizeBytes === sizeBytes && (await access.note(actor.id, sha256))) {
         return { receivedBytes: request.sizeBytes, complete: true };
       }
+      options.tie.assertUploadable();
       const upload = await artifacts.begin({ sha256, sizeBytes, owner: ownerOf(actor.id, project) });
       // All bytes came, and the registry ended before it could say so; or there are none.
       if (upload.receivedBytes === sizeBytes) return completion.complete(gate.reader(context), upload);
