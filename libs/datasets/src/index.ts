@@ -1,5 +1,6 @@
 export { type Batch, type ColumnData, missingBoolean, takeRows, valueAt } from "./batch.ts";
 export { type CacheOptions, cachedFile } from "./cached-file.ts";
+export { booleanOf, booleanWords } from "./cells/cell-values.ts";
 export { type DataFile, memoryFile } from "./data-file.ts";
 export { type Dataset, type DatasetOptions, type DatasetProfile, openDataset, profileDataset } from "./dataset.ts";
 export { detectFormat } from "./detect-format.ts";
@@ -9,6 +10,7 @@ export type { ImageHeader } from "./images/image-header.ts";
 export type { ImageReference } from "./images/image-reference.ts";
 export type { RgbImage } from "./images/rgb-image.ts";
 export { type DatasetLimits, defaultLimits, type Limits, readDatasetLimits } from "./limits.ts";
+export { type ColumnKind, columnKind } from "./profile/column-kind.ts";
 export type { ColumnProfile, ColumnStatistics } from "./profile/column-profile.ts";
 export type { FrequentValue } from "./profile/value-counts.ts";
 export {

@@ -44,13 +44,15 @@ export class MissingTokens {
 /** Where a cell stands, for its refusal. */
 export type CellPlace = Pick<BadCell, "row" | "line" | "column">;
 
+/** Words of a boolean column beside 1 and 0; case and white space around them do not count. */
+export const booleanWords: { readonly true: readonly string[]; readonly false: readonly string[] } = {
+  true: ["true", "yes"],
+  false: ["false", "no"],
+};
+
 const booleans: ReadonlyMap<string, number> = new Map([
-  ["true", 1],
-  ["yes", 1],
-  ["1", 1],
-  ["false", 0],
-  ["no", 0],
-  ["0", 0],
+  ...[...booleanWords.true, "1"].map((word) => [word, 1] as const),
+  ...[...booleanWords.false, "0"].map((word) => [word, 0] as const),
 ]);
 
 /** 1 or 0 for a text in a column declared boolean; undefined when it is neither. */

@@ -27,12 +27,14 @@ export type ColumnStatistics =
       /** Of the sample (divisor n − 1); 0 for a single number. */
       readonly standardDeviation: number;
       readonly integers: boolean;
+      /** "id": whole numbers that name rows. Absent: a measurement. */
+      readonly looks?: "id";
     }
   | { readonly kind: "boolean"; readonly trueCount: number }
   | {
       readonly kind: "string";
-      /** Every value is an ISO 8601 day or moment; a few values that come again; or free text. */
-      readonly looks: "date" | "datetime" | "category" | "text";
+      /** Every value is an ISO 8601 day or moment; a name of its row; one of a few values that come again; or free text. */
+      readonly looks: "date" | "datetime" | "id" | "category" | "text";
       /** Length of the shortest and the longest value, in characters (code points). */
       readonly shortest: number;
       readonly longest: number;

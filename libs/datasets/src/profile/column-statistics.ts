@@ -1,5 +1,6 @@
 import { dateKind } from "../cells/date.ts";
 import type { ColumnProfile, ColumnStatistics } from "./column-profile.ts";
+import { numbersNameRows, textsNameRows } from "./id-column.ts";
 import { Moments } from "./moments.ts";
 import { ValueCounts } from "./value-counts.ts";
 
@@ -50,8 +51,12 @@ export class ColumnStatisticsCollector {
   /** The profile of a column of numbers. */
   finishNumbers(name: string): ColumnProfile {
     const { count, minimum, maximum, mean, standardDeviation, integers } = this.numbers;
+    const facts = { name, count, missing: this.missing, distinct: this.counts.distinct };
+    const isId = numbersNameRows({ ...facts, integers, minimum, maximum });
     const statistics: ColumnStatistics =
-      count === 0 ? { kind: "empty" } : { kind: "number", minimum, maximum, mean, standardDeviation, integers };
+      count === 0
+        ? { kind: "empty" }
+        : { kind: "number", minimum, maximum, mean, standardDeviation, integers, ...(isId && { looks: "id" }) };
     return { name, type: "number", count, statistics, ...this.#common() };
   }
 
@@ -69,7 +74,7 @@ export class ColumnStatisticsCollector {
         ? { kind: "empty" }
         : {
             kind: "string",
-            looks: this.#looks(count),
+            looks: this.#looks(name, count),
             shortest: this.#shortest,
             longest: this.#longest,
           };
@@ -81,10 +86,13 @@ export class ColumnStatisticsCollector {
     if (length > this.#longest) this.#longest = length;
   }
 
-  #looks(count: number): "date" | "datetime" | "category" | "text" {
+  #looks(name: string, count: number): "date" | "datetime" | "id" | "category" | "text" {
     if (this.numbers.count === 0 && this.#dates) return "date";
     if (this.numbers.count === 0 && this.#datetimes) return "datetime";
     const { exact, distinct } = this.counts;
+    const samples = this.counts.top(frequentValues).map(({ value }) => value);
+    const facts = { name, count, missing: this.missing, distinct, longest: this.#longest, samples };
+    if (textsNameRows(facts)) return "id";
     const few = exact && (distinct <= 20 || distinct * 2 <= count);
     return few && this.#longest <= longestCategory ? "category" : "text";
   }

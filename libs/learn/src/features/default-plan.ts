@@ -10,7 +10,7 @@ export interface ColumnFacts {
   readonly distinct?: { readonly count: number };
   /** Some values, most frequent first. */
   readonly frequent?: { readonly values: readonly { readonly value: string }[] };
-  readonly statistics?: { readonly kind: string; readonly looks?: "date" | "datetime" | "category" | "text" };
+  readonly statistics?: { readonly kind: string; readonly looks?: "date" | "datetime" | "id" | "category" | "text" };
 }
 
 export interface TableSchema {

@@ -54,8 +54,8 @@ function encodeColumn(column: ColumnProfile, most: number): Column {
 
 function figuresOf({ statistics }: ColumnProfile) {
   if (statistics.kind === "number") {
-    const { minimum, maximum, mean, standardDeviation } = statistics;
-    return { minimum, maximum, mean, deviation: standardDeviation };
+    const { minimum, maximum, mean, standardDeviation, looks = "" } = statistics;
+    return { minimum, maximum, mean, deviation: standardDeviation, looks };
   }
   if (statistics.kind !== "string") return {};
   const { looks, shortest, longest } = statistics;

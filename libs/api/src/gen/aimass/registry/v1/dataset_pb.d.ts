@@ -86,11 +86,19 @@ export declare type Column = Message<"aimass.registry.v1.Column"> & {
   longest: bigint;
 
   /**
-   * Of strings only, what they look like: "date", "datetime", "category" or "text".
+   * What the values look like: of strings "date", "datetime", "category", "text" or "id" (a name of the row); of numbers "id" or empty.
    *
    * @generated from field: string looks = 12;
    */
   looks: string;
+
+  /**
+   * Cells of this column that mean "no value", beside those of `ReadOptions.missing`: words such as "?" that stand among its numbers.
+   * White space around them does not count.
+   *
+   * @generated from field: repeated string missing_words = 13;
+   */
+  missingWords: string[];
 };
 
 /**
@@ -133,8 +141,10 @@ export declare const ValueCountSchema: GenMessage<ValueCount>;
  */
 export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
   /**
-   * Cells that mean "no value"; empty, in CSV and TSV: "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na",
-   * in JSON Lines and Parquet null alone.
+   * Cells that mean "no value". In a request: beside the usual ones, which in CSV and TSV are those of pandas: "", "#N/A", "#N/A N/A",
+   * "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null";
+   * in JSON Lines and Parquet null alone. Of a version: all of them. One of CSV or TSV that has none and not `only_missing` was made
+   * when they were "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na", and is read by these.
    *
    * @generated from field: repeated string missing = 1;
    */
@@ -153,6 +163,21 @@ export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
    * @generated from field: map<string, aimass.registry.v1.ColumnType> types = 3;
    */
   types: { [key: string]: ColumnType };
+
+  /**
+   * `missing` is all there is: the usual words mean themselves. True of versions made since there is a choice.
+   *
+   * @generated from field: bool only_missing = 4;
+   */
+  onlyMissing: boolean;
+
+  /**
+   * Columns that only name rows stay: the index that pandas wrote, and a first column without a name of values that all differ.
+   * They are left out otherwise, but for those in `types`.
+   *
+   * @generated from field: bool keep_index = 5;
+   */
+  keepIndex: boolean;
 };
 
 /**
