@@ -77,6 +77,12 @@ export class Policy {
     return this.decide(principal, verb, resource, nowMs).allowed;
   }
 
+  /** Whether a deny refuses it: `!allows` is true as well where nothing was granted. */
+  denies(principal: Principal, verb: string, resource: string, nowMs: number): boolean {
+    const { allowed, grantId } = this.decide(principal, verb, resource, nowMs);
+    return !allowed && grantId !== undefined;
+  }
+
   /** Whether a principal may do something on a project or on anything inside it: for lists of projects. Denies inside are not looked at. */
   allowsWithin(principal: Principal, verb: string, project: string, nowMs: number): boolean {
     if (this.allows(principal, verb, project, nowMs)) return true;

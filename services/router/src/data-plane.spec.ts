@@ -261,7 +261,10 @@ describe("when no replica is up", () => {
       const { status, message } = await infer(r.client, inferBody("q"));
       return { status, message, ms: performance.now() - startedAt };
     };
-    r.route([...replicas, modelEntry("q", { 1: [] }, {}, "It is quarantined after two crashes.")]);
+    r.route([
+      ...replicas,
+      modelEntry("q", { 1: [] }, {}, { unavailableReason: "It is quarantined after two crashes." }),
+    ]);
     const first = await timed();
     expect(first).toMatchObject({ status: 14, message: expect.stringContaining("quarantined") });
     expect(first.ms).toBeGreaterThan(950);

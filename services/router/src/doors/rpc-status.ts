@@ -3,6 +3,7 @@ import { type AimassError, type Code, codeFromNumber, statusCodes } from "@aimas
 import type { HeaderFields } from "@aimass/h2";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { percentDecode } from "../pipeline/outcome.ts";
 
 /** The trailers of a call that went well, but for the caller's own. */
 export const okTrailers: HeaderFields = Object.freeze({ "grpc-status": "0" });
@@ -44,14 +45,6 @@ function percentEncode(message: string): string {
     text += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return text;
-}
-
-function percentDecode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** google.rpc.Status {code 1, message 2, details 3: Any {type_url 1, value 2}}. */

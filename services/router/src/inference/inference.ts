@@ -1,12 +1,18 @@
 import { AimassError, type Clock, statusCodes } from "@aimass/core";
 import type { PolicyStore } from "@aimass/identity";
 import type { RouterMetrics } from "../metrics.ts";
-import { findRunnableModel, findVisibleModel } from "../pipeline/access.ts";
+import {
+  assertRunnableVersion,
+  assertVisibleVersion,
+  findRunnableModel,
+  findVisibleModel,
+} from "../pipeline/access.ts";
 import type { ReplicaCall, Served } from "../pipeline/call.ts";
 import type { TracedCaller } from "../pipeline/caller-factory.ts";
 import type { Quota } from "../pipeline/quota.ts";
 import type { ReplicaCalls } from "../pipeline/replica-calls.ts";
-import type { ModelRoutes } from "../routes/model-routes.ts";
+import type { ModelRoutes, VersionRoutes } from "../routes/model-routes.ts";
+import { resolveVersion } from "../routes/resolve-version.ts";
 import type { RouteTable } from "../routes/route-table.ts";
 
 /** A replica call whose caller is traced. */
@@ -43,10 +49,11 @@ export class Inference {
     const { span, principal } = call.caller;
     let model: ModelRoutes | undefined;
     try {
-      model = findRunnableModel(this.#accessRequest(call));
+      const request = this.#accessRequest(call);
+      model = findRunnableModel(request);
       this.#quota.enter(principal.id);
       try {
-        const served = await this.#calls.run(model, call);
+        const served = await this.#calls.run(model, call, (version) => assertRunnableVersion(request, version));
         this.#count(model, served, startedAt);
         if (served.code !== "OK") span.fail(served.code);
         return served;
@@ -65,8 +72,9 @@ export class Inference {
   /** Asks one replica about a model the caller may see. */
   async ask(call: InferenceCall): Promise<{ served: Served; model: ModelRoutes }> {
     try {
-      const model = this.visible(call);
-      const served = await this.#calls.run(model, call);
+      const request = this.#accessRequest(call);
+      const model = findVisibleModel(request);
+      const served = await this.#calls.run(model, call, (version) => assertVisibleVersion(request, version));
       // The routes may have changed while the call waited for a replica.
       return { served, model: this.#table.models.get(model.name) ?? model };
     } finally {
@@ -77,6 +85,14 @@ export class Inference {
   /** The routes of a model the caller may see. Throws like `findVisibleModel`. */
   visible(call: Pick<InferenceCall, "caller" | "model" | "version">): ModelRoutes {
     return findVisibleModel(this.#accessRequest(call));
+  }
+
+  /** The version that a question about a model is answered for. Throws like `visible`, and NOT_FOUND for one the model does not have. */
+  visibleVersion(call: Pick<InferenceCall, "caller" | "model" | "version">): VersionRoutes {
+    const request = this.#accessRequest(call);
+    const version = resolveVersion(findVisibleModel(request), call.version, call.caller.draw);
+    assertVisibleVersion(request, version);
+    return version;
   }
 
   #accessRequest(call: Pick<InferenceCall, "caller" | "model" | "version">) {

@@ -15,9 +15,9 @@ import { AimassError, codeFromNumber } from "@aimass/core";
 import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import type { ReplicaCall, Served } from "../pipeline/call.ts";
 import type { TracedCaller } from "../pipeline/caller-factory.ts";
+import { percentDecode } from "../pipeline/outcome.ts";
 import type { ReplicaCalls } from "../pipeline/replica-calls.ts";
 import { type ModelRoutes, publicName, type VersionRoutes } from "../routes/model-routes.ts";
-import { resolveVersion } from "../routes/resolve-version.ts";
 import type { Inference, InferenceCall } from "./inference.ts";
 import type { ServerInfo } from "./server-info.ts";
 import { mergeStatistics } from "./statistics.ts";
@@ -39,15 +39,14 @@ export class ModelFacts {
 
   /** Whether a replica that holds the version is up. Throws NOT_FOUND. */
   ready({ caller, name, version }: { caller: TracedCaller; name: string; version: string }): boolean {
-    const model = this.#inference.visible({ caller, model: name, version });
-    return this.#info.isUp(resolveVersion(model, version, caller.draw));
+    return this.#info.isUp(this.#inference.visibleVersion({ caller, model: name, version }));
   }
 
   async metadata(request: ModelMetadataRequest, caller: TracedCaller): Promise<ModelMetadataResponse> {
     const body = frame(toBinary(ModelMetadataRequestSchema, request));
     const { served, model } = await this.#inference.ask(question("ModelMetadata", request, body, caller));
     const metadata = decodeAnswer(ModelMetadataResponseSchema, served);
-    metadata.versions = servedVersions(model);
+    metadata.versions = servedVersions(this.#info.visibleVersions(caller.principal, model));
     return metadata;
   }
 
@@ -59,12 +58,15 @@ export class ModelFacts {
 
   /** Counts of a model's versions, or of all models the caller may see when the name is empty, added up over their replicas. */
   async statistics(asked: { name: string; version: string }, caller: TracedCaller): Promise<ModelStatistics[]> {
+    const { name: model, version } = asked;
+    if (version !== "" && model !== "") {
+      const routes = this.#inference.visibleVersion({ caller, model, version });
+      return [await this.#statisticsOf(this.#inference.visible({ caller, model, version }), routes, caller)];
+    }
     const models =
-      asked.name === ""
-        ? this.#info.visibleModels(caller.principal)
-        : [this.#inference.visible({ caller, model: asked.name, version: asked.version })];
-    const versions = models.flatMap((model) => wantedVersions(model, asked.version, caller).map((v) => ({ model, v })));
-    return Promise.all(versions.map(({ model, v }) => this.#statisticsOf(model, v, caller)));
+      model === "" ? this.#info.visibleModels(caller.principal) : [this.#inference.visible({ caller, model, version })];
+    const all = models.flatMap((m) => this.#info.visibleVersions(caller.principal, m).map((v) => ({ m, v })));
+    return Promise.all(all.map(({ m, v }) => this.#statisticsOf(m, v, caller)));
   }
 
   async #statisticsOf(model: ModelRoutes, routes: VersionRoutes, caller: TracedCaller): Promise<ModelStatistics> {
@@ -79,16 +81,9 @@ export class ModelFacts {
   }
 }
 
-function wantedVersions(model: ModelRoutes, version: string, caller: TracedCaller): readonly VersionRoutes[] {
-  return version === "" ? model.newestFirst.toReversed() : [resolveVersion(model, version, caller.draw)];
-}
-
-/** The versions that a replica holds, oldest first. */
-function servedVersions(model: ModelRoutes): string[] {
-  return model.newestFirst
-    .filter((v) => v.replicaIds.length > 0)
-    .map((v) => v.version)
-    .toReversed();
+/** Those that a replica holds. */
+function servedVersions(versions: readonly VersionRoutes[]): string[] {
+  return versions.filter((v) => v.replicaIds.length > 0).map((v) => v.version);
 }
 
 function question(
@@ -113,7 +108,7 @@ function question(
 function decodeAnswer<D extends DescMessage>(schema: D, served: Served): MessageShape<D> {
   if (served.code === "OK") return fromBinary(schema, served.result.body.subarray(prefixBytes));
   const said = served.result.trailers["grpc-status"] === undefined ? served.result.headers : served.result.trailers;
-  const message = decodeURIComponent(said["grpc-message"] ?? "The replica gave no reason.");
+  const message = percentDecode(said["grpc-message"] ?? "The replica gave no reason.");
   throw new AimassError(codeFromNumber(Number(said["grpc-status"])), message);
 }
 

@@ -7,7 +7,7 @@ import {
 import type { Clock } from "@aimass/core";
 import type { PolicyStore, Principal } from "@aimass/identity";
 import { create } from "@bufbuild/protobuf";
-import { maySee } from "../pipeline/access.ts";
+import { maySee, maySeeVersion } from "../pipeline/access.ts";
 import type { ReplicaPool } from "../replicas/replica-pool.ts";
 import { type ModelRoutes, publicName, type VersionRoutes } from "../routes/model-routes.ts";
 import type { RouteTable } from "../routes/route-table.ts";
@@ -65,7 +65,7 @@ export class ServerInfo {
   index(principal: Principal, readyOnly: boolean): RepositoryIndexResponse_ModelIndex[] {
     const entries: RepositoryIndexResponse_ModelIndex[] = [];
     for (const model of this.visibleModels(principal)) {
-      for (const version of model.newestFirst.toReversed()) {
+      for (const version of this.visibleVersions(principal, model)) {
         const isUp = this.isUp(version);
         if (readyOnly && !isUp) continue;
         entries.push(
@@ -79,6 +79,12 @@ export class ServerInfo {
       }
     }
     return entries;
+  }
+
+  /** The versions of a model that a caller may see, oldest first. */
+  visibleVersions(principal: Principal, model: ModelRoutes): VersionRoutes[] {
+    const asking = { policy: this.#policy.policy, principal, nowMs: this.#clock.now() };
+    return model.newestFirst.filter((version) => maySeeVersion(asking, version)).toReversed();
   }
 
   /** The models a caller may see, in the order of their names. */

@@ -1,6 +1,6 @@
 import { AimassError } from "@aimass/core";
 import { formatResource, type Policy, type Principal, parseModelName } from "@aimass/identity";
-import type { ModelRoutes } from "../routes/model-routes.ts";
+import type { ModelRoutes, VersionRoutes } from "../routes/model-routes.ts";
 import { requestedAlias } from "../routes/resolve-version.ts";
 
 export interface AccessRequest {
@@ -25,13 +25,16 @@ export function findRunnableModel(request: AccessRequest): ModelRoutes {
     if (routes === undefined) throw noSuchModel(request.name);
     return routes;
   }
-  const mayView = policy.allows(principal, "model.view", name, nowMs);
-  if (principal.kind === "anonymous" && !(mayView && routes === undefined)) throw signInFirst();
-  if (!mayView || routes === undefined) throw noSuchModel(request.name);
-  throw new AimassError("PERMISSION_DENIED", `You may see model "${request.name}", but not run it.`, {
-    reason: "MISSING_VERB",
-    remedy: `Someone who manages it can grant you model.infer on ${resource}.`,
-  });
+  throw notRunnable(request, { name, resource, exists: routes !== undefined });
+}
+
+/**
+ * Refuses a version that a request of a model the caller may run came to: a deny on an alias holds for the version that belongs to it, by whichever way
+ * it is asked for. The refusal is the one that the alias itself would bring.
+ */
+export function assertRunnableVersion(request: AccessRequest, version: VersionRoutes): void {
+  const denied = deniedAlias(request, version, "model.infer");
+  if (denied !== undefined) throw notRunnable(request, { name: version.model, resource: denied, exists: true });
 }
 
 /** The model a caller may look at: who may view or run it. Hidden like `findRunnableModel` hides. */
@@ -44,9 +47,48 @@ export function findVisibleModel(request: AccessRequest): ModelRoutes {
   return routes;
 }
 
+/** Like `assertRunnableVersion`, for looking at a version. */
+export function assertVisibleVersion(request: AccessRequest, version: VersionRoutes): void {
+  if (maySeeVersion(request, version)) return;
+  throw request.principal.kind === "anonymous" ? signInFirst() : noSuchModel(request.name);
+}
+
+/** Whether no alias that a version belongs to is denied to a caller for looking and for running. */
+export function maySeeVersion(
+  request: Pick<AccessRequest, "policy" | "principal" | "nowMs">,
+  version: VersionRoutes,
+): boolean {
+  return (
+    deniedAlias(request, version, "model.view") === undefined ||
+    deniedAlias(request, version, "model.infer") === undefined
+  );
+}
+
 /** Whether a caller may see a model, by its name "project.model". */
 export function maySee(policy: Policy, principal: Principal, name: string, nowMs: number): boolean {
   return policy.allows(principal, "model.view", name, nowMs) || policy.allows(principal, "model.infer", name, nowMs);
+}
+
+/** The alias, as a resource, whose deny keeps a caller from a version. */
+function deniedAlias(
+  { policy, principal, nowMs }: Pick<AccessRequest, "policy" | "principal" | "nowMs">,
+  version: VersionRoutes,
+  verb: string,
+): string | undefined {
+  return version.aliasResources.find((resource) => policy.denies(principal, verb, resource, nowMs));
+}
+
+function notRunnable(
+  { policy, principal, nowMs, name: asked }: AccessRequest,
+  { name, resource, exists }: { readonly name: string; readonly resource: string; readonly exists: boolean },
+): AimassError {
+  const mayView = policy.allows(principal, "model.view", name, nowMs);
+  if (principal.kind === "anonymous" && !(mayView && !exists)) return signInFirst();
+  if (!mayView || !exists) return noSuchModel(asked);
+  return new AimassError("PERMISSION_DENIED", `You may see model "${asked}", but not run it.`, {
+    reason: "MISSING_VERB",
+    remedy: `Someone who manages it can grant you model.infer on ${resource}.`,
+  });
 }
 
 function lookUp({ name: text, version, models }: AccessRequest) {

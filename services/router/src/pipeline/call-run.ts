@@ -5,7 +5,7 @@ import type { ModelRoutes, VersionRoutes } from "../routes/model-routes.ts";
 import { resolveVersion } from "../routes/resolve-version.ts";
 import { predictWaitMs, refuseByWait } from "./admission.ts";
 import { Attempt, type AttemptOutcome } from "./attempt.ts";
-import type { ReplicaCall, Served } from "./call.ts";
+import type { AdmitVersion, ReplicaCall, Served } from "./call.ts";
 import type { CallMeans } from "./call-means.ts";
 import { deadlinePassed, noReplica, replicaLost } from "./failures.ts";
 import type { AnswerCode } from "./outcome.ts";
@@ -22,6 +22,7 @@ export class CallRun {
   readonly #means: CallMeans;
   readonly #random: () => number;
   readonly #call: ReplicaCall;
+  readonly #admit: AdmitVersion;
   readonly #isBodyKept: boolean;
   #model: ModelRoutes;
   #attempts = 0;
@@ -34,18 +35,28 @@ export class CallRun {
   readonly #tried = new Set<Placement>();
   #lastRefusal: Extract<AttemptOutcome, { kind: "failure" }> | undefined;
 
-  constructor(means: CallMeans, random: () => number, model: ModelRoutes, call: ReplicaCall, isBodyKept: boolean) {
-    this.#means = means;
-    this.#random = random;
-    this.#model = model;
-    this.#call = call;
-    this.#isBodyKept = isBodyKept;
+  constructor(options: {
+    means: CallMeans;
+    random: () => number;
+    model: ModelRoutes;
+    call: ReplicaCall;
+    admit: AdmitVersion;
+    isBodyKept: boolean;
+  }) {
+    this.#means = options.means;
+    this.#random = options.random;
+    this.#model = options.model;
+    this.#call = options.call;
+    this.#admit = options.admit;
+    this.#isBodyKept = options.isBodyKept;
   }
 
   async run(): Promise<Served> {
     while (true) {
       this.#assertTime();
       const routes = resolveVersion(this.#model, this.#call.version, this.#call.caller.draw);
+      // Each time: the routes may have changed while the call waited.
+      this.#admit(routes);
       const placement = this.#choose(routes);
       if (placement === undefined) {
         const refused = this.#refusedByQueue(routes);

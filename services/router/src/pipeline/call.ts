@@ -31,6 +31,9 @@ export interface ReplicaCall {
   readonly isIdempotent: boolean;
 }
 
+/** Whether a call may go to the version it came to. Throws what the caller is told when it may not. */
+export type AdmitVersion = (routes: VersionRoutes) => void;
+
 /** A replica's answer, which may be an error of the model. */
 export interface Served {
   readonly result: UnaryResult;

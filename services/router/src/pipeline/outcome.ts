@@ -44,3 +44,12 @@ export function isRefusal(code: AnswerCode): boolean {
 export function isReplicaFault(code: AnswerCode): boolean {
   return code === "INTERNAL" || code === "UNKNOWN" || code === "DATA_LOSS";
 }
+
+/** The sentence of a `grpc-message`; as it came when it is not encoded as it should be. */
+export function percentDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

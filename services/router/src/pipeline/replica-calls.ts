@@ -1,6 +1,6 @@
 import type { ModelRoutes, VersionRoutes } from "../routes/model-routes.ts";
 import { Attempt } from "./attempt.ts";
-import type { ReplicaCall, Served } from "./call.ts";
+import type { AdmitVersion, ReplicaCall, Served } from "./call.ts";
 import type { CallMeans } from "./call-means.ts";
 import { CallRun } from "./call-run.ts";
 import { replicaRequest } from "./replica-request.ts";
@@ -17,14 +17,14 @@ export class ReplicaCalls {
 
   /**
    * Brings a replica's answer to a call. Throws NOT_FOUND (version), UNAVAILABLE (no replica, or lost during the call), RESOURCE_EXHAUSTED (deadline out
-   * of reach), DEADLINE_EXCEEDED, CANCELLED.
+   * of reach), DEADLINE_EXCEEDED, CANCELLED, and what `admit` throws for the version that was resolved.
    */
-  async run(model: ModelRoutes, call: ReplicaCall): Promise<Served> {
+  async run(model: ModelRoutes, call: ReplicaCall, admit: AdmitVersion): Promise<Served> {
     const { bodies, budget } = this.#means;
     const isBodyKept = bodies.keep(call.body.length);
     budget.earn();
     try {
-      return await new CallRun(this.#means, this.#random, model, call, isBodyKept).run();
+      return await new CallRun({ means: this.#means, random: this.#random, model, call, admit, isBodyKept }).run();
     } finally {
       if (isBodyKept) bodies.release(call.body.length);
     }

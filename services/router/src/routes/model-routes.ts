@@ -1,4 +1,5 @@
-import type { ModelRoute } from "@aimass/api/scheduler";
+import type { ModelRoute, VersionRoute } from "@aimass/api/scheduler";
+import { formatResource } from "@aimass/identity";
 
 /** A version that a model serves, and the replicas that hold it. */
 export interface VersionRoutes {
@@ -10,6 +11,12 @@ export interface VersionRoutes {
   readonly runLimitMs: number;
   /** Why no replica holds it, when none does; "" when one is expected. */
   readonly unavailableReason: string;
+  /** Kept loaded for a rollback: answers only who asks for it by number. */
+  readonly isWarm: boolean;
+  /** Aliases it serves or is about to serve; of a warm version, those that it served. */
+  readonly aliases: readonly string[];
+  /** The same as the resources that grants name. */
+  readonly aliasResources: readonly string[];
 }
 
 /** Where a part of an alias's traffic goes. */
@@ -28,6 +35,7 @@ export interface ModelRoutes {
   /** By digits. */
   readonly versions: ReadonlyMap<string, VersionRoutes>;
   readonly newestFirst: readonly VersionRoutes[];
+  /** Every alias that is deployed; without shares when it goes nowhere. */
   readonly aliases: ReadonlyMap<string, readonly AliasShare[]>;
 }
 
@@ -37,15 +45,7 @@ const defaultRunLimitMs = 30_000;
 export function readModelRoute(route: ModelRoute): ModelRoutes {
   const name = `${route.project}.${route.name}`;
   const sorted = route.versions.toSorted((a, b) => (a.version < b.version ? 1 : -1));
-  const newestFirst = sorted.map(
-    (v): VersionRoutes => ({
-      model: name,
-      version: String(v.version),
-      replicaIds: v.replicaIds,
-      runLimitMs: v.runLimitMs || defaultRunLimitMs,
-      unavailableReason: v.unavailableReason,
-    }),
-  );
+  const newestFirst = sorted.map((version) => readVersionRoute(route, version));
   const aliases = route.aliases.map((a) => {
     const shares = a.targets.map((t): AliasShare => ({ version: String(t.version), share: t.share }));
     return [a.alias, shares] as const;
@@ -58,6 +58,27 @@ export function readModelRoute(route: ModelRoute): ModelRoutes {
     newestFirst,
     aliases: new Map(aliases),
   };
+}
+
+function readVersionRoute(route: ModelRoute, v: VersionRoute): VersionRoutes {
+  const { project, name } = route;
+  const aliases = aliasesOf(route, v);
+  return {
+    model: `${project}.${name}`,
+    version: String(v.version),
+    replicaIds: v.replicaIds,
+    runLimitMs: v.runLimitMs || defaultRunLimitMs,
+    unavailableReason: v.unavailableReason,
+    isWarm: v.warm,
+    aliases,
+    aliasResources: aliases.map((alias) => formatResource(project, name, alias)),
+  };
+}
+
+/** Those the scheduler names, and those that go there: a scheduler of an earlier release names none. */
+function aliasesOf(route: ModelRoute, { version, aliases }: VersionRoute): readonly string[] {
+  const pointing = route.aliases.filter(({ targets }) => targets.some((target) => target.version === version));
+  return [...new Set([...aliases, ...pointing.map(({ alias }) => alias)])];
 }
 
 /** The name clients read: without the project when that is "default". */

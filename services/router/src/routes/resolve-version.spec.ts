@@ -20,6 +20,82 @@ function model(versions: Record<string, string[]>, aliases: Record<string, Recor
   );
 }
 
+/** As the scheduler tells it: `warm` versions are kept for a rollback, `next` is what an alias waits for. */
+function deployed(
+  versions: Record<string, string[]>,
+  aliases: Record<string, string | undefined>,
+  { warm = [], next = {} }: { warm?: readonly string[]; next?: Record<string, string> } = {},
+) {
+  return readModelRoute(
+    create(ModelRouteSchema, {
+      project: "default",
+      name: "m",
+      versions: Object.entries(versions).map(([version, replicaIds]) => ({
+        version: BigInt(version),
+        replicaIds,
+        warm: warm.includes(version),
+        aliases: next[version] === undefined ? [] : [next[version]],
+      })),
+      aliases: Object.entries(aliases).map(([alias, to]) => ({
+        alias,
+        targets: to === undefined ? [] : [{ version: BigInt(to), share: 10_000 }],
+      })),
+    }),
+  );
+}
+
+describe("a request without a version", () => {
+  it.each([
+    {
+      name: "the only alias that is deployed, and not the newer version it was rolled back from",
+      routes: deployed({ 1: held, 2: held }, { prod: "1" }, { warm: ["2"] }),
+      version: "1",
+    },
+    {
+      name: "the only alias that points at something",
+      routes: deployed({ 1: held, 2: held }, { prod: "1", old: undefined }, { warm: ["2"] }),
+      version: "1",
+    },
+    {
+      name: "the only alias before a newer version that was deployed by number",
+      routes: deployed({ 1: held, 3: held }, { prod: "1" }),
+      version: "1",
+    },
+    {
+      name: "the newest that one of several aliases wants",
+      routes: deployed({ 1: held, 2: held, 3: held }, { prod: "1", next: "2" }, { warm: ["3"] }),
+      version: "2",
+    },
+    {
+      name: "the version that the first deployment still loads, to wait for it",
+      routes: deployed({ 1: [] }, { default: undefined }, { next: { 1: "default" } }),
+      version: "1",
+    },
+    {
+      name: "the newest of routes that an earlier release saved, which tell no roles",
+      routes: model({ 1: held, 2: held }),
+      version: "2",
+    },
+  ])("means $name", ({ routes, version }) => {
+    expect(resolveVersion(routes, "", 0).version).toBe(version);
+  });
+
+  it.each([
+    { name: "its alias default was removed", routes: deployed({ 1: held }, { default: undefined }, { warm: ["1"] }) },
+    {
+      name: "its alias default was removed and a version is deployed by number",
+      routes: deployed({ 1: held, 3: held }, { default: undefined, prod: "1" }),
+    },
+    {
+      name: "its only alias was removed",
+      routes: deployed({ 1: held, 2: held }, { prod: undefined }, { warm: ["1", "2"] }),
+    },
+  ])("finds nothing where $name", ({ routes }) => {
+    expect(() => resolveVersion(routes, "", 0)).toThrowError(expect.objectContaining({ code: "NOT_FOUND" }));
+    expect(resolveVersion(routes, "1", 0).version).toBe("1");
+  });
+});
+
 describe("resolveVersion()", () => {
   const canary = model({ 1: held, 2: held, 10: held }, { default: { 1: 9000, 2: 1000 }, live: { 2: 10_000 } });
   it.each([
@@ -65,5 +141,8 @@ describe("resolveVersion()", () => {
     expect(requestedAlias(model({ 1: held }), "")).toBeUndefined();
     expect(requestedAlias(canary, "7")).toBeUndefined();
     expect(requestedAlias(undefined, "live")).toBe("live");
+    expect(requestedAlias(undefined, "")).toBeUndefined();
+    expect(requestedAlias(deployed({ 1: held }, { prod: "1" }), "")).toBe("prod");
+    expect(requestedAlias(deployed({ 1: held }, { default: undefined, prod: "1" }), "")).toBe("default");
   });
 });

@@ -1,8 +1,8 @@
 import { AimassError } from "@aimass/core";
 import { type AliasShare, type ModelRoutes, publicName, type VersionRoutes } from "./model-routes.ts";
 
-/** The alias that an empty version means, when the model has it. */
-export const defaultAlias = "default";
+/** The alias that an empty version means where it is deployed, whether it points at something or not. */
+const defaultAlias = "default";
 
 /** Shares of an alias sum to this. */
 const wholeShare = 10_000;
@@ -19,33 +19,47 @@ export function isVersionDigits(text: string): boolean {
 
 /** The alias a request goes through, if any: for the access decision. */
 export function requestedAlias(routes: ModelRoutes | undefined, requested: string): string | undefined {
-  if (requested === "") return routes?.aliases.has(defaultAlias) ? defaultAlias : undefined;
+  if (requested === "") return routes === undefined ? undefined : impliedAlias(routes);
   return isVersionDigits(requested) ? undefined : requested;
 }
 
 /**
  * Finds the version that answers a request. `draw` in [0, 1) decides between the targets of an alias: random, or made of a sticky key.
- * Throws NOT_FOUND for a version or an alias the model does not have.
+ * An empty version means the alias "default" where it is deployed, else the only alias that points at something, else the newest version that is wanted;
+ * a version that is only kept warm answers nobody who did not ask for it by number. Throws NOT_FOUND for a version or an alias the model does not have.
  */
 export function resolveVersion(routes: ModelRoutes, requested: string, draw: number): VersionRoutes {
-  if (requested === "") {
-    const shares = routes.aliases.get(defaultAlias);
-    return shares === undefined ? newestServed(routes) : resolveShares(routes, defaultAlias, shares, draw);
-  }
   if (isVersionDigits(requested)) {
     const version = routes.versions.get(requested.replace(/^0+(?=\d)/, ""));
     if (version === undefined) throw notServed(routes, `version ${requested}`);
     return version;
   }
-  const shares = routes.aliases.get(requested);
-  if (shares === undefined) throw notServed(routes, `alias "${requested.slice(0, 200)}"`);
-  return resolveShares(routes, requested, shares, draw);
+  const alias = requestedAlias(routes, requested);
+  if (alias === undefined) return newestWanted(routes);
+  const shares = routes.aliases.get(alias);
+  if (shares === undefined) throw notServed(routes, `alias "${alias.slice(0, 200)}"`);
+  return shares.length === 0 ? firstOf(routes, alias) : resolveShares(routes, alias, shares, draw);
 }
 
-/** The newest version that a replica holds; the newest of all when none does. */
-function newestServed(routes: ModelRoutes): VersionRoutes {
-  const found = routes.newestFirst.find((v) => v.replicaIds.length > 0) ?? routes.newestFirst[0];
-  if (found === undefined) throw notServed(routes, "any version");
+/** What a request without a version goes through. */
+function impliedAlias(routes: ModelRoutes): string | undefined {
+  if (routes.aliases.has(defaultAlias)) return defaultAlias;
+  const pointing = [...routes.aliases].filter(([, shares]) => shares.length > 0);
+  return pointing.length === 1 ? pointing[0]?.[0] : undefined;
+}
+
+/** The newest version that is wanted and that a replica holds; the newest wanted of all when none does. */
+function newestWanted(routes: ModelRoutes): VersionRoutes {
+  const wanted = routes.newestFirst.filter((v) => !v.isWarm);
+  const found = wanted.find((v) => v.replicaIds.length > 0) ?? wanted[0];
+  if (found === undefined) throw notServed(routes, "any version that is wanted");
+  return found;
+}
+
+/** The version that an alias is about to point at for the first time, so that its callers wait for it or read why it does not come. */
+function firstOf(routes: ModelRoutes, alias: string): VersionRoutes {
+  const found = routes.newestFirst.find((v) => !v.isWarm && v.aliases.includes(alias));
+  if (found === undefined) throw notServed(routes, `alias "${alias}"`);
   return found;
 }
 

@@ -119,12 +119,19 @@ export function replicaEntry(
   return { key: `replica/${id}`, entry: { case: "replica", value: { id, address, incarnation, draining } } };
 }
 
+/** What a model's routes say beside who holds its versions. */
+interface ModelEntryFacts {
+  readonly unavailableReason?: string;
+  /** Versions kept for a rollback, with the aliases they served. */
+  readonly warm?: Readonly<Record<string, readonly string[]>>;
+}
+
 /** "m" or "project.m", its versions with the replicas that hold them, its aliases with their targets' shares. */
 export function modelEntry(
   name: string,
   versions: Readonly<Record<string, readonly string[]>>,
   aliases: Readonly<Record<string, Readonly<Record<string, number>>>> = {},
-  unavailableReason = "",
+  { unavailableReason = "", warm = {} }: ModelEntryFacts = {},
 ): RouteInit {
   const [project, model] = name.includes(".") ? (name.split(".") as [string, string]) : ["default", name];
   return {
@@ -138,6 +145,8 @@ export function modelEntry(
           version: BigInt(version),
           replicaIds: [...ids],
           unavailableReason,
+          warm: warm[version] !== undefined,
+          aliases: [...(warm[version] ?? [])],
         })),
         aliases: Object.entries(aliases).map(([alias, shares]) => ({
           alias,
@@ -153,6 +162,15 @@ export function inferGrant(subject: string, resource: string, level = Level.INFE
   return create(PolicyEntrySchema, {
     key: `grant/${id}`,
     entry: { case: "grant", value: { id, subject, resource, level, effect: Effect.ALLOW } },
+  });
+}
+
+/** A deny of everything up to running a model. */
+export function denyGrant(subject: string, resource: string): PolicyEntry {
+  const id = `deny-${subject}-${resource}`;
+  return create(PolicyEntrySchema, {
+    key: `grant/${id}`,
+    entry: { case: "grant", value: { id, subject, resource, level: Level.INFER, effect: Effect.DENY } },
   });
 }
 

@@ -134,10 +134,8 @@ describe("whatever happens in whatever order", () => {
               for (const id of route.replicaIds) expectReady(s, id, name, Number(route.version));
               expect(route.replicaIds.length > 0 || route.unavailableReason !== "").toBe(true);
             }
-            for (const alias of entry.value.aliases) {
-              const target = alias.targets[0]?.version;
-              expect(entry.value.versions.map((v) => v.version)).toContain(target);
-            }
+            const targets = entry.value.aliases.flatMap((alias) => alias.targets);
+            for (const { version } of targets) expect(entry.value.versions.map((v) => v.version)).toContain(version);
           }
         }
       }),

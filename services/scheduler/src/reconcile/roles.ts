@@ -16,6 +16,11 @@ export class RolloutBook {
     return this.#records.get(`${key}@${alias}`) ?? { key, alias, served: 0, previous: [] };
   }
 
+  /** The records of all aliases a deployment names. */
+  ofDeployment({ key, aliases }: DesiredDeployment): Rollout[] {
+    return aliases.map((alias) => this.of(key, alias));
+  }
+
   put(rollout: Rollout): void {
     this.#records.set(`${rollout.key}@${rollout.alias}`, rollout);
   }
@@ -45,7 +50,7 @@ export function rolesOf(
   rollouts: RolloutBook,
 ): Map<number, Role> {
   const roles = new Map<number, Role>();
-  const records = deployment.aliases.map((alias) => rollouts.of(deployment.key, alias));
+  const records = rollouts.ofDeployment(deployment);
   for (const version of deployment.versions) roles.set(version, "wanted");
   for (const record of records) {
     for (const version of [record.served, wantedVersion(model, record.alias)]) {
@@ -57,4 +62,22 @@ export function rolesOf(
     for (const version of warm.slice(0, deployment.keepWarm)) roles.set(version, "warm");
   }
   return roles;
+}
+
+/**
+ * The aliases a version belongs to: those it serves or should serve; of a version that is only warm, those it served. Ordered.
+ */
+export function aliasesOf(
+  records: readonly Rollout[],
+  model: LibraryModel | undefined,
+  { version, role }: { readonly version: number; readonly role: Role | undefined },
+): string[] {
+  const belongs = (record: Rollout) =>
+    role === "warm"
+      ? record.previous.includes(version)
+      : record.served === version || wantedVersion(model, record.alias) === version;
+  return records
+    .filter(belongs)
+    .map((record) => record.alias)
+    .sort();
 }

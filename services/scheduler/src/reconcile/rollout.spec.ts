@@ -138,6 +138,44 @@ describe("a moved alias", () => {
   });
 });
 
+describe("the role of a version in the routes", () => {
+  it.each([
+    { name: "served", aliases: { prod: 1 }, warm: [], belonging: { 1: ["prod"] } },
+    {
+      name: "rolled back",
+      aliases: { prod: 2 },
+      moved: { prod: 1 },
+      warm: [2],
+      belonging: { 1: ["prod"], 2: ["prod"] },
+    },
+    { name: "of an alias that was removed", aliases: { prod: 1 }, moved: {}, warm: [1], belonging: { 1: ["prod"] } },
+    {
+      name: "of one alias and left by another",
+      aliases: { prod: 1, next: 1 },
+      moved: { prod: 2, next: 1 },
+      warm: [],
+      belonging: { 1: ["next"], 2: ["prod"] },
+    },
+    { name: "asked for by number", aliases: { prod: 1 }, versions: [3], warm: [], belonging: { 1: ["prod"], 3: [] } },
+  ])("is told: $name", ({ aliases, moved = aliases, versions = [], warm, belonging }) => {
+    const names = { aliases: ["next", "prod"], versions };
+    const s = new Situation().replica("a").model(fraud, aliases, [1, 2, 3]).deploy(fraud, names);
+    s.settle();
+    expect(modelRoute(s.model(fraud, moved, []).settle(), fraud)).toMatchObject({ warm, belonging });
+  });
+
+  it("names an alias that goes nowhere, so that a router tells it from one that was never deployed", () => {
+    const outcome = new Situation().replica("a").model(fraud, {}, [1]).deploy(fraud).settle();
+    const entry = outcome.routes.find((route) => route.key === `model/${fraud}`)?.entry;
+    expect(entry?.value).toMatchObject({ aliases: [{ alias: "default", targets: [] }] });
+  });
+
+  it("names the alias of a version that is still loading for it", () => {
+    const outcome = new Situation().replica("a").model(fraud, { default: 1 }).deploy(fraud).reconcile();
+    expect(modelRoute(outcome, fraud)).toMatchObject({ aliases: {}, belonging: { 1: ["default"] } });
+  });
+});
+
 describe("a bad version", () => {
   it("that fails to load never takes traffic", () => {
     const s = served().model(fraud, { default: 2 });

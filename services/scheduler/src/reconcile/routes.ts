@@ -11,6 +11,7 @@ import { create } from "@bufbuild/protobuf";
 import { routableReplicas } from "./gate.ts";
 import type { Pass } from "./pass.ts";
 import { phasesOf, type VersionPhase } from "./phase.ts";
+import { aliasesOf } from "./roles.ts";
 import type { DesiredDeployment, ReplicaState } from "./snapshot.ts";
 
 /** All of an alias's traffic, in the unit of AliasTarget.share. */
@@ -43,7 +44,7 @@ function modelEntry(pass: Pass, deployment: DesiredDeployment): RouteEntry {
   const versions = phasesOf(pass, deployment)
     .filter((phase) => phase.phase !== RolloutPhase.DRAINING)
     .map((phase) => versionRoute(pass, deployment, phase));
-  const aliases = deployment.aliases.flatMap((alias) => aliasRoute(pass, deployment, alias));
+  const aliases = deployment.aliases.map((alias) => aliasRoute(pass, deployment, alias));
   return create(RouteEntrySchema, {
     key: `model/${deployment.key}`,
     entry: { case: "model", value: { project, name, versions, aliases } },
@@ -57,11 +58,20 @@ function versionRoute(pass: Pass, deployment: DesiredDeployment, phase: VersionP
   const reason = phase.reason === "" ? "it is being loaded" : phase.reason;
   const unavailableReason =
     replicaIds.length > 0 ? "" : `Version ${version} of ${deployment.key} is not served: ${reason}.`;
-  return create(VersionRouteSchema, { version: BigInt(version), replicaIds, runLimitMs, unavailableReason });
+  const role = pass.rolesOf(deployment.key).get(version);
+  const aliases = aliasesOf(pass.rollouts.ofDeployment(deployment), pass.modelOf(deployment.key), { version, role });
+  return create(VersionRouteSchema, {
+    version: BigInt(version),
+    replicaIds,
+    runLimitMs,
+    unavailableReason,
+    warm: role === "warm",
+    aliases,
+  });
 }
 
-function aliasRoute(pass: Pass, deployment: DesiredDeployment, alias: string): AliasRoute[] {
+function aliasRoute(pass: Pass, deployment: DesiredDeployment, alias: string): AliasRoute {
   const { served } = pass.rollouts.of(deployment.key, alias);
-  if (served === 0) return [];
-  return [create(AliasRouteSchema, { alias, targets: [{ version: BigInt(served), share: wholeShare }] })];
+  const targets = served === 0 ? [] : [{ version: BigInt(served), share: wholeShare }];
+  return create(AliasRouteSchema, { alias, targets });
 }

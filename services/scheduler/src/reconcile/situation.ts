@@ -169,14 +169,18 @@ function newVersion(version: number): LibraryModelVersion {
   return { version, servable: true, memoryBytes: mib, diskBytes: mib, runLimitMs: 0, threads: 0 };
 }
 
-/** The route entry of a model, with plain numbers: versions to replica ids, aliases to versions. */
+/** The route entry of a model, with plain numbers: versions to replica ids, aliases that go somewhere to versions. */
 export function modelRoute(outcome: Outcome, key: string) {
   const entry = outcome.routes.find((route) => route.key === `model/${key}`)?.entry;
-  if (entry?.case !== "model") return { versions: {}, aliases: {}, reasons: {} };
+  if (entry?.case !== "model") return { versions: {}, aliases: {}, reasons: {}, warm: [], belonging: {} };
   const { versions, aliases } = entry.value;
   return {
     versions: Object.fromEntries(versions.map((v) => [Number(v.version), v.replicaIds])),
     reasons: Object.fromEntries(versions.map((v) => [Number(v.version), v.unavailableReason])),
-    aliases: Object.fromEntries(aliases.map((a) => [a.alias, Number(a.targets[0]?.version)])),
+    aliases: Object.fromEntries(
+      aliases.flatMap(({ alias, targets }) => targets.map((target) => [alias, Number(target.version)])),
+    ),
+    warm: versions.filter((v) => v.warm).map((v) => Number(v.version)),
+    belonging: Object.fromEntries(versions.map((v) => [Number(v.version), v.aliases])),
   };
 }

@@ -58,7 +58,7 @@ export class TestRouter {
     const { versions, aliases } = entry.value;
     return {
       versions: Object.fromEntries(versions.map((v) => [Number(v.version), v.replicaIds])),
-      aliases: Object.fromEntries(aliases.map((a) => [a.alias, Number(a.targets[0]?.version)])),
+      aliases: Object.fromEntries(aliases.flatMap((a) => a.targets.map((target) => [a.alias, Number(target.version)]))),
       reasons: versions.map((v) => v.unavailableReason).filter((reason) => reason !== ""),
     };
   }

@@ -430,6 +430,8 @@ export declare type ModelRoute = Message<"aimass.scheduler.v1.ModelRoute"> & {
   versions: VersionRoute[];
 
   /**
+   * Every alias the deployment names, those that point at nothing yet, or no longer, included.
+   *
    * @generated from field: repeated aimass.scheduler.v1.AliasRoute aliases = 4;
    */
   aliases: AliasRoute[];
@@ -470,6 +472,20 @@ export declare type VersionRoute = Message<"aimass.scheduler.v1.VersionRoute"> &
    * @generated from field: string unavailable_reason = 4;
    */
   unavailableReason: string;
+
+  /**
+   * Kept loaded for a rollback: it answers only who asks for it by number. Absent in routes of earlier releases, which did not tell.
+   *
+   * @generated from field: bool warm = 5;
+   */
+  warm: boolean;
+
+  /**
+   * Aliases that it serves or is about to serve; of a warm version, those that it served. A deny on one of them holds for it, however it is asked for.
+   *
+   * @generated from field: repeated string aliases = 6;
+   */
+  aliases: string[];
 };
 
 /**
@@ -479,7 +495,8 @@ export declare type VersionRoute = Message<"aimass.scheduler.v1.VersionRoute"> &
 export declare const VersionRouteSchema: GenMessage<VersionRoute>;
 
 /**
- * Where an alias goes, in shares of traffic. Shares sum to 10 000; one target has all of it outside a canary.
+ * Where an alias goes, in shares of traffic. Shares sum to 10 000; one target has all of it outside a canary. No target: it goes nowhere, and so does
+ * a request through it.
  *
  * @generated from message aimass.scheduler.v1.AliasRoute
  */
