@@ -1,20 +1,18 @@
-import { type Event, EventSchema } from "@aimass/api/events";
+import type { Event } from "@aimass/api/events";
 import { type Clock, deadlineSignal, linkedSignal } from "@aimass/core";
-import { appendOutbox, type Store } from "@aimass/store";
-import { currentTraceparent, type Telemetry, withTraceparent } from "@aimass/telemetry";
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import type { ServiceIdentity } from "@aimass/identity";
+import type { Store } from "@aimass/store";
+import { type Telemetry, withTraceparent } from "@aimass/telemetry";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Transaction } from "kysely";
 import type { CarrierMessage, EventCarrier } from "./event-carrier.ts";
-import { type EventKind, subjectOf } from "./event-subject.ts";
+import type { EventKind } from "./event-subject.ts";
+import { type EventInit, EventWriter } from "./event-writer.ts";
 import { JetstreamCarrier } from "./jetstream-carrier.ts";
 import { createEventMetrics, type EventMetrics } from "./metrics.ts";
 import { PostgresCarrier } from "./postgres-carrier.ts";
 import { runRelay } from "./relay.ts";
-import { UuidV7Maker } from "./uuid-v7.ts";
-
-/** An event before the bus fills in id, time, source and trace. */
-export type EventInit = MessageInitShape<typeof EventSchema>;
+import { openMessage } from "./signed-event.ts";
 
 export interface SubscribeOptions {
   /** Durable name, of letters, digits, "-" and "_": "registry-audit". Processes that share it share the work; what was handled stays handled over restarts. */
@@ -24,7 +22,7 @@ export interface SubscribeOptions {
   readonly signal: AbortSignal;
   /**
    * Gets each event at least once, one at a time, in the order in which its source committed them. It must bear repetition. When it throws, the event comes again after a
-   * growing wait (100 ms to 30 s), and those behind it wait.
+   * growing wait (100 ms to 30 s), and those behind it wait. What the service that it claims to come from did not sign never gets here.
    */
   readonly handle: (event: Event) => Promise<void>;
 }
@@ -38,8 +36,8 @@ export interface EventBus extends AsyncDisposable {
 }
 
 export interface EventBusOptions<Database> {
-  /** The service: "registry". */
-  readonly source: string;
+  /** The process: its role is the source of its events, and its key signs them. */
+  readonly identity: ServiceIdentity;
   /** Whose outbox is used. */
   readonly store: Store<Database>;
   /** Set: JetStream. Empty or missing: the PostgreSQL carrier. */
@@ -54,13 +52,13 @@ const finishMs = 5_000;
 
 /** Opens the bus and starts the relay of the store's outbox. Does not wait for NATS. */
 export async function openEventBus<Database>(options: EventBusOptions<Database>): Promise<EventBus> {
-  const { source, natsUrl, databaseUrl, clock, telemetry } = options;
+  const { identity, natsUrl, databaseUrl, clock, telemetry } = options;
   const log = telemetry.log.scope("events");
   const onError = (error: unknown) => log.debug("an event connection broke", { error });
   const carrier =
     natsUrl === undefined || natsUrl === ""
       ? await PostgresCarrier.open({ databaseUrl, clock, onError })
-      : new JetstreamCarrier({ natsUrl, name: `aimass-${source}`, clock });
+      : new JetstreamCarrier({ natsUrl, role: identity.role, clock });
   return new CarriedEventBus(options, carrier);
 }
 
@@ -68,7 +66,7 @@ class CarriedEventBus<StoreDatabase> implements EventBus {
   readonly #options: EventBusOptions<StoreDatabase>;
   readonly #carrier: EventCarrier;
   readonly #metrics: EventMetrics;
-  readonly #ids: UuidV7Maker;
+  readonly #writer: EventWriter;
   readonly #end = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
@@ -76,18 +74,12 @@ class CarriedEventBus<StoreDatabase> implements EventBus {
     this.#options = options;
     this.#carrier = carrier;
     this.#metrics = createEventMetrics(options.telemetry.metrics);
-    this.#ids = new UuidV7Maker(() => options.clock.now());
+    this.#writer = new EventWriter(options.identity.role, options.clock);
     this.#run(this.#relay());
   }
 
-  async publishFrom<Database>(tx: Transaction<Database>, init: EventInit): Promise<Event> {
-    const event = create(EventSchema, init);
-    event.id ||= this.#ids.next();
-    event.occurredAt ??= timestampFromMs(this.#options.clock.now());
-    event.source ||= this.#options.source;
-    event.traceparent ||= currentTraceparent() ?? "";
-    await appendOutbox(tx, { id: event.id, subject: subjectOf(event), payload: toBinary(EventSchema, event) });
-    return event;
+  publishFrom<Database>(tx: Transaction<Database>, event: EventInit): Promise<Event> {
+    return this.#writer.publishFrom(tx, event);
   }
 
   async subscribe(options: SubscribeOptions): Promise<void> {
@@ -126,20 +118,21 @@ class CarriedEventBus<StoreDatabase> implements EventBus {
   }
 
   #relay(): Promise<void> {
-    const { store, clock, telemetry, source } = this.#options;
+    const { store, clock, telemetry, identity } = this.#options;
     const log = telemetry.log.scope("events.relay");
     return runRelay({
       store,
       carrier: this.#carrier,
+      identity,
       clock,
       signal: this.#end.signal,
-      onPublished: (count) => this.#metrics.published.add(count, { source }),
+      onPublished: (count) => this.#metrics.published.add(count, { source: identity.role }),
       onFailure: (error) => log.warn("events wait in the outbox: the carrier or the database is away", { error }),
     });
   }
 
   async #handle(message: CarrierMessage, options: SubscribeOptions): Promise<void> {
-    const event = this.#decode(message);
+    const event = this.#open(message, options.consumer);
     if (event === undefined || !isWanted(event, options.kinds)) return;
     const { tracer } = this.#options.telemetry;
     const labels = { consumer: options.consumer };
@@ -160,16 +153,16 @@ class CarriedEventBus<StoreDatabase> implements EventBus {
     }
   }
 
-  /** A message that is no event never will be one: it is told of and passed over. */
-  #decode(message: CarrierMessage): Event | undefined {
-    try {
-      return fromBinary(EventSchema, message.payload);
-    } catch (error) {
-      this.#options.telemetry.log
-        .scope("events")
-        .error("passed over a message that is no event", { id: message.id, error });
-      return undefined;
-    }
+  /** A message that is no event of its source never will be one: it is counted, told of and passed over. */
+  #open(message: CarrierMessage, consumer: string): Event | undefined {
+    const opened = openMessage(this.#options.identity, message);
+    if (opened.kind === "event") return opened.event;
+    const { reason } = opened;
+    this.#metrics.refused.add(1, { consumer, reason });
+    const { id, subject } = message;
+    const log = this.#options.telemetry.log.scope("events");
+    log.error("passed over a message that is not from the service it names", { consumer, reason, id, subject });
+    return undefined;
   }
 
   #noteFailure(consumer: string, error: unknown): void {

@@ -1,13 +1,16 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import type { Event } from "@aimass/api/events";
+import { type Event, EventSchema } from "@aimass/api/events";
 import { systemClock } from "@aimass/core";
+import { generateMeshIdentity, ServiceIdentity } from "@aimass/identity";
 import { openStore, type Store } from "@aimass/store";
 import { makeTraceparent, silentTelemetry, withTraceparent } from "@aimass/telemetry";
 import { createTestDatabase, waitFor } from "@aimass/testkit";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type EventBus, openEventBus } from "./event-bus.ts";
-import type { EventCarrier } from "./event-carrier.ts";
+import type { CarrierMessage, EventCarrier } from "./event-carrier.ts";
+import { signMessage } from "./signed-event.ts";
 
 /** A running carrier that a test may kill. */
 export interface CarrierUnderTest extends AsyncDisposable {
@@ -45,14 +48,14 @@ export function eventCarrierContract(start: () => Promise<CarrierUnderTest>): vo
     const store = keep(await openStore<unknown>({ url: databaseUrl, schema: source, migrations: [] }));
     return { source, store, bus: keep(await openBus(source, store)) };
   };
-  const openBus = (source: string, store: Store<unknown>) =>
+  const openBus = (source: string, store: Store<unknown>, telemetry = silentTelemetry()) =>
     openEventBus({
-      source,
+      identity: identityOf(source),
       store,
       natsUrl: carrier.natsUrl,
       databaseUrl,
       clock: systemClock,
-      telemetry: silentTelemetry(),
+      telemetry,
     });
   const publish = ({ bus, store }: Source, name: string): Promise<Event> =>
     store.withTransaction((tx) =>
@@ -145,24 +148,47 @@ export function eventCarrierContract(start: () => Promise<CarrierUnderTest>): vo
     await publish(source, "before");
     await waitFor(() => seen.includes("before"));
     const raw = keep(await carrier.openCarrier(databaseUrl));
-    const { create, toBinary } = await import("@bufbuild/protobuf");
-    const { EventSchema } = await import("@aimass/api/events");
-    const event = create(EventSchema, {
-      id: `${source.source}-twice`,
-      source: source.source,
-      resource: "twice",
-      payload: { case: "modelChanged", value: {} },
-    });
-    const message = {
-      id: event.id,
-      subject: `aimass.${source.source}.model_changed`,
-      payload: toBinary(EventSchema, event),
-    };
+    const message = signMessage(identityOf(source.source), plainMessage(source.source, "twice"));
     await raw.publish([message]);
     await raw.publish([message, { ...message }]);
     await publish(source, "after");
     await waitFor(() => seen.includes("after"));
     expect(seen).toEqual(["before", "twice", "after"]);
+  });
+
+  it("passes over and counts what the service it names did not sign for that subject, and goes on", async () => {
+    const source = await openSource();
+    const { source: role } = source;
+    const telemetry = silentTelemetry();
+    const bus = keep(await openBus(role, source.store, telemetry));
+    const seen = await collect(source, { bus, consumer: `${role}-strict` });
+    const raw = keep(await carrier.openCarrier(databaseUrl));
+    const signed = (name: string, by = role) => signMessage(identityOf(by), plainMessage(role, name));
+    const stranger = generateMeshIdentity([role]);
+    const unknown = new ServiceIdentity(stranger.identities.get(role) as never, stranger.trust, systemClock);
+    const changed = signed("changed");
+    changed.payload[changed.payload.length - 1] = (changed.payload.at(-1) as number) ^ 1;
+    await raw.publish([
+      plainMessage(role, "unsigned"),
+      signMessage(unknown, plainMessage(role, "by a stranger's key")),
+      signed("by another service", "source40"),
+      changed,
+      { ...signed("moved"), subject: `aimass.${role}.alias_moved` },
+      { ...signed("of a foreign source"), subject: "aimass.source40.model_changed" },
+      { id: `${role}-noise`, subject: `aimass.${role}.model_changed`, payload: Buffer.from([255, 255]) },
+      signMessage(identityOf(role), { ...plainMessage(role, "misplaced"), subject: `aimass.${role}.alias_moved` }),
+      signed("true"),
+    ]);
+    await waitFor(() => seen.length > 0);
+    expect(seen).toEqual(["true"]);
+    const scrape = await telemetry.metricsText();
+    const refused = (reason: string) =>
+      Number(scrape.match(new RegExp(`^aimass_events_refused_total\\{.*reason="${reason}".*\\} (\\d+)`, "m"))?.[1]);
+    expect({ unsigned: refused("unsigned"), forged: refused("forged"), subject: refused("subject") }).toEqual({
+      unsigned: 3,
+      forged: 2,
+      subject: 3,
+    });
   });
 
   it("shares the work between processes with one consumer name, and goes on where it was after a restart", async () => {
@@ -195,7 +221,10 @@ export function eventCarrierContract(start: () => Promise<CarrierUnderTest>): vo
   it("loses nothing of a process that is killed the moment it has committed", async () => {
     const source = await openSource();
     await source.bus[Symbol.asyncDispose]();
-    const bus = JSON.stringify({ source: source.source, databaseUrl, natsUrl: carrier.natsUrl });
+    const bus = JSON.stringify({
+      ...{ source: source.source, databaseUrl, natsUrl: carrier.natsUrl },
+      ...{ identity: identities.get(source.source), trust },
+    });
     const script = join(import.meta.dirname, "dying-publisher.ts");
     const publisher = spawn(process.execPath, [script], { env: { ...process.env, TEST_BUS: bus }, stdio: "inherit" });
     const signal = await new Promise((resolve) => publisher.on("exit", (_, by) => resolve(by)));
@@ -228,6 +257,17 @@ export function eventCarrierContract(start: () => Promise<CarrierUnderTest>): vo
     await waitFor(() => publish(source, "hello"), { timeoutMs: 10_000 });
     await waitFor(() => seen.includes("hello"), { timeoutMs: 20_000 });
   });
+}
+
+const roles = Array.from({ length: 40 }, (_, index) => `source${index + 1}`);
+const { identities, trust } = generateMeshIdentity(roles);
+const identityOf = (role: string) => new ServiceIdentity(identities.get(role) as never, trust, systemClock);
+
+/** An event as it was before events were signed, or as a stranger makes it. */
+function plainMessage(source: string, resource: string): CarrierMessage {
+  const id = `${source}-${resource}`;
+  const event = create(EventSchema, { id, source, resource, payload: { case: "modelChanged", value: {} } });
+  return { id, subject: `aimass.${source}.model_changed`, payload: toBinary(EventSchema, event) };
 }
 
 interface Source {

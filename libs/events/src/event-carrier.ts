@@ -5,6 +5,8 @@ export interface CarrierMessage {
   /** "aimass.registry.alias_moved" */
   readonly subject: string;
   readonly payload: Uint8Array;
+  /** Given by the carrier alone: it was published before events were signed. */
+  readonly beforeSigning?: boolean;
 }
 
 export interface ConsumeOptions {

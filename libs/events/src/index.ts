@@ -1,9 +1,10 @@
 export {
   type EventBus,
   type EventBusOptions,
-  type EventInit,
   openEventBus,
   type SubscribeOptions,
 } from "./event-bus.ts";
 export type { EventKind } from "./event-subject.ts";
+export { type EventInit, EventWriter } from "./event-writer.ts";
+export { makeNatsPasswords, type NatsPasswords, natsRoles, natsServerConfig, natsUrl } from "./nats-access.ts";
 export { UuidV7Maker } from "./uuid-v7.ts";

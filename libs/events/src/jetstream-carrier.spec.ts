@@ -11,7 +11,7 @@ describeWith("ci", { needs: "nats-server" }, "events over JetStream", () => {
     if (server === undefined) throw new Error("nats-server is gone from this machine.");
     return {
       natsUrl: server.url,
-      openCarrier: async () => new JetstreamCarrier({ natsUrl: server.url, name: "test", clock: systemClock }),
+      openCarrier: async () => new JetstreamCarrier({ natsUrl: server.url, role: "source1", clock: systemClock }),
       kill: server.kill,
       revive: server.revive,
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),

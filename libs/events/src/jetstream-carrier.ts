@@ -11,8 +11,8 @@ const pullExpiresMs = 30_000;
 
 export interface JetstreamCarrierOptions {
   readonly natsUrl: string;
-  /** Shown in the server's list of clients. */
-  readonly name: string;
+  /** Of the process: "registry". The server shows it in its list of clients, and the answers to this one's questions come below `_INBOX.<role>`. */
+  readonly role: string;
   readonly clock: Clock;
 }
 
@@ -24,7 +24,7 @@ export class JetstreamCarrier implements EventCarrier {
   constructor(options: JetstreamCarrierOptions) {
     this.#clock = options.clock;
     const prepare = async (connection: NatsConnection) => ensureStream(await connection.jetstreamManager());
-    this.#link = new NatsLink({ url: options.natsUrl, name: options.name, prepare });
+    this.#link = new NatsLink({ url: options.natsUrl, role: options.role, prepare });
   }
 
   async publish(messages: readonly CarrierMessage[]): Promise<void> {

@@ -11,7 +11,7 @@ const reconnectWaitMs = 200;
  */
 export class NatsLink implements AsyncDisposable {
   readonly #url: string;
-  readonly #name: string;
+  readonly #role: string;
   readonly #prepare: (connection: NatsConnection) => Promise<void>;
   #connection: Promise<NatsConnection> | undefined;
   #broken = Promise.withResolvers<never>();
@@ -19,9 +19,9 @@ export class NatsLink implements AsyncDisposable {
   #closed = false;
 
   /** `prepare` runs on each new connection before it is used. */
-  constructor(options: { url: string; name: string; prepare: (connection: NatsConnection) => Promise<void> }) {
+  constructor(options: { url: string; role: string; prepare: (connection: NatsConnection) => Promise<void> }) {
     this.#url = options.url;
-    this.#name = options.name;
+    this.#role = options.role;
     this.#prepare = options.prepare;
     this.#broken.promise.catch(() => {});
   }
@@ -52,7 +52,8 @@ export class NatsLink implements AsyncDisposable {
   async #connect(): Promise<NatsConnection> {
     const connection = await connect({
       ...natsAddress(this.#url),
-      name: this.#name,
+      name: `aimass-${this.#role}`,
+      inboxPrefix: `_INBOX.${this.#role}`,
       timeout: connectTimeoutMs,
       maxReconnectAttempts: -1,
       reconnectTimeWait: reconnectWaitMs,

@@ -92,7 +92,8 @@ export class PostgresConsumer {
 
   async #read(): Promise<(CarrierMessage & { position: string })[]> {
     const { rows } = await this.#session.query<CarrierMessage & { position: string }>(
-      `select position, id, subject, payload from event
+      `select position, id, subject, payload,
+         position <= (select max(position) from unsigned_until) as "beforeSigning" from event
        where position > (select position from consumer where name = $1)
        order by position limit ${batchSize}`,
       [this.#options.consumer],

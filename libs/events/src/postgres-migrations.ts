@@ -19,4 +19,11 @@ export const postgresMigrations: readonly Migration[] = [
         created_at timestamptz not null default now()
       );`,
   },
+  {
+    // What an older version published and nobody has handled yet is still handled; from here on everything is signed.
+    name: "0002-signed",
+    up: `
+      create table unsigned_until (position bigint not null);
+      insert into unsigned_until select coalesce(max(position), 0) from event;`,
+  },
 ];

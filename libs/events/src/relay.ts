@@ -1,6 +1,8 @@
 import { type Clock, keepTrying } from "@aimass/core";
-import { drainOutbox, outboxChannel, type Store } from "@aimass/store";
+import type { ServiceIdentity } from "@aimass/identity";
+import { drainOutbox, type OutboxEntry, outboxChannel, type Store } from "@aimass/store";
 import type { EventCarrier } from "./event-carrier.ts";
+import { signMessage } from "./signed-event.ts";
 
 /** Wake-ups come by NOTIFY; this is for the one that gets lost, and for what a relay that died left behind. */
 const pollMs = 1_000;
@@ -9,6 +11,8 @@ const batchSize = 100;
 export interface RelayOptions<Database> {
   readonly store: Store<Database>;
   readonly carrier: EventCarrier;
+  /** Signs what is published. */
+  readonly identity: ServiceIdentity;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onPublished: (count: number) => void;
@@ -35,10 +39,12 @@ export async function runRelay<Database>(options: RelayOptions<Database>): Promi
 }
 
 async function relayTurns<Database>(options: RelayOptions<Database>, bell: Bell, healthy: () => void): Promise<void> {
-  const { store, carrier, clock, signal, onPublished } = options;
+  const { store, carrier, identity, clock, signal, onPublished } = options;
+  const publish = (entries: readonly OutboxEntry[]) =>
+    carrier.publish(entries.map((entry) => signMessage(identity, entry)));
   while (!signal.aborted) {
     bell.muffle();
-    const result = await drainOutbox(store, (entries) => carrier.publish(entries), batchSize);
+    const result = await drainOutbox(store, publish, batchSize);
     healthy();
     const count = result.kind === "drained" ? result.count : 0;
     if (count > 0) onPublished(count);

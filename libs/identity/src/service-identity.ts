@@ -96,6 +96,11 @@ export class ServiceIdentity {
     return { keyId: this.#keyId, signature: new Uint8Array(sign(null, bytes, this.#privateKey)) };
   }
 
+  /** Whether a key is one of the mesh. */
+  trusts(keyId: string): boolean {
+    return this.#trusted.has(keyId);
+  }
+
   /** Whether a service of `role` signed these bytes. False for an unknown key and for one of another role. */
   verifySignature(keyId: string, role: string, bytes: Uint8Array, signature: Uint8Array): boolean {
     const trusted = this.#trusted.get(keyId);

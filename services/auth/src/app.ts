@@ -88,7 +88,7 @@ async function openGround(config: AuthConfig, surroundings: AuthSurroundings, re
     onError: (error) => log.debug("database connection broken", { error }),
   });
   resources.use(store);
-  const bus = resources.use(await openEventBus({ source: "auth", store, natsUrl, databaseUrl, clock, telemetry }));
+  const bus = resources.use(await openEventBus({ identity, store, natsUrl, databaseUrl, clock, telemetry }));
   const enforcers = resources.use(await Enforcers.open(store, clock));
   const { artifacts } = config;
   const headRecords = resources.use(artifacts && (await openRecordStore(artifacts, headsFolder)));
@@ -109,7 +109,7 @@ async function makeFirstThings(parts: Parts): Promise<void> {
 }
 
 async function subscribe(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { bus, ledger, heads, metrics, writer, events } = parts;
+  const { bus, ledger, heads, metrics } = parts;
   const chain = async (event: Event) => {
     const sequence = event.audited ? await ledger.append(event) : undefined;
     if (sequence === undefined) return;
@@ -119,9 +119,9 @@ async function subscribe(parts: Parts, signal: AbortSignal): Promise<void> {
   await bus.subscribe({ consumer: "audit-ledger", signal, handle: chain });
   await bus.subscribe({
     consumer: "auth-orphaned-grants",
-    kinds: ["modelChanged", "projectChanged"],
+    kinds: ["modelChanged"],
     signal,
-    handle: (event) => removeOrphanedGrants(writer, events, event),
+    handle: (event) => removeOrphanedGrants(parts, event),
   });
 }
 

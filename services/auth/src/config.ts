@@ -16,6 +16,8 @@ export interface AuthConfig {
   readonly auditWebhookUrl: string | undefined;
   /** The artifact storage, which gets each signed head of the ledger; undefined: none does. */
   readonly artifacts: ArtifactLocation | undefined;
+  /** The registry is asked before grants on a model that is said to be gone are taken back. */
+  readonly registryAddresses: readonly Address[];
   readonly databaseUrl: string;
   /** Empty: events over PostgreSQL. */
   readonly natsUrl: string;
@@ -41,8 +43,9 @@ export function readAuthConfig(env: Environment): AuthConfig {
     stateDirectory: v.optional("AIMASS_STATE_DIR"),
     givenWebhook: v.secret("AIMASS_AUDIT_WEBHOOK_URL", ""),
     storage: readArtifactVariables(v),
+    registryAddresses: v.addresses("AIMASS_REGISTRY_ADDRESSES"),
     databaseUrl: v.secret("AIMASS_DATABASE_URL"),
-    natsUrl: v.string("NATS_URL", ""),
+    natsUrl: v.secret("NATS_URL", ""),
     givenSecret: v.secret("AIMASS_AUTH_SECRET", ""),
     policyMaxAgeSeconds: v.integer("AIMASS_POLICY_MAX_AGE_SECONDS", {
       fallback: 86_400,

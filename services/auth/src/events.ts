@@ -1,5 +1,5 @@
 import { Change, type Event, type EventSchema } from "@aimass/api/events";
-import type { EventBus } from "@aimass/events";
+import type { EventWriter } from "@aimass/events";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { AuthTransaction, Cause } from "./database.ts";
 
@@ -12,9 +12,9 @@ const changes = { created: Change.CREATED, updated: Change.UPDATED, deleted: Cha
 
 /** The events of this service, each written in the transaction of the change it tells of. All are audited. */
 export class AuthEvents {
-  readonly #bus: Pick<EventBus, "publishFrom">;
+  readonly #bus: Pick<EventWriter, "publishFrom">;
 
-  constructor(bus: Pick<EventBus, "publishFrom">) {
+  constructor(bus: Pick<EventWriter, "publishFrom">) {
     this.#bus = bus;
   }
 

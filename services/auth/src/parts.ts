@@ -4,6 +4,7 @@ import type { EventBus } from "@aimass/events";
 import { PolicyStore, type ServiceIdentity } from "@aimass/identity";
 import type { Telemetry } from "@aimass/telemetry";
 import { Grants } from "./access/grants.ts";
+import { ModelLibrary } from "./access/model-library.ts";
 import { Ledger } from "./audit/ledger.ts";
 import { LedgerHeads } from "./audit/ledger-heads.ts";
 import { StoredHeads } from "./audit/stored-heads.ts";
@@ -65,6 +66,7 @@ export function createParts(ground: Ground) {
     serviceAccounts: new ServiceAccounts(directory),
     apiKeys: new ApiKeys(directory),
     grants: new Grants(directory),
+    library: new ModelLibrary({ addresses: config.registryAddresses, identity: ground.identity, telemetry }),
   };
 }
 

@@ -74,7 +74,7 @@ export async function startRegistry(
   const store = cleanup.use(
     await openStore<Database>({ url: databaseUrl, schema: "registry", migrations, clock, onError }),
   );
-  const bus = cleanup.use(await openEventBus({ source: "registry", store, natsUrl, databaseUrl, clock, telemetry }));
+  const bus = cleanup.use(await openEventBus({ identity, store, natsUrl, databaseUrl, clock, telemetry }));
   const artifacts = await openArtifactStore({ location: config.artifacts, clock, uploadTtlMs: limits.uploadTtlMs });
   const tie = new StorageTie({
     store,

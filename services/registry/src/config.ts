@@ -56,7 +56,7 @@ export function readRegistryConfig(env: Environment): RegistryConfig {
     identityFile: v.string("AIMASS_IDENTITY_FILE"),
     trustFile: v.string("AIMASS_TRUST_FILE"),
     databaseUrl: v.secret("AIMASS_DATABASE_URL"),
-    natsUrl: v.optional("NATS_URL"),
+    natsUrl: v.secret("NATS_URL", ""),
     authAddresses: v.addresses("AIMASS_AUTH_ADDRESSES"),
     stateDirectory: v.string("AIMASS_STATE_DIR"),
     storage: readArtifactVariables(v),

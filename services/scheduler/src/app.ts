@@ -45,7 +45,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSe
   const store = cleanup.use(
     await openStore<SchedulerDatabase>({ url: databaseUrl, schema: "scheduler", migrations, clock, onError }),
   );
-  const bus = cleanup.use(await openEventBus({ source: "scheduler", store, natsUrl, databaseUrl, clock, telemetry }));
+  const bus = cleanup.use(await openEventBus({ identity, store, natsUrl, databaseUrl, clock, telemetry }));
   const changes = cleanup.use(await Changes.listen(store));
   const policy = new PolicyStore({ identity, clock });
   const readLibrary = registryLibrary({ addresses: config.registryAddresses, identity, telemetry });

@@ -50,7 +50,7 @@ export function readSchedulerConfig(env: Environment): SchedulerConfig {
       trustFile: v.string("AIMASS_TRUST_FILE"),
       stateDirectory: v.optional("AIMASS_STATE_DIR"),
       databaseUrl: v.secret("AIMASS_DATABASE_URL"),
-      natsUrl: v.string("NATS_URL", ""),
+      natsUrl: v.secret("NATS_URL", ""),
       authAddresses: v.addresses("AIMASS_AUTH_ADDRESSES"),
       registryAddresses: v.addresses("AIMASS_REGISTRY_ADDRESSES"),
       timings: {

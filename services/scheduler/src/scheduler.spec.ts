@@ -1,5 +1,5 @@
 import { chmod } from "node:fs/promises";
-import { EventSchema } from "@aimass/api/events";
+import { EventSchema, SignedEventSchema } from "@aimass/api/events";
 import { type ReplicaExit, ReplicaExitSchema, ReplicaService, RolloutPhase, RouteService } from "@aimass/api/scheduler";
 import { PushStream, systemClock } from "@aimass/core";
 import { createDatabase, startEmbeddedPostgres } from "@aimass/embedded";
@@ -352,7 +352,8 @@ describe("an alias that moves in the registry", () => {
       migrations: [],
     });
     const facts = { clock: systemClock, telemetry: silentTelemetry(), databaseUrl: mesh.databaseUrl };
-    const bus = await openEventBus({ source: "registry", store: registry, ...facts });
+    const identity = await mesh.identity("registry");
+    const bus = await openEventBus({ identity, store: registry, ...facts });
     const move = async (to: number) => {
       mesh.publish(fraud, { default: to }, [1, 2]);
       const value = { project: "default", model: "fraud", alias: "default", toVersion: BigInt(to) };
@@ -448,13 +449,15 @@ async function readEvents(url: string) {
   const client = new pg.Client(url);
   await client.connect();
   try {
-    const { rows } = await client.query<{ payload: Uint8Array }>(
-      `select payload from (
+    const { rows } = await client.query<{ place: number; payload: Uint8Array }>(
+      `select place, payload from (
         select 0 as place, position, payload from events.event union all select 1, position, payload from scheduler.outbox
       ) as told order by place, position`,
     );
     // One that is being published is in both places.
-    const events = rows.map((row) => fromBinary(EventSchema, row.payload));
+    const events = rows.map(({ place, payload }) =>
+      fromBinary(EventSchema, place === 0 ? fromBinary(SignedEventSchema, payload).event : payload),
+    );
     return [...new Map(events.map((event) => [event.id, event])).values()];
   } finally {
     await client.end();

@@ -59,7 +59,7 @@ export async function startTrainer(
   const store = resources.use(
     await openStore<Database>({ url: databaseUrl, schema: "trainer", migrations, clock, onError }),
   );
-  const bus = resources.use(await openEventBus({ source: "trainer", store, natsUrl, databaseUrl, clock, telemetry }));
+  const bus = resources.use(await openEventBus({ identity, store, natsUrl, databaseUrl, clock, telemetry }));
   const quotas = new PostgresQuotas(store, bus, { maxRunning: config.projectRunning, maxQueued: config.projectQueued });
   const journal = new JobJournal(store, bus);
   const jobs = new PostgresJobs({ store, journal, quotas });

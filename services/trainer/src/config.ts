@@ -44,7 +44,7 @@ export function readTrainerConfig(env: Environment): TrainerConfig {
     identityFile: v.string("AIMASS_IDENTITY_FILE"),
     trustFile: v.string("AIMASS_TRUST_FILE"),
     databaseUrl: v.secret("AIMASS_DATABASE_URL"),
-    natsUrl: v.optional("NATS_URL"),
+    natsUrl: v.secret("NATS_URL", ""),
     authAddresses: v.addresses("AIMASS_AUTH_ADDRESSES"),
     registryAddresses: v.addresses("AIMASS_REGISTRY_ADDRESSES"),
     stateDirectory: v.string("AIMASS_STATE_DIR"),

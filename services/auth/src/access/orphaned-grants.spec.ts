@@ -1,50 +1,99 @@
 import { Effect, Level } from "@aimass/api/auth";
 import { Change } from "@aimass/api/events";
-import { systemClock } from "@aimass/core";
-import { openEventBus } from "@aimass/events";
-import { openStore } from "@aimass/store";
+import { ModelService } from "@aimass/api/registry";
+import { AimassError, formatAddress, systemClock } from "@aimass/core";
+import { type EventBus, openEventBus } from "@aimass/events";
+import { serveRpc } from "@aimass/rpc";
+import { openStore, type Store } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
 import { waitFor } from "@aimass/testkit";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type AuthFixture, startAuthFixture } from "../testing/auth-fixture.ts";
+import { type AuthClients, type AuthFixture, startAuthFixture } from "../testing/auth-fixture.ts";
 
+/** Where the registry of these tests answers, and the models it has, with the moment each was made. */
+const registryPort = 20_000 + (process.pid % 20_000);
+const there = new Map<string, number>();
+const resources = new AsyncDisposableStack();
 let auth: AuthFixture;
+let root: AuthClients;
+let store: Store<unknown>;
+let bus: EventBus;
+
 beforeAll(async () => {
-  auth = await startAuthFixture();
+  auth = resources.use(await startAuthFixture({ registry: `127.0.0.1:${registryPort}` }));
+  root = auth.as(await auth.signInAdmin());
+  const { url: databaseUrl } = auth.database;
+  const identity = await auth.identity("registry");
+  const facts = { clock: systemClock, telemetry: silentTelemetry() };
+  const registry = await serveRpc({
+    ...{
+      name: "registry",
+      listen: { host: "127.0.0.1", port: registryPort },
+      identity,
+      services: [ModelService],
+      ...facts,
+    },
+    routes: (router) =>
+      router.service(ModelService, {
+        getModel({ project, name }) {
+          const madeMs = there.get(`${project}.${name}`);
+          if (madeMs === undefined) throw new AimassError("NOT_FOUND", "There is no such model.");
+          return { model: { project, name, createdAt: timestampFromMs(madeMs) } };
+        },
+      }),
+  });
+  resources.defer(() => registry.drain(0));
+  expect(formatAddress(registry.address)).toBe(`127.0.0.1:${registryPort}`);
+  store = resources.use(await openStore({ url: databaseUrl, schema: "registry", migrations: [] }));
+  bus = resources.use(await openEventBus({ identity, store, databaseUrl, ...facts }));
 });
-afterAll(async () => {
-  await auth?.[Symbol.asyncDispose]();
-});
+afterAll(() => resources.disposeAsync());
+
+const put = (resource: string) =>
+  root.access.putGrant({ grant: { subject: "anonymous", resource, level: Level.INFER, effect: Effect.ALLOW } });
+const left = async (project: string) =>
+  (await root.access.listGrants({})).grants
+    .map((grant) => grant.resource)
+    .filter((resource) => resource.startsWith(project))
+    .sort();
+/** The registry tells that a model of a project was deleted just now. */
+const tellDeleted = (project: string, occurredAt = timestampFromMs(Date.now()), model = "m") =>
+  store.withTransaction((tx) =>
+    bus.publishFrom(tx, {
+      occurredAt,
+      actor: "user:admin",
+      resource: `${project}.${model}`,
+      payload: { case: "modelChanged", value: { project, model, change: Change.DELETED } },
+    }),
+  );
 
 describe("a deleted model", () => {
   it("leaves no grants to a later model of its name, and takes none of those made later", async () => {
-    const root = auth.as(await auth.signInAdmin());
-    const put = (resource: string) =>
-      root.access.putGrant({ grant: { subject: "anonymous", resource, level: Level.INFER, effect: Effect.ALLOW } });
     for (const resource of ["p", "p.m", "p.m@a", "p.mm", "p.m_2"]) await put(resource);
-    const { url: databaseUrl } = auth.database;
-    await using store = await openStore({ url: databaseUrl, schema: "registry", migrations: [] });
-    await using bus = await openEventBus({
-      source: "registry",
-      store,
-      databaseUrl,
-      clock: systemClock,
-      telemetry: silentTelemetry(),
-    });
     const occurredAt = timestampFromMs(Date.now());
     await new Promise((resolve) => setTimeout(resolve, 5));
     await put("p.m@later");
-    await store.withTransaction((tx) =>
-      bus.publishFrom(tx, {
-        occurredAt,
-        actor: "user:admin",
-        resource: "p.m",
-        payload: { case: "modelChanged", value: { project: "p", model: "m", change: Change.DELETED } },
-      }),
-    );
-    const left = async () => (await root.access.listGrants({})).grants.map((grant) => grant.resource).sort();
-    await waitFor(async () => (await left()).length === 4, { timeoutMs: 15_000 });
-    expect(await left()).toEqual(["p", "p.m@later", "p.m_2", "p.mm"]);
+    await tellDeleted("p", occurredAt);
+    await waitFor(async () => (await left("p")).length === 4, { timeoutMs: 15_000 });
+    expect(await left("p")).toEqual(["p", "p.m@later", "p.m_2", "p.mm"]);
+  });
+
+  it("leaves none to a model of its name that was made before auth heard of it", async () => {
+    await put("q.m");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const occurredAt = timestampFromMs(Date.now());
+    there.set("q.m", Date.now() + 1);
+    await tellDeleted("q", occurredAt);
+    await waitFor(async () => (await left("q")).length === 0, { timeoutMs: 15_000 });
+  });
+
+  it("keeps its grants as long as the registry says that it is there, whatever an event says", async () => {
+    there.set("r.m", Date.now() - 60_000);
+    for (const resource of ["r.m", "r.gone"]) await put(resource);
+    await tellDeleted("r");
+    await tellDeleted("r", timestampFromMs(Date.now()), "gone");
+    await waitFor(async () => !(await left("r")).includes("r.gone"), { timeoutMs: 15_000 });
+    expect(await left("r")).toEqual(["r.m"]);
   });
 });

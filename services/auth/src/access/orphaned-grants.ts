@@ -6,36 +6,36 @@ import type { AuthEvents } from "../events.ts";
 import type { PolicyWriter } from "../policy/policy-change.ts";
 import type { GrantRow } from "./grant-row.ts";
 import { tellGrant } from "./grants.ts";
+import type { ModelLibrary } from "./model-library.ts";
+
+export interface OrphanedGrantsOptions {
+  readonly writer: PolicyWriter;
+  readonly events: AuthEvents;
+  readonly library: Pick<ModelLibrary, "modelSince">;
+}
 
 /**
- * Takes back the grants on a deleted model or project, so that a new one of the same name does not inherit them. Bears repetition: grants made after the
- * deletion stay.
+ * Takes back the grants on a deleted model, so that a new one of the same name does not inherit them. The registry is asked whether the model is gone: grants on one
+ * that was there before the event stay. Bears repetition: grants made after the deletion stay. Rejects while the registry cannot be asked.
  */
-export async function removeOrphanedGrants(writer: PolicyWriter, events: AuthEvents, event: Event): Promise<void> {
-  const gone = deletedResource(event);
-  if (gone === undefined || event.occurredAt === undefined) return;
-  const until = timestampDate(event.occurredAt);
+export async function removeOrphanedGrants(options: OrphanedGrantsOptions, event: Event): Promise<void> {
+  const { writer, events, library } = options;
+  const { payload, occurredAt } = event;
+  if (payload.case !== "modelChanged" || payload.value.change !== Change.DELETED || occurredAt === undefined) return;
+  const { project, model } = payload.value;
+  const until = timestampDate(occurredAt);
+  const since = await library.modelSince(project, model);
+  if (since !== undefined && since < until) return;
+  const resource = formatResource(project, model);
   const cause = { actor: "service:auth", traceparent: event.traceparent };
   await writer.change(async ({ tx, touch }) => {
     const { rows } = await sql<GrantRow>`
       delete from access_grant
-      where created_at <= ${until} and (resource = ${gone.resource} or starts_with(resource, ${gone.inside}))
+      where created_at <= ${until} and (resource = ${resource} or starts_with(resource, ${`${resource}@`}))
       returning *`.execute(tx);
     for (const row of rows) {
       touch(policyEntryKey.grant(row.id));
       await tellGrant(events, tx, cause, row, "deleted");
     }
   });
-}
-
-/** The resource that is gone, and what everything inside it begins with. */
-function deletedResource({ payload }: Event): { resource: string; inside: string } | undefined {
-  if (payload.case === "modelChanged" && payload.value.change === Change.DELETED) {
-    const resource = formatResource(payload.value.project, payload.value.model);
-    return { resource, inside: `${resource}@` };
-  }
-  if (payload.case === "projectChanged" && payload.value.change === Change.DELETED) {
-    return { resource: payload.value.project, inside: `${payload.value.project}.` };
-  }
-  return undefined;
 }

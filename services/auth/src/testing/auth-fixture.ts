@@ -16,6 +16,7 @@ export interface AuthFixture extends AsyncDisposable {
   readonly database: TestDatabase;
   readonly directory: string;
   readonly router: ServiceIdentity;
+  identity(role: string): Promise<ServiceIdentity>;
   /** Starts one more process on the same database. */
   startProcess(env?: Environment): Promise<RunningService>;
   readonly first: RunningService;
@@ -42,17 +43,24 @@ export interface Enforcer {
   stop(): Promise<void>;
 }
 
-export async function startAuthFixture(options: { clock?: Clock } = {}): Promise<AuthFixture> {
+export interface AuthFixtureOptions {
+  readonly clock?: Clock;
+  /** Where auth asks for models; default: nobody is there. */
+  readonly registry?: string;
+}
+
+export async function startAuthFixture(options: AuthFixtureOptions = {}): Promise<AuthFixture> {
   const resources = new AsyncDisposableStack();
   try {
-    return await buildFixture(options.clock ?? systemClock, resources);
+    return await buildFixture(options, resources);
   } catch (error) {
     await resources.disposeAsync();
     throw error;
   }
 }
 
-async function buildFixture(clock: Clock, resources: AsyncDisposableStack): Promise<AuthFixture> {
+async function buildFixture(options: AuthFixtureOptions, resources: AsyncDisposableStack): Promise<AuthFixture> {
+  const { clock = systemClock } = options;
   const database = resources.use(await createTestDatabase());
   const { path: directory } = resources.use(await tempDirectory());
   await createMeshIdentity(directory, ["auth", "router", "registry"]);
@@ -66,6 +74,7 @@ async function buildFixture(clock: Clock, resources: AsyncDisposableStack): Prom
       AIMASS_IDENTITY_FILE: join(directory, "auth.identity.json"),
       AIMASS_TRUST_FILE: join(directory, "trust.json"),
       AIMASS_STATE_DIR: directory,
+      AIMASS_REGISTRY_ADDRESSES: options.registry ?? "127.0.0.1:1",
       ...env,
     });
     const running = await startAuth(config, { clock, telemetry });
@@ -116,6 +125,7 @@ async function buildFixture(clock: Clock, resources: AsyncDisposableStack): Prom
     database,
     directory,
     router,
+    identity,
     startProcess,
     first,
     as,

@@ -36,11 +36,13 @@ function addContainerSecrets(admin: Command): void {
     .description("write keys and passwords for containers, a folder each; keeps those that are there")
     .argument("<folder>")
     .option("--database-host <name>", "the database's host name in the URLs", "postgres")
+    .option("--nats-host <name>", "the NATS server's", "nats")
     .option("--owner <uid>", "the user the containers run as")
     .action(
-      action<{ databaseHost: string; owner?: string }>(async ({ output }, options, [folder]) => {
+      action<{ databaseHost: string; natsHost: string; owner?: string }>(async ({ output }, options, [folder]) => {
         const owner = options.owner === undefined ? undefined : Number(options.owner);
-        const result = writeContainerSecrets(folder as string, { databaseHost: options.databaseHost, owner });
+        const { databaseHost, natsHost } = options;
+        const result = writeContainerSecrets(folder as string, { databaseHost, natsHost, owner });
         output.result({ folder, result }, () => `The secrets in ${folder} were ${result}.`);
       }),
     );

@@ -191,7 +191,8 @@ describe("what changes", () => {
     const url = registry.databaseUrl;
     await using store = await openStore({ url, schema: "listener", migrations: [] });
     const telemetry = silentTelemetry();
-    await using bus = await openEventBus({ source: "test", store, databaseUrl: url, clock: systemClock, telemetry });
+    const identity = registry.identity("trainer");
+    await using bus = await openEventBus({ identity, store, databaseUrl: url, clock: systemClock, telemetry });
     const ended = new AbortController();
     const handle = async (event: Event) => {
       if (event.resource.startsWith("default.told")) events.push(event);

@@ -47,6 +47,7 @@ export interface TestRegistry extends AsyncDisposable {
   readonly policy: PolicyStore;
   /** A person or program whose call a router passed on. */
   as(principal: string): Clients;
+  identity(role: string): ServiceIdentity;
   /** A service in its own name, or acting for someone. */
   service(role: string, onBehalfOf?: string): Clients;
   /** Replaces all grants. */
@@ -88,6 +89,7 @@ export async function startTestRegistry(options: {
     directory,
     policy,
     as: (principal) => clientsOf(address(), identity("router"), principal),
+    identity,
     service: (role, onBehalfOf) => clientsOf(address(), identity(role), onBehalfOf),
     grant: (grants) => policy.apply(writer.write(grants)),
     async restart() {

@@ -142,7 +142,7 @@ function onNewData(startNats: () => Promise<MortalServer | undefined>): void {
     store = await openStore({ url: databaseUrl, schema: "registry", migrations: [] });
     const telemetry = silentTelemetry();
     bus = await openEventBus({
-      source: "registry",
+      identity: await mesh.identity("registry"),
       store,
       databaseUrl,
       natsUrl: nats?.url,

@@ -1,5 +1,5 @@
 import { Level } from "@aimass/api/auth";
-import { EventSchema } from "@aimass/api/events";
+import { EventSchema, SignedEventSchema } from "@aimass/api/events";
 import { JobState } from "@aimass/api/trainer";
 import { fromBinary } from "@bufbuild/protobuf";
 import pg from "pg";
@@ -21,7 +21,10 @@ async function audited() {
   const waiting = await pool.query("select payload from trainer.outbox");
   const sent = await pool.query("select payload from events.event").catch(() => ({ rows: [] }));
   await pool.end();
-  const events = [...sent.rows, ...waiting.rows].map(({ payload }) => fromBinary(EventSchema, payload));
+  const signed = sent.rows.map(({ payload }) => fromBinary(SignedEventSchema, payload).event);
+  const events = [...signed, ...waiting.rows.map(({ payload }) => payload)].map((bytes) =>
+    fromBinary(EventSchema, bytes),
+  );
   // One that is on its way is in both.
   return [...new Map(events.map((event) => [event.id, event])).values()].filter((event) => event.audited);
 }

@@ -6,6 +6,7 @@ import { type Job, JobSpecSchema } from "@aimass/api/trainer";
 import { type Clock, systemClock } from "@aimass/core";
 import { defaultLimits } from "@aimass/datasets";
 import { openEventBus } from "@aimass/events";
+import { generateMeshIdentity, type IdentityDocument, ServiceIdentity } from "@aimass/identity";
 import { openStore } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
@@ -34,7 +35,7 @@ export async function openJobs(databaseUrl: string, defaults: Quota = { maxRunni
     await openStore<Database>({ url: databaseUrl, schema: "trainer", migrations, onError: () => {} }),
   );
   const bus = resources.use(
-    await openEventBus({ source: "trainer", store, databaseUrl, clock: systemClock, telemetry }),
+    await openEventBus({ identity: trainerIdentity(), store, databaseUrl, clock: systemClock, telemetry }),
   );
   const stateDirectory = await mkdtemp(join(tmpdir(), "aimass-jobs-"));
   resources.defer(() => rm(stateDirectory, { recursive: true, force: true, maxRetries: 5 }));
@@ -71,6 +72,11 @@ export async function openJobs(databaseUrl: string, defaults: Quota = { maxRunni
       await resources.disposeAsync();
     },
   };
+}
+
+function trainerIdentity(): ServiceIdentity {
+  const { identities, trust } = generateMeshIdentity(["trainer"]);
+  return new ServiceIdentity(identities.get("trainer") as IdentityDocument, trust, systemClock);
 }
 
 /** A trainer's workers: real processes that do what the spec's parameters say (`obedient-worker.ts`). */

@@ -163,6 +163,41 @@ export declare type Event = Message<"aimass.events.v1.Event"> & {
 export declare const EventSchema: GenMessage<Event>;
 
 /**
+ * What is on the carrier: an event with the signature of the service that it comes from. Receivers pass over what is not signed by the
+ * service that owns the event's source, and what comes under another subject than its own.
+ *
+ * @generated from message aimass.events.v1.SignedEvent
+ */
+export declare type SignedEvent = Message<"aimass.events.v1.SignedEvent"> & {
+  /**
+   * An Event, encoded.
+   *
+   * @generated from field: bytes event = 1;
+   */
+  event: Uint8Array;
+
+  /**
+   * Which key of the trust bundle signed.
+   *
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+
+  /**
+   * Ed25519 over "aimass.events.v1" ‖ 0x00 ‖ subject ‖ 0x00 ‖ event.
+   *
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message aimass.events.v1.SignedEvent.
+ * Use `create(SignedEventSchema)` to create a new message.
+ */
+export declare const SignedEventSchema: GenMessage<SignedEvent>;
+
+/**
  * @generated from message aimass.events.v1.VersionChanged
  */
 export declare type VersionChanged = Message<"aimass.events.v1.VersionChanged"> & {

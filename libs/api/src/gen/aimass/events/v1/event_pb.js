@@ -11,7 +11,7 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
  * Describes the file aimass/events/v1/event.proto.
  */
 export const file_aimass_events_v1_event = /*@__PURE__*/
-  fileDesc("ChxhaW1hc3MvZXZlbnRzL3YxL2V2ZW50LnByb3RvEhBhaW1hc3MuZXZlbnRzLnYxIu0HCgVFdmVudBIKCgJpZBgBIAEoCRIvCgtvY2N1cnJlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc291cmNlGAMgASgJEg0KBWFjdG9yGAQgASgJEhAKCHJlc291cmNlGAUgASgJEhMKC3RyYWNlcGFyZW50GAYgASgJEg8KB2F1ZGl0ZWQYByABKAgSOwoPdmVyc2lvbl9jaGFuZ2VkGBQgASgLMiAuYWltYXNzLmV2ZW50cy52MS5WZXJzaW9uQ2hhbmdlZEgAEjMKC2FsaWFzX21vdmVkGBUgASgLMhwuYWltYXNzLmV2ZW50cy52MS5BbGlhc01vdmVkSAASOQoOcmV2aWV3X2RlY2lkZWQYFiABKAsyHy5haW1hc3MuZXZlbnRzLnYxLlJldmlld0RlY2lkZWRIABI3Cg1tb2RlbF9jaGFuZ2VkGBcgASgLMh4uYWltYXNzLmV2ZW50cy52MS5Nb2RlbENoYW5nZWRIABI7Cg9kYXRhc2V0X2NyZWF0ZWQYGCABKAsyIC5haW1hc3MuZXZlbnRzLnYxLkRhdGFzZXRDcmVhdGVkSAASQQoSZGVwbG95bWVudF9jaGFuZ2VkGB4gASgLMiMuYWltYXNzLmV2ZW50cy52MS5EZXBsb3ltZW50Q2hhbmdlZEgAEjsKD3JvbGxvdXRfY2hhbmdlZBgfIAEoCzIgLmFpbWFzcy5ldmVudHMudjEuUm9sbG91dENoYW5nZWRIABJBChJxdWFyYW50aW5lX2NoYW5nZWQYICABKAsyIy5haW1hc3MuZXZlbnRzLnYxLlF1YXJhbnRpbmVDaGFuZ2VkSAASMwoLam9iX2NoYW5nZWQYKCABKAsyHC5haW1hc3MuZXZlbnRzLnYxLkpvYkNoYW5nZWRIABI3Cg1ncmFudF9jaGFuZ2VkGDIgASgLMh4uYWltYXNzLmV2ZW50cy52MS5HcmFudENoYW5nZWRIABI/ChFwcmluY2lwYWxfY2hhbmdlZBgzIAEoCzIiLmFpbWFzcy5ldmVudHMudjEuUHJpbmNpcGFsQ2hhbmdlZEgAEjoKD2FwaV9rZXlfY2hhbmdlZBg0IAEoCzIfLmFpbWFzcy5ldmVudHMudjEuQXBpS2V5Q2hhbmdlZEgAEjcKDXNlc3Npb25fZXZlbnQYNSABKAsyHi5haW1hc3MuZXZlbnRzLnYxLlNlc3Npb25FdmVudEgAEjsKD3Byb2plY3RfY2hhbmdlZBg2IAEoCzIgLmFpbWFzcy5ldmVudHMudjEuUHJvamVjdENoYW5nZWRIAEIJCgdwYXlsb2FkIlAKDlZlcnNpb25DaGFuZ2VkEg8KB3Byb2plY3QYASABKAkSDQoFbW9kZWwYAiABKAkSDwoHdmVyc2lvbhgDIAEoAxINCgVzdGF0ZRgEIAEoCSKHAQoKQWxpYXNNb3ZlZBIPCgdwcm9qZWN0GAEgASgJEg0KBW1vZGVsGAIgASgJEg0KBWFsaWFzGAMgASgJEhQKDGZyb21fdmVyc2lvbhgEIAEoAxISCgp0b192ZXJzaW9uGAUgASgDEg4KBnJlYXNvbhgGIAEoCRIQCghyb2xsYmFjaxgHIAEoCCJjCg1SZXZpZXdEZWNpZGVkEg8KB3Byb2plY3QYASABKAkSDQoFbW9kZWwYAiABKAkSDwoHdmVyc2lvbhgDIAEoAxIQCghhcHByb3ZlZBgEIAEoCBIPCgdjb21tZW50GAUgASgJIlgKDE1vZGVsQ2hhbmdlZBIPCgdwcm9qZWN0GAEgASgJEg0KBW1vZGVsGAIgASgJEigKBmNoYW5nZRgDIAEoDjIYLmFpbWFzcy5ldmVudHMudjEuQ2hhbmdlIkMKDkRhdGFzZXRDcmVhdGVkEg8KB3Byb2plY3QYASABKAkSDwoHZGF0YXNldBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgDIlsKDlByb2plY3RDaGFuZ2VkEg8KB3Byb2plY3QYASABKAkSKAoGY2hhbmdlGAIgASgOMhguYWltYXNzLmV2ZW50cy52MS5DaGFuZ2USDgoGZGV0YWlsGAMgASgJInAKEURlcGxveW1lbnRDaGFuZ2VkEg8KB3Byb2plY3QYASABKAkSDQoFbW9kZWwYAiABKAkSKAoGY2hhbmdlGAMgASgOMhguYWltYXNzLmV2ZW50cy52MS5DaGFuZ2USEQoJc3BlY19qc29uGAQgASgJIm8KDlJvbGxvdXRDaGFuZ2VkEg8KB3Byb2plY3QYASABKAkSDQoFbW9kZWwYAiABKAkSDQoFYWxpYXMYAyABKAkSDwoHdmVyc2lvbhgEIAEoAxINCgVwaGFzZRgFIAEoCRIOCgZyZWFzb24YBiABKAkiagoRUXVhcmFudGluZUNoYW5nZWQSDwoHcHJvamVjdBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgDEhMKC3F1YXJhbnRpbmVkGAQgASgIEg8KB2NyYXNoZXMYBSABKAUiYgoKSm9iQ2hhbmdlZBIOCgZqb2JfaWQYASABKAkSDwoHcHJvamVjdBgCIAEoCRINCgVzdGF0ZRgDIAEoCRINCgVtb2RlbBgEIAEoCRIVCg1tb2RlbF92ZXJzaW9uGAUgASgDIpsBCgxHcmFudENoYW5nZWQSEAoIZ3JhbnRfaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIQCghyZXNvdXJjZRgDIAEoCRINCgVsZXZlbBgEIAEoCRINCgV2ZXJicxgFIAMoCRIOCgZlZmZlY3QYBiABKAkSKAoGY2hhbmdlGAcgASgOMhguYWltYXNzLmV2ZW50cy52MS5DaGFuZ2UiXwoQUHJpbmNpcGFsQ2hhbmdlZBIRCglwcmluY2lwYWwYASABKAkSKAoGY2hhbmdlGAIgASgOMhguYWltYXNzLmV2ZW50cy52MS5DaGFuZ2USDgoGZGV0YWlsGAMgASgJIlwKDUFwaUtleUNoYW5nZWQSDgoGa2V5X2lkGAEgASgJEhEKCXByaW5jaXBhbBgCIAEoCRIoCgZjaGFuZ2UYAyABKA4yGC5haW1hc3MuZXZlbnRzLnYxLkNoYW5nZSIvCgxTZXNzaW9uRXZlbnQSDAoEa2luZBgBIAEoCRIRCglwcmluY2lwYWwYAiABKAkqXAoGQ2hhbmdlEhYKEkNIQU5HRV9VTlNQRUNJRklFRBAAEhIKDkNIQU5HRV9DUkVBVEVEEAESEgoOQ0hBTkdFX1VQREFURUQQAhISCg5DSEFOR0VfREVMRVRFRBADYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChxhaW1hc3MvZXZlbnRzL3YxL2V2ZW50LnByb3RvEhBhaW1hc3MuZXZlbnRzLnYxIu0HCgVFdmVudBIKCgJpZBgBIAEoCRIvCgtvY2N1cnJlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc291cmNlGAMgASgJEg0KBWFjdG9yGAQgASgJEhAKCHJlc291cmNlGAUgASgJEhMKC3RyYWNlcGFyZW50GAYgASgJEg8KB2F1ZGl0ZWQYByABKAgSOwoPdmVyc2lvbl9jaGFuZ2VkGBQgASgLMiAuYWltYXNzLmV2ZW50cy52MS5WZXJzaW9uQ2hhbmdlZEgAEjMKC2FsaWFzX21vdmVkGBUgASgLMhwuYWltYXNzLmV2ZW50cy52MS5BbGlhc01vdmVkSAASOQoOcmV2aWV3X2RlY2lkZWQYFiABKAsyHy5haW1hc3MuZXZlbnRzLnYxLlJldmlld0RlY2lkZWRIABI3Cg1tb2RlbF9jaGFuZ2VkGBcgASgLMh4uYWltYXNzLmV2ZW50cy52MS5Nb2RlbENoYW5nZWRIABI7Cg9kYXRhc2V0X2NyZWF0ZWQYGCABKAsyIC5haW1hc3MuZXZlbnRzLnYxLkRhdGFzZXRDcmVhdGVkSAASQQoSZGVwbG95bWVudF9jaGFuZ2VkGB4gASgLMiMuYWltYXNzLmV2ZW50cy52MS5EZXBsb3ltZW50Q2hhbmdlZEgAEjsKD3JvbGxvdXRfY2hhbmdlZBgfIAEoCzIgLmFpbWFzcy5ldmVudHMudjEuUm9sbG91dENoYW5nZWRIABJBChJxdWFyYW50aW5lX2NoYW5nZWQYICABKAsyIy5haW1hc3MuZXZlbnRzLnYxLlF1YXJhbnRpbmVDaGFuZ2VkSAASMwoLam9iX2NoYW5nZWQYKCABKAsyHC5haW1hc3MuZXZlbnRzLnYxLkpvYkNoYW5nZWRIABI3Cg1ncmFudF9jaGFuZ2VkGDIgASgLMh4uYWltYXNzLmV2ZW50cy52MS5HcmFudENoYW5nZWRIABI/ChFwcmluY2lwYWxfY2hhbmdlZBgzIAEoCzIiLmFpbWFzcy5ldmVudHMudjEuUHJpbmNpcGFsQ2hhbmdlZEgAEjoKD2FwaV9rZXlfY2hhbmdlZBg0IAEoCzIfLmFpbWFzcy5ldmVudHMudjEuQXBpS2V5Q2hhbmdlZEgAEjcKDXNlc3Npb25fZXZlbnQYNSABKAsyHi5haW1hc3MuZXZlbnRzLnYxLlNlc3Npb25FdmVudEgAEjsKD3Byb2plY3RfY2hhbmdlZBg2IAEoCzIgLmFpbWFzcy5ldmVudHMudjEuUHJvamVjdENoYW5nZWRIAEIJCgdwYXlsb2FkIj8KC1NpZ25lZEV2ZW50Eg0KBWV2ZW50GAEgASgMEg4KBmtleV9pZBgCIAEoCRIRCglzaWduYXR1cmUYAyABKAwiUAoOVmVyc2lvbkNoYW5nZWQSDwoHcHJvamVjdBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgDEg0KBXN0YXRlGAQgASgJIocBCgpBbGlhc01vdmVkEg8KB3Byb2plY3QYASABKAkSDQoFbW9kZWwYAiABKAkSDQoFYWxpYXMYAyABKAkSFAoMZnJvbV92ZXJzaW9uGAQgASgDEhIKCnRvX3ZlcnNpb24YBSABKAMSDgoGcmVhc29uGAYgASgJEhAKCHJvbGxiYWNrGAcgASgIImMKDVJldmlld0RlY2lkZWQSDwoHcHJvamVjdBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgDEhAKCGFwcHJvdmVkGAQgASgIEg8KB2NvbW1lbnQYBSABKAkiWAoMTW9kZWxDaGFuZ2VkEg8KB3Byb2plY3QYASABKAkSDQoFbW9kZWwYAiABKAkSKAoGY2hhbmdlGAMgASgOMhguYWltYXNzLmV2ZW50cy52MS5DaGFuZ2UiQwoORGF0YXNldENyZWF0ZWQSDwoHcHJvamVjdBgBIAEoCRIPCgdkYXRhc2V0GAIgASgJEg8KB3ZlcnNpb24YAyABKAMiWwoOUHJvamVjdENoYW5nZWQSDwoHcHJvamVjdBgBIAEoCRIoCgZjaGFuZ2UYAiABKA4yGC5haW1hc3MuZXZlbnRzLnYxLkNoYW5nZRIOCgZkZXRhaWwYAyABKAkicAoRRGVwbG95bWVudENoYW5nZWQSDwoHcHJvamVjdBgBIAEoCRINCgVtb2RlbBgCIAEoCRIoCgZjaGFuZ2UYAyABKA4yGC5haW1hc3MuZXZlbnRzLnYxLkNoYW5nZRIRCglzcGVjX2pzb24YBCABKAkibwoOUm9sbG91dENoYW5nZWQSDwoHcHJvamVjdBgBIAEoCRINCgVtb2RlbBgCIAEoCRINCgVhbGlhcxgDIAEoCRIPCgd2ZXJzaW9uGAQgASgDEg0KBXBoYXNlGAUgASgJEg4KBnJlYXNvbhgGIAEoCSJqChFRdWFyYW50aW5lQ2hhbmdlZBIPCgdwcm9qZWN0GAEgASgJEg0KBW1vZGVsGAIgASgJEg8KB3ZlcnNpb24YAyABKAMSEwoLcXVhcmFudGluZWQYBCABKAgSDwoHY3Jhc2hlcxgFIAEoBSJiCgpKb2JDaGFuZ2VkEg4KBmpvYl9pZBgBIAEoCRIPCgdwcm9qZWN0GAIgASgJEg0KBXN0YXRlGAMgASgJEg0KBW1vZGVsGAQgASgJEhUKDW1vZGVsX3ZlcnNpb24YBSABKAMimwEKDEdyYW50Q2hhbmdlZBIQCghncmFudF9pZBgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEhAKCHJlc291cmNlGAMgASgJEg0KBWxldmVsGAQgASgJEg0KBXZlcmJzGAUgAygJEg4KBmVmZmVjdBgGIAEoCRIoCgZjaGFuZ2UYByABKA4yGC5haW1hc3MuZXZlbnRzLnYxLkNoYW5nZSJfChBQcmluY2lwYWxDaGFuZ2VkEhEKCXByaW5jaXBhbBgBIAEoCRIoCgZjaGFuZ2UYAiABKA4yGC5haW1hc3MuZXZlbnRzLnYxLkNoYW5nZRIOCgZkZXRhaWwYAyABKAkiXAoNQXBpS2V5Q2hhbmdlZBIOCgZrZXlfaWQYASABKAkSEQoJcHJpbmNpcGFsGAIgASgJEigKBmNoYW5nZRgDIAEoDjIYLmFpbWFzcy5ldmVudHMudjEuQ2hhbmdlIi8KDFNlc3Npb25FdmVudBIMCgRraW5kGAEgASgJEhEKCXByaW5jaXBhbBgCIAEoCSpcCgZDaGFuZ2USFgoSQ0hBTkdFX1VOU1BFQ0lGSUVEEAASEgoOQ0hBTkdFX0NSRUFURUQQARISCg5DSEFOR0VfVVBEQVRFRBACEhIKDkNIQU5HRV9ERUxFVEVEEANiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Describes the message aimass.events.v1.Event.
@@ -21,102 +21,109 @@ export const EventSchema = /*@__PURE__*/
   messageDesc(file_aimass_events_v1_event, 0);
 
 /**
+ * Describes the message aimass.events.v1.SignedEvent.
+ * Use `create(SignedEventSchema)` to create a new message.
+ */
+export const SignedEventSchema = /*@__PURE__*/
+  messageDesc(file_aimass_events_v1_event, 1);
+
+/**
  * Describes the message aimass.events.v1.VersionChanged.
  * Use `create(VersionChangedSchema)` to create a new message.
  */
 export const VersionChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 1);
+  messageDesc(file_aimass_events_v1_event, 2);
 
 /**
  * Describes the message aimass.events.v1.AliasMoved.
  * Use `create(AliasMovedSchema)` to create a new message.
  */
 export const AliasMovedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 2);
+  messageDesc(file_aimass_events_v1_event, 3);
 
 /**
  * Describes the message aimass.events.v1.ReviewDecided.
  * Use `create(ReviewDecidedSchema)` to create a new message.
  */
 export const ReviewDecidedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 3);
+  messageDesc(file_aimass_events_v1_event, 4);
 
 /**
  * Describes the message aimass.events.v1.ModelChanged.
  * Use `create(ModelChangedSchema)` to create a new message.
  */
 export const ModelChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 4);
+  messageDesc(file_aimass_events_v1_event, 5);
 
 /**
  * Describes the message aimass.events.v1.DatasetCreated.
  * Use `create(DatasetCreatedSchema)` to create a new message.
  */
 export const DatasetCreatedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 5);
+  messageDesc(file_aimass_events_v1_event, 6);
 
 /**
  * Describes the message aimass.events.v1.ProjectChanged.
  * Use `create(ProjectChangedSchema)` to create a new message.
  */
 export const ProjectChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 6);
+  messageDesc(file_aimass_events_v1_event, 7);
 
 /**
  * Describes the message aimass.events.v1.DeploymentChanged.
  * Use `create(DeploymentChangedSchema)` to create a new message.
  */
 export const DeploymentChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 7);
+  messageDesc(file_aimass_events_v1_event, 8);
 
 /**
  * Describes the message aimass.events.v1.RolloutChanged.
  * Use `create(RolloutChangedSchema)` to create a new message.
  */
 export const RolloutChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 8);
+  messageDesc(file_aimass_events_v1_event, 9);
 
 /**
  * Describes the message aimass.events.v1.QuarantineChanged.
  * Use `create(QuarantineChangedSchema)` to create a new message.
  */
 export const QuarantineChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 9);
+  messageDesc(file_aimass_events_v1_event, 10);
 
 /**
  * Describes the message aimass.events.v1.JobChanged.
  * Use `create(JobChangedSchema)` to create a new message.
  */
 export const JobChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 10);
+  messageDesc(file_aimass_events_v1_event, 11);
 
 /**
  * Describes the message aimass.events.v1.GrantChanged.
  * Use `create(GrantChangedSchema)` to create a new message.
  */
 export const GrantChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 11);
+  messageDesc(file_aimass_events_v1_event, 12);
 
 /**
  * Describes the message aimass.events.v1.PrincipalChanged.
  * Use `create(PrincipalChangedSchema)` to create a new message.
  */
 export const PrincipalChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 12);
+  messageDesc(file_aimass_events_v1_event, 13);
 
 /**
  * Describes the message aimass.events.v1.ApiKeyChanged.
  * Use `create(ApiKeyChangedSchema)` to create a new message.
  */
 export const ApiKeyChangedSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 13);
+  messageDesc(file_aimass_events_v1_event, 14);
 
 /**
  * Describes the message aimass.events.v1.SessionEvent.
  * Use `create(SessionEventSchema)` to create a new message.
  */
 export const SessionEventSchema = /*@__PURE__*/
-  messageDesc(file_aimass_events_v1_event, 14);
+  messageDesc(file_aimass_events_v1_event, 15);
 
 /**
  * Describes the enum aimass.events.v1.Change.

@@ -1,0 +1,28 @@
+import { ModelService } from "@aimass/api/registry";
+import { type Address, AimassError } from "@aimass/core";
+import type { ServiceIdentity } from "@aimass/identity";
+import { createServiceClient } from "@aimass/rpc";
+import type { Telemetry } from "@aimass/telemetry";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Client } from "@connectrpc/connect";
+
+/** What the registry has, asked in this service's own name. */
+export class ModelLibrary {
+  readonly #models: Client<typeof ModelService>;
+
+  constructor(options: { addresses: readonly Address[]; identity: ServiceIdentity; telemetry: Telemetry }) {
+    this.#models = createServiceClient(ModelService, options);
+  }
+
+  /** When the model of this name that is there now was made; undefined: there is none. Rejects while the registry cannot be asked. */
+  async modelSince(project: string, model: string): Promise<Date | undefined> {
+    try {
+      const { model: found } = await this.#models.getModel({ project, name: model });
+      // A model without a time is there, and may have been there for long.
+      return found?.createdAt === undefined ? new Date(0) : timestampDate(found.createdAt);
+    } catch (error) {
+      if (AimassError.from(error).code === "NOT_FOUND") return undefined;
+      throw error;
+    }
+  }
+}
