@@ -21,14 +21,12 @@ export interface SessionOptions {
   readonly deadAfterMs: number;
   readonly connectTimeoutMs: number;
   readonly receiveWindowBytes: number;
+  readonly resetBurst: number;
+  readonly resetsPerSecond: number;
   readonly onState: (session: UpstreamSession, state: SessionState) => void;
 }
 
 const streamWindowBytes = 4 * 1024 * 1024;
-
-/** Stream resets we allow ourselves. Servers take a faster pace for an attack and end the connection (nghttp2: 1000 at once, 33 a second). */
-const resetBurst = 400;
-const resetsPerSecond = 20;
 
 /** One HTTP/2 connection to an upstream, by node:http2. */
 export class UpstreamSession {
@@ -44,7 +42,8 @@ export class UpstreamSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.#resets = new TokenBucket({ clock: options.clock, burst: resetBurst, perSecond: resetsPerSecond });
+    const { clock, resetBurst, resetsPerSecond } = options;
+    this.#resets = new TokenBucket({ clock, burst: resetBurst, perSecond: resetsPerSecond });
     const session = connect(`http://${formatAddress(options.address)}`, {
       settings: { initialWindowSize: streamWindowBytes, enablePush: false },
       maxSessionMemory: 1024,

@@ -28,6 +28,12 @@ export interface UpstreamOptions {
    * it only where large requests and large answers do not share a connection.
    */
   readonly receiveWindowBytes?: number;
+  /**
+   * Cancelled calls whose streams are reset at once, and a second; those beyond are reset later. Defaults 400 and 20: servers take a faster pace for an attack and
+   * end the connection (nghttp2: 1000 at once, 33 a second), unless they were told to expect more.
+   */
+  readonly resetBurst?: number;
+  readonly resetsPerSecond?: number;
 }
 
 /** Calls to one address over pooled connections that are kept open, watched, and made anew when they break. */
@@ -48,6 +54,8 @@ export class Upstream {
       deadAfterMs: 5000,
       connectTimeoutMs: 1000,
       receiveWindowBytes: 65_535,
+      resetBurst: 400,
+      resetsPerSecond: 20,
       ...options,
     };
     this.#slots = Array.from({ length: this.#options.connections }, () => ({

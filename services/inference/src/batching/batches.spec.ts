@@ -1,7 +1,7 @@
 import { bytesFromElements, elementSize, type Tensor } from "@aimass/oip";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { packRequests, unpack } from "./packed-tensors.ts";
+import { alignOffset, packRequests, unpack } from "./packed-tensors.ts";
 import { splitOutputs } from "./split-outputs.ts";
 
 /** Tensors of one name, type and inner shape, with any number of rows each, filled with anything. */
@@ -23,6 +23,18 @@ const requests = fc
       return [{ name: "t", datatype, shape: [count, ...inner], bytes }];
     }),
   );
+
+describe("where tensors begin in a buffer", () => {
+  it.each([
+    [0, 0],
+    [1, 64],
+    [64, 64],
+    [2 ** 31 - 1, 2 ** 31],
+    [2 ** 32 + 1, 2 ** 32 + 64],
+  ])("rounds %i up to %i", (offset, aligned) => {
+    expect(alignOffset(offset)).toBe(aligned);
+  });
+});
 
 describe("a batch", () => {
   it("gives back what went in: joined and split again, every request has its own bytes and shape", () => {

@@ -18,7 +18,8 @@ export interface PackedTensors {
 
 /** Rounds up to where the next tensor may begin: aligned for any element type and for vector loads. */
 export function alignOffset(offset: number): number {
-  return (offset + 63) & ~63;
+  // Not by bits: those of JavaScript end at 2 GiB.
+  return Math.ceil(offset / 64) * 64;
 }
 
 /**

@@ -45,6 +45,12 @@ describe("a request queue", () => {
     expect(names(queue.takeBatch(8, 0, never))).toEqual([2, 4]);
   });
 
+  it("takes what was put back first, in its priority, however full it is", () => {
+    const queue = filled([item(3), item(4, { priority: 1 })], 2);
+    queue.putBack([item(1), item(2, { priority: 1 })]);
+    expect(names(queue.takeBatch(8, 0, never))).toEqual([1, 3, 2, 4]);
+  });
+
   it("takes those of a higher priority first, and in each those that came first", () => {
     const queue = filled([5, 3, 5, 1, 3, 1].map((priority, name) => item(name, { priority })));
     expect(names(queue.takeBatch(3, 0, never))).toEqual([3, 5, 1]);

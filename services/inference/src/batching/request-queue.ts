@@ -34,6 +34,13 @@ export class RequestQueue<T extends Waiting> {
     return true;
   }
 
+  /** Puts requests that were taken in front again, limit or not, in the order of their priority. */
+  putBack(items: readonly T[]): void {
+    const all = [...items, ...this.#items.slice(this.#head)];
+    this.#items = all.sort((a, b) => a.priority - b.priority);
+    this.#head = 0;
+  }
+
   /** The request that goes next. */
   peek(): T | undefined {
     return this.#items[this.#head];

@@ -33,6 +33,9 @@ import { describeExits, describeReplica, type ReplicaFacts } from "./replica-inf
 /** How long routers get to hear that a replica drains before it closes its door, in milliseconds. */
 const farewellMs = 500;
 
+/** Calls that a router cancels on one connection, at once and a second, before it counts as a flood: routers pass on what all their clients give up. */
+const routerResets = { resetBurst: 50_000, resetRate: 5000 };
+
 /** How often the cache on disk is brought down to its limit, in milliseconds. */
 const trimMs = 600_000;
 
@@ -113,6 +116,7 @@ export async function startReplica(
   };
   const listener = await listen({
     listen: config.listen,
+    ...routerResets,
     handler: createCallSwitch({ context, identity, kind: device.kind }),
   });
   const facts: ReplicaFacts = {

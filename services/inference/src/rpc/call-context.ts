@@ -38,7 +38,7 @@ export async function inferCounted(
   let code: Code | "OK" = "OK";
   try {
     const deadline = deadlineOf(call.headers["grpc-timeout"], now);
-    return { response: await infer(servable, request, deadline, now), servable };
+    return { response: await infer(servable, request, { deadline, now, signal: call.signal }), servable };
   } catch (error) {
     const failure = AimassError.from(error);
     code = failure.code;

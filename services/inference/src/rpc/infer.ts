@@ -6,13 +6,12 @@ import { validateInputs } from "../servables/validate-inputs.ts";
 
 /**
  * Answers one inference request on a servable: checks it, runs it, picks the outputs it asked for. `deadline`: monotonic milliseconds; the request's own `timeout`
- * parameter (µs) may bring it forward, counted from `now`; its `priority` chooses a level of the version's. Rejects as `validateInputs`, `checkRequestedOutputs` and `Servable.infer` do.
+ * parameter (µs) may bring it forward, counted from `now`; its `priority` chooses a level of the version's. `signal` aborts when the caller gives up. Rejects as `validateInputs`, `checkRequestedOutputs` and `Servable.infer` do.
  */
 export async function infer(
   servable: Servable,
   request: InferRequest,
-  deadline: number,
-  now: number,
+  { deadline, now, signal }: { readonly deadline: number; readonly now: number; readonly signal: AbortSignal },
 ): Promise<InferResponse> {
   const { plan } = servable;
   const inputs = validateInputs(plan, request.inputs);
@@ -20,6 +19,7 @@ export async function infer(
   const outputs = await servable.infer(inputs, {
     deadline: Math.min(deadline, ownDeadline(request, now)),
     priority: priorityOf(plan, request),
+    signal,
   });
   return {
     modelName: request.modelName,

@@ -9,6 +9,7 @@ import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startCrashNote } from "../crashes/crash-note.ts";
 import { Slot } from "../slots/slot.ts";
+import { slowRowsModel as slowRows } from "../spec-support/models.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Servable } from "./servable.ts";
 import { planServing } from "./serving-plan.ts";
@@ -20,7 +21,6 @@ let dispatcher: Dispatcher;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "aimass-dispatch-"));
-  writeFileSync(join(directory, "model.onnx"), tinyModel());
   startCrashNote(join(directory, "note"), "1");
   slot = new Slot({ notePath: join(directory, "note"), record: 1, onDied: () => {} });
   dispatcher = new Dispatcher(systemClock);
@@ -32,7 +32,12 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function serve(serving: { batchDelayUs?: number; maxBatchSize?: number }): Promise<Servable> {
+async function serve(
+  serving: { batchDelayUs?: number; maxBatchSize?: number },
+  model = tinyModel(),
+  runLimitMs = 1000,
+): Promise<Servable> {
+  writeFileSync(join(directory, "model.onnx"), model);
   const version = create(VersionSchema, {
     project: "default",
     model: "tiny",
@@ -53,15 +58,17 @@ async function serve(serving: { batchDelayUs?: number; maxBatchSize?: number }):
     onDemanded() {},
   });
   const options = { path: join(directory, "model.onnx"), threads: 1, hasBfloat16: false, executionProviders: ["cpu"] };
-  const sessions = [await slot.load(plan.name, options, 1000)];
+  const sessions = [await slot.load(plan.name, options, runLimitMs)];
   servable.facts = { sessions, memoryBytes: 0, openMicros: 0, loadMicros: 0, parityDigest: new Uint8Array() };
   servable.state = { kind: "ready" };
   return servable;
 }
 
-function ask(servable: Servable, deadline = Number.POSITIVE_INFINITY, priority = 0) {
+const nobodyGivesUp = new AbortController().signal;
+
+function ask(servable: Servable, deadline = Number.POSITIVE_INFINITY, priority = 0, signal = nobodyGivesUp) {
   const x = { name: "x", datatype: "FP32", shape: [1, 4], bytes: new Uint8Array(16) } as const;
-  return servable.infer(validateInputs(servable.plan, [x]), { deadline, priority });
+  return servable.infer(validateInputs(servable.plan, [x]), { deadline, priority, signal });
 }
 
 describe("a version that asks for a delay", () => {
@@ -87,6 +94,59 @@ describe("a version that asks for a delay", () => {
   });
 });
 
+describe("requests that nobody waits for any more", () => {
+  /** A servable whose only thread is busy for a while, and the answers to what keeps it so. */
+  async function busy(): Promise<{ servable: Servable; running: Promise<unknown> }> {
+    const servable = await serve({ maxBatchSize: 4 }, slowRows(), 60_000);
+    const running = ask(servable);
+    await systemClock.sleep(30);
+    return { servable, running };
+  }
+
+  it("are not run: neither those in the queue nor those on the thread's list", async () => {
+    const { servable, running } = await busy();
+    const gone = new AbortController();
+    const all = Array.from({ length: 10 }, () => ask(servable, undefined, 0, gone.signal));
+    const outcomes = Promise.allSettled(all);
+    await systemClock.sleep(30);
+    expect(slot.outstanding).toBe(2);
+    gone.abort();
+    for (const outcome of await outcomes)
+      expect(outcome).toMatchObject({ status: "rejected", reason: { code: "CANCELLED" } });
+    expect(servable.waiting).toBe(0);
+    await running;
+    await ask(servable);
+    expect(servable.statistics.executions).toBe(2);
+  });
+
+  it("leave the batch they were in, which runs without them", async () => {
+    const { servable, running } = await busy();
+    const gone = new AbortController();
+    const left = Promise.allSettled([
+      ask(servable, undefined, 0, gone.signal),
+      ask(servable, undefined, 0, gone.signal),
+    ]);
+    const stayed = [ask(servable), ask(servable)];
+    await systemClock.sleep(30);
+    gone.abort();
+    await Promise.all([running, left, ...stayed]);
+    expect([...servable.statistics.batches.keys()]).toEqual([1, 2]);
+    expect(servable.statistics.executions).toBe(2);
+  });
+
+  it("are answered at their deadline while they wait on the thread's list, and not run", async () => {
+    const { servable, running } = await busy();
+    const asked = systemClock.monotonic();
+    const late = ask(servable, asked + 100);
+    await expect(late).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED" });
+    expect(systemClock.monotonic() - asked).toBeLessThan(400);
+    await running;
+    expect(servable.pending).toBe(0);
+    await ask(servable);
+    expect(servable.statistics.executions).toBe(2);
+  });
+});
+
 describe("a version without a delay", () => {
   it("runs a lone request at once and joins those of one turn of the event loop", async () => {
     const servable = await serve({});
@@ -104,10 +164,10 @@ describe("a version without a delay", () => {
     expect(answered).toEqual(["urgent", "usual 1", "usual 2", "usual 3"]);
   });
 
-  it("ends idle only when all is answered", async () => {
+  it("ends idle only when all is answered, for everyone who waits for it", async () => {
     const servable = await serve({});
     const answers = Promise.all(Array.from({ length: 40 }, () => ask(servable)));
-    await servable.idle();
+    await Promise.all([servable.idle(), servable.idle(), servable.runsDone(), servable.runsDone()]);
     expect(servable.pending).toBe(0);
     await answers;
   });

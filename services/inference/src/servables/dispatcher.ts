@@ -11,19 +11,21 @@ const sweepMs = 50;
 export class Dispatcher implements Disposable {
   readonly #clock: Clock;
   readonly #waiting = new Set<Servable>();
-  readonly #sweeper: NodeJS.Timeout;
+  /** Those with requests that wait or run; swept while there are any. */
+  readonly #busy = new Set<Servable>();
+  #sweeper: NodeJS.Timeout | undefined;
   #scheduled = false;
   #timer: Disposable | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#sweeper = setInterval(() => this.#sweep(), sweepMs);
-    this.#sweeper.unref();
   }
 
   /** Says that a servable has something to run. */
   readonly wake = (servable: Servable): void => {
     this.#waiting.add(servable);
+    this.#busy.add(servable);
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs).unref();
     this.#schedule();
   };
 
@@ -70,6 +72,14 @@ export class Dispatcher implements Disposable {
 
   #sweep(): void {
     const now = this.#clock.monotonic();
-    for (const servable of this.#waiting) servable.sweep(now);
+    for (const servable of this.#busy) {
+      servable.sweep(now);
+      if (servable.pending === 0) this.#busy.delete(servable);
+    }
+    // A load that ended may have freed a slot without a word.
+    if (this.#waiting.size > 0) this.#schedule();
+    if (this.#busy.size > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
   }
 }

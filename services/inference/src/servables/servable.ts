@@ -3,7 +3,7 @@ import type { Tensor } from "@aimass/oip";
 import { packRequests, unpack } from "../batching/packed-tensors.ts";
 import { RequestQueue, type Waiting } from "../batching/request-queue.ts";
 import { splitOutputs } from "../batching/split-outputs.ts";
-import type { SlotSession } from "../slots/slot.ts";
+import type { SlotRun, SlotSession } from "../slots/slot.ts";
 import type { ServingPlan } from "./serving-plan.ts";
 import type { ValidInputs } from "./validate-inputs.ts";
 import { versionKey } from "./version-name.ts";
@@ -36,11 +36,29 @@ export interface ServableObserver {
   ran(seconds: number, rows: number): void;
 }
 
+/** What a request says of itself. */
+export interface InferTerms {
+  /** Monotonic milliseconds by which its run must have begun; Infinity for none. */
+  readonly deadline: number;
+  /** Who has a lower one goes first. */
+  readonly priority: number;
+  /** Aborts when whoever asked gives up. */
+  readonly signal: AbortSignal;
+}
+
 interface Pending extends Waiting {
   readonly tensors: readonly Tensor[];
+  readonly signal: AbortSignal;
+  readonly onGivenUp: () => void;
   readonly enqueuedAt: number;
   readonly resolve: (outputs: readonly Tensor[]) => void;
   readonly reject: (error: AimassError) => void;
+}
+
+/** A batch on a slot's list. */
+interface HandedBatch {
+  readonly members: readonly Pending[];
+  readonly run: SlotRun;
 }
 
 /** Batches a slot has at a time: one runs, one waits on the thread so that it never idles between them. */
@@ -62,10 +80,11 @@ export class Servable {
   readonly #wake: (servable: Servable) => void;
   readonly #onDemanded: () => void;
   readonly #queue: RequestQueue<Pending>;
+  readonly #handed = new Set<HandedBatch>();
   #running = 0;
   #batches: boolean;
-  #onIdle: (() => void) | undefined;
-  #onRunsDone: (() => void) | undefined;
+  #onIdle: (() => void)[] = [];
+  #onRunsDone: (() => void)[] = [];
 
   /** `wake` is told that there is something to run; `onDemanded` of a request for a servable on demand, which may have to be brought back. */
   constructor(
@@ -128,7 +147,7 @@ export class Servable {
   /** Resolves once nothing runs; what waits may go on waiting. */
   runsDone(): Promise<void> {
     return new Promise((resolve) => {
-      this.#onRunsDone = resolve;
+      this.#onRunsDone.push(resolve);
       this.#checkIdle();
     });
   }
@@ -145,21 +164,22 @@ export class Servable {
   }
 
   /**
-   * Runs valid inputs, with others where that is possible, and gives all outputs in the model's order. `deadline`: monotonic milliseconds, Infinity for none;
-   * `priority`: who has a lower one goes first.
-   * Rejects with UNAVAILABLE (not ready here), RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (still waiting by then), INVALID_ARGUMENT (the run failed).
+   * Runs valid inputs, with others where that is possible, and gives all outputs in the model's order. What was given up or is past its deadline is not run,
+   * wherever it waits; a run under way finishes.
+   * Rejects with UNAVAILABLE (not ready here), RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (still waiting by then), CANCELLED (given up), INVALID_ARGUMENT
+   * (the run failed).
    */
-  infer(
-    inputs: ValidInputs,
-    { deadline, priority }: { readonly deadline: number; readonly priority: number },
-  ): Promise<readonly Tensor[]> {
+  infer(inputs: ValidInputs, { deadline, priority, signal }: InferTerms): Promise<readonly Tensor[]> {
     if (this.state.kind !== "ready") return Promise.reject(this.#notReady());
     return new Promise((resolve, reject) => {
       const { tensors, samples } = inputs;
       const batchKey = this.#batches ? inputs.batchKey : undefined;
       const enqueuedAt = this.#clock.monotonic();
-      if (!this.#queue.push({ tensors, samples, batchKey, deadline, priority, enqueuedAt, resolve, reject }))
-        return reject(this.#full());
+      const terms = { deadline, priority, signal, onGivenUp: () => this.#giveUp(pending) };
+      const pending: Pending = { tensors, samples, batchKey, ...terms, enqueuedAt, resolve, reject };
+      if (signal.aborted) return this.#fail(pending, givenUp());
+      if (!this.#queue.push(pending)) return reject(this.#full());
+      signal.addEventListener("abort", pending.onGivenUp, { once: true });
       if (this.onDemand || !this.isResident) this.#onDemanded();
       this.#wake(this);
     });
@@ -201,9 +221,10 @@ export class Servable {
     return true;
   }
 
-  /** Answers requests that wait past their deadline. */
+  /** Answers requests that wait past their deadline, on a thread's list too. */
   sweep(now: number): void {
-    if (this.#queue.length === 0) return;
+    if (this.pending === 0) return;
+    for (const batch of this.#handed) if (batch.members.some((item) => item.deadline <= now)) this.#takeBack(batch);
     for (const pending of this.#queue.remove((item) => item.deadline <= now)) this.#expire(pending);
     this.#checkIdle();
   }
@@ -211,7 +232,7 @@ export class Servable {
   /** Resolves once nothing waits or runs. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
-      this.#onIdle = resolve;
+      this.#onIdle.push(resolve);
       this.#checkIdle();
     });
   }
@@ -222,9 +243,11 @@ export class Servable {
     try {
       const packed = packRequests(batch.map((pending) => pending.tensors));
       const packedAt = this.#clock.monotonic();
-      const { outputs, micros } = await session.slot.run(session, packed, Math.max(1, rows));
+      const result = await this.#hand(batch, session.slot.run(session, packed, Math.max(1, rows)));
       const repliedAt = this.#clock.monotonic();
       done();
+      if (result === undefined) return;
+      const { outputs, micros } = result;
       const tensors = unpack(outputs);
       const parts =
         batch.length === 1
@@ -254,9 +277,47 @@ export class Servable {
     this.#checkIdle();
   }
 
+  /** Waits for a batch on a thread's list; undefined when it was taken back meanwhile. */
+  async #hand(members: readonly Pending[], run: SlotRun) {
+    const batch = { members, run };
+    this.#handed.add(batch);
+    try {
+      return await run.result;
+    } finally {
+      this.#handed.delete(batch);
+    }
+  }
+
+  /** Takes a batch that has not begun off its thread's list: its requests wait again. False when it has begun. */
+  #takeBack(batch: HandedBatch): boolean {
+    if (!batch.run.withdraw()) return false;
+    this.#handed.delete(batch);
+    this.#running -= batch.members.length;
+    this.#queue.putBack(batch.members);
+    this.#wake(this);
+    return true;
+  }
+
+  /** Takes a request out of wherever it waits; what runs already goes on, for nobody. */
+  #giveUp(pending: Pending): void {
+    for (const batch of this.#handed) if (batch.members.includes(pending)) this.#takeBack(batch);
+    if (this.#queue.remove((item) => item === pending).length > 0) this.#fail(pending, givenUp());
+    this.#checkIdle();
+  }
+
   /** Runs the requests of a batch one by one: one of them must not spoil the others. */
   async #runEach(session: SlotSession, batch: readonly Pending[]): Promise<void> {
-    for (const pending of batch) await this.#run(session, [pending], () => {});
+    for (const pending of batch) {
+      const isLate = pending.deadline <= this.#clock.monotonic();
+      if (!isLate && !pending.signal.aborted) {
+        await this.#run(session, [pending], () => {});
+        continue;
+      }
+      this.#running -= 1;
+      if (isLate) this.#expire(pending);
+      else this.#fail(pending, givenUp());
+    }
+    this.#checkIdle();
   }
 
   #succeed(batch: readonly Pending[], parts: readonly (readonly Tensor[])[], times: BatchTimes): void {
@@ -271,6 +332,7 @@ export class Servable {
       const queueMs = Math.max(0, totalMs - workMs);
       this.statistics.recordSuccess(pending.samples, totalMs * nsPerMs, queueMs * nsPerMs, times);
       this.#observer.queued(queueMs / 1000);
+      pending.signal.removeEventListener("abort", pending.onGivenUp);
       pending.resolve(parts[i] as readonly Tensor[]);
     }
   }
@@ -287,16 +349,15 @@ export class Servable {
 
   #fail(pending: Pending, error: AimassError): void {
     this.statistics.recordFailure((this.#clock.monotonic() - pending.enqueuedAt) * nsPerMs);
+    pending.signal.removeEventListener("abort", pending.onGivenUp);
     pending.reject(error);
   }
 
   #checkIdle(): void {
     if (this.#running > 0) return;
-    this.#onRunsDone?.();
-    this.#onRunsDone = undefined;
+    for (const resolve of this.#onRunsDone.splice(0)) resolve();
     if (this.waiting > 0) return;
-    this.#onIdle?.();
-    this.#onIdle = undefined;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
   #notReady(): AimassError {
@@ -318,4 +379,8 @@ export class Servable {
       },
     );
   }
+}
+
+function givenUp(): AimassError {
+  return new AimassError("CANCELLED", "The caller gave up before the run began.", { reason: "CALLER_GONE" });
 }

@@ -1,7 +1,7 @@
 import { AimassError } from "@aimass/core";
 import type { Tensor } from "@aimass/oip";
 import { packRequests, unpack } from "../batching/packed-tensors.ts";
-import type { SlotSession } from "../slots/slot.ts";
+import type { RunResult, SlotSession } from "../slots/slot.ts";
 import { parityDigest } from "./parity-digest.ts";
 import { type ProbeStyle, probeInputs } from "./probe-inputs.ts";
 import type { ServingPlan } from "./serving-plan.ts";
@@ -25,8 +25,8 @@ const styles: readonly ProbeStyle[] = [
  */
 export async function warmUp(plan: ServingPlan, session: SlotSession): Promise<Uint8Array> {
   const run = async (rows: number, style: ProbeStyle): Promise<readonly Tensor[]> => {
-    const result = await session.slot.run(session, packRequests([probeInputs(plan, rows, style)]), rows);
-    return unpack(result.outputs);
+    const { result } = session.slot.run(session, packRequests([probeInputs(plan, rows, style)]), rows);
+    return unpack(((await result) as RunResult).outputs);
   };
   for (const style of styles) {
     const first = await run(1, style).catch(refusedInput);

@@ -5,6 +5,8 @@ export interface SlotStart {
   /** The crash note's file and this slot's record in it. */
   readonly notePath: string;
   readonly noteRecord: number;
+  /** The memory of the slot's RunTickets. */
+  readonly tickets: SharedArrayBuffer;
 }
 
 /** How a session is made. */
@@ -27,11 +29,11 @@ export type SlotRequest =
       readonly options: SessionOptions;
       readonly note: Uint8Array;
     }
-  | ({ readonly kind: "run"; readonly id: number; readonly session: number } & PackedTensors)
+  | ({ readonly kind: "run"; readonly id: number; readonly session: number; readonly ticket: number } & PackedTensors)
   | { readonly kind: "release"; readonly id: number; readonly session: number }
   | { readonly kind: "stop" };
 
-/** What a slot answers. */
+/** What a slot answers: no outputs for what is no run, and for a run that was taken back. */
 export type SlotReply =
   | { readonly id: number; readonly ok: true; readonly micros: number; readonly outputs?: PackedTensors }
   | { readonly id: number; readonly ok: false; readonly message: string };

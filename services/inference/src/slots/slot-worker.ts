@@ -9,6 +9,7 @@ import type { InferenceSession } from "onnxruntime-node";
 import { clearedRecord, recordSize } from "../crashes/crash-note.ts";
 import { loadableModel } from "./loadable-model.ts";
 import { packOutputs, toFeeds } from "./ort-tensors.ts";
+import { RunTickets } from "./run-tickets.ts";
 import { type SlotReply, type SlotRequest, type SlotStart, transferFromBytes } from "./slot-messages.ts";
 
 interface Held {
@@ -18,8 +19,9 @@ interface Held {
 }
 
 const port = parentPort as NonNullable<typeof parentPort>;
-const { notePath, noteRecord } = workerData as SlotStart;
+const { notePath, noteRecord, tickets: ticketMemory } = workerData as SlotStart;
 const noteFile = openSync(notePath, "r+");
+const tickets = new RunTickets(ticketMemory);
 const sessions = new Map<number, Held>();
 const asks: SlotRequest[] = [];
 let working = false;
@@ -63,6 +65,7 @@ async function perform(ask: Exclude<SlotRequest, { kind: "stop" }>) {
         return undefined;
       });
     case "run": {
+      if (!tickets.begin(ask.ticket)) return undefined;
       const held = sessions.get(ask.session);
       if (held === undefined) throw new Error("The session is not loaded.");
       const feeds = toFeeds(ask);

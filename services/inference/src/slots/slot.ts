@@ -4,6 +4,7 @@ import { cleanRuntimeMessage } from "@aimass/onnx";
 import type { PackedTensors } from "../batching/packed-tensors.ts";
 import { encodeRecord } from "../crashes/crash-note.ts";
 import { type VersionName, versionKey } from "../servables/version-name.ts";
+import { RunTickets } from "./run-tickets.ts";
 import {
   type SessionOptions,
   type SlotReply,
@@ -28,6 +29,14 @@ export interface RunResult {
   readonly micros: number;
 }
 
+/** A run that was handed to a slot. */
+export interface SlotRun {
+  /** Undefined for a run that was taken back. Rejects with INVALID_ARGUMENT and the runtime's words when the run fails. */
+  readonly result: Promise<RunResult | undefined>;
+  /** Takes the run back, so that it is never run; false when it has begun. */
+  withdraw(): boolean;
+}
+
 interface Ask {
   readonly version: VersionName;
   readonly limitMs: number;
@@ -48,6 +57,7 @@ export class Slot {
   readonly #worker: Worker;
   readonly #asks = new Map<number, Ask>();
   readonly #ended: Promise<void>;
+  readonly #tickets = new RunTickets();
   #nextAsk = 1;
   #headSince = 0;
   #sessions = 0;
@@ -56,7 +66,7 @@ export class Slot {
   /** `record` is the slot's record in the crash note; `onDied` hears of an end nobody asked for. */
   constructor(options: { notePath: string; record: number; onDied: (error: Error) => void }) {
     this.record = options.record;
-    const start: SlotStart = { notePath: options.notePath, noteRecord: options.record };
+    const start: SlotStart = { notePath: options.notePath, noteRecord: options.record, tickets: this.#tickets.memory };
     this.#worker = new Worker(new URL("./slot-worker.ts", import.meta.url), { workerData: start });
     this.#worker.on("message", (reply: SlotReply) => this.#settle(reply));
     this.#worker.on("error", (error) =>
@@ -111,17 +121,17 @@ export class Slot {
     return head?.version === version ? head.rows : 0;
   }
 
-  /** Runs a session on `rows` rows; the inputs' buffer is given away. Rejects with INVALID_ARGUMENT and the runtime's words when the run fails. */
-  async run(session: SlotSession, inputs: PackedTensors, rows: number): Promise<RunResult> {
+  /** Puts a run of a session on `rows` rows on the thread's list; the inputs' buffer is given away. */
+  run(session: SlotSession, inputs: PackedTensors, rows: number): SlotRun {
     const { buffer, tensors } = inputs;
-    const ask = { kind: "run", id: this.#nextAsk++, session: session.id, buffer, tensors } as const;
+    const ticket = this.#tickets.take();
+    const ask = { kind: "run", id: this.#nextAsk++, session: session.id, ticket, buffer, tensors } as const;
     const transfer = buffer.byteLength >= transferFromBytes ? [buffer] : [];
-    const { outputs, micros } = await this.#ask(
-      ask,
-      { version: session.version, limitMs: session.runLimitMs, rows },
-      transfer,
-    );
-    return { outputs: outputs as PackedTensors, micros };
+    const facts = { version: session.version, limitMs: session.runLimitMs, rows };
+    const result = this.#ask(ask, facts, transfer)
+      .finally(() => this.#tickets.giveBack(ticket))
+      .then(({ outputs, micros }) => (outputs === undefined ? undefined : { outputs, micros }));
+    return { result, withdraw: () => this.#tickets.withdraw(ticket) };
   }
 
   /** Frees a session's memory. */

@@ -1,4 +1,4 @@
-import type { Clock } from "@aimass/core";
+import { type Clock, linkedSignal, type ScopedSignal } from "@aimass/core";
 import { TransportError, type UnaryRequest, type UnaryResult } from "@aimass/h2";
 import type { Placement } from "../replicas/placement.ts";
 import type { RunningCall } from "../replicas/replica.ts";
@@ -19,6 +19,7 @@ export class Attempt implements RunningCall {
   readonly #clock: Clock;
   readonly #mayMove: () => boolean;
   #resolve: ((outcome: AttemptOutcome) => void) | undefined;
+  #leaving: ScopedSignal | undefined;
   #isStalled = false;
   #sentAt = 0;
   #shared = 0;
@@ -37,19 +38,22 @@ export class Attempt implements RunningCall {
     this.#placement.inFlight += 1;
     replica.begin(this);
     this.#shared = replica.inFlight;
+    const leaving = linkedSignal(request.signal);
+    this.#leaving = leaving;
     return new Promise((resolve) => {
       this.#resolve = resolve;
-      replica.upstream.unary({ ...request, onStall: () => this.#onStall() }).then(
+      replica.upstream.unary({ ...request, signal: leaving.signal, onStall: () => this.#onStall() }).then(
         (result) => this.#onAnswer(result),
         (error: unknown) => this.#onError(error),
       );
     });
   }
 
-  /** A call that can be sent elsewhere is left behind on the silent replica; an answer that still comes is dropped. */
+  /** A call that can be sent elsewhere is given up on the silent replica, which is told: when it wakes, nobody waits for that run any more. */
   moveIfStalled(): void {
     if (!this.#isStalled || this.#resolve === undefined || !this.#mayMove()) return;
     this.#settle({ kind: "failure", wasStarted: true, code: "UNAVAILABLE" });
+    this.#leaving?.abort();
   }
 
   #onStall(): void {
@@ -106,6 +110,7 @@ export class Attempt implements RunningCall {
   #settle(outcome: AttemptOutcome): void {
     const resolve = this.#resolve;
     this.#resolve = undefined;
+    this.#leaving?.[Symbol.dispose]();
     this.#placement.inFlight -= 1;
     this.#placement.replica.end(this);
     resolve?.(outcome);

@@ -5,6 +5,9 @@ import { Upstream } from "@aimass/h2";
 /** How soon a silent replica is left: half a second at worst. Calls that cannot go elsewhere stay and may still be answered. */
 const liveness = { pingIntervalMs: 100, pingTimeoutMs: 300 };
 
+/** Every call that a client gives up is taken off its replica: replicas expect that many. */
+const resets = { resetBurst: 20_000, resetsPerSecond: 2000 };
+
 /** A call under way on a replica. */
 export interface RunningCall {
   /** Moves to another replica if this one has fallen silent and another can take it. */
@@ -27,7 +30,7 @@ export class Replica {
     this.id = route.id;
     this.#route = route;
     const address = parseAddress(route.address) ?? { host: "127.0.0.1", port: 1 };
-    this.upstream = new Upstream({ address, clock, ...liveness });
+    this.upstream = new Upstream({ address, clock, ...liveness, ...resets });
     this.upstream.onState(onState);
   }
 
