@@ -1,8 +1,9 @@
 import type { TrainingData } from "../data/training-data.ts";
 import { summarised } from "../evaluation/cross-validation.ts";
 import type { ReportInit } from "../evaluation/evaluate.ts";
+import { getRecipe } from "../recipes/catalogue.ts";
 import type { Reporter } from "../recipes/recipe.ts";
-import type { GivenParameters } from "../recipes/recipe-parameters.ts";
+import { type GivenParameters, resolveParameters } from "../recipes/recipe-parameters.ts";
 import { type Budget, cutAt } from "./budget.ts";
 import { type LeaderboardEntry, leaderboard, type Ranking, trialMessage, winner } from "./leaderboard.ts";
 import type { SearchState } from "./run-search.ts";
@@ -92,7 +93,8 @@ export class SearchReport {
     const outcome = results.outcomeOf(run);
     const { number, recipe, given } = run.trial;
     const share = run.rowsShare < 1 ? ` on ${Number((run.rowsShare * 100).toPrecision(2))} % of the rows` : "";
-    const what = `trial ${number}: ${recipe}${parametersText(given)}${share}`;
+    const used = resolveParameters(getRecipe(recipe), this.#options.data.task, given);
+    const what = `trial ${number}: ${recipe}${parametersText(used)}${share}`;
     if (outcome?.kind === "failed") return `${what} failed: ${outcome.reason}`;
     if (outcome?.kind !== "scored") return `${what} was cut: the budget is used up.`;
     const { name } = this.#options.ranking.metric;
@@ -122,7 +124,7 @@ function standingText({ status }: LeaderboardEntry): string {
   return status.standing === undefined ? "" : rounded(status.standing.score);
 }
 
-/** "" for the defaults, else " (l2 0.5, votes distance)". */
+/** "" for none, else " (l2 0.5, votes distance)". */
 export function parametersText({ parameters, choices }: GivenParameters): string {
   const all = Object.entries({ ...parameters, ...choices }).map(([name, value]) => `${name} ${value}`);
   return all.length === 0 ? "" : ` (${all.join(", ")})`;

@@ -19,10 +19,24 @@ describe("where a search looks", () => {
   });
 
   it("is the ranges alone, as soon as there is one; what is given then is where it begins", () => {
-    const given = { parameters: { l2: 1e6 }, choices: {} };
+    const given = { parameters: { l2: 3 }, choices: {} };
     const space = searchSpace(specsOf("linear-regression"), { given, ranges: { l2: range(1e-3, 10, "log") } });
-    expect(space.dimensions).toEqual([{ kind: "number", name: "l2", scale: "log", from: 1e-3, to: 10 }]);
+    expect(space.dimensions).toEqual([{ kind: "number", name: "l2", scale: "log", from: 1e-3, to: 10, start: 3 }]);
     expect(samplePoints(space, 5, 1n)[0]).toEqual(given);
+  });
+
+  it("begins inside the range when a default, or what is given, lies outside of it", () => {
+    const first = (name: string, ranges: object, given: object = nothing) =>
+      samplePoints(searchSpace(specsOf(name), { given: { ...nothing, ...given }, ranges: { ...ranges } }), 9, 1n);
+    expect(first("decision-tree-classifier", { maxDepth: range(1, 1) })).toEqual([
+      { parameters: { maxDepth: 1 }, choices: {} },
+    ]);
+    const l2 = { l2: range(1e-3, 10, "log") };
+    expect(first("linear-regression", l2, { parameters: { l2: 1e6 } })[0]?.parameters).toEqual({ l2: 10 });
+    expect(first("linear-regression", l2, { parameters: { l2: 0 } })[0]?.parameters).toEqual({ l2: 1e-3 });
+    const words = { classWeights: { ...range(0, 0), words: ["balanced"] } };
+    for (const point of first("logistic-regression", words))
+      expect(point.choices).toEqual({ classWeights: "balanced" });
   });
 
   it("tries all words of a parameter of words unless some are named", () => {
@@ -31,8 +45,9 @@ describe("where a search looks", () => {
         given: nothing,
         ranges: { classWeights: { ...range(0, 0), words } },
       }).dimensions;
-    expect(dimensionsOf([])).toEqual([{ kind: "words", name: "classWeights", words: ["none", "balanced"] }]);
-    expect(dimensionsOf(["balanced"])).toEqual([{ kind: "words", name: "classWeights", words: ["balanced"] }]);
+    const words = (...all: string[]) => [{ kind: "words", name: "classWeights", words: all, start: all[0] }];
+    expect(dimensionsOf([])).toEqual(words("none", "balanced"));
+    expect(dimensionsOf(["balanced"])).toEqual(words("balanced"));
   });
 
   it("stays within the bounds that every estimator has", () => {
@@ -80,6 +95,29 @@ describe("points of a space", () => {
         for (const point of points.slice(1)) for (const d of dimensions) expect(isInside(d, point)).toBe(true);
       }),
     );
+  });
+
+  it("lie inside every range a person may give, the first one too, for every parameter of every estimator", () => {
+    for (const { name, parameters } of estimators) {
+      for (const spec of parameters) {
+        if (spec.kind === "choice") continue;
+        const whole = (value: number) => (spec.kind === "integer" ? Math.round(value) : value);
+        const share = fc.double({ min: 0, max: 1, noNaN: true });
+        fc.assert(
+          fc.property(share, share, share, fc.boolean(), (a, b, c, isLog) => {
+            const at = (s: number) => whole(spec.minimum + s * (Math.min(spec.maximum, 1e6) - spec.minimum));
+            const [from, to] = [Math.min(at(a), at(b)), Math.max(at(a), at(b))];
+            const ranges = { [spec.name]: range(from, to, isLog && from > 0 ? "log" : "linear") };
+            const given = { parameters: { [spec.name]: at(c) }, choices: {} };
+            for (const point of samplePoints(searchSpace(specsOf(name), { given, ranges }), 5, 1n)) {
+              expect(point.parameters[spec.name]).toBeGreaterThanOrEqual(from);
+              expect(point.parameters[spec.name]).toBeLessThanOrEqual(to);
+            }
+          }),
+          { numRuns: 10 },
+        );
+      }
+    }
   });
 
   it("of more are those of fewer and some", () => {

@@ -10,8 +10,16 @@ export type Dimension =
       /** Inclusive. */
       readonly from: number;
       readonly to: number;
+      /** Where to begin, inside; the estimator's default unless given. */
+      readonly start?: number;
     }
-  | { readonly kind: "words"; readonly name: string; readonly words: readonly string[] };
+  | {
+      readonly kind: "words";
+      readonly name: string;
+      readonly words: readonly string[];
+      /** As of numbers. */
+      readonly start?: string;
+    };
 
 /** A range as a job's spec has it (SearchRange). */
 export interface GivenRange {
@@ -38,16 +46,26 @@ export interface SpaceOptions {
 export function searchSpace(specs: readonly ParameterSpec[], { given, ranges }: SpaceOptions): SearchSpace {
   const named = specs.filter(({ name }) => name in ranges);
   if (Object.keys(ranges).length > 0) {
-    return { dimensions: named.map((spec) => givenDimension(spec, ranges[spec.name] as GivenRange)), given };
+    return { dimensions: named.map((spec) => givenDimension(spec, ranges[spec.name] as GivenRange, given)), given };
   }
   const free = specs.filter(({ name }) => !(name in given.parameters || name in given.choices));
   return { dimensions: free.flatMap(ownDimension), given };
 }
 
-function givenDimension(spec: ParameterSpec, { from, to, scale, words }: GivenRange): Dimension {
+/** Begins where the parameter was given, else at its default, or as near to that as the range goes: whoever bounds a parameter means every trial. */
+function givenDimension(
+  spec: ParameterSpec,
+  { from, to, scale, words }: GivenRange,
+  { parameters, choices }: GivenParameters,
+): Dimension {
   const { name } = spec;
-  if (spec.kind === "choice") return { kind: "words", name, words: words.length > 0 ? words : spec.choices };
-  return { kind: spec.kind, name, scale: scale === "log" ? "log" : "linear", from, to };
+  if (spec.kind === "choice") {
+    const allowed = words.length > 0 ? words : spec.choices;
+    const wish = choices[name] ?? spec.default;
+    return { kind: "words", name, words: allowed, start: allowed.find((word) => word === wish) ?? allowed[0] ?? wish };
+  }
+  const start = Math.min(to, Math.max(from, parameters[name] ?? spec.default));
+  return { kind: spec.kind, name, scale: scale === "log" ? "log" : "linear", from, to, start };
 }
 
 function ownDimension(spec: ParameterSpec): Dimension[] {
@@ -60,17 +78,18 @@ function ownDimension(spec: ParameterSpec): Dimension[] {
 const mostDraws = 50;
 
 /**
- * Points of a space: the given parameters alone first, then points at random, evenly in their scale. The point at an index depends on the seed, the index
+ * Points of a space: where it begins first, then points at random, evenly in their scale. The point at an index depends on the seed, the index
  * and the ones before it alone. No point comes twice, so that a small space gives fewer than `count`.
  */
 export function samplePoints(space: SearchSpace, count: number, seed: bigint): readonly GivenParameters[] {
-  const points = [space.given];
-  const seen = new Set([JSON.stringify(space.given)]);
+  const first = pointOf(space, ({ start }) => start);
+  const points = [first];
+  const seen = new Set([JSON.stringify(first)]);
   const random = new Random(Number(BigInt.asUintN(53, seed)));
   for (let index = 1; index < count && space.dimensions.length > 0; index++) {
     const own = random.fork(index);
     for (let draw = 0; draw < mostDraws; draw++) {
-      const point = drawPoint(space, own);
+      const point = pointOf(space, (dimension) => drawValue(dimension, own));
       const text = JSON.stringify(point);
       if (seen.has(text)) continue;
       seen.add(text);
@@ -81,15 +100,24 @@ export function samplePoints(space: SearchSpace, count: number, seed: bigint): r
   return points;
 }
 
-function drawPoint({ dimensions, given }: SearchSpace, random: Random): GivenParameters {
+/** The given parameters with a value for each dimension; those without one keep what was given, or their default. */
+function pointOf(
+  { dimensions, given }: SearchSpace,
+  choose: (dimension: Dimension) => number | string | undefined,
+): GivenParameters {
   const parameters: Record<string, number> = { ...given.parameters };
   const choices: Record<string, string> = { ...given.choices };
   for (const dimension of dimensions) {
-    if (dimension.kind === "words") {
-      choices[dimension.name] = dimension.words[random.below(dimension.words.length)] as string;
-    } else parameters[dimension.name] = drawNumber(dimension, random);
+    const value = choose(dimension);
+    if (typeof value === "string") choices[dimension.name] = value;
+    else if (value !== undefined) parameters[dimension.name] = value;
   }
   return { parameters, choices };
+}
+
+function drawValue(dimension: Dimension, random: Random): number | string {
+  if (dimension.kind !== "words") return drawNumber(dimension, random);
+  return dimension.words[random.below(dimension.words.length)] as string;
 }
 
 /** Numbers are rounded to four digits, so that a person who writes them down gets the same model. */
