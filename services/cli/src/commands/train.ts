@@ -1,5 +1,5 @@
 import { ColumnType, DatasetService } from "@aimass/api/registry";
-import { type Job, type JobSpec, JobSpecSchema, JobState, ScriptSchema } from "@aimass/api/trainer";
+import { type Job, type JobSpec, JobSpecSchema, JobState, ScriptSchema, TrainingService } from "@aimass/api/trainer";
 import { create, toJson } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import type { Connection } from "../client/connection.ts";
@@ -27,12 +27,15 @@ export function addTrain(program: Command): void {
       .description("train a model on a dataset; the result is the model's next version")
       .option("-f, --file <job.yaml>", "the whole job as YAML; flags take the place of what it says"),
   )
-    .option("--dry-run", "print the whole job as YAML and do nothing")
+    .option("--dry-run", "let the trainer check the job, print it whole as YAML and queue nothing")
     .option("--no-wait", "do not wait for the end")
     .action(
       action<TrainOptions>(async ({ connection, output }, options) => {
         const spec = await jobSpec({ connection, output }, options);
-        if (options.dryRun) return output.result(toJson(JobSpecSchema, spec), () => writeJobSpec(spec).trimEnd());
+        if (options.dryRun) {
+          await connection.client(TrainingService).createJob({ spec, validateOnly: true });
+          return output.result(toJson(JobSpecSchema, spec), () => writeJobSpec(spec).trimEnd());
+        }
         const job = await trainModel({ connection, output, spec, wait: options.wait });
         output.result({ ...job, state: enumName(JobState, job.state) }, () => describeJob(job));
         for (const warning of job.warnings) output.say(`warning: ${warning}`);
@@ -70,9 +73,10 @@ export function withJobFlags(command: Command): Command {
     .option("--min-r2 <value>", "the same as --gate r2=VALUE")
     .option(
       "--better-than <alias>",
-      "must be better than this alias: default, default:accuracy or default:accuracy=0.01",
+      "must be better than this alias, not only as good: default, default:accuracy or, by that much, default:accuracy=0.01",
     )
-    .option("--max-latency <time>", "what one row may take, for instance 5ms")
+    .option("--not-worse-than <alias>", "the same, but as good is enough: default or default:accuracy")
+    .option("--max-latency <time>", "what one row may take, with its unit, for instance 5ms")
     .option("--alias <name>", "move this alias to the new version when it passes")
     .option("--priority <n>", "of the queue, -100 to 100")
     .option("--time-limit <time>", "how long the job may run, for instance 10m")
@@ -122,9 +126,12 @@ export function describeJob(job: Job): string[] {
   ];
 }
 
-function nextCommands(job: Job): string {
+/** What a person may want to do after a job has ended. */
+export function nextCommands(job: Job): string {
   if (job.modelVersion === 0n) return `aimass jobs logs ${job.id} --follow`;
   const full = modelName(job.spec?.project ?? "default", job.spec?.model ?? "");
+  // An alias that was wanted and stayed did so for a reason, which the report has: moving it is no next step.
+  if (job.spec?.alias && !job.aliasMoved) return `aimass jobs report ${job.id} · aimass models show ${full}`;
   const alias = job.aliasMoved ? "" : `aimass models alias ${full} default ${job.modelVersion} · `;
   return `aimass jobs report ${job.id} · ${alias}aimass deploy ${full}`;
 }

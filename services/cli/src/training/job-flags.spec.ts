@@ -73,6 +73,15 @@ describe("flags of a job", () => {
       },
     ],
     [
+      { notWorseThan: "live", maxLatency: "5 ms" },
+      {
+        project: "default",
+        recipe: "linear",
+        gate: { metric: "r2", betterThan: "live", orEqual: true },
+        gates: [{ metric: "latency_ms", bound: 5 }],
+      },
+    ],
+    [
       { missing: "drop", duplicates: "refuse", priority: "-5", timeLimit: "10m" },
       {
         project: "default",
@@ -123,6 +132,8 @@ describe("flags of a job", () => {
     [{ missing: "ignore" }, /--missing is "ignore".*impute, drop or refuse/],
     [{ cv: "1" }, /--cv is "1".*whole number from 2/],
     [{ gate: ["accuracy"] }, /"accuracy" is not a pair/],
+    [{ notWorseThan: "default:r2=1" }, /--not-worse-than is "default:r2=1".*default:accuracy/],
+    [{ maxLatency: "5" }, /--max-latency is "5", without a unit.*5ms or 5s/],
     [{ betterThan: "default=1" }, /--better-than is "default=1".*default:accuracy=0\.01/],
     [{ model: "a.m", dataset: "b.d" }, /The dataset is in project b, the model in a/],
     [{ command: "python3 'train.py" }, /--command ends inside quotes/],

@@ -42,6 +42,7 @@ export interface JobFlags {
   readonly gate?: readonly string[];
   readonly minR2?: string;
   readonly betterThan?: string;
+  readonly notWorseThan?: string;
   readonly maxLatency?: string;
   readonly alias?: string;
   readonly priority?: string;
@@ -170,14 +171,15 @@ function setGates(spec: JobSpec, flags: JobFlags): void {
   spec.gates = further;
 }
 
-function gatesOf(spec: JobSpec, { gate, minR2, betterThan, maxLatency }: JobFlags): Gate[] {
+function gatesOf(spec: JobSpec, { gate, minR2, betterThan, notWorseThan, maxLatency }: JobFlags): Gate[] {
   const gates = Object.entries(pairs(gate)).map(([metric, bound]) =>
     create(GateSchema, { metric, bound: decimal("--gate", bound) }),
   );
   if (minR2 !== undefined) gates.push(create(GateSchema, { metric: "r2", bound: decimal("--min-r2", minR2) }));
-  if (betterThan !== undefined) gates.push(better(betterThan, gates[0]?.metric ?? usualMetric(spec)));
-  if (maxLatency !== undefined)
-    gates.push(create(GateSchema, { metric: "latency_ms", bound: duration("--max-latency", maxLatency) * 1000 }));
+  const usual = gates[0]?.metric ?? usualMetric(spec);
+  if (betterThan !== undefined) gates.push(better(betterThan, usual));
+  if (notWorseThan !== undefined) gates.push(notWorse(notWorseThan, usual));
+  if (maxLatency !== undefined) gates.push(create(GateSchema, { metric: "latency_ms", bound: latency(maxLatency) }));
   return gates;
 }
 
@@ -189,6 +191,25 @@ function better(text: string, usual = ""): Gate {
       remedy: "Give an alias, default:accuracy, or default:accuracy=0.01 for better by that much.",
     });
   return create(GateSchema, { metric, bound: decimal("--better-than", margin), betterThan: alias });
+}
+
+/** "default" or "default:accuracy". */
+function notWorse(text: string, usual = ""): Gate {
+  const [, alias, metric = usual] = /^([^:=]+)(?::([^:=]+))?$/.exec(text) ?? [];
+  if (alias === undefined)
+    throw new AimassError("INVALID_ARGUMENT", `--not-worse-than is "${text}".`, {
+      remedy: "Give an alias, or an alias and a metric like default:accuracy.",
+    });
+  return create(GateSchema, { metric, betterThan: alias, orEqual: true });
+}
+
+/** In milliseconds. A number alone might mean them, or seconds as elsewhere. */
+function latency(text: string): number {
+  if (!/[a-z]\s*$/.test(text))
+    throw new AimassError("INVALID_ARGUMENT", `--max-latency is "${text}", without a unit.`, {
+      remedy: `Give ${text.trim() || "5"}ms or ${text.trim() || "5"}s.`,
+    });
+  return duration("--max-latency", text) * 1000;
 }
 
 /** The metric of a job whose task is plain from what is written. */

@@ -9,6 +9,13 @@ export interface DataPolicy {
   readonly duplicates: "keep" | "drop" | "refuse";
 }
 
+/** What decided on the rows that stay, where not all did: with the file enough to decide again. Plain JSON. */
+export interface KeptBy {
+  readonly policy: DataPolicy;
+  readonly features: readonly string[];
+  readonly target: string;
+}
+
 export interface PolicyInput {
   readonly dataset: Dataset;
   readonly features: readonly ColumnProfile[];

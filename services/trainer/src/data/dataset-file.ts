@@ -52,8 +52,10 @@ export function readAs({ format, columns, read }: DatasetVersion): ReadAs {
 }
 
 /** Brings the dataset into the job's folder; gives back its path. Errors: RESOURCE_EXHAUSTED for a full disk, those of the registry. */
-export async function fetchDataset({ dataset, library, directory, signal }: JobWork): Promise<string> {
-  const path = join(directory, "dataset");
+export async function fetchDataset(
+  { dataset, library, directory, signal }: JobWork,
+  path = join(directory, "dataset"),
+): Promise<string> {
   const bytes = Readable.from(library.read(dataset.sha256, signal), { objectMode: true, highWaterMark: 2 });
   try {
     await pipeline(bytes, createWriteStream(path), { signal });

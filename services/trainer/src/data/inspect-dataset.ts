@@ -16,7 +16,7 @@ import {
 import type { ClassLabels, Task } from "@aimass/learn";
 import type { JobWork } from "../worker/job-work.ts";
 import { ClassNames, mostClasses, tooManyClasses } from "./class-names.ts";
-import { type DataPolicy, keepRows } from "./data-policy.ts";
+import { type DataPolicy, type KeptBy, keepRows } from "./data-policy.ts";
 import { type BoundedRead, fetchDataset, readAs } from "./dataset-file.ts";
 import { findLeakage, type Leakage, leakageWarnings } from "./leakage-check.ts";
 import { type PlannedSplit, planParts, splitSpec } from "./split-plan.ts";
@@ -86,7 +86,13 @@ async function divide(
   const kept = await keepRows(policyOf(spec), { dataset, features, target, rows, signal });
   const notes = kept?.notes ?? [];
   for (const note of notes) report.log(note);
-  return { planned: await planParts(dataset, splitSpec(spec, task), { rows, kept: kept?.rows, signal }), notes };
+  const planned = await planParts(dataset, splitSpec(spec, task), { rows, kept: kept?.rows, signal });
+  if (kept === undefined) return { planned, notes };
+  // What the policy refuses was not there: whoever decides again need not look for it.
+  const own = policyOf(spec);
+  const policy: DataPolicy = { ...own, missing: own.missing === "drop" ? "drop" : "impute", missingTarget: "drop" };
+  const by: KeptBy = { policy, features: features.map(({ name }) => name), target: target.name };
+  return { planned: { ...planned, description: { ...planned.description, kept: by } }, notes };
 }
 
 function lookForLeakage({ spec, signal }: JobWork, dataset: Dataset, assignment: RowAssignment): Promise<Leakage> {

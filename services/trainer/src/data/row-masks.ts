@@ -29,6 +29,7 @@ export class RowMasks {
 
   /** 1 for each row that belongs. */
   async of(selection: RowSelection, share: number): Promise<Uint8Array> {
+    if ("mask" in selection) return selection.mask.map((one, row) => one & Number(this.#isIn(row, share)));
     const key = JSON.stringify([selection, share]);
     if (this.#last?.key === key) return this.#last.mask;
     const mask = await this.#make(selection, share);
@@ -36,7 +37,7 @@ export class RowMasks {
     return mask;
   }
 
-  async #make(selection: RowSelection, share: number): Promise<Uint8Array> {
+  async #make(selection: Exclude<RowSelection, { mask: Uint8Array }>, share: number): Promise<Uint8Array> {
     if ("part" in selection) {
       const code = partNames.indexOf(selection.part);
       return this.#parts.map((part, row) => Number(part === code && this.#isIn(row, share)));

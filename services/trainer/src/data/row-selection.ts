@@ -4,7 +4,9 @@ import type { Part } from "@aimass/datasets";
 export type RowSelection =
   | { readonly part: Part }
   /** `held`: the rows that fold `fold` (from 0) leaves out, else those it trains on. */
-  | { readonly fold: number; readonly of: Folds; readonly held: boolean };
+  | { readonly fold: number; readonly of: Folds; readonly held: boolean }
+  /** 1 for each row of the file that belongs. */
+  | { readonly mask: Uint8Array };
 
 /** Cuts of the training part for cross-validation. Plain JSON: the rows of each are in a file of the job's folder. */
 export interface Folds {

@@ -2,7 +2,7 @@ import type { JobSpec } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
 import { type Dataset, planSplit, type SplitDescription, type SplitSpec, unassigned } from "@aimass/datasets";
 import type { Task } from "@aimass/learn";
-import { withoutRows } from "./data-policy.ts";
+import { type KeptBy, withoutRows } from "./data-policy.ts";
 
 type SplitWish = Pick<JobSpec, "split" | "testShare" | "seed" | "target">;
 
@@ -31,7 +31,7 @@ export function seedOf(seed: bigint): number {
 /** A planned split: the part code of every row of the file, 255 for rows that were left out. */
 export interface PlannedSplit {
   readonly parts: Uint8Array;
-  readonly description: SplitDescription;
+  readonly description: SplitDescription & { readonly kept?: KeptBy };
 }
 
 /** Errors: FAILED_PRECONDITION when a part would be empty, and for columns that cannot decide. */

@@ -91,6 +91,16 @@ export class TrainingData implements AsyncDisposable {
     return this.facts.read.format;
   }
 
+  /** The part of every row of the file, as a code of `partNames`, or 255. */
+  get parts(): Uint8Array {
+    return this.#masks.parts;
+  }
+
+  /** The table as it lies in the file. */
+  get dataset(): Dataset {
+    return this.#dataset;
+  }
+
   /** How many rows `batches` gives. */
   rowCount(selection: RowSelection, share = 1): Promise<number> {
     return this.#masks.count(selection, share);

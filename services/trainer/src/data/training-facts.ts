@@ -7,6 +7,7 @@ import {
   type SplitSpec,
 } from "@aimass/datasets";
 import type { ClassLabels, Task } from "@aimass/learn";
+import type { KeptBy } from "./data-policy.ts";
 import type { BoundedRead } from "./dataset-file.ts";
 
 /** What a dataset taught when it was opened; with its file enough to open it again. Plain JSON. */
@@ -19,7 +20,8 @@ export interface TrainingFacts {
   /** Of a classification: how classes are served, and their names in order. */
   readonly classes: { readonly datatype: ClassLabels["datatype"]; readonly names: readonly string[] } | undefined;
   readonly split: SplitSpec;
-  readonly description: SplitDescription;
+  /** `kept`: where the data policy left rows out. */
+  readonly description: SplitDescription & { readonly kept?: KeptBy };
   /** One byte a row of the file: its part, or 255. */
   readonly partsPath: string;
   readonly rows: Readonly<Record<Part, number>>;

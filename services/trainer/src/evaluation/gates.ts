@@ -12,10 +12,12 @@ const ceilings: readonly string[] = ["rmse", "mae", "log_loss", "latency_ms"];
 /** A bound that a metric must keep. */
 export interface Gate {
   readonly metric: string;
-  /** Ceiling for errors and losses, else floor; with `betterThan` by how much at least it must be better. */
+  /** Ceiling for errors and losses, else floor; with `betterThan` by how much at least it must be better, 0: at all. */
   readonly bound: number;
   /** An alias. */
   readonly betterThan: string | undefined;
+  /** With `betterThan`: a tie passes a bound of 0. */
+  readonly orEqual: boolean;
 }
 
 /** How a gate went. */
@@ -25,10 +27,14 @@ export interface Verdict {
   readonly reason: string;
 }
 
-/** What the version behind an alias is worth: measured on the same rows, or as it was recorded. */
+/** What the version behind an alias is worth. */
 export interface Rival {
   readonly version: bigint;
   readonly metrics: Readonly<Record<string, number>>;
+  /** Of the new model, measured in the same way on the same rows; undefined: those of the rival are as it was recorded. */
+  readonly own?: Readonly<Record<string, number>>;
+  /** Why other metrics than these cannot be compared. */
+  readonly incomparable?: string;
 }
 
 /** The gates of a spec: `gate` first, then `gates`, each with its field. */
@@ -38,7 +44,7 @@ export function gatesOf(spec: Pick<JobSpec, "gate" | "gates">): readonly (readon
 }
 
 /** Throws INVALID_ARGUMENT for a metric that gates of this task, or of any when it is not known yet, do not know. */
-export function readGate({ metric, bound, betterThan }: GateMessage, field: string, task?: Task): Gate {
+export function readGate({ metric, bound, betterThan, orEqual }: GateMessage, field: string, task?: Task): Gate {
   const known: readonly string[] = task === undefined ? [...new Set(Object.values(metricsOf).flat())] : metricsOf[task];
   if (!known.includes(metric)) {
     throw new AimassError("INVALID_ARGUMENT", `A gate cannot look at "${metric}"${task ? ` in a ${task}` : ""}.`, {
@@ -52,32 +58,57 @@ export function readGate({ metric, bound, betterThan }: GateMessage, field: stri
   if (betterThan !== "" && bound < 0) {
     throw new AimassError("INVALID_ARGUMENT", `The gate asks to be better by ${bound}.`, {
       field: `${field}.bound`,
-      remedy: "Give 0 for not worse, or by how much it must be better.",
+      remedy: "Give 0, or by how much it must be better.",
     });
   }
-  return { metric, bound, betterThan: betterThan || undefined };
+  if (orEqual && (betterThan === "" || bound > 0)) {
+    throw new AimassError(
+      "INVALID_ARGUMENT",
+      "The gate lets a tie pass, but compares with nothing, or asks for more.",
+      {
+        field: `${field}.or_equal`,
+        remedy: "Name an alias in better_than and leave the bound out, or leave or_equal out.",
+      },
+    );
+  }
+  return { metric, bound, betterThan: betterThan || undefined, orEqual };
 }
+
+/** Sums of the same numbers in another order differ by less, in shares of them. */
+const noise = 1e-12;
 
 /** Judges a gate by what was measured. `rival` is what `betterThan` points to; without one the gate passes. */
 export function judge(gate: Gate, metrics: Readonly<Record<string, number>>, rival: Rival | undefined): Verdict {
   const { metric, bound, betterThan } = gate;
-  const value = metrics[metric];
   const isCeiling = ceilings.includes(metric);
   if (betterThan === undefined) {
+    const value = metrics[metric];
     const passed = value !== undefined && (isCeiling ? value <= bound : value >= bound);
     const should = isCeiling ? "at most" : "at least";
-    return { passed, reason: `${nameOf(metric)} ${shown(value)}, it must be ${should} ${bound}` };
+    return { passed, reason: `${nameOf(metric)} ${shown(value, bound)}, it must be ${should} ${bound}` };
   }
   const other = rival?.metrics[metric];
-  if (other === undefined)
-    return {
-      passed: true,
-      reason: `${nameOf(metric)} ${shown(value)}, and there is none of @${betterThan} to compare with`,
-    };
-  const better = value === undefined ? Number.NEGATIVE_INFINITY : isCeiling ? other - value : value - other;
-  const than = `@${betterThan} (version ${rival?.version}) has ${rounded(other)}`;
-  const wanted = bound === 0 ? "it must not be worse" : `it must be better by ${bound}`;
-  return { passed: better >= bound, reason: `${nameOf(metric)} ${shown(value)}, ${than}; ${wanted}` };
+  if (other !== undefined)
+    return compare(gate, (rival?.own ?? metrics)[metric], { other, version: rival?.version ?? 0n });
+  if (rival?.incomparable !== undefined) {
+    const reason = `${nameOf(metric)} cannot be compared with @${betterThan} (version ${rival.version}): ${rival.incomparable}`;
+    return { passed: false, reason };
+  }
+  const none = `and there is none of @${betterThan} to compare with`;
+  return { passed: true, reason: `${nameOf(metric)} ${shown(metrics[metric])}, ${none}` };
+}
+
+function compare(
+  { metric, bound, betterThan, orEqual }: Gate,
+  value: number | undefined,
+  { other, version }: { other: number; version: bigint },
+): Verdict {
+  const better = value === undefined ? Number.NaN : ceilings.includes(metric) ? other - value : value - other;
+  const slack = noise * Math.max(Math.abs(value ?? 0), Math.abs(other), bound);
+  const passed = bound === 0 && !orEqual ? better > slack : better >= bound - slack;
+  const than = `@${betterThan} (version ${version}) has ${digits(other, value)}`;
+  const wanted = bound > 0 ? `it must be better by ${bound}` : orEqual ? "it must not be worse" : "it must be better";
+  return { passed, reason: `${nameOf(metric)} ${shown(value, other)}, ${than}; ${wanted}` };
 }
 
 /** The latency is no metric of rows. */
@@ -85,10 +116,13 @@ function nameOf(metric: string): string {
   return metric === "latency_ms" ? metric : `held-out ${metric}`;
 }
 
-function shown(value: number | undefined): string {
-  return value === undefined ? "was not measured" : `is ${rounded(value)}`;
+function shown(value: number | undefined, beside?: number): string {
+  return value === undefined || Number.isNaN(value) ? "was not measured" : `is ${digits(value, beside)}`;
 }
 
-function rounded(value: number): string {
-  return String(Number(value.toPrecision(6)));
+/** As few digits as tell a number from the one it is compared with, six at least. */
+function digits(value: number, beside = value): string {
+  const isTold = (precision: number) => Number(value.toPrecision(precision)) !== Number(beside.toPrecision(precision));
+  const precision = [6, 9, 12, 15].find((one) => value === beside || isTold(one)) ?? 17;
+  return String(Number(value.toPrecision(precision)));
 }

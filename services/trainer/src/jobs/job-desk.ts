@@ -1,6 +1,7 @@
 import type { Job, JobSpec } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
 import { formatResource } from "@aimass/identity";
+import { gatesOf } from "../evaluation/gates.ts";
 import type { RegistryLibrary } from "../library/registry-library.ts";
 import type { ScriptRules } from "../scripts/script-rules.ts";
 import { checkSpec, fitSpec } from "./job-spec.ts";
@@ -50,12 +51,14 @@ export class JobDesk {
     return this.#jobs.create({ spec: fitted.spec, createdBy: requester.id, ...facts });
   }
 
-  /** Whether a job could be ordered now; the dataset version it would train on. Errors: those of CreateJob. */
-  async try(spec: JobSpec | undefined, requester: Requester): Promise<bigint> {
+  /** The job that could be ordered now, and the dataset version it would train on. Nothing is queued. Errors: those of CreateJob. */
+  async try(
+    spec: JobSpec | undefined,
+    requester: Requester,
+  ): Promise<{ readonly spec: JobSpec; readonly datasetVersion: bigint }> {
     const checked = this.#check(spec, requester);
     if (checked.script !== undefined) await this.#scripts.check(checked.script);
-    const { datasetVersion } = await this.#fit(checked, requester);
-    return datasetVersion;
+    return await this.#fit(checked, requester);
   }
 
   #check(spec: JobSpec | undefined, { require }: Requester): JobSpec {
@@ -85,7 +88,26 @@ export class JobDesk {
 
   async #fit(checked: JobSpec, requester: Requester): Promise<{ spec: JobSpec; datasetVersion: bigint }> {
     const { project, dataset, datasetVersion } = checked;
-    const found = await this.#libraryFor(requester.id).dataset(project, dataset, datasetVersion);
-    return { spec: fitSpec(checked, found), datasetVersion: found.version };
+    const library = this.#libraryFor(requester.id);
+    const found = await library.dataset(project, dataset, datasetVersion);
+    const spec = fitSpec(checked, found);
+    await assertRivals(library, spec);
+    return { spec, datasetVersion: found.version };
+  }
+}
+
+/** A model that has versions is compared with one of them; an alias it does not have is a slip, unless it is the one that the job would make. */
+async function assertRivals(library: RegistryLibrary, spec: JobSpec): Promise<void> {
+  for (const [{ betterThan }, field] of gatesOf(spec)) {
+    if (betterThan === "" || betterThan === spec.alias) continue;
+    const model = await library.model(spec.project, spec.model);
+    if (model === undefined || model.newestVersion === 0n) return;
+    if ((await library.version(spec.project, spec.model, betterThan)) !== undefined) continue;
+    const aliases = model.aliases.map(({ name }) => name).join(", ") || "none yet";
+    const message = `${spec.project}.${spec.model} has no alias "${betterThan}" to be better than.`;
+    throw new AimassError("FAILED_PRECONDITION", message, {
+      field: `${field}.better_than`,
+      remedy: `Its aliases: ${aliases}.`,
+    });
   }
 }

@@ -5,6 +5,7 @@ import {
   DatasetService,
   type DatasetVersion,
   type LineageSchema,
+  type Model,
   ModelService,
   type Version,
 } from "@aimass/api/registry";
@@ -109,9 +110,9 @@ export class RegistryLibrary {
   }
 
   /** A version by number or alias; undefined when there is none. */
-  async version(project: string, model: string, version: string, signal: AbortSignal): Promise<Version | undefined> {
+  async version(project: string, model: string, version: string, signal?: AbortSignal): Promise<Version | undefined> {
     try {
-      const call = () => this.#models.getVersion({ project, model, version }, { signal });
+      const call = () => this.#models.getVersion({ project, model, version }, signal && { signal });
       return (await this.#persist(call, signal)).version;
     } catch (error) {
       if (error instanceof AimassError && error.code === "NOT_FOUND") return undefined;
@@ -124,6 +125,16 @@ export class RegistryLibrary {
     const call = () => this.#models.getModel({ project, name: model }, { signal });
     const { model: found } = await this.#persist(call, signal);
     return found?.aliases.find(({ name }) => name === alias)?.version ?? 0n;
+  }
+
+  /** A model with its aliases; undefined when there is none. */
+  async model(project: string, name: string): Promise<Model | undefined> {
+    try {
+      return (await this.#models.getModel({ project, name })).model;
+    } catch (error) {
+      if (error instanceof AimassError && error.code === "NOT_FOUND") return undefined;
+      throw error;
+    }
   }
 
   /** Errors: ABORTED (ALIAS_MOVED) when the alias is not at `expected`; PERMISSION_DENIED; FAILED_PRECONDITION for a version that is not READY. */
@@ -162,7 +173,7 @@ export class RegistryLibrary {
   }
 
   /** Every step here bears repetition; a registry that restarts is waited for. */
-  async #persist<T>(call: () => Promise<T>, signal: AbortSignal, finalReason?: string): Promise<T> {
+  async #persist<T>(call: () => Promise<T>, signal?: AbortSignal, finalReason?: string): Promise<T> {
     const backoff = new Backoff({ initialMs: 200, maxMs: 3000 });
     for (let failures = 0; ; ) {
       try {

@@ -1,6 +1,7 @@
-import type { Job, TrainingService } from "@aimass/api/trainer";
+import { type Job, JobSchema, type TrainingService } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
 import { callerOf, requireVerb } from "@aimass/rpc";
+import { create } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { requesterOf } from "../jobs/requester.ts";
 import { recipes } from "../recipes/catalogue.ts";
@@ -16,9 +17,10 @@ type Calls = Pick<
 export function jobCalls(options: TrainingServiceOptions): Calls {
   const { desk, jobs, reports, feed, policy, clock } = options;
   return {
-    async createJob({ spec, idempotencyKey }, context) {
+    async createJob({ spec, idempotencyKey, validateOnly }, context) {
       const { traceparent } = callerOf(context);
       const requester = requesterOf(policy, clock, context);
+      if (validateOnly) return { job: create(JobSchema, { spec: (await desk.try(spec, requester)).spec }) };
       return { job: await desk.order({ spec, requester, idempotencyKey, traceparent, retraining: "" }) };
     },
     async getJob({ id }, context) {

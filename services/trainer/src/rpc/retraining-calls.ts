@@ -14,7 +14,7 @@ export function retrainingCalls({ desk, retrainings, policy, clock }: TrainingSe
     async putRetraining({ retraining }, context) {
       const rule = readRule(retraining);
       const requester = requesterOf(policy, clock, context);
-      const newest = await desk.try(rule.spec, requester);
+      const { datasetVersion: newest } = await desk.try(rule.spec, requester);
       return { retraining: await retrainings.put(rule, requester.id, newest) };
     },
     async listRetrainings({ project }, context) {

@@ -4,7 +4,7 @@ import { JobState } from "@aimass/api/trainer";
 import { fromBinary } from "@bufbuild/protobuf";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { failure, TrainerHarness } from "../testing/trainer-harness.ts";
+import { failure, planeSpec, type SpecInit, TrainerHarness } from "../testing/trainer-harness.ts";
 
 let mesh: TrainerHarness;
 
@@ -131,5 +131,41 @@ describe("the recipes", () => {
     const { client } = await mesh.start({ workers: 0 });
     const { recipes } = await client.listRecipes({});
     expect(recipes.find((r) => r.name === "auto")?.tasks).toEqual(["regression", "classification"]);
+  });
+});
+
+describe("a job that is only to be checked", () => {
+  it("is refused as a real one, and otherwise shown as it would be, without being queued", async () => {
+    const { client } = await mesh.start({ workers: 0 });
+    const checked = (change: SpecInit) => client.createJob({ spec: { ...planeSpec, ...change }, validateOnly: true });
+    const wrong = [
+      { dataset: "nosuch" },
+      { target: "nocol" },
+      { recipe: "gradient-bosting" },
+      { parameters: { foo: 3 } },
+    ];
+    for (const change of [...wrong, { gate: { metric: "acuracy", bound: 2 } }, { alias: "live" }]) {
+      const real = await failure(mesh.create(client, change));
+      expect(await failure(checked(change))).toMatchObject({
+        code: real.code,
+        field: real.field,
+        message: real.message,
+      });
+    }
+    const { job } = await checked({});
+    expect(job).toMatchObject({ id: "", spec: { datasetVersion: 1n, task: "regression", features: ["a", "b"] } });
+    expect((await client.listJobs({})).jobs).toEqual([]);
+  });
+
+  it("is refused when it is to be better than an alias that the model, which has versions, does not have", async () => {
+    const { client } = await mesh.start();
+    const gate = { metric: "r2", betterThan: "deafult" };
+    const none = await mesh.create(client, { gate });
+    expect(await mesh.ended(client, none.id)).toMatchObject({ modelVersion: 1n });
+    for (const alias of ["", "default"]) {
+      const slip = await failure(mesh.create(client, { gate, alias }));
+      if (alias === "") expect(slip).toMatchObject({ code: "FAILED_PRECONDITION", field: "spec.gate.better_than" });
+      expect(slip.message).toMatch(alias === "" ? /no alias "deafult" to be better than/ : /alias/);
+    }
   });
 });

@@ -111,14 +111,16 @@ export async function startSmallRegistry(
               const [model, alias = ""] = key.split("@");
               return model === name ? [{ name: alias, version }] : [];
             });
-            return { model: { name, aliases } };
+            const newestVersion = BigInt(state.versions.filter(({ request }) => request.model === name).length);
+            return { model: { name, aliases, newestVersion } };
           },
           getVersion({ project, model, version }) {
             const number = state.aliases.get(`${model}@${version}`) ?? BigInt(/^\d+$/.test(version) ? version : 0);
             const found = state.versions[Number(number) - 1]?.request;
             if (found?.model !== model) throw new AimassError("NOT_FOUND", `There is no version ${version}.`);
-            const { files, metrics } = found;
-            return { version: { project, model, version: number, state: VersionState.READY, files, metrics } };
+            const { files, metrics, lineage } = found;
+            const facts = lineage === undefined ? { files, metrics } : { files, metrics, lineage };
+            return { version: { project, model, version: number, state: VersionState.READY, ...facts } };
           },
           createModel({ name }) {
             models.add(name);

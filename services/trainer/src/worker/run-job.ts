@@ -71,7 +71,7 @@ async function trainAndPublish(work: JobWork): Promise<Published> {
   report.progress(progressAt.gates, "judging");
   const metrics = { ...made.metrics, latency_ms: await measureLatency(work, data, made) };
   report.evaluated({ ...made.report, metrics });
-  const verdict = await judgeGates(work, data, metrics);
+  const verdict = await judgeGates(work, data, made, metrics);
   report.progress(progressAt.register, "registering");
   return await publish(work, made, { verdict, metrics });
 }

@@ -207,19 +207,28 @@ export declare type Gate = Message<"aimass.trainer.v1.Gate"> & {
   metric: string;
 
   /**
-   * With `better_than`: by how much at least it must be better; 0: not worse.
+   * With `better_than`: by how much at least it must be better; 0: at all, so that a tie does not pass.
    *
    * @generated from field: double bound = 2;
    */
   bound: number;
 
   /**
-   * An alias of the model. The version it points to is measured on the same held-out rows when it takes the same inputs, else its recorded
-   * metric counts; without such a version or metric the gate passes.
+   * An alias of the model. The version it points to and the new one are measured on the same held-out rows, without those the version learnt from; when
+   * it takes other inputs its recorded metric counts. Where fewer than 30 rows are left that neither learnt from, the two cannot be compared: the gate
+   * does not pass, and says which split would be comparable. Without such a version or metric the gate passes, with a warning unless it is the job's own
+   * alias; a job whose model has versions but no such alias is refused.
    *
    * @generated from field: string better_than = 3;
    */
   betterThan: string;
+
+  /**
+   * With `better_than` and a bound of 0: a tie passes, too.
+   *
+   * @generated from field: bool or_equal = 4;
+   */
+  orEqual: boolean;
 };
 
 /**
@@ -395,6 +404,12 @@ export declare type Feature = Message<"aimass.trainer.v1.Feature"> & {
      */
     value: ImageFeature;
     case: "image";
+  } | {
+    /**
+     * @generated from field: aimass.trainer.v1.DateFeature date = 8;
+     */
+    value: DateFeature;
+    case: "date";
   } | { case: undefined; value?: undefined };
 };
 
@@ -695,6 +710,32 @@ export declare type ImageFeature = Message<"aimass.trainer.v1.ImageFeature"> & {
  * Use `create(ImageFeatureSchema)` to create a new message.
  */
 export declare const ImageFeatureSchema: GenMessage<ImageFeature>;
+
+/**
+ * A day or a moment (a column of ISO 8601 texts): what its calendar says, and how much time has passed.
+ *
+ * @generated from message aimass.trainer.v1.DateFeature
+ */
+export declare type DateFeature = Message<"aimass.trainer.v1.DateFeature"> & {
+  /**
+   * @generated from field: string column = 1;
+   */
+  column: string;
+
+  /**
+   * Some of "elapsed" (time since the earliest one, scaled by the training part), "year", "month", "day" (of the month), "weekday", "hour" (of
+   * moments; 0 of days), "season" (the year, the week and the day as points on circles, for models that only weigh). Empty: those that suit the recipe.
+   *
+   * @generated from field: repeated string parts = 2;
+   */
+  parts: string[];
+};
+
+/**
+ * Describes the message aimass.trainer.v1.DateFeature.
+ * Use `create(DateFeatureSchema)` to create a new message.
+ */
+export declare const DateFeatureSchema: GenMessage<DateFeature>;
 
 /**
  * How better parameters are looked for. Trials are scored on the validation part, or by cross-validation of the training part (JobSpec.folds,

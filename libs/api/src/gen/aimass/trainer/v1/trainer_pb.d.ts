@@ -306,6 +306,13 @@ export declare type CreateJobRequest = Message<"aimass.trainer.v1.CreateJobReque
    * @generated from field: string idempotency_key = 2;
    */
   idempotencyKey: string;
+
+  /**
+   * Checks everything as always, answers the job as it would be made, without an id, and makes none (AIP-163).
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
