@@ -40,6 +40,16 @@ export function badFile(problem: string, remedy: string, cause?: unknown): Aimas
   return new AimassError("INVALID_ARGUMENT", problem, { reason: "BAD_FILE", remedy, ...facts });
 }
 
+/** How to have a column as the text that stands in the file. */
+export function keepAsText(column: string): string {
+  return `To keep it as text, declare it so: --type ${inShell(`${column}=string`)} (in the API: read.types).`;
+}
+
+/** A word as a shell takes it. */
+function inShell(word: string): string {
+  return /^[\w=.:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
 function place(row: number, line: number | undefined): string {
   const named = row === 0 ? "The header" : `Row ${row}`;
   return line === undefined || row === 0 ? named : `${named} (line ${line})`;

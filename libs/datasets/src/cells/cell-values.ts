@@ -1,6 +1,7 @@
 import { defaultMissing } from "../schema.ts";
-import { type BadCell, badCell } from "./bad-cell.ts";
+import { type BadCell, badCell, keepAsText } from "./bad-cell.ts";
 import { numberLookalike } from "./lookalike.ts";
+import { beyondExact } from "./lost-digits.ts";
 import { NumberParser } from "./number-parser.ts";
 
 /** Which texts mean "no value". */
@@ -58,6 +59,17 @@ const booleans: ReadonlyMap<string, number> = new Map([
 /** 1 or 0 for a text in a column declared boolean; undefined when it is neither. */
 export function booleanOf(text: string): number | undefined {
   return booleans.get(text.trim().toLowerCase());
+}
+
+/** The refusal of a number that would become its neighbour in a number column. */
+export function notExact(place: CellPlace, value: string): Error {
+  return badCell({ ...place, value, problem: beyondExact(value), remedy: keepAsText(place.column) });
+}
+
+/** The refusal of a number such as 1e999. */
+export function outOfRange(place: CellPlace, value: string): Error {
+  const remedy = "Write numbers between -1.7e308 and 1.7e308, or null.";
+  return badCell({ ...place, value, problem: "is too large for a 64-bit float", remedy });
 }
 
 /** The number a text is; undefined when it is none. */

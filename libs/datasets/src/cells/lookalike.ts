@@ -44,6 +44,12 @@ const lookalikes: readonly Lookalike[] = [
     remedy: (text) => `Write ${Number(text.replace(/^[+-]/, ""))}.`,
   },
   {
+    // What the parser of numbers did not take although it is written like one.
+    pattern: /^[+-]?(\d+\.?\d*|\.\d+)e\+?\d+$/i,
+    problem: "is too large for a 64-bit float",
+    remedy: () => "Write numbers between -1.7e308 and 1.7e308, or leave the cell empty.",
+  },
+  {
     pattern: /^[+-]?(inf|infinity|∞)$/i,
     problem: "is infinite, which no model can be trained on",
     remedy: () => "Write a finite number, or leave the cell empty.",

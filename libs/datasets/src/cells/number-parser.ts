@@ -16,6 +16,8 @@ export class NumberParser {
   value = 0;
   /** Whether it was written without point and exponent. */
   integer = false;
+  /** Digits from the first that is not zero on. */
+  significant = 0;
   /** Whether it was written with zeros a number does not need: "007". */
   leadingZero = false;
 
@@ -56,6 +58,7 @@ export class NumberParser {
     if (digits === 0) return false;
     this.leadingZero = bytes[from] === zero && digits > 1 && point !== from + 1;
     this.integer = point < 0 && at === stop;
+    this.significant = significant;
     if (at < stop) {
       const exponent = exponentAt(bytes, at, stop);
       if (exponent === undefined) return false;

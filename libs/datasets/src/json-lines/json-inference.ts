@@ -1,20 +1,23 @@
-import { badCell } from "../cells/bad-cell.ts";
-import type { MissingTokens } from "../cells/cell-values.ts";
+import { badCell, keepAsText } from "../cells/bad-cell.ts";
+import { type MissingTokens, outOfRange } from "../cells/cell-values.ts";
+import { lostDigits, roundedDigits, textForDigits } from "../cells/lost-digits.ts";
 import { ColumnStatisticsCollector } from "../profile/column-statistics.ts";
 import type { InferredColumn } from "../profile/inference.ts";
 import { quote } from "../schema.ts";
 import type { JsonScalar } from "./json-lines.ts";
-import { outOfRange } from "./out-of-range.ts";
+import type { WrittenRow } from "./written-row.ts";
 
 type Kind = "number" | "string" | "boolean";
 
-/** Finds the type of a column of JSON values: all are of one type, or null. */
+/** Finds the type of a column of JSON values: all are of one type, or null. Numbers of which one would lose digits are strings. */
 export class JsonColumnInference {
   readonly name: string;
   readonly statistics = new ColumnStatisticsCollector();
   readonly #missing: MissingTokens | undefined;
   #kind: Kind | undefined;
   #firstRow = 0;
+  #firstLong: { readonly row: number; readonly text: string } | undefined;
+  #firstRounded: string | undefined;
   /** Rows in which the object had this column. */
   seen = 0;
 
@@ -24,7 +27,7 @@ export class JsonColumnInference {
     this.#missing = missing;
   }
 
-  add(value: JsonScalar, row: number, line: number): void {
+  add(value: JsonScalar, written: WrittenRow): void {
     this.seen++;
     if (value === null || this.#missing?.hasScalar(value)) {
       this.statistics.missing++;
@@ -33,34 +36,53 @@ export class JsonColumnInference {
     const kind = typeof value as Kind;
     if (this.#kind === undefined) {
       this.#kind = kind;
-      this.#firstRow = row;
-    } else if (kind !== this.#kind) throw this.#mixed(kind, value, row, line);
-    if (typeof value === "number") this.#addNumber(value, row, line);
+      this.#firstRow = written.row;
+    } else if (kind !== this.#kind) throw this.#mixed(kind, value, written);
+    if (typeof value === "number") this.#addNumber(value, written);
     else if (typeof value === "string") this.statistics.addText(value);
     else this.statistics.addBoolean(value);
   }
 
   finish(rows: number): InferredColumn {
     this.statistics.missing += rows - this.seen;
-    if (this.#kind === "number") return { profile: this.statistics.finishNumbers(this.name), warnings: [] };
+    if (this.#kind === "number") return this.#asNumbers();
     if (this.#kind === "boolean") return { profile: this.statistics.finishBooleans(this.name), warnings: [] };
     const warnings = this.#kind === undefined ? [`Column ${quote(this.name)} has no value in ${rows} rows.`] : [];
     return { profile: this.statistics.finishTexts(this.name), warnings };
   }
 
-  #addNumber(value: number, row: number, line: number): void {
-    if (Number.isFinite(value)) this.statistics.addNumber(value);
-    else throw outOfRange(this.name, row, line);
+  #asNumbers(): InferredColumn {
+    const long = this.#firstLong;
+    if (long !== undefined) {
+      const warnings = [textForDigits(this.name, long.text, long.row)];
+      return { profile: this.statistics.finishTexts(this.name), warnings };
+    }
+    const warnings = this.#firstRounded === undefined ? [] : [roundedDigits(this.name, this.#firstRounded)];
+    return { profile: this.statistics.finishNumbers(this.name), warnings };
   }
 
-  #mixed(kind: Kind, value: JsonScalar, row: number, line: number): Error {
+  #addNumber(value: number, written: WrittenRow): void {
+    const { row, line } = written;
+    if (!Number.isFinite(value)) throw outOfRange({ row, line, column: this.name }, written.text(this.name, value));
+    const text = written.hasLongNumbers ? written.text(this.name, value) : "";
+    const lost = text === "" ? undefined : lostDigits(text, value);
+    if (lost === "whole") {
+      this.#firstLong ??= { row, text };
+      this.statistics.addText(text);
+      return;
+    }
+    if (lost === "fraction") this.#firstRounded ??= text;
+    this.statistics.addWrittenNumber(value, String(value).length);
+  }
+
+  #mixed(kind: Kind, value: JsonScalar, { row, line }: WrittenRow): Error {
     return badCell({
       row,
       line,
       column: this.name,
       value: String(value),
       problem: `is a ${kind}, but row ${this.#firstRow} has a ${this.#kind}`,
-      remedy: "Write every value of the column as the same type, or give a schema that makes it a string.",
+      remedy: `Write every value of the column as the same type. ${keepAsText(this.name)}`,
     });
   }
 }

@@ -1,7 +1,7 @@
 import { AimassError } from "@aimass/core";
 import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
 import { badFile } from "../cells/bad-cell.ts";
-import { booleanOf, MissingTokens, notABoolean, notANumber, numberOf } from "../cells/cell-values.ts";
+import { booleanOf, MissingTokens, notABoolean, notANumber, numberOf, outOfRange } from "../cells/cell-values.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
 import { overLimit } from "../limits.ts";
 import { DeclaredColumn } from "../profile/declared-column.ts";
@@ -9,7 +9,7 @@ import { type Inference, inferenceOf } from "../profile/inference.ts";
 import { type ColumnSchema, type DatasetSchema, listed, selectColumns } from "../schema.ts";
 import { JsonColumnInference } from "./json-inference.ts";
 import { JsonLines, type JsonScalar } from "./json-lines.ts";
-import { outOfRange } from "./out-of-range.ts";
+import type { WrittenRow } from "./written-row.ts";
 
 /** JSON Lines (https://jsonlines.org): one flat object a line. A name that a line lacks is a missing value. */
 export class JsonLinesReader implements FormatReader {
@@ -29,18 +29,18 @@ export class JsonLinesReader implements FormatReader {
         let column = columns.get(name);
         if (column === undefined) {
           if (columns.size >= limits.columns) {
-            throw overLimit("columns", limits, `Row ${lines.row} has column ${columns.size + 1} of the file`);
+            throw overLimit("columns", limits, `Row ${lines.written.row} has column ${columns.size + 1} of the file`);
           }
           const type = types.get(name);
           column = type === undefined ? new JsonColumnInference(name, tokens) : new DeclaredColumn(name, type, tokens);
           columns.set(name, column);
         }
-        column.add(value, lines.row, lines.line);
+        column.add(value, lines.written);
       }
     });
     if (columns.size === 0) throw badFile("No object of the file has a value.", "Name the columns in every object.");
-    const inferred = [...columns.values()].map((column) => column.finish(lines.row));
-    return inferenceOf(inferred, lines.row, { missing });
+    const inferred = [...columns.values()].map((column) => column.finish(lines.written.row));
+    return inferenceOf(inferred, lines.written.row, { missing });
   }
 
   async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
@@ -48,13 +48,13 @@ export class JsonLinesReader implements FormatReader {
     const assembler = new ObjectAssembler(schema, selectColumns(schema, options.columns), options.batchRows);
     for (;;) {
       for (let object = lines.next(); object !== undefined; object = lines.next()) {
-        this.#checkRows(lines.row);
-        assembler.add(object, lines);
+        this.#checkRows(lines.written.row);
+        assembler.add(object, lines.written);
         if (assembler.rows === options.batchRows) yield assembler.finish();
       }
       if (!(await lines.fill())) break;
     }
-    if (lines.row === 0) throw noRows();
+    if (lines.written.row === 0) throw noRows();
     if (assembler.rows > 0) yield assembler.finish();
   }
 
@@ -65,11 +65,11 @@ export class JsonLinesReader implements FormatReader {
   async #eachRow(lines: JsonLines, visit: (object: Readonly<Record<string, JsonScalar>>) => void): Promise<void> {
     do {
       for (let object = lines.next(); object !== undefined; object = lines.next()) {
-        this.#checkRows(lines.row);
+        this.#checkRows(lines.written.row);
         visit(object);
       }
     } while (await lines.fill());
-    if (lines.row === 0) throw noRows();
+    if (lines.written.row === 0) throw noRows();
   }
 
   #checkRows(row: number): void {
@@ -99,15 +99,15 @@ class ObjectAssembler {
     this.#batchRows = batchRows;
   }
 
-  add(object: Readonly<Record<string, JsonScalar>>, lines: JsonLines): void {
+  add(object: Readonly<Record<string, JsonScalar>>, written: WrittenRow): void {
     if (this.rows === 0) this.#builders = this.#wanted.map(({ type }) => new ColumnBuilder(type, this.#batchRows));
-    const { row, line } = lines;
+    const { row, line } = written;
     for (const name of Object.keys(object)) if (!this.#known.has(name)) throw this.#unknown(name, row, line);
     for (let index = 0; index < this.#wanted.length; index++) {
       const { name } = this.#wanted[index] as ColumnSchema;
       const value = Object.hasOwn(object, name) ? (object[name] as JsonScalar) : null;
       if (value === null || this.#missing.hasScalar(value)) continue;
-      this.#put(this.#builders[index] as ColumnBuilder, value, { column: name, row, line });
+      this.#put(this.#builders[index] as ColumnBuilder, value, name, written);
     }
     this.rows++;
   }
@@ -123,21 +123,18 @@ class ObjectAssembler {
     return batch;
   }
 
-  #put(
-    builder: ColumnBuilder,
-    value: string | number | boolean,
-    place: { column: string; row: number; line: number },
-  ): void {
+  #put(builder: ColumnBuilder, value: string | number | boolean, column: string, written: WrittenRow): void {
+    const place = { column, row: written.row, line: written.line };
     if (builder.type === "number") {
       const number = typeof value === "string" ? numberOf(value) : typeof value === "number" ? value : undefined;
       if (number === undefined) throw notANumber(place, String(value));
-      if (!Number.isFinite(number)) throw outOfRange(place.column, place.row, place.line);
+      if (!Number.isFinite(number)) throw outOfRange(place, written.text(column, value));
       builder.numbers[this.rows] = number;
     } else if (builder.type === "boolean") {
       const boolean = booleanOf(String(value));
       if (boolean === undefined) throw notABoolean(place, String(value));
       builder.booleans[this.rows] = boolean;
-    } else builder.strings[this.rows] = String(value);
+    } else builder.strings[this.rows] = written.text(column, value);
   }
 
   #unknown(name: string, row: number, line: number): Error {

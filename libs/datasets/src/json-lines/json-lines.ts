@@ -5,6 +5,7 @@ import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { endOfLines, skipByteOrderMark } from "../text-file.ts";
 import { lineShape } from "./line-shape.ts";
+import { WrittenRow } from "./written-row.ts";
 
 /** A value of a flat JSON object. */
 export type JsonScalar = string | number | boolean | null;
@@ -14,10 +15,8 @@ const remedy = 'Write one flat object a line, such as {"age": 31, "city": "Paris
 
 /** The objects of a JSON Lines file, one line each; blank lines are skipped. */
 export class JsonLines {
-  /** Row of the current object, from 1. */
-  row = 0;
-  /** Line of the current object, from 1. */
-  line = 0;
+  /** The current object as it is written. */
+  readonly written = new WrittenRow();
   readonly #blocks: BlockReader;
   readonly #limits: Limits;
   #linesEnd = 0;
@@ -36,9 +35,9 @@ export class JsonLines {
       const found = blocks.bytes.indexOf(lf, start);
       const end = found < 0 || found >= this.#linesEnd ? this.#linesEnd : found;
       blocks.position = Math.min(end + 1, this.#linesEnd);
-      this.line++;
+      this.written.line++;
       if (isBlank(blocks.bytes, start, end)) continue;
-      this.row++;
+      this.written.row++;
       return this.#parse(start, end);
     }
     return undefined;
@@ -48,7 +47,7 @@ export class JsonLines {
   async fill(): Promise<boolean> {
     const blocks = this.#blocks;
     if (this.#started && blocks.atEnd) return false;
-    if (blocks.pending > this.#limits.rowBytes) this.#refuseLength(this.row + 1, blocks.pending);
+    if (blocks.pending > this.#limits.rowBytes) this.#refuseLength(this.written.row + 1, blocks.pending);
     await blocks.more();
     if (!this.#started) blocks.position = skipByteOrderMark(blocks.bytes);
     this.#started = true;
@@ -58,14 +57,20 @@ export class JsonLines {
 
   #parse(start: number, end: number): Readonly<Record<string, JsonScalar>> {
     const { bytes } = this.#blocks;
-    if (end - start > this.#limits.rowBytes) this.#refuseLength(this.row, end - start);
+    if (end - start > this.#limits.rowBytes) this.#refuseLength(this.written.row, end - start);
     if (!isUtf8(bytes.subarray(start, end))) throw this.#bad("the text is not UTF-8", "Save the file as UTF-8.");
     const shape = lineShape(bytes, start, end);
     if (shape.members > this.#limits.columns) {
-      throw overLimit("columns", this.#limits, `Row ${this.row} has ${shape.members.toLocaleString("en")} values`);
+      throw overLimit(
+        "columns",
+        this.#limits,
+        `Row ${this.written.row} has ${shape.members.toLocaleString("en")} values`,
+      );
     }
     if (shape.depth > 1) throw this.#bad("there is an object or a list inside the object", remedy);
-    const value = this.#value(bytes.toString("utf8", start, end));
+    const json = bytes.toString("utf8", start, end);
+    this.written.take(json, shape.hasLongNumbers);
+    const value = this.#value(json);
     if (typeof value !== "object" || value === null || Array.isArray(value))
       throw this.#bad("this is no object", remedy);
     const members = Object.keys(value).length;
@@ -83,7 +88,7 @@ export class JsonLines {
   }
 
   #bad(problem: string, advice: string): Error {
-    return badRow(this.row, this.line, problem, advice);
+    return badRow(this.written.row, this.written.line, problem, advice);
   }
 
   #refuseLength(row: number, size: number): never {

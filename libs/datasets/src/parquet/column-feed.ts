@@ -1,3 +1,4 @@
+import { AimassError } from "@aimass/core";
 import type { ColumnBuilder } from "../batch.ts";
 import { badCell } from "../cells/bad-cell.ts";
 import type { DataFile } from "../data-file.ts";
@@ -9,6 +10,21 @@ import { pagesOf } from "./page-source.ts";
 import { type ColumnChunk, damaged, type ParquetColumn } from "./parquet-file.ts";
 import type { RawValues } from "./raw-values.ts";
 import { retype } from "./retype.ts";
+
+/** The refusal of a number that text would keep. */
+export class InexactCell extends AimassError {
+  readonly cell: { readonly row: number; readonly column: string; readonly text: string };
+
+  constructor(refusal: AimassError, cell: InexactCell["cell"]) {
+    const { reason, field, remedy } = refusal;
+    super(refusal.code, refusal.message, {
+      ...(reason !== undefined && { reason }),
+      ...(field !== undefined && { field }),
+      ...(remedy !== undefined && { remedy }),
+    });
+    this.cell = cell;
+  }
+}
 
 export interface FeedOptions {
   readonly file: DataFile;
@@ -73,15 +89,12 @@ export class ColumnFeed {
   async *#decode(chunk: ColumnChunk): AsyncGenerator<DecodedPage> {
     const { file, limits, column, wanted, signal } = this.#options;
     let present: Uint32Array | undefined;
-    let inDictionary = true;
     const convert = (raw: RawValues) => checkSizes(retype(column.conversion, raw, wanted), limits, column.name);
     const decoder = new PageDecoder(column, chunk.meta.codec, limits, convert);
     try {
       for await (const page of pagesOf(file, chunk, limits, signal)) {
-        inDictionary = true;
         const decoded = decoder.decode(page, (rows) => {
           present = rows;
-          inDictionary = false;
         });
         if (decoded === undefined) continue;
         if (this.#read + decoded.rows > this.#groupRows) throw new Error(`it has more than ${this.#groupRows} rows`);
@@ -89,17 +102,15 @@ export class ColumnFeed {
         yield decoded;
       }
     } catch (error) {
-      throw error instanceof BadValue
-        ? this.#refusal(error, inDictionary ? undefined : present, inDictionary)
-        : this.#damaged(error);
+      throw error instanceof BadValue ? this.#refusal(error, present) : this.#damaged(error);
     }
   }
 
-  #refusal(error: BadValue, present: Uint32Array | undefined, inDictionary: boolean): Error {
-    const offset = present === undefined ? error.index : rowOfValue(present, error.index);
-    const row = this.#firstRow + this.#read + (inDictionary ? 0 : offset) + 1;
-    const problem = inDictionary ? `from this row on, ${error.message}` : error.message;
-    return badCell({ row, column: this.#options.column.name, problem, remedy: error.remedy });
+  #refusal({ index, message, remedy, exact }: BadValue, present: Uint32Array | undefined): Error {
+    const column = this.#options.column.name;
+    const row = this.#firstRow + this.#read + (present === undefined ? index : rowOfValue(present, index)) + 1;
+    const refusal = badCell({ row, column, problem: message, remedy: remedy(column) });
+    return exact === undefined ? refusal : new InexactCell(refusal, { row, column, text: exact });
   }
 
   #damaged(error: unknown): unknown {

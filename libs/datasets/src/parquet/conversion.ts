@@ -1,6 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import type { SchemaElement } from "hyparquet";
+import { keepAsText } from "../cells/bad-cell.ts";
+import { beyondExact } from "../cells/lost-digits.ts";
 import type { ColumnType } from "../schema.ts";
+import { decimalText, decimalValue } from "./decimals.ts";
 import type { RawValues } from "./raw-values.ts";
 
 /** Values of a column as the rest of the package knows them, without nulls. */
@@ -12,13 +15,20 @@ export type Converted =
 /** A value that cannot be taken over: which of the values given, and why. */
 export class BadValue extends Error {
   readonly index: number;
-  readonly remedy: string;
+  readonly remedy: (column: string) => string;
+  /** The value, when a number loses digits that text would keep. */
+  readonly exact: string | undefined;
 
-  constructor(index: number, problem: string, remedy: string) {
+  constructor(index: number, problem: string, remedy: (column: string) => string, exact?: string) {
     super(problem);
     this.index = index;
     this.remedy = remedy;
+    this.exact = exact;
   }
+}
+
+function inexact(index: number, text: string): BadValue {
+  return new BadValue(index, `${text} ${beyondExact(text)}`, keepAsText, text);
 }
 
 /** How the values of one column of a file are read. */
@@ -26,27 +36,29 @@ export interface Conversion {
   /** The type that suits the column best. */
   readonly type: ColumnType;
   readonly convert: (raw: RawValues) => Converted;
-  /** The values as text, exact for 64-bit integers. */
+  /** The values as text, exact for integers and decimals. */
   readonly texts: (raw: RawValues) => readonly string[];
+  /** A number that was rounded because it has more digits than a 64-bit float keeps, once one was converted. */
+  readonly rounded?: () => string | undefined;
 }
 
 /** How a column is read; undefined when its type has no place in a table of numbers, texts and booleans. */
 export function conversionOf(element: SchemaElement): Conversion | undefined {
   const logical = element.logical_type?.type;
   const converted = element.converted_type;
-  if (logical === "DECIMAL" || converted === "DECIMAL")
-    return numberConversion((raw) => decimals(raw, element.scale ?? 0));
+  if (logical === "DECIMAL" || converted === "DECIMAL") return decimalConversion(element.scale ?? 0);
   if (logical === "FLOAT16") return numberConversion(halves);
-  if (logical === "DATE" || converted === "DATE") return textConversion((raw) => Array.from(numbersOf(raw), dayText));
-  if (element.type === "INT96") return textConversion((raw) => bytesOf(raw).map(int96Text));
+  if (logical === "DATE" || converted === "DATE") return textConversion((raw) => onCalendar(numbersOf(raw), dayText));
+  if (element.type === "INT96") return textConversion((raw) => onCalendar(bytesOf(raw), int96Text));
   const unit = timestampUnit(element);
-  if (unit !== undefined) return textConversion((raw) => bigintsOf(raw).map((value) => momentText(value, unit)));
+  if (unit !== undefined)
+    return textConversion((raw) => onCalendar(bigintsOf(raw), (value) => momentText(value, unit)));
   if (logical === "UUID") return textConversion((raw) => bytesOf(raw).map(uuidText));
   return physicalConversion(element);
 }
 
 function physicalConversion(element: SchemaElement): Conversion | undefined {
-  const unsigned = element.converted_type?.startsWith("UINT_") === true;
+  const unsigned = isUnsigned(element);
   switch (element.type) {
     case "BOOLEAN":
       return {
@@ -59,7 +71,7 @@ function physicalConversion(element: SchemaElement): Conversion | undefined {
     case "INT64": {
       const exact = (raw: RawValues) => bigintsOf(raw).map((v) => (unsigned ? BigInt.asUintN(64, v) : v));
       const texts = (raw: RawValues) => exact(raw).map(String);
-      return { type: "number", convert: (raw) => ({ type: "number", values: safeIntegers(raw) }), texts };
+      return { type: "number", convert: (raw) => ({ type: "number", values: safeIntegers(raw, unsigned) }), texts };
     }
     case "FLOAT":
     case "DOUBLE":
@@ -79,6 +91,28 @@ function numberConversion(numbers: (raw: RawValues) => Float64Array): Conversion
   };
 }
 
+/** Decimals are the nearest doubles, as they are when they are written in text; see `lostDigits`. */
+function decimalConversion(scale: number): Conversion {
+  let rounded: string | undefined;
+  const numbers = (raw: RawValues) =>
+    Float64Array.from(unscaledOf(raw), (unscaled, index) => {
+      const { value, lost } = decimalValue(unscaled, scale);
+      if (lost === "whole") throw inexact(index, decimalText(unscaled, scale));
+      if (lost === "fraction") rounded ??= decimalText(unscaled, scale);
+      return value;
+    });
+  return {
+    type: "number",
+    convert: (raw) => ({ type: "number", values: finite(numbers(raw)) }),
+    texts: (raw) => unscaledOf(raw).map((unscaled) => decimalText(unscaled, scale)),
+    rounded: () => rounded,
+  };
+}
+
+function unscaledOf(raw: RawValues): bigint[] {
+  return raw.type === "BYTES" ? raw.values.map(bigEndian) : bigintsOf(raw);
+}
+
 function textConversion(texts: (raw: RawValues) => readonly string[]): Conversion {
   return { type: "string", convert: (raw) => ({ type: "string", values: texts(raw) }), texts };
 }
@@ -88,25 +122,22 @@ function finite(values: Float64Array): Float64Array {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (Math.abs(value) === Number.POSITIVE_INFINITY)
-      throw new BadValue(i, `${value} is infinite`, "Write a finite number, or null.");
+      throw new BadValue(i, `${value} is infinite`, () => "Write a finite number, or null.");
   }
   return values;
 }
 
-function safeIntegers(raw: RawValues): Float64Array {
+function safeIntegers(raw: RawValues, unsigned: boolean): Float64Array {
   if (raw.type !== "INT64") throw new Error("its values are not 64-bit integers");
   const { buffer, byteOffset, length } = raw.values;
   const halves = new Int32Array(buffer, byteOffset, length * 2);
   const values = new Float64Array(length);
   for (let i = 0; i < length; i++) {
-    const value = (halves[2 * i + 1] as number) * 2 ** 32 + ((halves[2 * i] as number) >>> 0);
+    const high = halves[2 * i + 1] as number;
+    const value = (unsigned ? high >>> 0 : high) * 2 ** 32 + ((halves[2 * i] as number) >>> 0);
     if (!Number.isSafeInteger(value)) {
-      const remedy = "Write it as a string, or give a schema that makes the column a string.";
-      throw new BadValue(
-        i,
-        `${raw.values[i]} is an integer beyond 2^53, which a 64-bit float cannot hold exactly`,
-        remedy,
-      );
+      const exact = raw.values[i] as bigint;
+      throw inexact(i, String(unsigned ? BigInt.asUintN(64, exact) : exact));
     }
     values[i] = value;
   }
@@ -138,14 +169,13 @@ function bytesOf(raw: RawValues): readonly Uint8Array[] {
 function utf8Texts(values: readonly Uint8Array[]): string[] {
   return values.map((value, index) => {
     if (!isUtf8(value))
-      throw new BadValue(index, "the value is not UTF-8 text", "Write text as UTF-8; leave binary columns out.");
+      throw new BadValue(index, "the value is not UTF-8 text", () => "Write text as UTF-8; leave binary columns out.");
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8");
   });
 }
 
-function decimals(raw: RawValues, scale: number): Float64Array {
-  if (raw.type !== "BYTES") return Float64Array.from(bigintsOf(raw), (value) => Number(value) / 10 ** scale);
-  return Float64Array.from(raw.values, (bytes) => Number(bigEndian(bytes)) / 10 ** scale);
+function isUnsigned({ converted_type: converted, logical_type: logical }: SchemaElement): boolean {
+  return converted?.startsWith("UINT_") === true || (logical?.type === "INTEGER" && !logical.isSigned);
 }
 
 function bigEndian(bytes: Uint8Array): bigint {
@@ -191,9 +221,23 @@ function dayText(days: number): string {
 }
 
 function isoText(milliseconds: number): string {
-  const moment = new Date(milliseconds);
-  if (Number.isNaN(moment.getTime())) throw new Error("a date lies outside the calendar");
-  return moment.toISOString();
+  return new Date(milliseconds).toISOString();
+}
+
+/** The texts of days or moments; refuses those that no calendar has, such as the infinities of some databases. */
+function onCalendar<T>(values: ArrayLike<T>, textOf: (value: T) => string): string[] {
+  return Array.from(values, (value, index) => {
+    try {
+      return textOf(value);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new BadValue(
+        index,
+        `the date ${value} lies outside the calendar`,
+        () => "Write a date before the year 275760, or null.",
+      );
+    }
+  });
 }
 
 /** Nanoseconds of a day and a Julian day number, as Impala and old Spark write moments. */

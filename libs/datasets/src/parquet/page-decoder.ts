@@ -1,11 +1,11 @@
 import type { CompressionCodec, Encoding, PageHeader } from "hyparquet";
 import type { Limits } from "../limits.ts";
 import { decompress } from "./codecs.ts";
-import type { Converted } from "./conversion.ts";
+import { BadValue, type Converted } from "./conversion.ts";
 import { ByteCursor, decodeHybrid } from "./encodings.ts";
 import { type Page, valuesOf } from "./page-source.ts";
 import type { ParquetColumn } from "./parquet-file.ts";
-import { decodeRaw, type RawValues } from "./raw-values.ts";
+import { decodeRaw, type RawValues, takeRaw } from "./raw-values.ts";
 
 /** The values of one data page: `values` has those that are there, `present` says which rows have one; all when undefined. */
 export interface DecodedPage {
@@ -30,6 +30,8 @@ export class PageDecoder {
   readonly #limits: Limits;
   readonly #convert: (raw: RawValues) => Converted;
   #dictionary: Converted | undefined;
+  /** A dictionary of which some value cannot be taken over: only the row that uses it is to blame. */
+  #rawDictionary: RawValues | undefined;
 
   constructor(column: ParquetColumn, codec: CompressionCodec, limits: Limits, convert: (raw: RawValues) => Converted) {
     this.#column = column;
@@ -52,7 +54,14 @@ export class PageDecoder {
 
   #readDictionary(header: PageHeader, packed: Uint8Array): void {
     const bytes = decompress(this.#codec, packed, header.uncompressed_page_size);
-    this.#dictionary = this.#convert(this.#raw(new ByteCursor(bytes), "PLAIN", valuesOf(header)));
+    const raw = this.#raw(new ByteCursor(bytes), "PLAIN", valuesOf(header));
+    this.#rawDictionary = undefined;
+    try {
+      this.#dictionary = this.#convert(raw);
+    } catch (error) {
+      if (!(error instanceof BadValue)) throw error;
+      this.#rawDictionary = raw;
+    }
   }
 
   #bodyV1(header: PageHeader, packed: Uint8Array): Body {
@@ -89,6 +98,11 @@ export class PageDecoder {
       return this.#convert(this.#raw(cursor, encoding, count));
     }
     const dictionary = this.#dictionary;
+    const raw = this.#rawDictionary;
+    if (raw !== undefined) {
+      const width = count === 0 ? 0 : (cursor.bytes[cursor.skip(1)] as number);
+      return this.#convert(takeRaw(raw, count === 0 ? new Uint32Array(0) : decodeHybrid(cursor, width, count)));
+    }
     if (dictionary === undefined) throw new Error("a page needs a dictionary, and there is none");
     if (count === 0) return take(dictionary, new Uint32Array(0));
     const width = cursor.bytes[cursor.skip(1)] as number;

@@ -1,10 +1,11 @@
 import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
 import { MissingTokens } from "../cells/cell-values.ts";
+import { roundedDigits, textForDigits } from "../cells/lost-digits.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
 import { collectStatistics } from "../profile/batch-statistics.ts";
 import { type Inference, inferenceOf } from "../profile/inference.ts";
 import { type ColumnSchema, checkColumns, type DatasetSchema, selectColumns } from "../schema.ts";
-import { ColumnFeed } from "./column-feed.ts";
+import { ColumnFeed, InexactCell } from "./column-feed.ts";
 import { openParquet, type ParquetColumn, type ParquetFile, type RowGroup } from "./parquet-file.ts";
 
 const inferenceBatchRows = 8192;
@@ -19,25 +20,46 @@ export class ParquetReader implements FormatReader {
 
   /** The schema as the footer tells it, without reading the data. */
   async schema(signal: AbortSignal | undefined): Promise<DatasetSchema> {
-    const { columns } = await openParquet(this.#context.file, this.#context.limits, signal);
+    return this.#schemaOf(await openParquet(this.#context.file, this.#context.limits, signal), new Map());
+  }
+
+  /** Columns of numbers of which one would lose digits are text, as in every other format. That is seen when they are read, which then begins anew. */
+  async infer(signal: AbortSignal | undefined): Promise<Inference> {
+    const parquet = await openParquet(this.#context.file, this.#context.limits, signal);
+    const texts = new Map<string, string>();
+    for (;;) {
+      const schema = this.#schemaOf(parquet, texts);
+      try {
+        const batches = this.#read(parquet, schema, { batchRows: inferenceBatchRows, signal });
+        const { columns, rows } = await collectStatistics(schema, batches);
+        const inference = inferenceOf(columns, rows, schema);
+        return {
+          ...inference,
+          warnings: [...texts.values(), ...roundedColumns(parquet, schema), ...inference.warnings],
+        };
+      } catch (error) {
+        if (!(error instanceof InexactCell) || this.#context.types.has(error.cell.column)) throw error;
+        const { column, text, row } = error.cell;
+        texts.set(column, textForDigits(column, text, row));
+      }
+    }
+  }
+
+  async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
+    yield* this.#read(await openParquet(this.#context.file, this.#context.limits, options.signal), schema, options);
+  }
+
+  #schemaOf({ columns }: ParquetFile, texts: ReadonlyMap<string, string>): DatasetSchema {
     const { missing, types } = this.#context;
+    const typeOf = ({ name, conversion }: ParquetColumn) =>
+      texts.has(name) ? "string" : (types.get(name) ?? conversion.type);
     return {
-      columns: columns.map(({ name, conversion }) => ({ name, type: types.get(name) ?? conversion.type })),
+      columns: columns.map((column) => ({ name: column.name, type: typeOf(column) })),
       ...(missing === undefined ? {} : { missing }),
     };
   }
 
-  async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const schema = await this.schema(signal);
-    const { columns, rows } = await collectStatistics(
-      schema,
-      this.batches(schema, { batchRows: inferenceBatchRows, signal }),
-    );
-    return inferenceOf(columns, rows, schema);
-  }
-
-  async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
-    const parquet = await openParquet(this.#context.file, this.#context.limits, options.signal);
+  async *#read(parquet: ParquetFile, schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
     checkColumns(
       schema,
       parquet.columns.map((column) => column.name),
@@ -73,6 +95,14 @@ export class ParquetReader implements FormatReader {
       return new ColumnFeed(options, group.chunks[index] as RowGroup["chunks"][number], firstRow, group.rows);
     });
   }
+}
+
+function roundedColumns({ columns }: ParquetFile, schema: DatasetSchema): string[] {
+  const numbers = new Set(schema.columns.filter(({ type }) => type === "number").map(({ name }) => name));
+  return columns.flatMap(({ name, conversion }) => {
+    const text = numbers.has(name) ? conversion.rounded?.() : undefined;
+    return text === undefined ? [] : [roundedDigits(name, text)];
+  });
 }
 
 /** A batch that is filled column by column, across row groups. */

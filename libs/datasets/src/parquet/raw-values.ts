@@ -22,6 +22,30 @@ export interface RawOptions {
 
 const fixedWidths: Partial<Record<ParquetType, number>> = { INT32: 4, FLOAT: 4, INT64: 8, DOUBLE: 8, INT96: 12 };
 
+/** Values `indices` of a dictionary, in that order. */
+export function takeRaw(raw: RawValues, indices: Uint32Array): RawValues {
+  for (const index of indices) {
+    if (index >= raw.values.length) throw new Error(`value ${index} of a dictionary of ${raw.values.length}`);
+  }
+  switch (raw.type) {
+    case "INT32":
+      return { type: raw.type, values: Int32Array.from(indices, (index) => raw.values[index] as number) };
+    case "INT64":
+      return {
+        type: raw.type,
+        values: BigInt64Array.from(Array.from(indices, (index) => raw.values[index] as bigint)),
+      };
+    case "FLOAT":
+      return { type: raw.type, values: Float32Array.from(indices, (index) => raw.values[index] as number) };
+    case "DOUBLE":
+      return { type: raw.type, values: Float64Array.from(indices, (index) => raw.values[index] as number) };
+    case "BOOLEAN":
+      return { type: raw.type, values: Uint8Array.from(indices, (index) => raw.values[index] as number) };
+    case "BYTES":
+      return { type: raw.type, values: Array.from(indices, (index) => raw.values[index] as Uint8Array) };
+  }
+}
+
 /** Decodes `count` values of every encoding but the dictionary ones. */
 export function decodeRaw(cursor: ByteCursor, options: RawOptions): RawValues {
   const { type, encoding, count } = options;

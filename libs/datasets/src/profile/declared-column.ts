@@ -1,7 +1,17 @@
-import { booleanOf, type MissingTokens, notABoolean, notANumber, numberOf } from "../cells/cell-values.ts";
+import {
+  booleanOf,
+  type CellPlace,
+  type MissingTokens,
+  notABoolean,
+  notANumber,
+  notExact,
+  outOfRange,
+} from "../cells/cell-values.ts";
+import { lostDigits } from "../cells/lost-digits.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
-import { outOfRange } from "../json-lines/out-of-range.ts";
+import type { JsonScalar } from "../json-lines/json-lines.ts";
+import type { WrittenRow } from "../json-lines/written-row.ts";
 import type { ColumnType } from "../schema.ts";
 import { ColumnStatisticsCollector } from "./column-statistics.ts";
 import { finishColumn, type InferredColumn } from "./inference.ts";
@@ -26,8 +36,10 @@ export class DeclaredColumn {
 
   /** Takes in the cell of UTF-8 bytes [start, end). */
   cell(bytes: Buffer, start: number, end: number, row: number, line: number): void {
-    if (this.#type === "number" && this.#parser.parse(bytes, start, end)) this.#addNumber(this.#parser.value);
-    else this.text(this.#cache.text(bytes, start, end), row, line);
+    if (this.#type === "number" && this.#parser.parse(bytes, start, end)) {
+      const place = { row, line, column: this.name };
+      this.#addNumber(this.#parser.value, place, () => bytes.toString("latin1", start, end));
+    } else this.text(this.#cache.text(bytes, start, end), row, line);
   }
 
   /** Takes in a cell as text. */
@@ -39,17 +51,13 @@ export class DeclaredColumn {
   }
 
   /** Takes in a value of JSON. */
-  add(value: string | number | boolean | null, row: number, line: number): void {
+  add(value: JsonScalar, written: WrittenRow): void {
     this.seen++;
+    const { row, line } = written;
     if (value === null || this.#missing?.hasScalar(value)) this.#statistics.missing++;
-    else if (this.#type === "string") this.#statistics.addText(String(value));
+    else if (this.#type === "string") this.#statistics.addText(written.text(this.name, value));
     else if (this.#type === "boolean") this.#addBoolean(String(value), row, line);
-    else {
-      const number = typeof value === "string" ? numberOf(value) : value;
-      if (typeof number !== "number") throw notANumber({ row, line, column: this.name }, String(value));
-      if (!Number.isFinite(number)) throw outOfRange(this.name, row, line);
-      this.#statistics.addNumber(number);
-    }
+    else this.#addJsonNumber(value, written);
   }
 
   /** `rows`: of JSON Lines, those of the file. */
@@ -58,9 +66,26 @@ export class DeclaredColumn {
     return finishColumn(this.name, this.#type, this.#statistics);
   }
 
-  #addNumber(value: number): void {
-    if (this.#missing?.hasNumber(value)) this.#statistics.missing++;
-    else this.#statistics.addNumber(value);
+  #addJsonNumber(value: string | number | boolean, written: WrittenRow): void {
+    const place = { row: written.row, line: written.line, column: this.name };
+    if (typeof value === "string") {
+      const bytes = Buffer.from(value);
+      if (!this.#parser.parse(bytes, 0, bytes.length)) throw notANumber(place, value);
+      this.#addNumber(this.#parser.value, place, () => value);
+      return;
+    }
+    if (typeof value === "boolean") throw notANumber(place, String(value));
+    if (!Number.isFinite(value)) throw outOfRange(place, written.text(this.name, value));
+    this.#addNumber(value, place, () => written.text(this.name, value));
+  }
+
+  #addNumber(value: number, place: CellPlace, written: () => string): void {
+    if (this.#missing?.hasNumber(value)) {
+      this.#statistics.missing++;
+      return;
+    }
+    if (Math.abs(value) >= 2 ** 53 && lostDigits(written(), value) === "whole") throw notExact(place, written().trim());
+    this.#statistics.addNumber(value);
   }
 
   #addBoolean(text: string, row: number, line: number): void {

@@ -1,6 +1,7 @@
-import { badCell } from "../cells/bad-cell.ts";
+import { badCell, keepAsText } from "../cells/bad-cell.ts";
 import type { MissingTokens } from "../cells/cell-values.ts";
 import { numberLookalike } from "../cells/lookalike.ts";
+import { keptDigits, lostDigits, roundedDigits, textForDigits } from "../cells/lost-digits.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
 import { quote } from "../schema.ts";
@@ -15,9 +16,14 @@ interface Place {
 
 const mostlyNumbers = 0.9;
 
+/** Spares most numbers the look at their digits. */
+function mayKeepDigits({ significant, value }: NumberParser): boolean {
+  return significant <= keptDigits.always || (significant <= keptDigits.most && Math.abs(value) < 2 ** 53);
+}
+
 /**
  * Finds the type of a column of delimited text. All numbers: number. All true or false: boolean. Else string. Numbers that would lose
- * something (leading zeros, integers beyond 2^53) make a column a string. A column of numbers with a few numbers that people write otherwise
+ * something (leading zeros, whole numbers beyond 2^53) make a column a string. A column of numbers with a few numbers that people write otherwise
  * ("1,234", "5 %") is refused at the first of them.
  */
 export class TextColumnInference {
@@ -31,6 +37,7 @@ export class TextColumnInference {
   #coded = 0;
   #firstText: Place | undefined;
   #firstCoded: Place | undefined;
+  #firstRounded: Place | undefined;
   #firstLookalike: Place | undefined;
 
   constructor(name: string, missing: MissingTokens) {
@@ -53,7 +60,8 @@ export class TextColumnInference {
     if (this.#missing.numeric && this.#missing.hasNumber(parser.value)) statistics.missing++;
     else if (parser.leadingZero || (parser.integer && !Number.isSafeInteger(parser.value))) {
       this.#addCoded({ row, line, text: this.#cache.text(bytes, start, end) });
-    } else statistics.addWrittenNumber(parser.value, end - start);
+    } else if (mayKeepDigits(parser)) statistics.addWrittenNumber(parser.value, end - start);
+    else this.#addLong({ row, line, text: bytes.toString("latin1", start, end) }, parser.value);
   }
 
   /** Takes in a cell that is no number. */
@@ -74,7 +82,7 @@ export class TextColumnInference {
 
   finish(): InferredColumn {
     const { texts, numbers, missing } = this.#statistics;
-    if (texts === 0 && numbers.count > 0) return { profile: this.#statistics.finishNumbers(this.#name), warnings: [] };
+    if (texts === 0 && numbers.count > 0) return this.#asNumbers();
     if (texts > 0 && texts === this.#truths && numbers.count === 0) return this.#asBooleans();
     const plain = texts - this.#lookalikes - this.#coded;
     if (plain === 0 && this.#lookalikes > 0 && numbers.count > this.#lookalikes) throw this.#refusal();
@@ -82,10 +90,28 @@ export class TextColumnInference {
     return { profile: this.#statistics.finishTexts(this.#name), warnings };
   }
 
+  #addLong(place: Place, value: number): void {
+    const lost = lostDigits(place.text, value);
+    if (lost === "whole") {
+      this.#addCoded(place);
+      return;
+    }
+    if (lost === "fraction") this.#firstRounded ??= place;
+    this.#statistics.addWrittenNumber(value, place.text.length);
+  }
+
   #addCoded(place: Place): void {
     this.#statistics.addText(place.text);
     this.#coded++;
     this.#firstCoded ??= place;
+  }
+
+  #asNumbers(): InferredColumn {
+    const rounded = this.#firstRounded;
+    return {
+      profile: this.#statistics.finishNumbers(this.#name),
+      warnings: rounded === undefined ? [] : [roundedDigits(this.#name, rounded.text.trim())],
+    };
   }
 
   #asBooleans(): InferredColumn {
@@ -106,7 +132,7 @@ export class TextColumnInference {
       column: this.#name,
       value: text,
       problem: `${problem}, while most of the column are plain numbers`,
-      remedy: `${remedy} To keep the column as text, give a schema that says so.`,
+      remedy: `${remedy} ${keepAsText(this.#name)}`,
     });
   }
 
@@ -115,7 +141,7 @@ export class TextColumnInference {
     const name = quote(this.#name);
     const said = (place: Place) => `${quote(place.text)} in row ${place.row}`;
     if (this.#firstCoded !== undefined && this.#coded === texts) {
-      return [`Column ${name} is kept as text: ${said(this.#firstCoded)} would lose digits as a number.`];
+      return [textForDigits(this.#name, this.#firstCoded.text, this.#firstCoded.row)];
     }
     if (this.#firstLookalike !== undefined && this.#lookalikes === texts) {
       const { problem } = numberLookalike(this.#firstLookalike.text) as { problem: string };
