@@ -25,6 +25,8 @@ interface RunningMesh {
   /** Process id of the supervisor, which the launcher started. */
   readonly supervisor: number;
   readonly url: string;
+  /** Where it says that the administrator's password is. */
+  readonly passwordFile: string;
   /** Resolves with the exit status. */
   readonly ended: Promise<number | null>;
 }
@@ -37,16 +39,16 @@ async function startMesh(): Promise<RunningMesh> {
   launcher.stderr?.on("data", (chunk: Buffer) => {
     words += chunk;
   });
-  const url = await new Promise<string>((resolve, reject) => {
+  const { url, passwordFile } = await new Promise<{ url: string; passwordFile: string }>((resolve, reject) => {
     let text = "";
     launcher.stdout?.on("data", (chunk: Buffer) => {
       text += chunk;
-      if (text.includes("}")) resolve((JSON.parse(text) as { url: string }).url);
+      if (text.includes("}")) resolve(JSON.parse(text));
     });
     ended.then((status) => reject(new Error(`aimass up ended with ${status}: ${text}${words}`)));
   });
   const [child] = childProcessesOf(launcher.pid ?? expect.fail());
-  return { launcher, supervisor: child?.pid ?? expect.fail(), url, ended };
+  return { launcher, supervisor: child?.pid ?? expect.fail(), url, passwordFile, ended };
 }
 
 /** Every process of the mesh on the data directory: its descendants, and on Linux whatever names the directory. */
@@ -338,6 +340,25 @@ describe.concurrent("a wrong command", { timeout: 60_000 }, () => {
   });
 });
 
+describe("aimass login", { timeout: 90_000 }, () => {
+  const signIn = async (input: string): Promise<CommandResult> => {
+    const child = aimass.start(["login"], "pipe");
+    child.stdin?.end(input);
+    return aimass.result(child);
+  };
+
+  it("takes a password from a pipe, with or without a final newline", async () => {
+    const password = readFileSync(adminPassword(), "utf8").trim();
+    for (const input of [password, `${password}\n`, `${password}\r\nmore\n`])
+      expect(await signIn(input)).toMatchObject({ status: 0, stdout: expect.stringContaining("Signed in") });
+  });
+
+  it("says that none was given when the input is empty", async () => {
+    expectFailure(await signIn(""), 2, /No password was given/);
+    expectFailure(await aimass.run("login"), 2, /No password was given/);
+  });
+});
+
 describe("aimass up", { timeout: 90_000 }, () => {
   it("refuses a data directory that a mesh is using, and leaves that mesh alone", async () => {
     const before = childProcessesOf(up.supervisor);
@@ -384,5 +405,38 @@ describe("aimass up", { timeout: 90_000 }, () => {
     const pids = processesOf(up);
     up.launcher.kill("SIGKILL");
     await expectAllGone(pids, 20_000);
+  });
+});
+
+describe("aimass admin reset", { timeout: 90_000 }, () => {
+  it("makes nothing where there is no mesh", async () => {
+    const result = await aimass.run("admin", "reset", "--data", file("mistyped"));
+    expectFailure(result, 1, /There is no mesh in .*mistyped.*--data/s);
+    expect(existsSync(file("mistyped"))).toBe(false);
+  });
+
+  it("gives a new password in a file of its own, which the next start names, and overwrites none", async () => {
+    await waitFor(async () => namingProcesses().length === 0, {
+      timeoutMs: 20_000,
+      intervalMs: 50,
+      what: "the mesh to end",
+    });
+    const before = readFileSync(adminPassword(), "utf8");
+    const { password, file: newFile } = await json<{ password: string; file: string }>(
+      "admin",
+      "reset",
+      "--data",
+      data,
+    );
+    expect(newFile).toBe(`${adminPassword()}-2`);
+    expect([readFileSync(adminPassword(), "utf8"), readFileSync(newFile, "utf8")]).toEqual([before, `${password}\n`]);
+    // A pid file of a mesh that died, with a number that is a stranger's by now.
+    writeFileSync(join(data, "supervisor.pid"), String(process.pid));
+    up = await startMesh();
+    expect(readFileSync(join(data, "supervisor.pid"), "utf8")).toMatch(new RegExp(`^${up.supervisor} `));
+    aimass = new Command({ AIMASS_SERVER: up.url, XDG_CONFIG_HOME: join(temporary.path, "config") });
+    expect(up.passwordFile).toBe(newFile);
+    await words("login", "--password-file", up.passwordFile);
+    expectFailure(await aimass.run("login", "--password-file", adminPassword()), 3, /wrong/);
   });
 });

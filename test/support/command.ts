@@ -21,7 +21,11 @@ export class Command {
 
   /** Runs to the end. */
   run(...args: string[]): Promise<CommandResult> {
-    const child = this.start(args);
+    return this.result(this.start(args));
+  }
+
+  /** What a started command leaves when it ends. */
+  result(child: ChildProcess): Promise<CommandResult> {
     const texts = { stdout: "", stderr: "" };
     child.stdout?.on("data", (chunk: Buffer) => {
       texts.stdout += chunk;
@@ -33,10 +37,10 @@ export class Command {
   }
 
   /** Starts it in a process group of its own, as a terminal does. */
-  start(args: readonly string[]): ChildProcess {
+  start(args: readonly string[], stdin: "ignore" | "pipe" = "ignore"): ChildProcess {
     return spawn(process.execPath, [program, ...args], {
       env: this.#env,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [stdin, "pipe", "pipe"],
       detached: true,
     });
   }

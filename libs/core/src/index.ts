@@ -20,6 +20,8 @@ export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } 
 export { freePort, isFree } from "./free-port.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { makeFolder } from "./make-folder.ts";
+export { processCommand, processIdentity } from "./process-identity.ts";
+export { type ProcessLock, processLockHolder, takeProcessLock } from "./process-lock.ts";
 export { PushStream } from "./push-stream.ts";
 export { Semaphore } from "./semaphore.ts";
 export { exitUsage, type RunningService, runService } from "./service-process.ts";

@@ -1,13 +1,12 @@
 import { spawn } from "node:child_process";
-import { chmod, cp, lstat, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, lstat, mkdir, readFile, rename, rm, rmdir, stat, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { systemClock } from "@aimass/core";
+import { processIdentity, systemClock } from "@aimass/core";
 import { tempDirectory } from "@aimass/testkit";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { withClient } from "./database.ts";
 import { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from "./embedded-postgres.ts";
-import { processIdentity } from "./process-identity.ts";
 
 const isRoot = process.getuid?.() === 0;
 
@@ -182,6 +181,75 @@ describe("the embedded PostgreSQL", () => {
       expect(await query(second, "select one from kept")).toEqual([{ one: 1 }]);
     },
   );
+
+  const systemIdentifier = async (server: EmbeddedPostgres) =>
+    (await query(server, "select system_identifier as id from pg_control_system()"))[0].id;
+
+  it.runIf(isRoot)(
+    "as root, finds the same data when the folder above was opened between two starts, and closed again",
+    async () => {
+      await chmod(parent.path, 0o700);
+      const first = await start();
+      const [home, identifier] = [first.home, await systemIdentifier(first)];
+      await first.stop();
+      for (const mode of [0o755, 0o700]) {
+        await chmod(parent.path, mode);
+        const server = await start();
+        expect(server.home).toBe(home);
+        expect(await systemIdentifier(server)).toBe(identifier);
+        await server.stop();
+      }
+    },
+  );
+
+  it.runIf(isRoot)("as root, makes no second database when a folder with data in it is closed later", async () => {
+    const first = await start();
+    await first.stop();
+    await chmod(parent.path, 0o700);
+    await expect(start()).rejects.toMatchObject({
+      code: "FAILED_PRECONDITION",
+      reason: "DIRECTORY_CLOSED",
+      remedy: expect.stringContaining(`chmod o+x ${parent.path}`),
+    });
+  });
+
+  it.runIf(isRoot)(
+    "as root, makes no second database when the place that `location` names is gone or empty",
+    async () => {
+      await chmod(parent.path, 0o700);
+      const first = await start();
+      await first.stop();
+      await rename(first.home, `${first.home}.away`);
+      const missing = {
+        code: "FAILED_PRECONDITION",
+        reason: "DATA_MISSING",
+        message: expect.stringContaining(first.home),
+      };
+      await expect(start()).rejects.toMatchObject(missing);
+      await chmod(parent.path, 0o755);
+      await expect(start()).rejects.toMatchObject(missing);
+      await mkdir(first.home);
+      await expect(start()).rejects.toMatchObject(missing);
+      await rmdir(first.home);
+      await rename(`${first.home}.away`, first.home);
+      expect((await start()).home).toBe(first.home);
+    },
+  );
+
+  it.runIf(isRoot)("as root, asks which of two databases is meant when a folder has both", async () => {
+    const open = await start();
+    await open.stop();
+    const away = join(parent.path, "away");
+    await rename(join(directory, "data"), away);
+    await chmod(parent.path, 0o700);
+    const closed = await start();
+    await closed.stop();
+    await rename(away, join(directory, "data"));
+    await expect(start()).rejects.toMatchObject({
+      reason: "DATA_TWICE",
+      message: expect.stringContaining(closed.home),
+    });
+  });
 
   it.runIf(isRoot)("as root, does not run as root", async () => {
     const server = await start();

@@ -1,12 +1,11 @@
 import { rm } from "node:fs/promises";
-import { AimassError, abortError, type Clock } from "@aimass/core";
+import { AimassError, abortError, type Clock, takeProcessLock } from "@aimass/core";
 import { serverAccount } from "./account.ts";
 import { prepareCluster, superuser } from "./cluster.ts";
 import { createDatabase, withClient } from "./database.ts";
-import { explainFailure } from "./failure.ts";
+import { directoryInUse, explainFailure } from "./failure.ts";
 import { giveHome, type Home, openHome } from "./home.ts";
 import { prepareInstallation } from "./installation.ts";
-import { takeOwnerLock } from "./owner-lock.ts";
 import { findPlatformPackage } from "./platform-package.ts";
 import { choosePort, keepPort } from "./port.ts";
 import { type ServerOptions, ServerProcess } from "./server-process.ts";
@@ -60,7 +59,8 @@ export interface EmbeddedPostgres extends AsyncDisposable {
  * ### Errors
  * Each is a sentence with a remedy.
  * - `ALREADY_EXISTS` `DIRECTORY_IN_USE`: a server runs on the directory.
- * - `FAILED_PRECONDITION` `PORT_TAKEN`, `PLATFORM_PACKAGE_MISSING`, `LIBRARY_MISSING`, `DATA_VERSION`, `DATA_FOREIGN`, `PASSWORD_MISSING`.
+ * - `FAILED_PRECONDITION` `PORT_TAKEN`, `PLATFORM_PACKAGE_MISSING`, `LIBRARY_MISSING`, `DATA_VERSION`, `DATA_FOREIGN`, `DATA_MISSING`, `DATA_TWICE`,
+ *   `DIRECTORY_CLOSED`, `PASSWORD_MISSING`.
  * - `RESOURCE_EXHAUSTED` `DISK_FULL`, `SHARED_MEMORY`; `PERMISSION_DENIED` `DIRECTORY_CLOSED`.
  * - `UNIMPLEMENTED`: no PostgreSQL for this platform.
  */
@@ -81,7 +81,9 @@ async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres
   const source = findPlatformPackage();
   const account = serverAccount();
   const home = await openHome(options.directory, account);
-  const lock = await takeOwnerLock(home.lockFile, home.directory);
+  const taken = await takeProcessLock(home.lockFile);
+  if (taken.kind === "held") throw directoryInUse(home.directory, taken.pid);
+  const { lock } = taken;
   try {
     if (temporary) await giveHome(home, account);
     await clearStaleServer(home, clock, signal);

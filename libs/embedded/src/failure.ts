@@ -71,6 +71,15 @@ export function explainFailure(context: FailureContext, cause?: unknown): Aimass
   );
 }
 
+/** The refusal of a second start. */
+export function directoryInUse(directory: string, pid?: number): AimassError {
+  const by = pid === undefined ? "another process" : `process ${pid}`;
+  return new AimassError("ALREADY_EXISTS", `The data directory ${directory} is already in use by ${by}.`, {
+    reason: "DIRECTORY_IN_USE",
+    remedy: "Stop that one first, or choose another data directory.",
+  });
+}
+
 export function portTaken(port: number): AimassError {
   return new AimassError("FAILED_PRECONDITION", `Port ${port} on 127.0.0.1 is taken by another program.`, {
     reason: "PORT_TAKEN",

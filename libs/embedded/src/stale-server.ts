@@ -1,9 +1,8 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "@aimass/core";
+import { type Clock, processCommand, processIdentity } from "@aimass/core";
+import { directoryInUse } from "./failure.ts";
 import type { Home } from "./home.ts";
-import { directoryInUse } from "./owner-lock.ts";
-import { processCommand, processIdentity } from "./process-identity.ts";
 
 const pollMs = 50;
 const patienceMs = 3_000;

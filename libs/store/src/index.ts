@@ -10,5 +10,6 @@ export { holdLease, type LeaseOptions } from "./lease.ts";
 export type { Migration } from "./migrations.ts";
 export { appendOutbox, type DrainResult, drainOutbox, type OutboxEntry, outboxChannel } from "./outbox.ts";
 export { connectionSettings, openSession } from "./pool.ts";
+export { assertSchema } from "./prepare-schema.ts";
 export { openStore, type Store, type TransactionOptions } from "./store.ts";
 export type { StoreOptions } from "./store-options.ts";

@@ -1,6 +1,8 @@
 import { AimassError, Backoff, deadlineSignal, systemClock } from "@aimass/core";
+import pg from "pg";
 import { fromDatabaseError, isDatabaseUnavailable } from "./database-error.ts";
 import { migrate } from "./migrations.ts";
+import { connectionSettings } from "./pool.ts";
 import type { StoreOptions } from "./store-options.ts";
 
 /** Waits for the server and brings the schema up to date. */
@@ -21,6 +23,25 @@ export async function prepareSchema(options: StoreOptions): Promise<void> {
       });
     }
   }
+}
+
+/** For those who mend and must not make: throws FAILED_PRECONDITION `SCHEMA_MISSING` unless a service has used this database before. */
+export async function assertSchema(url: string, schema: string): Promise<void> {
+  const client = new pg.Client(connectionSettings(url, schema));
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    const found = await client.query("select 1 from pg_namespace where nspname = $1", [schema]);
+    if (found.rowCount !== 0) return;
+  } catch (error) {
+    throw isDatabaseUnavailable(error) ? fromDatabaseError(error) : explain(error);
+  } finally {
+    await client.end().catch(() => {});
+  }
+  throw new AimassError("FAILED_PRECONDITION", `The database has no schema "${schema}": no mesh has used it yet.`, {
+    reason: "SCHEMA_MISSING",
+    remedy: "Check AIMASS_DATABASE_URL.",
+  });
 }
 
 const refusals: Readonly<Record<string, string>> = {

@@ -143,8 +143,14 @@ describe("the directory", () => {
     expect(outcomes.filter((outcome) => outcome === "done")).toHaveLength(1);
     // The other one came too late: it had lost the role by then, or would have removed the last admin.
     expect(["LAST_ADMIN", "ACCESS_DENIED"]).toContain(outcomes.find((outcome) => outcome !== "done"));
-    await adminReset({ AIMASS_DATABASE_URL: auth.database.url, AIMASS_STATE_DIR: auth.directory });
-    root = auth.as(await auth.signInAdmin());
+    const first = await readFile(join(auth.directory, "admin-password"), "utf8");
+    const reset = await adminReset({ AIMASS_DATABASE_URL: auth.database.url, AIMASS_STATE_DIR: auth.directory });
+    // The file of an earlier password is never written over: it may be that of another database, which comes back.
+    expect(await readFile(join(auth.directory, "admin-password"), "utf8")).toBe(first);
+    expect(reset.file).toBe(join(auth.directory, "admin-password-2"));
+    expect((await stat(reset.file as string)).mode & 0o777).toBe(0o600);
+    expect((await readFile(reset.file as string, "utf8")).trim()).toBe(reset.password);
+    root = auth.as(await auth.signIn("admin", reset.password));
     await waitFor(async () => (await root.session.whoAmI({})).roles.includes("admin"));
     await root.directory.updateUser({ name: "second", disabled: true });
   });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "@aimass/core";
 import { policyEntryKey } from "@aimass/identity";
@@ -34,11 +34,12 @@ export async function bootstrapAdmin(options: AdminOptions): Promise<AdminPasswo
   if (await adminExists(options.writer.store.db)) return undefined;
   const password = newPassword();
   const hash = await options.hasher.hash(password, "password");
+  const write = passwordWriter(options.stateDirectory, password);
   const { value } = await options.writer.change(async (change) => {
     if (await adminExists(change.tx)) return undefined;
     await putAdmin(options, change, hash, "first start");
     // Before the commit: a crash in between leaves a file that is written again, not an admin nobody can be.
-    return await writePassword(options.stateDirectory, password);
+    return await write();
   });
   return value;
 }
@@ -47,9 +48,10 @@ export async function bootstrapAdmin(options: AdminOptions): Promise<AdminPasswo
 export async function resetAdmin(options: AdminOptions): Promise<AdminPassword> {
   const password = newPassword();
   const hash = await options.hasher.hash(password, "password");
+  const write = passwordWriter(options.stateDirectory, password);
   const { value } = await options.writer.change(async (change) => {
     await putAdmin(options, change, hash, "admin reset");
-    return await writePassword(options.stateDirectory, password);
+    return await write();
   });
   return value;
 }
@@ -84,13 +86,29 @@ async function adminExists(db: PolicyWriter["store"]["db"] | PolicyChange["tx"])
   return (await admins.limit(1).executeTakeFirst()) !== undefined;
 }
 
-async function writePassword(directory: string | undefined, password: string): Promise<AdminPassword> {
-  if (directory === undefined) return { username: adminName, password, file: undefined };
-  const file = join(directory, fileName);
+/**
+ * Writes a password, once however often the transaction around it is tried. A file that is there is never written over: it may be the only place of the password of
+ * another database, which comes back. The first is `admin-password`, later ones `admin-password-2` and so on; the highest number is the newest.
+ */
+function passwordWriter(directory: string | undefined, password: string): () => Promise<AdminPassword> {
+  let file: string | undefined;
+  return async () => {
+    if (directory !== undefined) file ??= await writeNewFile(directory, `${password}\n`);
+    return { username: adminName, password, file };
+  };
+}
+
+async function writeNewFile(directory: string, text: string): Promise<string> {
   await mkdir(directory, { recursive: true });
-  await writeFile(`${file}.new`, `${password}\n`, { mode: 0o600 });
-  await rename(`${file}.new`, file);
-  return { username: adminName, password, file };
+  for (let number = 1; ; number += 1) {
+    const file = join(directory, number === 1 ? fileName : `${fileName}-${number}`);
+    try {
+      await writeFile(file, text, { mode: 0o600, flag: "wx" });
+      return file;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
 }
 
 /** 120 bits. */

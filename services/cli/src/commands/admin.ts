@@ -5,7 +5,7 @@ import { AimassError, systemClock } from "@aimass/core";
 import { startEmbeddedPostgres } from "@aimass/embedded";
 import type { Command } from "commander";
 import { writeContainerSecrets } from "../up/container-secrets.ts";
-import { openDataDirectory, supervisorOf } from "../up/data-directory.ts";
+import { assertInstallation, dataPath, openDataDirectory, supervisorOf } from "../up/data-directory.ts";
 import { action } from "./context.ts";
 import { defaultData } from "./up.ts";
 
@@ -20,11 +20,12 @@ export function addAdmin(program: Command): void {
     .option("--data <dir>", "the data directory of the embedded mesh", defaultData())
     .action(
       action<{ data: string }>(async ({ output }, options) => {
-        const password = await resetAdmin(options.data);
-        output.result(
-          { username: "admin", password },
-          () => `The new password of admin is ${password}\nAll sessions of admin have ended.`,
-        );
+        const { password, file } = await resetAdmin(options.data);
+        output.result({ username: "admin", password, ...(file && { file }) }, () => [
+          `The new password of admin is ${password}`,
+          ...(file === undefined ? [] : [`It is also in ${file}`]),
+          "All sessions of admin have ended.",
+        ]);
         output.hint("Next: aimass login");
       }),
     );
@@ -48,34 +49,40 @@ function addContainerSecrets(admin: Command): void {
     );
 }
 
-async function resetAdmin(data: string): Promise<string> {
+async function resetAdmin(data: string): Promise<{ password: string; file?: string }> {
   const own = process.env.AIMASS_DATABASE_URL;
-  if (own !== undefined) return runReset(own);
-  const running = supervisorOf(data);
+  if (own !== undefined) return { password: await runReset(own, process.env.AIMASS_STATE_DIR) };
+  await assertInstallation(data);
+  const running = await supervisorOf(dataPath(data));
   if (running !== undefined) {
-    throw new AimassError("FAILED_PRECONDITION", `The mesh on ${data} is running (process ${running}).`, {
+    throw new AimassError("FAILED_PRECONDITION", `The mesh on ${dataPath(data)} is running (process ${running}).`, {
       remedy: "Stop it with Ctrl-C first; whoever can do that may reset the password.",
     });
   }
-  using directory = await openDataDirectory(data);
+  await using directory = await openDataDirectory(data);
   const postgres = await startEmbeddedPostgres({
     directory: directory.folder("postgres"),
     clock: systemClock,
     signal: AbortSignal.timeout(60_000),
   });
   try {
-    return await runReset(postgres.url);
+    const password = await runReset(postgres.url, directory.folder("auth"));
+    return { password, file: directory.adminPasswordFile };
   } finally {
     await postgres.stop();
   }
 }
 
 /** The auth service resets its own database: the command line only starts it and reads the password from its output. */
-function runReset(databaseUrl: string): Promise<string> {
+function runReset(databaseUrl: string, stateDirectory: string | undefined): Promise<string> {
   const main = join(dirname(fileURLToPath(import.meta.url)), "../../../auth/src/admin-reset-main.ts");
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [main], {
-      env: { ...process.env, AIMASS_DATABASE_URL: databaseUrl },
+      env: {
+        ...process.env,
+        AIMASS_DATABASE_URL: databaseUrl,
+        ...(stateDirectory && { AIMASS_STATE_DIR: stateDirectory }),
+      },
       stdio: ["ignore", "pipe", "inherit"],
     });
     let text = "";

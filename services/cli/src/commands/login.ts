@@ -49,24 +49,40 @@ export function addLogin(program: Command): void {
     );
 }
 
-/** Asks without showing what is typed; reads one line where there is no terminal. */
+/** Asks without showing what is typed, or reads the first line of what is not a terminal, whether or not that line ends. */
 async function askPassword(username: string, server: string): Promise<string> {
-  const reader = createInterface({
-    input: process.stdin,
-    output: process.stderr,
-    terminal: process.stdin.isTTY === true,
-  });
+  const asked = `Password of ${username} at ${server}: `;
+  const password = process.stdin.isTTY ? await typedLine(asked) : await firstLine(process.stdin);
+  if (password === "")
+    throw new AimassError("INVALID_ARGUMENT", "No password was given.", {
+      remedy: "Type it, pipe it in, or use --password-file FILE.",
+    });
+  return password;
+}
+
+/** What a person types at a terminal; "" when they end the input instead. */
+async function typedLine(asked: string): Promise<string> {
+  const reader = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
+  const closed = new Promise<string>((resolve) => reader.once("close", () => resolve("")));
   try {
-    const asking = reader.question(`Password of ${username} at ${server}: `);
-    if (process.stdin.isTTY) (reader as unknown as { _writeToOutput: () => void })._writeToOutput = () => {};
-    const password = await asking;
+    const asking = reader.question(asked);
+    (reader as unknown as { _writeToOutput: () => void })._writeToOutput = () => {};
+    const password = await Promise.race([asking, closed]);
     process.stderr.write("\n");
-    if (password === "")
-      throw new AimassError("INVALID_ARGUMENT", "No password was given.", {
-        remedy: "Type it, or use --password-file FILE.",
-      });
     return password;
   } finally {
     reader.close();
   }
+}
+
+/** Longest password that is read from a pipe, in bytes. */
+const longestBytes = 1 << 16;
+
+async function firstLine(input: AsyncIterable<Buffer>): Promise<string> {
+  let text = "";
+  for await (const chunk of input) {
+    text += chunk.toString("utf8");
+    if (text.includes("\n") || text.length > longestBytes) break;
+  }
+  return (text.split("\n", 1)[0] as string).replace(/\r$/, "");
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
+import { dataPath } from "../up/data-directory.ts";
 import { Mesh, type MeshEvent } from "../up/mesh.ts";
 import { action } from "./context.ts";
 
@@ -28,9 +28,15 @@ export function addUp(program: Command): void {
         onProgress: (event) => output.say(describeEvent(event)),
       });
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-      output.result({ url: mesh.url(), data: mesh.data.path, seconds: Number(seconds) }, () => [
+      const data = {
+        data: mesh.data.path,
+        passwordFile: mesh.data.adminPasswordFile,
+        ...(mesh.databasePlace && { database: mesh.databasePlace }),
+      };
+      output.result({ url: mesh.url(), ...data, seconds: Number(seconds) }, () => [
         "",
         `AI Mass is ready on ${mesh.url()} after ${seconds} s. Data: ${mesh.data.path}`,
+        ...(mesh.databasePlace === undefined ? [] : [`Its database is in ${mesh.databasePlace}; back up both.`]),
         "",
         `  sign in      npx aimass login --password-file ${mesh.data.adminPasswordFile}`,
         "  try it       npx aimass run model.onnx        npx aimass status        npx aimass --help",
@@ -65,7 +71,7 @@ export function meshOptions(o: UpOptions): { data: string; port: number; host: s
     throw new AimassError("INVALID_ARGUMENT", `--replicas is "${o.replicas}".`, {
       remedy: `Give a number from 1 to ${most}.`,
     });
-  return { data: resolve(process.env.INIT_CWD ?? ".", o.data), port, host: o.host, replicas };
+  return { data: dataPath(o.data), port, host: o.host, replicas };
 }
 
 /** One line for a person. */

@@ -1,17 +1,29 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { AimassError, makeFolder } from "@aimass/core";
+import {
+  AimassError,
+  makeFolder,
+  type ProcessLock,
+  processCommand,
+  processLockHolder,
+  takeProcessLock,
+} from "@aimass/core";
+import { hasDatabase } from "@aimass/embedded";
 import { createMeshIdentity } from "@aimass/identity";
 
 /** Roles that get a key of their own in an embedded mesh. */
 const roles = ["auth", "registry", "trainer", "scheduler", "inference", "router", "console", "cli-supervisor"];
 
+/** Says which process holds the directory. */
+const lockName = "supervisor.pid";
+
 /** Folders that others may pass through but not list: as root, PostgreSQL runs under another account and must reach its own. */
 const passable = [".", "postgres"];
 
 /** The folder an embedded mesh keeps everything in. Held by one supervisor at a time; dispose it to let it go. */
-export interface DataDirectory extends Disposable {
+export interface DataDirectory extends AsyncDisposable {
   readonly path: string;
   /** A folder inside it, made when missing. */
   folder(name: string): string;
@@ -20,7 +32,22 @@ export interface DataDirectory extends Disposable {
   readonly trustFile: string;
   /** Encrypts the auth service's signing keys at rest; made at first use, kept in a 0600 file. */
   readonly authSecretFile: string;
+  /** Where the administrator's newest password was written, or will be. */
   readonly adminPasswordFile: string;
+}
+
+/** Where a data directory is that somebody named: relative names are those of the folder in which npm was called. */
+export function dataPath(location: string): string {
+  return resolve(process.env.INIT_CWD ?? ".", location);
+}
+
+/** Throws FAILED_PRECONDITION, and makes nothing, where there is no installation. */
+export async function assertInstallation(location: string): Promise<void> {
+  const path = dataPath(location);
+  if (existsSync(join(path, "keys", "trust.json")) && (await hasDatabase(join(path, "postgres")))) return;
+  throw new AimassError("FAILED_PRECONDITION", `There is no mesh in ${path}.`, {
+    remedy: "Name its folder with --data DIR, as it was started with.",
+  });
 }
 
 /**
@@ -28,7 +55,7 @@ export interface DataDirectory extends Disposable {
  * Errors: FAILED_PRECONDITION when a live supervisor holds it or it cannot be written.
  */
 export async function openDataDirectory(location: string): Promise<DataDirectory> {
-  const path = resolve(location);
+  const path = dataPath(location);
   const folder = (name: string) => {
     const full = join(path, name);
     makeFolder(full, passable.includes(name) ? 0o711 : 0o700);
@@ -45,7 +72,7 @@ export async function openDataDirectory(location: string): Promise<DataDirectory
       },
     );
   }
-  const lock = takeLock(path);
+  const lock = await takeLock(path);
   const keys = folder("keys");
   if (!existsSync(join(keys, "trust.json"))) await createMeshIdentity(keys, roles);
   const authSecretFile = join(keys, "auth-secret");
@@ -56,38 +83,49 @@ export async function openDataDirectory(location: string): Promise<DataDirectory
     identityFile: (role) => join(keys, `${role}.identity.json`),
     trustFile: join(keys, "trust.json"),
     authSecretFile,
-    adminPasswordFile: join(path, "auth", "admin-password"),
-    [Symbol.dispose]: () => rmSync(lock, { force: true }),
+    get adminPasswordFile() {
+      return newestPasswordFile(join(path, "auth"));
+    },
+    [Symbol.asyncDispose]: () => lock.release(),
   };
 }
 
 /** The pid of the live supervisor of a data directory, if there is one. */
-export function supervisorOf(path: string): number | undefined {
-  const file = join(path, "supervisor.pid");
-  const pid = existsSync(file) ? Number(readFileSync(file, "utf8")) : Number.NaN;
-  return Number.isInteger(pid) && pid !== process.pid && isSupervisor(pid) ? pid : undefined;
+export async function supervisorOf(path: string): Promise<number | undefined> {
+  const file = join(path, lockName);
+  const pid = (await processLockHolder(file)) ?? (await supervisorOfOld(file));
+  return pid === process.pid ? undefined : pid;
 }
 
-function takeLock(path: string): string {
-  const holder = supervisorOf(path);
-  if (holder !== undefined) {
-    throw new AimassError("FAILED_PRECONDITION", `A mesh already runs on ${path} (process ${holder}).`, {
-      remedy: `Use it as it is, stop it with "kill ${holder}", or start a second one with --data OTHER-DIR --port 5050.`,
-    });
-  }
-  const file = join(path, "supervisor.pid");
-  writeFileSync(file, String(process.pid));
-  return file;
+async function takeLock(path: string): Promise<ProcessLock> {
+  const file = join(path, lockName);
+  const old = await supervisorOfOld(file);
+  const result = old === undefined ? await takeProcessLock(file) : ({ kind: "held", pid: old } as const);
+  if (result.kind === "taken") return result.lock;
+  const { pid } = result;
+  const command = pid === undefined ? "" : (await processCommand(pid)).trim().replace(/^.*main\.ts\b/, "aimass");
+  throw new AimassError(
+    "FAILED_PRECONDITION",
+    `A mesh already runs on ${path} (${pid === undefined ? "another process" : `process ${pid}: ${command}`}).`,
+    {
+      remedy: `Use it as it is, stop it${pid === undefined ? "" : ` with "kill ${pid}"`}, or start a second one with --data OTHER-DIR --port 5050.`,
+    },
+  );
 }
 
-/** Whether a process lives; where /proc tells, also whether it is one of ours rather than a stranger with a reused number. */
-function isSupervisor(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
-  }
-  const commandLine = `/proc/${pid}/cmdline`;
-  if (!existsSync("/proc/self/cmdline")) return true;
-  return existsSync(commandLine) && readFileSync(commandLine, "utf8").includes("node");
+/** Earlier versions wrote their process id alone: it counts only while a process of that number runs our command. */
+async function supervisorOfOld(file: string): Promise<number | undefined> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  if (!/^\d+$/.test(text.trim())) return undefined;
+  const command = await processCommand(Number(text));
+  return /main\.ts.*\b(up|demo)\b/.test(command) ? Number(text) : undefined;
+}
+
+/** The newest of the files `admin-password`, `admin-password-2`, …: each new password has a file of its own, none is written over. */
+function newestPasswordFile(folder: string): string {
+  const numbered = existsSync(folder)
+    ? readdirSync(folder).map((name) => /^admin-password(?:-(\d+))?$/.exec(name))
+    : [];
+  const newest = Math.max(1, ...numbered.map((match) => (match === null ? 1 : Number(match[1] ?? 1))));
+  return join(folder, newest === 1 ? "admin-password" : `admin-password-${newest}`);
 }

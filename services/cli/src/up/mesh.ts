@@ -1,4 +1,4 @@
-import { createWriteStream, existsSync, readFileSync } from "node:fs";
+import { createWriteStream, existsSync, readFileSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -91,7 +91,7 @@ export class Mesh {
         throw error;
       }
     } catch (error) {
-      data[Symbol.dispose]();
+      await data[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -117,6 +117,12 @@ export class Mesh {
     return this.#postgres;
   }
 
+  /** Where the embedded database is, when that is not in the data directory: only root can enter this, and PostgreSQL does not run as root. */
+  get databasePlace(): string | undefined {
+    const home = this.#postgres?.home;
+    return home === undefined || home.startsWith(realpathSync(this.data.path)) ? undefined : home;
+  }
+
   /** Stops everything in an order that lets requests finish: router, agent, services, PostgreSQL. */
   async stop(graceMs = 10_000): Promise<void> {
     this.#stopping = true;
@@ -126,7 +132,7 @@ export class Mesh {
     await Promise.all(named((n) => n === "agent").map((p) => p.stop(graceMs)));
     await Promise.all(named((n) => !isRouter(n) && n !== "agent").map((p) => p.stop(graceMs)));
     await this.#postgres?.stop();
-    this.data[Symbol.dispose]();
+    await this.data[Symbol.asyncDispose]();
   }
 
   async #bringUp(): Promise<void> {
