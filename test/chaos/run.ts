@@ -5,6 +5,7 @@ import { InferClient } from "../support/infer-client.ts";
 import { TestMesh } from "../support/test-mesh.ts";
 import { rowsOf, Traffic, type TrafficCount, total } from "../support/traffic.ts";
 import { ChaosContext } from "./context.ts";
+import { canHaveDisk, diskFullScenario } from "./disk-full.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 import { shardingScenario } from "./sharding.ts";
 
@@ -14,6 +15,12 @@ export interface ChaosResult {
   readonly count: TrafficCount;
   readonly recoveredMs: number;
   readonly problem: string | undefined;
+}
+
+interface OwnMesh {
+  readonly name: string;
+  readonly run: () => Promise<ChaosResult>;
+  readonly needs?: { readonly what: string; readonly isHere: () => boolean };
 }
 
 /** Deadline of every call. */
@@ -26,8 +33,19 @@ const only = process.argv.find((argument) => argument.startsWith("--only="))?.sl
 const json = process.argv[process.argv.indexOf("--json") + 1];
 const results: ChaosResult[] = [];
 
-if (only === undefined || only !== "sharding") await runScenarios();
-if (only === undefined || only === "sharding") results.push(await shardingScenario());
+/** Scenarios that need a mesh of their own, by the name that `--only` knows them by. */
+const ownMeshes: readonly OwnMesh[] = [
+  { name: "sharding", run: shardingScenario },
+  { name: "disk-full", run: diskFullScenario, needs: { what: "a small tmpfs (root)", isHere: canHaveDisk } },
+];
+
+if (!ownMeshes.some(({ name }) => name === only)) await runScenarios();
+for (const own of ownMeshes) {
+  if (only !== undefined && only !== own.name) continue;
+  const result = own.needs?.isHere() === false ? skipped({ name: own.name, needs: own.needs.what }) : await own.run();
+  results.push(result);
+  process.stdout.write(`${line(result)}\n`);
+}
 
 const failed = results.filter((result) => result.problem !== undefined);
 process.stdout.write(`\n${table(results)}\n\n${results.length - failed.length} passed, ${failed.length} failed\n`);
@@ -85,7 +103,7 @@ async function runScenario(scenario: Scenario, context: ChaosContext, client: In
 }
 
 /** A plain machine reports what it lacks; with CI=true that is a failure. */
-function skipped(scenario: Scenario): ChaosResult {
+function skipped(scenario: { readonly name: string; readonly needs?: string }): ChaosResult {
   const problem = process.env.CI === "true" ? `needs ${scenario.needs}, which is not here` : undefined;
   process.stdout.write(`skipped: ${scenario.name} (need: ci): ${scenario.needs} is not here\n`);
   return { scenario: `${scenario.name} (skipped)`, count: total(new Map()), recoveredMs: 0, problem };

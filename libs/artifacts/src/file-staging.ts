@@ -1,7 +1,7 @@
 import { constants, createReadStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Clock } from "@aimass/core";
+import { type Clock, KeyedLock } from "@aimass/core";
 import type { UploadPlan } from "./artifact-store.ts";
 import { noRoom } from "./errors.ts";
 import { asNoRoom, isMissing, syncDirectory } from "./file-system.ts";
@@ -14,21 +14,34 @@ export interface FileStagingOptions {
   readonly clock: Clock;
 }
 
-/** Room left alone when an upload is announced, in bytes: logs and the database live on the same disks. */
-const reserveBytes = 32 * 1024 * 1024;
+/**
+ * Room that uploads leave alone: logs and the database live on the same disks. A share of the disk within bounds, in bytes; what is being written may use half of it,
+ * which others took since the upload was announced.
+ */
+const reservedShare = 0.05;
+const leastReserveBytes = 32 * 1024 * 1024;
+const mostReserveBytes = 10 * 1024 * 1024 * 1024;
+/** An upload nothing came of for this long has room no longer kept for it, so that announcing alone cannot fill a disk. */
+const idleMs = 15 * 60_000;
 
 /** Unfinished uploads as files. */
 export class FileStaging implements Staging {
   readonly #options: FileStagingOptions;
+  readonly #creating = new KeyedLock();
 
   constructor(options: FileStagingOptions) {
     this.#options = options;
   }
 
-  async create(id: string, plan: UploadPlan): Promise<void> {
+  /** One after another: each sees what the one before it takes. */
+  create(id: string, plan: UploadPlan): Promise<void> {
+    return this.#creating.run("", () => this.#create(id, plan));
+  }
+
+  async #create(id: string, plan: UploadPlan): Promise<void> {
     await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
-    await this.#assertRoom(plan.sizeBytes);
     await this.drop(id);
+    await assertRoom(this.#options.directory, plan.sizeBytes + (await this.#outstandingBytes()), 1);
     try {
       await writeFile(this.#part(id), "", { mode: 0o600 });
       await this.#touch(id);
@@ -79,9 +92,15 @@ export class FileStaging implements Staging {
     for (const name of names) if (name.endsWith(".json")) yield name.slice(0, -".json".length);
   }
 
-  async #assertRoom(sizeBytes: number): Promise<void> {
-    const disk = await statfs(this.#options.directory);
-    if (disk.bavail * disk.bsize < sizeBytes + reserveBytes) throw noRoom();
+  /** What the open uploads of all processes are still to bring. */
+  async #outstandingBytes(): Promise<number> {
+    let bytes = 0;
+    for await (const id of this.ids()) {
+      const staged = await this.find(id);
+      if (staged !== undefined && this.#options.clock.now() - staged.touchedAtMs < idleMs)
+        bytes += Math.max(0, staged.plan.sizeBytes - staged.keptBytes);
+    }
+    return bytes;
   }
 
   async #touch(id: string): Promise<void> {
@@ -128,6 +147,7 @@ class FileWriter implements StagedWriter {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
+    await assertRoom(this.#options.directory, chunk.byteLength, 0.5);
     const handle = await open(this.#options.part, constants.O_WRONLY | constants.O_APPEND).catch(asMoved);
     try {
       await this.#assertUnmoved(handle);
@@ -166,6 +186,13 @@ class FileWriter implements StagedWriter {
     const { size, nlink } = await handle.stat();
     if (size !== this.#keptBytes || nlink === 0) throw new StagingMoved();
   }
+}
+
+/** Errors: RESOURCE_EXHAUSTED when so many bytes would go into the given part of the room that is left alone. */
+async function assertRoom(directory: string, bytes: number, partOfReserve: number): Promise<void> {
+  const disk = await statfs(directory);
+  const share = Math.min(Math.max(disk.blocks * disk.bsize * reservedShare, leastReserveBytes), mostReserveBytes);
+  if (disk.bavail * disk.bsize < bytes + share * partOfReserve) throw noRoom();
 }
 
 function asMoved(error: unknown): never {

@@ -44,6 +44,20 @@ describe("a file system that takes no more", () => {
   });
 });
 
+describe("uploads announced at the same time", () => {
+  it("get no more room together than the disk has", async () => {
+    const { result } = await inProcess(
+      `const { statfs } = await import("node:fs/promises");
+       const disk = await statfs(${JSON.stringify(tmpdir())});
+       const sizeBytes = Math.floor(disk.bavail * disk.bsize * 0.4);
+       const announce = (n) => store.begin({ sha256: String(n).repeat(64), sizeBytes, owner: "user:ada" }).then(() => "taken", (e) => e.reason);
+       const outcomes = (await Promise.all([1, 2, 3].map(announce))).sort();
+       console.log(JSON.stringify({ outcomes }));`,
+    );
+    expect(result.outcomes).toEqual(["NO_ROOM", "taken", "taken"]);
+  });
+});
+
 describe("a large artifact", () => {
   it("passes in and out in constant memory", async () => {
     const { result } = await inProcess(

@@ -52,6 +52,8 @@ async function createExclusively(file: string, content: string): Promise<boolean
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    // A full disk makes the name and not the content: that would be nobody's.
+    await rm(file, { force: true });
     throw error;
   }
 }

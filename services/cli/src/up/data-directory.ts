@@ -64,6 +64,7 @@ export async function openDataDirectory(location: string): Promise<DataDirectory
   try {
     folder(".");
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOSPC") throw error;
     throw new AimassError(
       "FAILED_PRECONDITION",
       `The data directory ${path} cannot be made (${(error as NodeJS.ErrnoException).code}).`,

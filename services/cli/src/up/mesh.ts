@@ -1,11 +1,12 @@
-import { createWriteStream, existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { AimassError, type Clock, deadlineSignal, freePort, isFree, systemClock } from "@aimass/core";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@aimass/embedded";
-import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
+import { type DataDirectory, dataPath, openDataDirectory } from "./data-directory.ts";
 import { cpuDevices } from "./devices.ts";
+import { LogFile } from "./log-file.ts";
 import { assertFree } from "./ports.ts";
 import { type ProcessSpec, SupervisedProcess } from "./supervised-process.ts";
 
@@ -77,8 +78,17 @@ export class Mesh {
     this.#options = options;
   }
 
-  /** Starts everything and returns when the router is ready to serve. Errors: FAILED_PRECONDITION with a remedy. */
+  /** Starts everything and returns when the router is ready to serve. Errors: FAILED_PRECONDITION, RESOURCE_EXHAUSTED (disk full) with a remedy. */
   static async start(options: MeshOptions): Promise<Mesh> {
+    try {
+      return await Mesh.#start(options);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw code === "ENOSPC" || code === "EDQUOT" ? diskFull(dataPath(options.data), error) : error;
+    }
+  }
+
+  static async #start(options: MeshOptions): Promise<Mesh> {
     const host = options.host ?? "127.0.0.1";
     const data = await openDataDirectory(options.data);
     try {
@@ -148,7 +158,7 @@ export class Mesh {
   async #startPostgres(): Promise<string> {
     const startedAt = this.#clock.monotonic();
     const directory = this.data.folder("postgres");
-    const log = createWriteStream(join(this.data.folder("logs"), "postgres.log"), { flags: "a", mode: 0o600 });
+    const log = this.#openLog("postgres").file;
     const start = () =>
       startEmbeddedPostgres({
         directory,
@@ -199,7 +209,7 @@ export class Mesh {
     const spec = (name: string, role: string, main: string, env: Record<string, string>): ProcessSpec => ({
       name,
       main: servicePath(main),
-      logFile: join(this.data.folder("logs"), `${name}.log`),
+      log: this.#openLog(name),
       env: {
         ...inheritedEnvironment(),
         ...common,
@@ -260,6 +270,12 @@ export class Mesh {
     return ports;
   }
 
+  #openLog(name: string): ProcessSpec["log"] {
+    const path = join(this.data.folder("logs"), `${name}.log`);
+    const onTrouble = (message: string) => this.#tell({ kind: "warning", message });
+    return { path, file: new LogFile({ path, clock: this.#clock, onTrouble }) };
+  }
+
   #launch(spec: ProcessSpec, startedAt: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const onTimeout = () =>
@@ -267,7 +283,7 @@ export class Mesh {
           new AimassError(
             "DEADLINE_EXCEEDED",
             `The ${spec.name} service was not ready in ${startTimeoutMs / 1000} s.`,
-            { remedy: `Its log is ${spec.logFile}.` },
+            { remedy: `Its log is ${spec.log.path}.` },
           ),
         );
       signal.addEventListener("abort", onTimeout, { once: true });
@@ -307,6 +323,14 @@ export class Mesh {
   #tell(event: MeshEvent): void {
     this.#options.onProgress?.(event);
   }
+}
+
+function diskFull(path: string, cause: unknown): AimassError {
+  return new AimassError("RESOURCE_EXHAUSTED", `The disk that holds ${path} is full.`, {
+    reason: "DISK_FULL",
+    remedy: "Free some space, then start again; or choose another data directory with --data DIR.",
+    cause,
+  });
 }
 
 async function isReady(url: string, signal: AbortSignal): Promise<boolean> {

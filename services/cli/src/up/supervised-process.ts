@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { createWriteStream, renameSync, statSync, type WriteStream } from "node:fs";
 import { AimassError, Backoff, type Clock, exitUsage } from "@aimass/core";
+import type { LogFile } from "./log-file.ts";
 
 /** A program the supervisor keeps running. */
 export interface ProcessSpec {
@@ -8,7 +8,7 @@ export interface ProcessSpec {
   /** Path of its main module. */
   readonly main: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly logFile: string;
+  readonly log: { readonly path: string; readonly file: LogFile };
 }
 
 /** How a supervised process is: `starting → ready ⇄ restarting → stopped`, or `failed` for good. */
@@ -24,8 +24,6 @@ export type ProcessState =
   | { readonly kind: "failed"; readonly error: AimassError }
   | { readonly kind: "stopped" };
 
-/** A log that has grown past this is set aside when its process starts. */
-const logRotationBytes = 16 << 20;
 /** Last lines shown when a start fails. */
 const tailLines = 12;
 
@@ -35,7 +33,6 @@ export class SupervisedProcess {
   readonly #clock: Clock;
   readonly #onState: (state: ProcessState) => void;
   readonly #backoff = new Backoff({ initialMs: 100, maxMs: 5000 });
-  readonly #log: WriteStream;
   readonly #tail: string[] = [];
   #child: ChildProcess | undefined;
   #state: ProcessState = { kind: "starting" };
@@ -45,7 +42,6 @@ export class SupervisedProcess {
     this.spec = spec;
     this.#clock = clock;
     this.#onState = onState;
-    this.#log = openLog(spec.logFile);
     this.#spawn();
   }
 
@@ -76,7 +72,7 @@ export class SupervisedProcess {
       await exited;
     }
     this.#enter({ kind: "stopped" });
-    this.#log.end();
+    this.spec.log.file.close();
   }
 
   #spawn(): void {
@@ -90,7 +86,7 @@ export class SupervisedProcess {
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk: Buffer) => {
-        this.#log.write(chunk);
+        this.spec.log.file.write(chunk);
         this.#tail.push(...chunk.toString("utf8").split("\n").filter(Boolean));
         this.#tail.splice(0, this.#tail.length - tailLines);
       });
@@ -122,7 +118,7 @@ export class SupervisedProcess {
   failure(reason: string): AimassError {
     const lines = this.#tail.map((line) => `  ${line}`).join("\n");
     return new AimassError("FAILED_PRECONDITION", `The ${this.spec.name} service ${reason}:\n${lines}`, {
-      remedy: `Its whole log is ${this.spec.logFile}.`,
+      remedy: `Its whole log is ${this.spec.log.path}.`,
     });
   }
 
@@ -130,10 +126,4 @@ export class SupervisedProcess {
     this.#state = state;
     this.#onState(state);
   }
-}
-
-function openLog(file: string): WriteStream {
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > logRotationBytes) renameSync(file, `${file}.1`);
-  return createWriteStream(file, { flags: "a", mode: 0o600 });
 }

@@ -28,25 +28,52 @@ export function encodeRecord(version: VersionName): Uint8Array {
   return record(named(version));
 }
 
-/** Starts an empty note, and the folder it lies in. */
-export function startCrashNote(path: string, incarnation: string): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const file = openSync(path, "w", 0o600);
-  writeSync(file, record({ incarnation }), 0, recordSize, 0);
-  closeSync(file);
+/** Records a note has room for from its start on, so that a disk that fills up later takes what is written over them. */
+const preparedRecords = 64;
+
+/** Starts an empty note, and the folder it lies in. A full disk costs the note: false, and nobody will be blamed. */
+export function startCrashNote(path: string, incarnation: string): boolean {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    const bytes = Buffer.alloc(preparedRecords * recordSize);
+    bytes.set(record({ incarnation }));
+    const file = openSync(path, "w", 0o600);
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    } finally {
+      closeSync(file);
+    }
+    return true;
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    return false;
+  }
+}
+
+/** Writes into a note that is open; what a full disk does not take is left out. */
+export function writeRecord(file: number, bytes: Uint8Array, position: number): void {
+  try {
+    writeSync(file, bytes, 0, bytes.length, position);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+  }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
 /** Names the version whose run is stuck, just before the process ends itself. */
 export function noteCulprit(path: string, incarnation: string, culprit: VersionName): void {
   const file = openSync(path, "r+");
-  writeSync(file, record({ incarnation, culprit: named(culprit) }), 0, recordSize, 0);
+  writeRecord(file, record({ incarnation, culprit: named(culprit) }), 0);
   closeSync(file);
 }
 
 /** Says that the process ends because it was told to: whatever still runs is not blamed. */
 export function endCrashNote(path: string, incarnation: string): void {
   const file = openSync(path, "r+");
-  writeSync(file, record({ incarnation, isEnded: true }), 0, recordSize, 0);
+  writeRecord(file, record({ incarnation, isEnded: true }), 0);
   closeSync(file);
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { hostname } from "node:os";
+import { devNull, hostname } from "node:os";
 import { join } from "node:path";
 import { ArtifactService } from "@aimass/api/registry";
 import { ReplicaService } from "@aimass/api/scheduler";
@@ -52,10 +52,11 @@ export async function startReplica(
   const executionProviders = config.executionProviders ?? (device.kind === "gpu" ? ["cuda", "cpu"] : ["cpu"]);
   const home = join(config.stateDirectory, "replicas", id.replaceAll("/", "_"));
   const incarnation = randomUUID();
-  const notePath = config.crashNote ?? join(home, "running");
+  const keptNote = config.crashNote ?? join(home, "running");
   // An agent, which says where the note lies, has read it already.
-  const exits = config.crashNote === undefined ? describeExits(id, readCrashNote(notePath)) : [];
-  startCrashNote(notePath, incarnation);
+  const exits = config.crashNote === undefined ? describeExits(id, readCrashNote(keptNote)) : [];
+  // Without room for a note the replica serves all the same.
+  const notePath = startCrashNote(keptNote, incarnation) ? keptNote : devNull;
 
   let fail: (error: Error) => void = () => {};
   const failed = new Promise<never>((_, reject) => {

@@ -2,11 +2,11 @@
  * The thread of a slot: holds sessions and runs them one at a time. `session.run()` blocks its thread, so it has one of its own. It ends by message alone:
  * terminating a thread inside ONNX Runtime aborts the process.
  */
-import { openSync, writeSync } from "node:fs";
+import { openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { loadRuntime } from "@aimass/onnx";
 import type { InferenceSession } from "onnxruntime-node";
-import { clearedRecord, recordSize } from "../crashes/crash-note.ts";
+import { clearedRecord, recordSize, writeRecord } from "../crashes/crash-note.ts";
 import { loadableModel } from "./loadable-model.ts";
 import { packOutputs, toFeeds } from "./ort-tensors.ts";
 import { RunTickets } from "./run-tickets.ts";
@@ -84,11 +84,11 @@ async function perform(ask: Exclude<SlotRequest, { kind: "stop" }>) {
 /** Leaves a note of what runs for as long as it runs: two small writes into the page cache, 2 µs together, that outlive the process. */
 async function noted<T>(note: Uint8Array, run: () => Promise<T>): Promise<T> {
   const position = noteRecord * recordSize;
-  writeSync(noteFile, note, 0, note.length, position);
+  writeRecord(noteFile, note, position);
   try {
     return await run();
   } finally {
-    writeSync(noteFile, clearedRecord, 0, clearedRecord.length, position);
+    writeRecord(noteFile, clearedRecord, position);
   }
 }
 
