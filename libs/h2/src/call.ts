@@ -37,6 +37,12 @@ export interface ServerCall {
   body(limitBytes: number, meter?: BodyMeter): Promise<Buffer>;
   /** The body as it comes; a slow reader slows the client down. Throws CANCELLED when the body is cut short. Read once. */
   chunks(): AsyncIterable<Buffer>;
+  /**
+   * After the end of a body that nothing in it proves, as its length or its syntax would: rejects with CANCELLED when the client took the call back
+   * together with that end. Clients on Node's http2 that give up in mid-body end it cleanly first and reset the stream then; asking costs two round
+   * trips. Resolves at once where HTTP itself proves the end: over HTTP/1.1, and with a content-length.
+   */
+  confirmBody(): Promise<void>;
   /** Answers at once and for good. A second answer is ignored. */
   respond(answer: Answer): void;
   /** Begins an answer whose body comes piece by piece. */

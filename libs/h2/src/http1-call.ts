@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Answer, BodyMeter, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
 import { declaredLength, plainFields } from "./fields.ts";
 import { whenWritable } from "./http2-call.ts";
-import { readBody, readChunks } from "./read-body.ts";
+import { readBody, readChunks, truncatedBody } from "./read-body.ts";
 
 /** How long the rest of a body that nobody wants is read and thrown away. */
 const lingerMs = 2000;
@@ -54,6 +54,11 @@ export class Http1Call implements ServerCall {
 
   chunks(): AsyncIterable<Buffer> {
     return readChunks(this.#request, () => this.#request.complete);
+  }
+
+  /** Chunked coding has an end of its own; `body` and `chunks` have looked at it. */
+  async confirmBody(): Promise<void> {
+    if (!this.#request.complete) throw truncatedBody();
   }
 
   respond(answer: Answer): void {

@@ -1,7 +1,8 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Answer, BodyMeter, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
 import { declaredLength, plainFields } from "./fields.ts";
-import { readBody, readChunks } from "./read-body.ts";
+import { readBody, readChunks, truncatedBody } from "./read-body.ts";
+import { roundTrip } from "./round-trip.ts";
 
 /** How long a client that was answered before it had sent its whole body may take to notice. */
 const lingerMs = 100;
@@ -54,6 +55,14 @@ export class Http2Call implements ServerCall {
     return readChunks(this.#stream, () => this.#isWhole());
   }
 
+  async confirmBody(): Promise<void> {
+    const { endAfterHeaders, session } = this.#stream;
+    if (endAfterHeaders || declaredLength(this.headers) !== undefined) return;
+    // An answer to a PING overtakes what waits in the client to be sent, such as the reset; the second answer comes after it.
+    const isCertain = session !== undefined && (await roundTrip(session)) && (await roundTrip(session));
+    if (!isCertain || !this.#isWhole()) throw truncatedBody();
+  }
+
   respond(answer: Answer): void {
     if (!this.#begin()) return;
     const { body, trailers } = answer;
@@ -80,6 +89,7 @@ export class Http2Call implements ServerCall {
         trailers = fields ?? {};
         stream.end();
       },
+      // A clean end comes first, unless the stream waits for trailers as this one does: then the code resets it.
       reset: () => {
         if (!stream.destroyed) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
       },

@@ -45,12 +45,13 @@ export class NodeClientStream implements ClientStream {
 
   write(chunk: Uint8Array): Promise<void> | undefined {
     const stream = this.#stream;
-    if (stream.destroyed || stream.writableEnded || stream.write(chunk)) return undefined;
+    if (this.#isCancelled || stream.destroyed || stream.writableEnded || stream.write(chunk)) return undefined;
     return whenWritable(stream);
   }
 
   end(): void {
-    if (!this.#stream.destroyed) this.#stream.end();
+    // A call that was given up stays without its end, also while its reset is still owed.
+    if (!this.#isCancelled && !this.#stream.destroyed) this.#stream.end();
   }
 
   async *chunks(): AsyncIterable<Buffer> {

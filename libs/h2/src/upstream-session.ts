@@ -125,7 +125,7 @@ export class UpstreamSession {
   readonly #cancel = (stream: ClientHttp2Stream): void => {
     if (stream.destroyed || stream.closed) return;
     if (this.#resets.take()) {
-      stream.close(constants.NGHTTP2_CANCEL);
+      reset(stream);
       return;
     }
     stream.resume();
@@ -137,7 +137,7 @@ export class UpstreamSession {
     for (const stream of this.#owedResets) {
       if (!this.#resets.take()) return;
       this.#owedResets.delete(stream);
-      if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL);
+      if (!stream.destroyed) reset(stream);
     }
   }
 
@@ -190,4 +190,10 @@ export class UpstreamSession {
     this.#state = state;
     this.#options.onState(this, state);
   }
+}
+
+/** In mid-body node:http2's `close(code)` sends a clean end before the reset, so that the peer would take what it has for the whole. */
+function reset(stream: ClientHttp2Stream): void {
+  if (stream.writableEnded) stream.close(constants.NGHTTP2_CANCEL);
+  else stream.destroy(new TransportError("cancelled", "The call was cancelled.", true));
 }

@@ -23,7 +23,8 @@ export function createCallInterceptor(options: CallInterceptorOptions): Intercep
   return (next) => async (request) => {
     const call = new ObservedCall(options, request);
     if (!request.stream) return call.finish(() => race(() => next(request), request.signal, call));
-    const response = await call.open(() => race(() => next(request), request.signal, call));
+    const message = wholeOnly(request.message, request.signal);
+    const response = await call.open(() => race(() => next({ ...request, message }), request.signal, call));
     if (!response.stream) return response;
     return { ...response, message: call.observe(response.message) };
   };
@@ -110,6 +111,12 @@ class ObservedCall {
     this.#leave();
     return failure;
   }
+}
+
+/** Node ends a request's stream cleanly when it is cancelled, or when its call was answered at the deadline: that end is not the last message. */
+async function* wholeOnly<T>(messages: AsyncIterable<T>, signal: AbortSignal): AsyncIterable<T> {
+  yield* messages;
+  if (signal.aborted) throw abortError(signal);
 }
 
 /** What happened underneath, for the log. */

@@ -84,7 +84,8 @@ export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
           .warn("calls were cut off at the end of the grace", { calls: running.count });
       }
       await settled(sessions, options.clock);
-      for (const session of sessions) session.destroy();
+      // With an error: without one, callers read what came of their answers as the whole.
+      for (const session of sessions) session.destroy(new Error("The server ended."));
       await closed;
     },
   };
@@ -118,9 +119,9 @@ function createHttpServer(router: ConnectRouter, telemetry: Telemetry): Http2Ser
     handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
-        // The peer went away while the answer was written.
+        // The peer went away while the answer was written, or the answer broke off. With an error: `close()` would end it as if it were whole.
         log.debug("answer not delivered", { path: request.url, error });
-        if (!response.stream.destroyed) response.stream.close();
+        if (!response.stream.destroyed) response.stream.destroy(new Error("The answer broke off."));
       });
   });
 }

@@ -110,25 +110,39 @@ async function exchange(
   const { method, path, authority, signal } = call;
   const stream = upstream.open({ method, path, authority, headers, signal });
   let isCurrent = true;
+  const confirm = isEndUnproven(call) ? () => call.confirmBody() : undefined;
   void sendBody(
     stream,
     body.read(() => isCurrent),
+    confirm,
   );
   try {
     const { status, headers: answered } = await stream.response;
     await bringAnswer(call, stream, status, answered);
+    // Whoever is answered in mid-body, by a refusal or at the deadline, ends the rest cleanly: it must not end the request as well.
+    if (!body.isEnded) stream.reset();
   } catch (error) {
     isCurrent = false;
     throw error;
   }
 }
 
-async function sendBody(stream: ClientStream, chunks: AsyncIterable<Buffer>): Promise<void> {
+/** JSON and a framed message show that they were cut short. A lone message in binary, and a stream of messages, end anywhere. */
+function isEndUnproven(call: ServerCall): boolean {
+  return isStreamingPath(call.path) || call.headers["content-type"]?.startsWith("application/proto") === true;
+}
+
+async function sendBody(
+  stream: ClientStream,
+  chunks: AsyncIterable<Buffer>,
+  confirm: (() => Promise<void>) | undefined,
+): Promise<void> {
   try {
     for await (const chunk of chunks) await stream.write(chunk);
+    await confirm?.();
     stream.end();
   } catch {
-    // The caller hung up half-way: the service must not take what it has for the whole.
+    // The caller hung up half-way: without an end before the reset, the service cannot take what it has for the whole.
     stream.reset();
   }
 }

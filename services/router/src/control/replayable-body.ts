@@ -18,6 +18,11 @@ export class ReplayableBody {
     return this.#isReplayable;
   }
 
+  /** Whether all of it was read. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
   /** The body from its beginning. Only one reading at a time; an older one is left off when `isCurrent` says so. */
   async *read(isCurrent: () => boolean): AsyncIterable<Buffer> {
     for (const chunk of [...this.#kept]) yield chunk;

@@ -84,6 +84,9 @@ class CrossOriginCall implements ServerCall {
   chunks(): AsyncIterable<Buffer> {
     return this.#call.chunks();
   }
+  confirmBody(): Promise<void> {
+    return this.#call.confirmBody();
+  }
   respond(answer: Answer): void {
     this.#call.respond({ ...answer, headers: { ...answer.headers, ...this.#extra } });
   }

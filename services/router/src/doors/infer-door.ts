@@ -109,6 +109,7 @@ export class InferDoor {
     const caller = this.#callers.create(call, "router.infer", timeoutMs);
     const limitBytes = isJson ? jsonLimitBytes : this.#limitBytes;
     await withBody(this.#bodyOf(call, caller, limitBytes), async (sent) => {
+      if (!isJson) await call.confirmBody();
       const body = await inflate(sent, headers["content-encoding"], limitBytes);
       const served = await this.infer(frame(isJson ? encodeJsonRequest(body) : body), caller);
       if (served.code !== "OK") return answerStatus(call, "connect", clientTrailers(served));

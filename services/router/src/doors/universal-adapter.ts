@@ -13,7 +13,7 @@ export async function answerByHandler(call: ServerCall, handler: UniversalHandle
     url: `http://${call.authority || "localhost"}${call.path}`,
     method: call.method,
     header: new Headers(call.headers),
-    body: call.chunks(),
+    body: confirmedChunks(call),
     signal: call.signal,
     contextValues,
   });
@@ -25,4 +25,10 @@ export async function answerByHandler(call: ServerCall, handler: UniversalHandle
   } catch {
     writer.reset();
   }
+}
+
+/** A lone message in binary does not show that it was cut short; every other form does. */
+async function* confirmedChunks(call: ServerCall): AsyncIterable<Buffer> {
+  yield* call.chunks();
+  if (call.headers["content-type"]?.startsWith("application/proto") === true) await call.confirmBody();
 }

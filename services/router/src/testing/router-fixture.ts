@@ -38,11 +38,18 @@ export interface TestRouter extends AsyncDisposable {
   drain(graceMs: number): Promise<void>;
 }
 
-/** Starts a router with `env` on top of the defaults. */
-export async function startTestRouter(env: Record<string, string> = {}): Promise<TestRouter> {
+/** The identities of a mesh of its own. */
+export function testIdentities(): Pick<TestRouter, "identity" | "auth"> {
   const { identities, trust } = generateMeshIdentity(["auth", "router", "registry"]);
   const identityOf = (role: string) => new ServiceIdentity(identities.get(role) as never, trust, systemClock);
-  const [auth, identity] = [identityOf("auth"), identityOf("router")];
+  return { auth: identityOf("auth"), identity: identityOf("router") };
+}
+
+/** Starts a router with `env` on top of the defaults. */
+export async function startTestRouter(
+  env: Record<string, string> = {},
+  { identity, auth } = testIdentities(),
+): Promise<TestRouter> {
   const policy = new PolicyStore({ identity, clock: systemClock });
   const table = new RouteTable(systemClock);
   const telemetry = silentTelemetry();
