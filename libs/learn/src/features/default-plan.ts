@@ -7,6 +7,8 @@ export interface ColumnFacts {
   readonly type: ColumnType;
   /** Rows with a value. */
   readonly count?: number;
+  /** Rows without one. */
+  readonly missing?: number;
   readonly distinct?: { readonly count: number };
   /** Some values, most frequent first. */
   readonly frequent?: { readonly values: readonly { readonly value: string }[] };
@@ -20,18 +22,27 @@ export interface TableSchema {
 /** Categories up to this many get features of their own; more are hashed. */
 const mostCategories = 1000;
 
+export interface DefaultPlanOptions {
+  /** Whether a person named these columns: then those that name rows are features too. */
+  readonly named?: boolean;
+}
+
 /**
  * A sensible plan for all columns but the target: numbers imputed by the median and scaled; categories one-hot or (more than 1000) hashed; longer
- * strings as TF-IDF of one and two words; images as 32 × 32 pixels. Columns that tell nothing are left out with a note: one value, another value in every row,
- * dates.
+ * strings as TF-IDF of one and two words; images as 32 × 32 pixels. Columns that tell nothing are left out with a note: one value in every row, another value in
+ * every row, names of rows, dates. One value and gaps tell where the gaps are.
  */
-export function defaultPlan(schema: TableSchema, target: string): FeaturePlan {
+export function defaultPlan(
+  schema: TableSchema,
+  target: string,
+  { named = false }: DefaultPlanOptions = {},
+): FeaturePlan {
   const columns: PlanColumn[] = [];
   const features: FeatureSpec[] = [];
   const notes: string[] = [];
   for (const facts of schema.columns) {
     if (facts.name === target) continue;
-    const useless = whyUseless(facts);
+    const useless = whyUseless(facts) ?? (named ? undefined : whyName(facts));
     if (useless !== undefined) {
       notes.push(`Column "${facts.name}" is left out: ${useless}.`);
       continue;
@@ -43,14 +54,23 @@ export function defaultPlan(schema: TableSchema, target: string): FeaturePlan {
 }
 
 function whyUseless(facts: ColumnFacts): string | undefined {
-  const { name, type, count, distinct, statistics } = facts;
+  const { name, type, count, missing = 0, distinct, statistics } = facts;
   if (name === "") return "it has no name";
   if (count === 0) return "all of its values are missing";
   if (type === "image" || count === undefined || distinct === undefined) return undefined;
-  if (distinct.count === 1 && count > 1) return "it has one value only";
-  if (type !== "string" || distinct.count <= 50 || isText(facts)) return undefined;
+  if (distinct.count === 1 && count > 1 && missing === 0) return "it has one value only";
+  if (type !== "string" || distinct.count <= 50) return undefined;
   if (statistics?.looks?.startsWith("date")) return "dates need columns of their own for what matters (year, weekday)";
-  return count >= 100 && distinct.count > 0.95 * count ? "nearly every row has a value of its own" : undefined;
+  return undefined;
+}
+
+/** Of a column that names rows, or has a word for every row: what is learnt from it holds for no other row. */
+function whyName(facts: ColumnFacts): string | undefined {
+  const { type, count, distinct, statistics } = facts;
+  if (statistics?.looks === "id") return "its values name rows; name it among the features to learn from it";
+  if (type !== "string" || count === undefined || distinct === undefined || isText(facts)) return undefined;
+  const isOfRow = count >= 100 && distinct.count > 0.95 * count;
+  return isOfRow ? "nearly every row has a value of its own; name it among the features to learn from it" : undefined;
 }
 
 function specFor(facts: ColumnFacts): FeatureSpec {

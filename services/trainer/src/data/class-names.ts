@@ -7,7 +7,7 @@ export const mostClasses = 1000;
 /** Finds the classes of a target column: text, truth values, or numbers. */
 export class ClassNames {
   readonly #target: string;
-  readonly #seen = new Set<string>();
+  readonly #seen = new Map<string, number>();
   #areWhole = true;
 
   constructor(target: string) {
@@ -16,15 +16,20 @@ export class ClassNames {
 
   /** Throws FAILED_PRECONDITION for too many classes. */
   add(column: Pick<ColumnData, "type" | "values">): void {
-    for (const name of namesOf(column)) this.#seen.add(name);
+    for (const name of namesOf(column)) this.#seen.set(name, (this.#seen.get(name) ?? 0) + 1);
     if (column.type !== "number") this.#areWhole = false;
     else this.#areWhole &&= (column.values as Float64Array).every(Number.isSafeInteger);
     if (this.#seen.size > mostClasses) throw tooManyClasses(this.#target);
   }
 
+  /** Rows of each. */
+  get rows(): ReadonlyMap<string, number> {
+    return this.#seen;
+  }
+
   /** In order. Throws FAILED_PRECONDITION (ONE_CLASS) when there is nothing to tell apart. */
   finish(): ClassLabels {
-    const names = [...this.#seen];
+    const names = [...this.#seen.keys()];
     if (names.length < 2) {
       const message = `Every row of the training part has the ${this.#target} "${names[0] ?? ""}".`;
       throw unfit(message, "Give rows of at least two classes.", "ONE_CLASS");

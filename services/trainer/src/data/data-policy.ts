@@ -113,7 +113,7 @@ function refuseGaps(gaps: readonly ColumnProfile[]): AimassError {
   return new AimassError("FAILED_PRECONDITION", `Rows lack values: ${named.join(", ")}${more}.`, {
     reason: "MISSING_VALUES",
     field: "spec.data.missing",
-    remedy: 'Fill the cells, or set data.missing to "impute" or "drop".',
+    remedy: "Fill the cells, or take --missing impute or drop (in a file: data.missing).",
   });
 }
 
@@ -121,6 +121,6 @@ function refuseTarget({ name, missing }: ColumnProfile): AimassError {
   return new AimassError("FAILED_PRECONDITION", `The target "${name}" has no value in ${missing} rows.`, {
     reason: "MISSING_TARGET",
     field: "spec.target",
-    remedy: 'Fill the cells, or set data.missing_target to "drop".',
+    remedy: "Fill the cells, or leave such rows out: --missing-target drop, in a file data.missing_target.",
   });
 }

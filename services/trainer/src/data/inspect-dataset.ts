@@ -15,11 +15,13 @@ import {
 } from "@aimass/datasets";
 import type { ClassLabels, Task } from "@aimass/learn";
 import type { JobWork } from "../worker/job-work.ts";
-import { ClassNames, mostClasses, tooManyClasses } from "./class-names.ts";
+import { ClassNames } from "./class-names.ts";
 import { type DataPolicy, type KeptBy, keepRows } from "./data-policy.ts";
 import { type BoundedRead, fetchDataset, readAs } from "./dataset-file.ts";
 import { findLeakage, type Leakage, leakageWarnings } from "./leakage-check.ts";
 import { type PlannedSplit, planParts, splitSpec } from "./split-plan.ts";
+import { copiesOfTarget } from "./target-copies.ts";
+import { assertClasses, classRemarks, targetRemarks } from "./target-remarks.ts";
 import { assignmentOf, type TrainingFacts } from "./training-facts.ts";
 
 /** A dataset that was looked at whole. */
@@ -43,13 +45,17 @@ export async function inspectDataset(work: JobWork): Promise<InspectedDataset> {
   report.progress(0, "fetching the dataset");
   const path = await fetchDataset(work);
   report.progress(0.3, "reading the dataset");
-  const { rowCount, ...profiled } = await profile(work, path);
-  await using dataset = await openDataset({ ...profiled.read, file: path, signal });
+  const { rowCount, ...whole } = await profile(work, path);
+  await using dataset = await openDataset({ ...whole.read, file: path, signal });
+  const copies = spec.usualFeatures ? await copiesOfTarget(dataset, whole, signal) : [];
+  const profiled = { ...whole, profiles: whole.profiles.filter(({ name }) => !copies.includes(name)) };
+  for (const note of leftOutNotes(work)) report.log(note);
   report.progress(0.5, "dividing the rows");
   const { planned, notes } = await divide(work, dataset, { rowCount, ...profiled });
   const assignment = assignmentOf(planned.parts);
-  const classes =
+  const found =
     profiled.task === "classification" ? await classesOf(dataset, assignment, spec.target, signal) : undefined;
+  const classes = found?.labels;
   report.progress(0.8, "looking for rows that are in two parts");
   const leakage = await lookForLeakage(work, dataset, assignment);
   const partsPath = join(directory, "parts");
@@ -62,7 +68,13 @@ export async function inspectDataset(work: JobWork): Promise<InspectedDataset> {
     partsPath,
     rows: partCounts(planned.description),
   };
-  const warnings = [...notes, ...leakageWarnings(leakage), ...targetWarnings(profiled.target)];
+  const warnings = [
+    ...notes,
+    ...copies.map((name) => `Column "${name}" is left out: it is the target once more.`),
+    ...leakageWarnings(leakage),
+    ...targetRemarks(profiled.target, profiled.task),
+    ...classRemarks(spec.target, found?.rows ?? new Map()),
+  ];
   for (const warning of warnings) report.warn(warning);
   report.log(divided(facts));
   return { path, facts, parts: planned.parts, leakage, warnings };
@@ -120,9 +132,8 @@ function profileOf(columns: readonly ColumnProfile[], name: string, field: strin
   throw unfit(`The dataset has no column "${name}".`, field);
 }
 
-function checkTarget({ name, type, statistics, distinct }: ColumnProfile, task: Task): void {
-  // Above 1024 it is an estimate; the exact look comes later.
-  if (task === "classification" && (distinct?.count ?? 0) > mostClasses * 1.1) throw tooManyClasses(name);
+function checkTarget({ name, type, statistics, distinct, count }: ColumnProfile, task: Task): void {
+  if (task === "classification") assertClasses({ name, distinct: distinct?.count ?? 0, count });
   if (task === "regression" && type !== "number") {
     const remedy = 'Train a classification (task "classification"), or name a column of numbers.';
     throw unfit(`The target "${name}" holds ${type} values, not numbers.`, "spec.target", remedy);
@@ -132,8 +143,21 @@ function checkTarget({ name, type, statistics, distinct }: ColumnProfile, task: 
   throw unfit(`The target "${name}" holds infinite numbers.`, "spec.target", "Correct the cells, or leave them empty.");
 }
 
-function targetWarnings({ name, distinct }: ColumnProfile): string[] {
-  return distinct?.count === 1 ? [`The target "${name}" is the same in every row; there is nothing to learn.`] : [];
+/** Why columns are no features though nobody left them out. */
+function leftOutNotes({ spec, dataset }: JobWork): string[] {
+  if (!spec.usualFeatures || spec.script !== undefined || spec.featurePlan?.only === true) return [];
+  const deciding = [spec.split?.groupBy, spec.split?.timeBy, spec.split?.stratifyBy];
+  const out = dataset.columns.filter(({ name }) => name !== spec.target && !spec.features.includes(name));
+  return out.flatMap(({ name, looks }) => {
+    const why = deciding.includes(name)
+      ? "the split is made by it"
+      : looks === "id"
+        ? "its values name rows"
+        : undefined;
+    return why === undefined
+      ? []
+      : [`Column "${name}" is left out: ${why}; name it among the features to learn from it.`];
+  });
 }
 
 async function classesOf(
@@ -141,13 +165,13 @@ async function classesOf(
   assignment: RowAssignment,
   target: string,
   signal: AbortSignal,
-): Promise<ClassLabels> {
+): Promise<{ labels: ClassLabels; rows: ReadonlyMap<string, number> }> {
   const names = new ClassNames(target);
   const options = { columns: [target], batchRows: 8192, signal };
   for await (const batch of partBatches(dataset, assignment, ["train"], options)) {
     names.add(batch.columns.get(target) as ColumnData);
   }
-  return names.finish();
+  return { labels: names.finish(), rows: names.rows };
 }
 
 function partCounts({ rows }: SplitDescription): Record<Part, number> {

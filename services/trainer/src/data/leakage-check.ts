@@ -64,6 +64,6 @@ function refused(duplicates: Duplicates): AimassError {
   return new AimassError("FAILED_PRECONDITION", message, {
     reason: "LEAKAGE",
     field: "spec.data.duplicates",
-    remedy: 'Set data.duplicates to "drop" or "keep", or split by a group.',
+    remedy: "Take --duplicates drop or keep (in a file: data.duplicates), or --split grouped:COLUMN.",
   });
 }

@@ -116,7 +116,8 @@ describe("a data policy", () => {
 
   it("drops rows without a target and without a feature, and says how many", async () => {
     const warnings: string[] = [];
-    const spec = { task: "classification", data: { missing: "drop", missingTarget: "drop" } };
+    const features = ["id", "a"];
+    const spec = { task: "classification", features, data: { missing: "drop", missingTarget: "drop" } };
     await open({ bytes: gaps, spec, report: { warn: (line) => void warnings.push(line) } }, async (data) => {
       expect(data.rows.train + data.rows.test).toBe(70);
       const ids = [

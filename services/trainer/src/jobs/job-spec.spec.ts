@@ -1,4 +1,4 @@
-import { ColumnType, DatasetVersionSchema } from "@aimass/api/registry";
+import { ColumnSchema, ColumnType, DatasetVersionSchema } from "@aimass/api/registry";
 import { JobSpecSchema } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
@@ -37,6 +37,42 @@ describe("a job's spec", () => {
   it("of the recipe for numbers takes every number column, with gaps too, unless others are named", () => {
     expect(resolve({ features: [] }).features).toEqual(["a", "b", "holes"]);
     expect(resolve({ features: ["a", "city"] }).features).toEqual(["a", "city"]);
+  });
+
+  it("takes no ids and no columns that decide on the split unless they are named", () => {
+    const columns = [
+      { name: "row", type: ColumnType.NUMBER, looks: "id" },
+      { name: "customer", type: ColumnType.STRING, looks: "category" },
+      { name: "day", type: ColumnType.STRING, looks: "date" },
+      ...dataset.columns,
+    ];
+    const table = create(DatasetVersionSchema, { ...dataset, columns: columns.map((c) => create(ColumnSchema, c)) });
+    const featuresOf = (change: Init) => {
+      const init = { dataset: "d", target: "y", model: "m", recipe: "ridge", ...change };
+      return fitSpec(checkSpec(create(JobSpecSchema, init)), table);
+    };
+    expect(featuresOf({}).features).toEqual(["customer", "day", "a", "b", "city", "holes"]);
+    expect(featuresOf({}).usualFeatures).toBe(true);
+    const all = ["a", "b", "city", "holes"];
+    expect(featuresOf({ split: { groupBy: "customer" } }).features).toEqual(["day", ...all]);
+    expect(featuresOf({ split: { stratifyBy: "customer" } }).features).toEqual(["day", ...all]);
+    expect(featuresOf({ split: { timeBy: "day" } }).features).toEqual(["customer", ...all]);
+    expect(featuresOf({ recipe: "auto", split: { timeBy: "a" } }).features).not.toContain("a");
+    const named = featuresOf({ split: { groupBy: "customer" }, features: ["customer", "row"] });
+    expect(named).toMatchObject({ features: ["customer", "row"], usualFeatures: false });
+    const value = { column: "customer" };
+    const features = [{ kind: { case: "oneHot" as const, value } }];
+    expect(featuresOf({ split: { groupBy: "customer" }, featurePlan: { features } }).features).toContain("customer");
+    const few = create(DatasetVersionSchema, { ...dataset, columns: [table.columns[2], table.columns[7]] as never });
+    const init = { dataset: "d", target: "y", model: "m", recipe: "ridge", split: { timeBy: "day" } };
+    expect(fitSpec(checkSpec(create(JobSpecSchema, init)), few).features).toEqual(["day"]);
+  });
+
+  it("with classes that hardly come again is refused with what to do", () => {
+    const price = create(ColumnSchema, { name: "price", type: ColumnType.NUMBER, distinct: 90n });
+    const table = create(DatasetVersionSchema, { ...dataset, columns: [...dataset.columns, price] });
+    const init = { dataset: "d", target: "price", model: "m", recipe: "logistic-regression" };
+    expect(() => fitSpec(checkSpec(create(JobSpecSchema, init)), table)).toThrow(/90 different values in 100 rows/);
   });
 
   it("with features by hand that are all has their columns alone, and numbers beside them where it takes numbers", () => {

@@ -4,6 +4,7 @@ import { AimassError } from "@aimass/core";
 import type { Task } from "@aimass/learn";
 import { create } from "@bufbuild/protobuf";
 import { readAs } from "../data/dataset-file.ts";
+import { assertClasses } from "../data/target-remarks.ts";
 import { gatesOf, readGate } from "../evaluation/gates.ts";
 import { autoRecipe } from "../recipes/auto-recipe.ts";
 import { getRecipe } from "../recipes/catalogue.ts";
@@ -25,7 +26,8 @@ export function fitSpec(spec: JobSpec, dataset: DatasetVersion): JobSpec {
   const recipe = recipeOf(spec);
   const target = findColumn(dataset, spec.target, "spec.target");
   const task = chooseTask(recipe, spec, target);
-  const features = spec.features.length === 0 ? usualFeatures(spec, dataset, recipe) : spec.features;
+  const isUsual = spec.features.length === 0;
+  const features = isUsual ? usualFeatures(spec, dataset, recipe) : spec.features;
   assertTarget(dataset, target, { task, drops: spec.data?.missingTarget === "drop" });
   checkFeatures(spec, features, recipe.numbersOnly ? "number column" : "column");
   for (const [i, name] of features.entries()) {
@@ -36,7 +38,14 @@ export function fitSpec(spec: JobSpec, dataset: DatasetVersion): JobSpec {
   checkPlan(spec, features, dataset, recipe);
   for (const [gate, field] of gatesOf(spec)) readGate(gate, field, task);
   const resolved = fitParameters(recipe, task, spec);
-  return create(JobSpecSchema, { ...spec, datasetVersion: dataset.version, task, features, ...resolved });
+  return create(JobSpecSchema, {
+    ...spec,
+    datasetVersion: dataset.version,
+    task,
+    features,
+    usualFeatures: isUsual || spec.usualFeatures,
+    ...resolved,
+  });
 }
 
 /** A script does what `auto` does: anything, by no parameters of the trainer's. */
@@ -60,19 +69,34 @@ function checkFeatures(spec: JobSpec, features: readonly string[], what: string)
     throw invalid("spec.features", `The target "${spec.target}" is among the features.`, "Leave it out of them.");
   }
   if (new Set(features).size < features.length) throw invalid("spec.features", "A feature is named twice.");
-  if (features.length === 0) throw unfit("spec.features", `The dataset has no ${what} beside the target.`);
+  if (features.length === 0) {
+    const remedy = "Ids and the columns that decide on the split are features only where they are named (--feature).";
+    throw unfit("spec.features", `The dataset has no ${what} beside the target.`, remedy);
+  }
   if (features.length > mostFeatures) {
     throw unfit("spec.features", `There are ${features.length} features; at most ${mostFeatures} can be used.`);
   }
 }
 
-/** Every other column, of some recipes every other number column; those of a feature plan that is all, alone. */
-function usualFeatures({ target, featurePlan }: JobSpec, dataset: DatasetVersion, recipe: Recipe): string[] {
+/**
+ * Every other column, of some recipes every other number column; those of a feature plan that is all, alone. Columns that name rows and those that decide on the
+ * split are none, because what is learnt from them holds for no other row; a script gets them and decides itself. The time of a split by time is one where
+ * nothing else is.
+ */
+function usualFeatures(spec: JobSpec, dataset: DatasetVersion, recipe: Recipe): string[] {
+  const { target, featurePlan, split, script } = spec;
   const named = featurePlan === undefined ? [] : columnsOfPlan(featurePlan);
-  const others = dataset.columns.filter((c) => c.name !== target).map(({ name }) => name);
-  if (featurePlan?.only === true) return others.filter((name) => named.includes(name));
-  const numbers = new Set(dataset.columns.filter(isNumber).map(({ name }) => name));
-  return recipe.numbersOnly ? others.filter((name) => numbers.has(name) || named.includes(name)) : others;
+  const others = dataset.columns.filter((c) => c.name !== target);
+  const all = others.map(({ name }) => name);
+  if (featurePlan?.only === true) return all.filter((name) => named.includes(name));
+  if (script !== undefined) return all;
+  const fitting = others.filter((c) => !recipe.numbersOnly || isNumber(c) || named.includes(c.name));
+  const deciding = [split?.groupBy, split?.timeBy, split?.stratifyBy];
+  const usual = fitting.filter(
+    ({ name, looks }) => named.includes(name) || (!deciding.includes(name) && looks !== "id"),
+  );
+  const left = usual.length > 0 ? usual : fitting.filter(({ name }) => name === split?.timeBy);
+  return left.map(({ name }) => name);
 }
 
 function checkPlan(
@@ -107,14 +131,16 @@ function checkSplitColumns({ split }: JobSpec, dataset: DatasetVersion): void {
 
 /** A target has a value in every row, and is a number unless classes are told apart. */
 function assertTarget(dataset: DatasetVersion, column: Column, { task, drops }: { task: Task; drops: boolean }): void {
-  const { name, missing, type } = column;
+  const { name, missing, type, distinct } = column;
   if (type === ColumnType.IMAGE) throw unfit("spec.target", `The column "${name}" holds pictures; name one of labels.`);
   if (task === "regression" && !isNumber(column)) {
     const message = `The column "${name}" of ${nameOf(dataset)} holds text, not numbers.`;
     throw unfit("spec.target", message, "Name a column of numbers, or train a classification.");
   }
+  if (task === "classification")
+    assertClasses({ name, distinct: Number(distinct), count: Number(dataset.rows - missing) });
   if (missing === 0n || drops) return;
-  const remedy = 'Fill the cells, or set data.missing_target to "drop".';
+  const remedy = "Fill the cells, or leave such rows out: --missing-target drop, in a file data.missing_target.";
   throw unfit("spec.target", `The column "${name}" of ${nameOf(dataset)} has ${missing} empty cells.`, remedy);
 }
 

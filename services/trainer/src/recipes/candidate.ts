@@ -113,7 +113,9 @@ export async function fitPrepared(
 
 /** The features of a candidate: its own, or those that suit columns and estimator. */
 export function featuresOf(data: TrainingData, { recipe, plan }: Candidate, task: Task): FeaturePlan {
-  return plan ?? planFeatures(data.profiles, estimatorOf(recipe, task), { nonNegative: recipe.nonNegative });
+  return (
+    plan ?? planFeatures(data.profiles, estimatorOf(recipe, task), { nonNegative: recipe.nonNegative, named: false })
+  );
 }
 
 /** Throws INTERNAL for a task that the recipe does not do: specs are checked before. */

@@ -39,7 +39,7 @@ describe("columns that say nothing", () => {
 
   it("that are constant only in the training part do no harm", async () => {
     const bytes = table("a,b,y", 60, (i) => [i, i === 59 ? 1000 : 7, 3 * i]);
-    const spec = { recipe: "linear", target: "y", split: { timeBy: "a" }, parameters: { l2: 0 } };
+    const spec = { recipe: "linear", target: "y", features: ["a", "b"], split: { timeBy: "a" }, parameters: { l2: 0 } };
     const { metrics } = await train({ bytes, spec });
     expect(metrics.r2).toBeGreaterThan(0.99);
   });

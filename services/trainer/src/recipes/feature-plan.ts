@@ -11,6 +11,8 @@ export interface PlanOptions {
   readonly nonNegative: boolean;
   /** Features by hand, and whether they are all: columns that they do not name keep the default ones otherwise. */
   readonly hand?: { readonly features: readonly FeatureSpec[]; readonly only: boolean };
+  /** Whether a person named the columns: then all of them are features. */
+  readonly named: boolean;
   /** What categories are that training did not see. */
   readonly unknown?: "other" | "none" | "frequent";
 }
@@ -22,11 +24,11 @@ export interface PlanOptions {
 export function planFeatures(
   columns: readonly ColumnProfile[],
   estimator: Estimator,
-  { nonNegative, hand, unknown }: PlanOptions,
+  { nonNegative, named, hand, unknown }: PlanOptions,
 ): FeaturePlan {
   const byHand = new Set((hand?.features ?? []).flatMap(columnsOf));
   const rest = hand?.only === true ? [] : columns.filter(({ name }) => !byHand.has(name));
-  const defaults = defaultFeatures(rest, columns.length === 1);
+  const defaults = defaultFeatures(rest, { isAlone: columns.length === 1, named });
   const notes = [...defaults.notes];
   const adapt = (spec: FeatureSpec): FeatureSpec => {
     if (spec.kind === "text" && !estimator.sparse && spec.maxTerms === undefined) {
@@ -48,8 +50,8 @@ export function planFeatures(
   };
 }
 
-function defaultFeatures(columns: readonly ColumnProfile[], isAlone: boolean) {
-  const { features, notes = [] } = defaultPlan({ columns }, "");
+function defaultFeatures(columns: readonly ColumnProfile[], { isAlone, named }: { isAlone: boolean; named: boolean }) {
+  const { features, notes = [] } = defaultPlan({ columns }, "", { named });
   const texts = columns.filter((column) => holdsSentences(column, isAlone)).map(({ name }) => name);
   const specs = new Map(features.map((spec) => ["column" in spec ? spec.column : "", spec]));
   for (const column of texts) specs.set(column, { kind: "text", column, ngrams: [1, 2], sublinear: true });

@@ -27,12 +27,11 @@ export const trainRecipe: WayToTrain = async (work, data) => {
 
 /** Of a recipe that took number columns alone because none were named. */
 function leftOutWarning({ spec, dataset }: Pick<JobWork, "spec" | "dataset">): string | undefined {
-  if (!getRecipe(spec.recipe).numbersOnly) return undefined;
-  const others = dataset.columns.filter(({ name }) => name !== spec.target);
-  const numbers = others.filter(({ type }) => type === ColumnType.NUMBER);
-  const rest = others.filter(({ type }) => type !== ColumnType.NUMBER);
-  const tookAll = numbers.length === spec.features.length && numbers.every(({ name }) => spec.features.includes(name));
-  if (rest.length === 0 || !tookAll) return undefined;
+  if (!getRecipe(spec.recipe).numbersOnly || !spec.usualFeatures || spec.featurePlan?.only) return undefined;
+  const { split, target, features } = spec;
+  const known = [target, split?.groupBy, split?.timeBy, split?.stratifyBy, ...features];
+  const rest = dataset.columns.filter(({ name, type }) => type !== ColumnType.NUMBER && !known.includes(name));
+  if (rest.length === 0) return undefined;
   const names = rest.map(({ name }) => `"${name}"`).join(", ");
   return `Left out: ${names}. The recipe "${spec.recipe}" takes columns of numbers unless others are named; "ridge" takes all.`;
 }
@@ -47,7 +46,7 @@ export function candidateOf({ spec }: Pick<JobWork, "spec">, data: TrainingData)
     only: featurePlan.only,
   };
   const unknown = (spec.data?.unknownCategories || "other") as "other" | "none" | "frequent";
-  const options = { nonNegative, unknown, ...(hand && { hand }) };
+  const options = { nonNegative, unknown, named: !spec.usualFeatures, ...(hand && { hand }) };
   const plan = planFeatures(data.profiles, estimatorOf(recipe, data.task), options);
   return { recipe, given: { parameters: spec.parameters, choices: spec.choices }, plan };
 }

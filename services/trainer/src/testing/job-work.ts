@@ -53,7 +53,13 @@ export async function withJob<T>(job: TestJob, use: (work: JobWork) => Promise<T
     sha256: createHash("sha256").update(bytes).digest(),
     sizeBytes: BigInt(bytes.length),
     rows: BigInt(rows),
-    columns: columns.map(({ name, type, missing }) => ({ name, type: types[type], missing: BigInt(missing) })),
+    columns: columns.map(({ name, type, missing, statistics, distinct }) => ({
+      name,
+      type: types[type],
+      missing: BigInt(missing),
+      distinct: BigInt(distinct?.count ?? 0),
+      looks: ("looks" in statistics ? statistics.looks : undefined) ?? "",
+    })),
     ...(schema.delimiter !== undefined && { read: { delimiter: schema.delimiter } }),
   });
   const resolved: JobSpec = fitSpec(

@@ -51,7 +51,8 @@ export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
   target: string;
 
   /**
-   * Columns to predict from; empty: every other column (of the recipe "linear": every other number column).
+   * Columns to predict from; empty: every other column (of the recipe "linear": every other number column) but ids and the columns that decide on the
+   * split. The answer names them.
    *
    * @generated from field: repeated string features = 6;
    */
@@ -185,6 +186,14 @@ export declare type JobSpec = Message<"aimass.trainer.v1.JobSpec"> & {
    * @generated from field: int32 importance_repeats = 24;
    */
   importanceRepeats: number;
+
+  /**
+   * Set where `features` was empty when the job was made: it then holds the usual ones, of which those that turn out to tell nothing, to name rows or
+   * to be the target once more are left out, with a word in the log. Features that a person named are all used.
+   *
+   * @generated from field: bool usual_features = 25;
+   */
+  usualFeatures: boolean;
 };
 
 /**
