@@ -20,8 +20,12 @@ export interface DatasetOptions {
   readonly schema?: DatasetSchema;
   /** Where they differ from `defaultLimits`. */
   readonly limits?: Partial<Limits>;
-  /** For inference: cells that mean "no value"; `defaultMissing` when left out. */
+  /** For inference: all cells that mean "no value"; `defaultMissing` when left out. */
   readonly missing?: readonly string[];
+  /** For inference: no column has words of its own that mean "no value", such as "?" among its numbers. */
+  readonly onlyMissing?: boolean;
+  /** For inference: columns that only name rows stay, such as the index that pandas wrote. */
+  readonly keepIndex?: boolean;
   /** For inference: columns whose type is not to be inferred. Every cell must then be of it. */
   readonly types?: ReadonlyMap<string, ColumnType>;
   /** For inference: what stands between cells of delimited text, one ASCII character. */
@@ -92,6 +96,8 @@ async function openReader(options: DatasetOptions): Promise<OpenedReader> {
     file,
     limits: { ...defaultLimits, ...options.limits },
     missing,
+    onlyMissing: options.onlyMissing ?? false,
+    keepIndex: options.keepIndex ?? false,
     delimiter,
     types: options.types ?? new Map(),
   };

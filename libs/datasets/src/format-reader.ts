@@ -10,6 +10,10 @@ export interface ReaderContext {
   readonly limits: Limits;
   /** For inference: cells that mean "no value". */
   readonly missing: readonly string[] | undefined;
+  /** For inference: whether no column has words of its own that mean "no value". */
+  readonly onlyMissing: boolean;
+  /** For inference: whether columns that only name rows stay. */
+  readonly keepIndex: boolean;
   /** For inference: columns whose type is declared. */
   readonly types: ReadonlyMap<string, ColumnType>;
   /** For inference: what stands between cells of delimited text. */

@@ -19,6 +19,9 @@ export {
   type DatasetFormat,
   type DatasetSchema,
   defaultMissing,
+  formerMissing,
+  isWarningOf,
+  missingWords,
 } from "./schema.ts";
 export { partBatches, type RowAssignment, type SelectedBatch, unassigned } from "./split/assignment.ts";
 export { type FoldSpec, planFolds } from "./split/folds.ts";

@@ -9,6 +9,8 @@ export type ColumnType = "number" | "string" | "boolean" | "image";
 export interface ColumnSchema {
   readonly name: string;
   readonly type: ColumnType;
+  /** Cells of this column that mean "no value", beside those of the schema. White space around them does not count. */
+  readonly missing?: readonly string[];
 }
 
 /** The columns of a table in the file's order, and what is needed to read it the same way again. Plain JSON. */
@@ -20,20 +22,39 @@ export interface DatasetSchema {
   readonly delimiter?: string;
 }
 
-/** Cells that mean "no value" in text formats unless the schema says otherwise. They are compared as they stand. */
+/** Cells that mean "no value" in delimited text unless the schema says otherwise: those of pandas 3.1. They are compared as they stand. */
 export const defaultMissing: readonly string[] = [
   "",
-  "NA",
+  "#N/A",
+  "#N/A N/A",
+  "#NA",
+  "-1.#IND",
+  "-1.#QNAN",
+  "-NaN",
+  "-nan",
+  "1.#IND",
+  "1.#QNAN",
+  "<NA>",
   "N/A",
+  "NA",
+  "NULL",
   "NaN",
+  "None",
+  "n/a",
   "nan",
   "null",
-  "NULL",
-  "None",
-  "none",
-  "n/a",
-  "na",
 ];
+
+/** What they were before versions of datasets kept theirs. */
+export const formerMissing: readonly string[] = [
+  ...["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"],
+];
+
+/** The cells that mean "no value" where a caller names some: beside the usual ones of the format, or (`only`) instead of them. */
+export function missingWords(format: DatasetFormat, named: readonly string[], only: boolean): readonly string[] {
+  const usual = format === "csv" || format === "tsv" ? defaultMissing : [];
+  return only ? named : [...new Set([...usual, ...named])];
+}
 
 /** Refuses a schema that could not describe any file. */
 export function checkSchema(schema: DatasetSchema): void {
@@ -74,6 +95,11 @@ export function checkColumns(schema: DatasetSchema, found: readonly string[]): v
       remedy: `Its columns are ${listed(found)}.`,
     });
   }
+}
+
+/** Whether a warning of a profile is about this column. */
+export function isWarningOf(warning: string, column: string): boolean {
+  return warning.startsWith(`Column ${quote(column)} `);
 }
 
 /** A value as it may stand in a sentence: quoted, escaped, not too long. */

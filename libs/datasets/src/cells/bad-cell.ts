@@ -46,7 +46,7 @@ export function keepAsText(column: string): string {
 }
 
 /** A word as a shell takes it. */
-function inShell(word: string): string {
+export function inShell(word: string): string {
   return /^[\w=.:/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 

@@ -7,6 +7,7 @@ import { NumberParser } from "./number-parser.ts";
 /** Which texts mean "no value". */
 export class MissingTokens {
   readonly #texts: ReadonlySet<string>;
+  readonly #own: ReadonlySet<string>;
   readonly #numbers: ReadonlySet<number>;
   readonly #longest: number;
   /** Whether the empty cell does. */
@@ -14,8 +15,10 @@ export class MissingTokens {
   /** Whether some of them are numbers, such as "-999". */
   readonly numeric: boolean;
 
-  constructor(tokens: readonly string[] = defaultMissing) {
+  /** `own`: those of one column, around which white space does not count. */
+  constructor(tokens: readonly string[] = defaultMissing, own: readonly string[] = []) {
     this.#texts = new Set(tokens);
+    this.#own = new Set(own);
     this.#numbers = new Set(
       tokens
         .filter((token) => token.trim() !== "")
@@ -28,7 +31,8 @@ export class MissingTokens {
   }
 
   has(text: string): boolean {
-    return text.length <= this.#longest && this.#texts.has(text);
+    if (text.length <= this.#longest && this.#texts.has(text)) return true;
+    return this.#own.size > 0 && this.#own.has(text.trim());
   }
 
   hasNumber(value: number): boolean {

@@ -1,5 +1,5 @@
 import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
-import { booleanOf, type MissingTokens, notABoolean, notANumber } from "../cells/cell-values.ts";
+import { booleanOf, MissingTokens, notABoolean, notANumber } from "../cells/cell-values.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
 import type { ColumnSchema } from "../schema.ts";
@@ -9,6 +9,7 @@ interface Target {
   readonly column: ColumnSchema;
   readonly cell: number;
   readonly texts: TextCache;
+  readonly missing: MissingTokens;
 }
 
 export interface AssemblerOptions {
@@ -16,7 +17,8 @@ export interface AssemblerOptions {
   /** All columns of the file. */
   readonly names: readonly string[];
   readonly wanted: readonly ColumnSchema[];
-  readonly missing: MissingTokens;
+  /** Of all columns; the usual ones when undefined. */
+  readonly missing: readonly string[] | undefined;
   readonly batchRows: number;
 }
 
@@ -25,7 +27,6 @@ export class BatchAssembler {
   /** Rows of the batch under way. */
   rows = 0;
   readonly #records: Records;
-  readonly #missing: MissingTokens;
   readonly #batchRows: number;
   readonly #targets: readonly Target[];
   readonly #parser = new NumberParser();
@@ -34,12 +35,13 @@ export class BatchAssembler {
 
   constructor(options: AssemblerOptions) {
     this.#records = options.records;
-    this.#missing = options.missing;
+    const common = new MissingTokens(options.missing);
     this.#batchRows = options.batchRows;
     this.#targets = options.wanted.map((column) => ({
       column,
       cell: options.names.indexOf(column.name),
       texts: new TextCache(),
+      missing: column.missing === undefined ? common : new MissingTokens(options.missing, column.missing),
     }));
   }
 
@@ -72,28 +74,28 @@ export class BatchAssembler {
     return batch;
   }
 
-  #number({ column, cell }: Target, builder: ColumnBuilder): void {
+  #number({ column, cell, missing }: Target, builder: ColumnBuilder): void {
     const { scanner, bytes } = this.#records;
     const start = scanner.starts[cell] as number;
     const end = scanner.ends[cell] as number;
-    if (start === end && this.#missing.empty) return;
+    if (start === end && missing.empty) return;
     if (scanner.quoting[cell] !== 2 && this.#parser.parse(bytes, start, end)) {
       const { value } = this.#parser;
-      if (this.#missing.numeric && this.#missing.hasNumber(value)) return;
+      if (missing.numeric && missing.hasNumber(value)) return;
       builder.numbers[this.rows] = value;
       return;
     }
     const text = this.#records.text(cell);
-    if (!this.#missing.has(text)) throw notANumber(this.#place(column), text);
+    if (!missing.has(text)) throw notANumber(this.#place(column), text);
   }
 
-  #text({ column, cell, texts }: Target, builder: ColumnBuilder): void {
+  #text({ column, cell, texts, missing }: Target, builder: ColumnBuilder): void {
     const { scanner, bytes } = this.#records;
     const text =
       scanner.quoting[cell] === 2
         ? this.#records.text(cell)
         : texts.text(bytes, scanner.starts[cell] as number, scanner.ends[cell] as number);
-    if (this.#missing.has(text)) return;
+    if (missing.has(text)) return;
     if (builder.type === "string") {
       builder.strings[this.rows] = text;
       return;

@@ -10,6 +10,7 @@ import { checkColumns, type DatasetSchema, selectColumns } from "../schema.ts";
 import { BatchAssembler } from "./batch-assembler.ts";
 import { readHeader } from "./header.ts";
 import { Records } from "./records.ts";
+import { withoutRowNames } from "./row-names.ts";
 
 /** CSV (RFC 4180) and TSV: UTF-8 with or without byte order mark, a header row, LF or CRLF, quotes as in CSV. */
 export class DelimitedReader implements FormatReader {
@@ -22,13 +23,16 @@ export class DelimitedReader implements FormatReader {
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const { missing, delimiter, types } = this.#context;
+    const { missing, delimiter, types, onlyMissing } = this.#context;
     const records = this.#records(delimiter, signal);
-    const names = await readHeader(records, delimiter !== undefined);
+    const header = await readHeader(records, delimiter !== undefined);
+    const { names } = header;
     const tokens = new MissingTokens(missing);
     const columns = names.map((name) => {
       const type = types.get(name);
-      return type === undefined ? new TextColumnInference(name, tokens) : new DeclaredColumn(name, type, tokens);
+      return type === undefined
+        ? new TextColumnInference(name, tokens, !onlyMissing)
+        : new DeclaredColumn(name, type, tokens);
     });
     const { scanner } = records;
     while (await this.#nextRow(records, names.length)) {
@@ -41,22 +45,20 @@ export class DelimitedReader implements FormatReader {
       records.take();
     }
     if (scanner.row === 0) throw onlyHeader();
-    return inferenceOf(
-      columns.map((column) => column.finish()),
-      scanner.row,
-      { missing, delimiter },
-    );
+    const inferred = columns.map((column) => column.finish());
+    const { kept, notes } = withoutRowNames(inferred, header, this.#context);
+    return inferenceOf(kept, scanner.row, { missing, delimiter }, notes);
   }
 
   async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
     const records = this.#records(schema.delimiter, options.signal);
-    const names = await readHeader(records, schema.delimiter !== undefined);
+    const { names } = await readHeader(records, schema.delimiter !== undefined);
     checkColumns(schema, names);
     const assembler = new BatchAssembler({
       records,
       names,
       wanted: selectColumns(schema, options.columns),
-      missing: new MissingTokens(schema.missing),
+      missing: schema.missing,
       batchRows: options.batchRows,
     });
     while (await this.#nextRow(records, names.length)) {

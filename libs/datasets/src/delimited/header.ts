@@ -3,24 +3,60 @@ import { badFile, badRow } from "../cells/bad-cell.ts";
 import { quote } from "../schema.ts";
 import type { Records } from "./records.ts";
 
-/** Reads the header row: the names of the columns. */
-export async function readHeader(records: Records, delimiterGiven: boolean): Promise<readonly string[]> {
-  records.scanner.row = 0;
-  while (!records.advance()) {
-    if (!(await records.fill()))
-      throw badFile("The file is empty.", "Upload a file with a header and at least one row.");
-  }
-  const names = Array.from({ length: records.scanner.cells }, (_, cell) => records.text(cell).trim());
+/** The names of a file's columns, each its own. */
+export interface Header {
+  readonly names: readonly string[];
+  /** Which of them the file does not name: they are called "column_3" after their place. */
+  readonly unnamed: ReadonlySet<number>;
+}
+
+/** Reads the header row, and looks at the first row below it, which in files of R has a name of its row more than the header has cells. */
+export async function readHeader(records: Records, delimiterGiven: boolean): Promise<Header> {
+  const { scanner } = records;
+  scanner.row = 0;
+  if (!(await toRecord(records)))
+    throw badFile("The file is empty.", "Upload a file with a header and at least one row.");
+  const written = Array.from({ length: scanner.cells }, (_, cell) => records.text(cell).trim());
   records.take();
-  checkNames(names, delimiterGiven);
-  records.scanner.names = names;
-  return names;
+  checkNames(written, delimiterGiven);
+  scanner.names = named(written).names;
+  scanner.row = 1;
+  if ((await toRecord(records)) && beginsWithRowName(records, written.length)) written.unshift("");
+  scanner.row = 0;
+  const header = named(written);
+  scanner.names = header.names;
+  return header;
+}
+
+/** Scans the next record without going past it; false at the end of the file. */
+async function toRecord(records: Records): Promise<boolean> {
+  while (!records.advance()) if (!(await records.fill())) return false;
+  return true;
+}
+
+/** Between commas only where it is quoted, as R writes it: a number with thousands separators would look the same. */
+function beginsWithRowName({ scanner, delimiter }: Records, width: number): boolean {
+  return scanner.cells === width + 1 && (delimiter === "\t" || scanner.quoting[0] !== 0);
+}
+
+function named(written: readonly string[]): Header {
+  const taken = new Set(written);
+  const unnamed = new Set<number>();
+  const names = written.map((name, index) => {
+    if (name !== "") return name;
+    unnamed.add(index);
+    let given = `column_${index + 1}`;
+    while (taken.has(given)) given += "_";
+    taken.add(given);
+    return given;
+  });
+  return { names, unnamed };
 }
 
 function checkNames(names: readonly string[], delimiterGiven: boolean): void {
   const firsts = new Map<string, number>();
   for (const [index, name] of names.entries()) {
-    if (name === "") throw badRow(0, undefined, `column ${index + 1} has no name`, "Give every column a name.");
+    if (name === "") continue;
     const first = firsts.get(name);
     if (first !== undefined) {
       const problem = `columns ${first + 1} and ${index + 1} are both named ${quote(name)}`;

@@ -16,6 +16,7 @@ export interface RecordsOptions {
 /** The records of a delimited file. After `advance` said true, the record is in `scanner` and `bytes`. */
 export class Records {
   readonly scanner: RecordScanner;
+  readonly delimiter: string;
   readonly #blocks: BlockReader;
   readonly #limits: Limits;
   #linesEnd = 0;
@@ -24,6 +25,7 @@ export class Records {
   #next = 0;
 
   constructor(options: RecordsOptions) {
+    this.delimiter = options.delimiter;
     this.scanner = new RecordScanner({ delimiter: options.delimiter.charCodeAt(0), limits: options.limits });
     this.#blocks = new BlockReader(options.file, options.signal);
     this.#limits = options.limits;

@@ -1,4 +1,4 @@
-import { badCell, keepAsText } from "../cells/bad-cell.ts";
+import { badCell, inShell, keepAsText } from "../cells/bad-cell.ts";
 import { type MissingTokens, outOfRange } from "../cells/cell-values.ts";
 import { lostDigits, roundedDigits, textForDigits } from "../cells/lost-digits.ts";
 import { ColumnStatisticsCollector } from "../profile/column-statistics.ts";
@@ -75,6 +75,11 @@ export class JsonColumnInference {
     this.statistics.addWrittenNumber(value, String(value).length);
   }
 
+  #otherwise(kind: Kind, value: JsonScalar): string {
+    if (kind !== "string" || this.#kind !== "number") return "";
+    return ` If it means "no value", say so: --missing ${inShell(String(value))} (in the API: read.missing).`;
+  }
+
   #mixed(kind: Kind, value: JsonScalar, { row, line }: WrittenRow): Error {
     return badCell({
       row,
@@ -82,7 +87,7 @@ export class JsonColumnInference {
       column: this.name,
       value: String(value),
       problem: `is a ${kind}, but row ${this.#firstRow} has a ${this.#kind}`,
-      remedy: `Write every value of the column as the same type. ${keepAsText(this.name)}`,
+      remedy: `Write every value of the column as the same type. ${keepAsText(this.name)}${this.#otherwise(kind, value)}`,
     });
   }
 }

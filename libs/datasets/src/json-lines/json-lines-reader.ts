@@ -87,7 +87,7 @@ class ObjectAssembler {
   rows = 0;
   readonly #known: ReadonlySet<string>;
   readonly #wanted: readonly ColumnSchema[];
-  readonly #missing: MissingTokens;
+  readonly #missing: readonly MissingTokens[];
   readonly #batchRows: number;
   #builders: readonly ColumnBuilder[] = [];
   #firstRow = 0;
@@ -95,7 +95,7 @@ class ObjectAssembler {
   constructor(schema: DatasetSchema, wanted: readonly ColumnSchema[], batchRows: number) {
     this.#known = new Set(schema.columns.map((column) => column.name));
     this.#wanted = wanted;
-    this.#missing = new MissingTokens(schema.missing ?? []);
+    this.#missing = wanted.map((column) => new MissingTokens(schema.missing ?? [], column.missing));
     this.#batchRows = batchRows;
   }
 
@@ -106,7 +106,7 @@ class ObjectAssembler {
     for (let index = 0; index < this.#wanted.length; index++) {
       const { name } = this.#wanted[index] as ColumnSchema;
       const value = Object.hasOwn(object, name) ? (object[name] as JsonScalar) : null;
-      if (value === null || this.#missing.hasScalar(value)) continue;
+      if (value === null || this.#missing[index]?.hasScalar(value)) continue;
       this.#put(this.#builders[index] as ColumnBuilder, value, name, written);
     }
     this.rows++;

@@ -3,6 +3,7 @@ import { type ColumnMetaData, type FileMetaData, parquetMetadata, type SchemaEle
 import { badFile } from "../cells/bad-cell.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
+import { isPandasIndex } from "../row-name-columns.ts";
 import { quote } from "../schema.ts";
 import { type Conversion, conversionOf } from "./conversion.ts";
 
@@ -31,6 +32,8 @@ export interface RowGroup {
 export interface ParquetFile {
   readonly columns: readonly ParquetColumn[];
   readonly groups: readonly RowGroup[];
+  /** Columns that only name rows. */
+  readonly index: ReadonlySet<string>;
 }
 
 const tail = 8;
@@ -45,7 +48,7 @@ export async function openParquet(
   const metadata = await readFooter(file, limits, signal);
   try {
     const columns = columnsOf(metadata, limits);
-    return { columns, groups: groupsOf(metadata, columns, file.sizeBytes, limits) };
+    return { columns, groups: groupsOf(metadata, columns, file.sizeBytes, limits), index: indexOf(metadata, columns) };
   } catch (error) {
     throw damaged(error, "The Parquet footer is damaged");
   }
@@ -102,6 +105,23 @@ function columnsOf(metadata: FileMetaData, limits: Limits): ParquetColumn[] {
   });
 }
 
+/** The columns that pandas says are the index of its table, or that are called as it calls them. A table is never its index alone. */
+function indexOf(metadata: FileMetaData, columns: readonly ParquetColumn[]): ReadonlySet<string> {
+  const told = new Set(pandasIndex(metadata.key_value_metadata?.find(({ key }) => key === "pandas")?.value));
+  const found = columns.map(({ name }) => name).filter((name) => told.has(name) || isPandasIndex(name));
+  return new Set(found.length < columns.length ? found : []);
+}
+
+/** `index_columns` of what pandas keeps in a footer; an index that only counts is told as an object and is no column. */
+function pandasIndex(json: string | undefined): readonly string[] {
+  try {
+    const { index_columns: index } = JSON.parse(json ?? "{}") as { readonly index_columns?: unknown };
+    return Array.isArray(index) ? index.filter((name) => typeof name === "string") : [];
+  } catch {
+    return [];
+  }
+}
+
 function groupsOf(metadata: FileMetaData, columns: readonly ParquetColumn[], size: number, limits: Limits): RowGroup[] {
   if (metadata.row_groups.length > limits.parquetRowGroups) {
     throw overLimit(
@@ -109,6 +129,9 @@ function groupsOf(metadata: FileMetaData, columns: readonly ParquetColumn[], siz
       limits,
       `The file has ${metadata.row_groups.length.toLocaleString("en")} row groups`,
     );
+  }
+  if (Number(metadata.num_rows) === 0 && metadata.row_groups.every((group) => Number(group.num_rows) === 0)) {
+    throw badFile("The Parquet file has no rows.", "Upload a file with at least one row.");
   }
   let total = 0;
   const groups = metadata.row_groups.map((group, index) => {
@@ -124,7 +147,6 @@ function groupsOf(metadata: FileMetaData, columns: readonly ParquetColumn[], siz
   if (total !== Number(metadata.num_rows))
     throw new Error(`its row groups have ${total} rows, not ${metadata.num_rows}`);
   if (total > limits.rows) throw overLimit("rows", limits, `The file has ${total.toLocaleString("en")} rows`);
-  if (total === 0) throw badFile("The Parquet file has no rows.", "Upload a file with at least one row.");
   return groups.filter((group) => group.rows > 0);
 }
 

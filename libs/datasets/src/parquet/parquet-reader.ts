@@ -4,6 +4,7 @@ import { roundedDigits, textForDigits } from "../cells/lost-digits.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
 import { collectStatistics } from "../profile/batch-statistics.ts";
 import { type Inference, inferenceOf } from "../profile/inference.ts";
+import { indexLeftOut } from "../row-name-columns.ts";
 import { type ColumnSchema, checkColumns, type DatasetSchema, selectColumns } from "../schema.ts";
 import { ColumnFeed, InexactCell } from "./column-feed.ts";
 import { openParquet, type ParquetColumn, type ParquetFile, type RowGroup } from "./parquet-file.ts";
@@ -33,10 +34,9 @@ export class ParquetReader implements FormatReader {
         const batches = this.#read(parquet, schema, { batchRows: inferenceBatchRows, signal });
         const { columns, rows } = await collectStatistics(schema, batches);
         const inference = inferenceOf(columns, rows, schema);
-        return {
-          ...inference,
-          warnings: [...texts.values(), ...roundedColumns(parquet, schema), ...inference.warnings],
-        };
+        const leftOut = [...this.#leftOut(parquet)].map(indexLeftOut);
+        const notes = [...leftOut, ...texts.values(), ...roundedColumns(parquet, schema)];
+        return { ...inference, warnings: [...notes, ...inference.warnings] };
       } catch (error) {
         if (!(error instanceof InexactCell) || this.#context.types.has(error.cell.column)) throw error;
         const { column, text, row } = error.cell;
@@ -49,12 +49,20 @@ export class ParquetReader implements FormatReader {
     yield* this.#read(await openParquet(this.#context.file, this.#context.limits, options.signal), schema, options);
   }
 
-  #schemaOf({ columns }: ParquetFile, texts: ReadonlyMap<string, string>): DatasetSchema {
+  #leftOut({ index }: ParquetFile): ReadonlySet<string> {
+    const { keepIndex, types } = this.#context;
+    return new Set(keepIndex ? [] : [...index].filter((name) => !types.has(name)));
+  }
+
+  #schemaOf(parquet: ParquetFile, texts: ReadonlyMap<string, string>): DatasetSchema {
     const { missing, types } = this.#context;
+    const leftOut = this.#leftOut(parquet);
     const typeOf = ({ name, conversion }: ParquetColumn) =>
       texts.has(name) ? "string" : (types.get(name) ?? conversion.type);
     return {
-      columns: columns.map((column) => ({ name: column.name, type: typeOf(column) })),
+      columns: parquet.columns
+        .filter(({ name }) => !leftOut.has(name))
+        .map((column) => ({ name: column.name, type: typeOf(column) })),
       ...(missing === undefined ? {} : { missing }),
     };
   }
@@ -65,7 +73,7 @@ export class ParquetReader implements FormatReader {
       parquet.columns.map((column) => column.name),
     );
     const wanted = selectColumns(schema, options.columns);
-    const batch = new BatchUnderWay(wanted, options.batchRows, new MissingTokens(schema.missing ?? []));
+    const batch = new BatchUnderWay(wanted, options.batchRows, schema.missing ?? []);
     let firstRow = 0;
     for (const group of parquet.groups) {
       const feeds = this.#feeds(parquet, group, wanted, firstRow, options.signal);
@@ -110,14 +118,14 @@ class BatchUnderWay {
   rows = 0;
   readonly #wanted: readonly ColumnSchema[];
   readonly #batchRows: number;
-  readonly #missing: MissingTokens;
+  readonly #missing: readonly MissingTokens[];
   #builders: readonly ColumnBuilder[] = [];
   #firstRow = 0;
 
-  constructor(wanted: readonly ColumnSchema[], batchRows: number, missing: MissingTokens) {
+  constructor(wanted: readonly ColumnSchema[], batchRows: number, missing: readonly string[]) {
     this.#wanted = wanted;
     this.#batchRows = batchRows;
-    this.#missing = missing;
+    this.#missing = wanted.map((column) => new MissingTokens(missing, column.missing));
   }
 
   get full(): boolean {
@@ -138,7 +146,8 @@ class BatchUnderWay {
   finish(): Batch {
     const columns = new Map<string, ColumnData>();
     for (const [index, { name }] of this.#wanted.entries()) {
-      columns.set(name, withoutMissing((this.#builders[index] as ColumnBuilder).finish(this.rows), this.#missing));
+      const values = (this.#builders[index] as ColumnBuilder).finish(this.rows);
+      columns.set(name, withoutMissing(values, this.#missing[index] as MissingTokens));
     }
     const batch = { rows: this.rows, firstRow: this.#firstRow, columns };
     this.#firstRow += this.rows;

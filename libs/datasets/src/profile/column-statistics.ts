@@ -42,6 +42,13 @@ export class ColumnStatisticsCollector {
     if (kind === undefined) this.#datetimes = false;
   }
 
+  /** In a column of numbers whose texts all turned out to mean "no value". */
+  dropTexts(): void {
+    this.missing += this.texts;
+    this.texts = 0;
+    this.counts.forgetTexts();
+  }
+
   addBoolean(value: boolean, times = 1): void {
     this.booleans += times;
     if (value) this.#trueCount += times;

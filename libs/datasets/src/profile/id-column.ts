@@ -1,3 +1,5 @@
+import { isPandasIndex } from "../row-name-columns.ts";
+
 /** What a column's name and figures tell about whether it names rows. */
 export interface IdFacts {
   readonly name: string;
@@ -74,6 +76,7 @@ function allDiffer({ distinct, count }: IdFacts, share: number): boolean {
 }
 
 function isCalledId(name: string): boolean {
+  if (isPandasIndex(name)) return true;
   const words = wordsOf(name);
   const last = words.at(-1) ?? "";
   if (words.some((word, at) => idWords.has(word) && (at === words.length - 1 || word === "unnamed"))) return true;

@@ -1,4 +1,4 @@
-import { type ColumnType, type DatasetSchema, quote } from "../schema.ts";
+import { type ColumnSchema, type ColumnType, type DatasetSchema, quote } from "../schema.ts";
 import type { ColumnProfile } from "./column-profile.ts";
 import type { ColumnStatisticsCollector } from "./column-statistics.ts";
 
@@ -35,18 +35,28 @@ export interface ReadAs {
   readonly delimiter?: string | undefined;
 }
 
-export function inferenceOf(columns: readonly InferredColumn[], rows: number, readAs: ReadAs): Inference {
+/** `notes`: what a person should know of the file as a whole. */
+export function inferenceOf(
+  columns: readonly InferredColumn[],
+  rows: number,
+  readAs: ReadAs,
+  notes: readonly string[] = [],
+): Inference {
   const { missing, delimiter } = readAs;
   return {
     schema: {
-      columns: columns.map(({ profile }) => ({ name: profile.name, type: profile.type })),
+      columns: columns.map(({ profile }) => schemaOf(profile)),
       ...(missing === undefined ? {} : { missing }),
       ...(delimiter === undefined ? {} : { delimiter }),
     },
     rows,
     columns: columns.map(({ profile }) => profile),
-    warnings: columns.flatMap(({ profile, warnings }) => [...warnings, ...constantWarnings(profile)]),
+    warnings: [...notes, ...columns.flatMap(({ profile, warnings }) => [...warnings, ...constantWarnings(profile)])],
   };
+}
+
+function schemaOf({ name, type, missingWords = [] }: ColumnProfile): ColumnSchema {
+  return { name, type, ...(missingWords.length > 0 && { missing: missingWords }) };
 }
 
 /** A column that says nothing: every row has the same value. */

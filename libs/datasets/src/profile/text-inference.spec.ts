@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type ColumnProfile, memoryFile, profileDataset } from "../index.ts";
+import {
+  type ColumnProfile,
+  type DatasetOptions,
+  defaultMissing,
+  memoryFile,
+  missingWords,
+  openDataset,
+  profileDataset,
+} from "../index.ts";
 
 const profile = (values: readonly string[], options: { missing?: string[] } = {}) =>
   profileDataset({
@@ -30,9 +38,9 @@ describe("the type of a column", () => {
     expect((await profile(["007", "12"])).warnings).toEqual([
       'Column "v" is kept as text: "007" in row 1 would lose digits as a number.',
     ]);
-    const almost = [...Array.from({ length: 30 }, (_, i) => String(i)), "unknown"];
+    const almost = [...Array.from({ length: 30 }, (_, i) => String(i)), "12O"];
     expect((await profile(almost)).warnings).toEqual([
-      'Column "v" is read as text because of 1 of 31 values; the first is "unknown" in row 31.',
+      'Column "v" is read as text because of 1 of 31 values; the first is "12O" in row 31. If it means "no value", say so: --missing 12O (in the API: read.missing).',
     ]);
     expect((await profile(["5 %", "6 %"])).warnings).toEqual([
       'Column "v" is read as text: "5 %" in row 1 is a percentage.',
@@ -114,5 +122,63 @@ describe("the statistics of a column", () => {
     const [top] = frequent?.values ?? [];
     expect(top?.value).toBe("often");
     expect(20_000 - (top?.count ?? 0)).toBeLessThanOrEqual(frequent?.undercount ?? 0);
+  });
+});
+
+describe("missing values of a column of numbers", () => {
+  const gaps = (values: readonly string[], options: Partial<DatasetOptions> = {}) =>
+    profileDataset({
+      format: "csv",
+      file: memoryFile(Buffer.from(`v,w\n${values.map((v, row) => `${v},${row}\n`).join("")}`)),
+      ...options,
+    });
+
+  it.each([0.02, 0.2, 0.6, 0.9])("may be written as a word of its own in a share of %d of the rows", async (share) => {
+    const values = Array.from({ length: 100 }, (_, i) => (i < share * 100 ? (i % 2 ? "?" : " - ") : `${i}.5`));
+    const { columns, schema, warnings } = await gaps(values);
+    expect(first(columns)).toMatchObject({
+      type: "number",
+      missing: share * 100,
+      distinct: { count: 100 - share * 100 },
+      missingWords: ["-", "?"],
+    });
+    expect(schema.columns[0]).toEqual({ name: "v", type: "number", missing: ["-", "?"] });
+    expect(warnings[0]).toBe(
+      `Column "v" is read as numbers: "-", "?" in ${share * 100} of 100 rows counts as missing. To keep it as text, declare it so: --type v=string (in the API: read.types).`,
+    );
+  });
+
+  it("are read as such again, in that column alone", async () => {
+    const text = "v,w\n1,?\n?,a\n2,b\n ?,?\n";
+    const file = memoryFile(Buffer.from(text));
+    const { schema, preview } = await profileDataset({ format: "csv", file });
+    const dataset = await openDataset({ format: "csv", file, schema });
+    for await (const batch of dataset.batches({ batchRows: 9 })) {
+      expect(batch).toEqual(preview);
+      expect(batch.columns.get("v")?.values).toEqual(Float64Array.of(1, Number.NaN, 2, Number.NaN));
+      expect(batch.columns.get("w")?.values).toEqual(["?", "a", "b", "?"]);
+    }
+  });
+
+  it("are not guessed where it is said what is missing, or what the column is", async () => {
+    const values = ["1", "?", "2", "?"];
+    expect(first((await gaps(values, { missing: [""], onlyMissing: true })).columns).type).toBe("string");
+    expect(first((await gaps(values, { types: new Map([["v", "string"]]) })).columns).type).toBe("string");
+  });
+
+  it("are every word that pandas takes for one, but none and na mean themselves", async () => {
+    expect(first((await gaps([...defaultMissing, "1"])).columns)).toMatchObject({
+      type: "number",
+      missing: defaultMissing.length,
+    });
+    const { columns } = await gaps(["none", "light", "heavy", "none", "na"]);
+    expect(first(columns)).toMatchObject({ count: 5, missing: 0 });
+  });
+
+  it("that a caller names count beside the usual ones, or instead of them", () => {
+    expect(missingWords("csv", ["?"], false)).toEqual([...defaultMissing, "?"]);
+    expect(missingWords("csv", ["?", "NA"], false)).toEqual([...defaultMissing, "?"]);
+    expect(missingWords("tsv", [""], true)).toEqual([""]);
+    expect(missingWords("json-lines", ["?"], false)).toEqual(["?"]);
   });
 });

@@ -1,12 +1,13 @@
-import { badCell, keepAsText } from "../cells/bad-cell.ts";
+import { badCell, inShell, keepAsText } from "../cells/bad-cell.ts";
 import type { MissingTokens } from "../cells/cell-values.ts";
 import { numberLookalike } from "../cells/lookalike.ts";
 import { keptDigits, lostDigits, roundedDigits, textForDigits } from "../cells/lost-digits.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
-import { quote } from "../schema.ts";
+import { listed, quote } from "../schema.ts";
 import { ColumnStatisticsCollector } from "./column-statistics.ts";
 import type { InferredColumn } from "./inference.ts";
+import { mostMissingWords, ownMissingWords } from "./own-missing.ts";
 
 interface Place {
   readonly row: number;
@@ -32,6 +33,8 @@ export class TextColumnInference {
   readonly #parser = new NumberParser();
   readonly #cache = new TextCache();
   readonly #statistics = new ColumnStatisticsCollector();
+  readonly #guessesMissing: boolean;
+  #words: Map<string, number> | undefined = new Map();
   #truths = 0;
   #lookalikes = 0;
   #coded = 0;
@@ -40,8 +43,10 @@ export class TextColumnInference {
   #firstRounded: Place | undefined;
   #firstLookalike: Place | undefined;
 
-  constructor(name: string, missing: MissingTokens) {
+  /** `guessesMissing`: whether words among numbers may turn out to mean "no value". */
+  constructor(name: string, missing: MissingTokens, guessesMissing: boolean) {
     this.#name = name;
+    this.#guessesMissing = guessesMissing;
     this.#missing = missing;
   }
 
@@ -72,6 +77,7 @@ export class TextColumnInference {
       return;
     }
     statistics.addText(text);
+    this.#countWord(text);
     this.#firstText ??= { row, line, text };
     if (/^(true|false)$/i.test(text)) this.#truths++;
     else if (numberLookalike(text) !== undefined) {
@@ -84,6 +90,8 @@ export class TextColumnInference {
     const { texts, numbers, missing } = this.#statistics;
     if (texts === 0 && numbers.count > 0) return this.#asNumbers();
     if (texts > 0 && texts === this.#truths && numbers.count === 0) return this.#asBooleans();
+    const missingWords = this.#missingWords();
+    if (missingWords.length > 0) return this.#asNumbersWithGaps(missingWords);
     const plain = texts - this.#lookalikes - this.#coded;
     if (plain === 0 && this.#lookalikes > 0 && numbers.count > this.#lookalikes) throw this.#refusal();
     const warnings = texts === 0 ? [`Column ${quote(this.#name)} has no value in ${missing} rows.`] : this.#warnings();
@@ -112,6 +120,29 @@ export class TextColumnInference {
       profile: this.#statistics.finishNumbers(this.#name),
       warnings: rounded === undefined ? [] : [roundedDigits(this.#name, rounded.text.trim())],
     };
+  }
+
+  #countWord(text: string): void {
+    if (this.#words === undefined) return;
+    const word = text.trim();
+    this.#words.set(word, (this.#words.get(word) ?? 0) + 1);
+    if (this.#words.size > mostMissingWords) this.#words = undefined;
+  }
+
+  #missingWords(): readonly string[] {
+    if (!this.#guessesMissing || this.#coded + this.#lookalikes + this.#truths > 0) return [];
+    const { numbers, counts } = this.#statistics;
+    const distinctNumbers = counts.distinct - (this.#words?.size ?? 0);
+    return ownMissingWords({ words: this.#words, numbers: numbers.count, distinctNumbers, integers: numbers.integers });
+  }
+
+  #asNumbersWithGaps(missingWords: readonly string[]): InferredColumn {
+    const { texts, numbers } = this.#statistics;
+    const rows = texts + numbers.count + this.#statistics.missing;
+    const said = `Column ${quote(this.#name)} is read as numbers: ${listed(missingWords)} in ${texts} of ${rows} rows counts as missing.`;
+    this.#statistics.dropTexts();
+    const { profile, warnings } = this.#asNumbers();
+    return { profile: { ...profile, missingWords }, warnings: [`${said} ${keepAsText(this.#name)}`, ...warnings] };
   }
 
   #asBooleans(): InferredColumn {
@@ -150,7 +181,7 @@ export class TextColumnInference {
     const share = numbers.count / (numbers.count + texts);
     if (share < mostlyNumbers || this.#firstText === undefined) return [];
     return [
-      `Column ${name} is read as text because of ${texts} of ${numbers.count + texts} values; the first is ${said(this.#firstText)}.`,
+      `Column ${name} is read as text because of ${texts} of ${numbers.count + texts} values; the first is ${said(this.#firstText)}. If it means "no value", say so: --missing ${inShell(this.#firstText.text)} (in the API: read.missing).`,
     ];
   }
 }

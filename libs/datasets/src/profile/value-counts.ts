@@ -45,6 +45,11 @@ export class ValueCounts {
     this.#numbers.insert(value, 1);
   }
 
+  /** Above `exactValues` the estimate still counts them. */
+  forgetTexts(): void {
+    this.#texts.clear();
+  }
+
   get exact(): boolean {
     return this.#sketch === undefined;
   }

@@ -29,6 +29,8 @@ interface PushOptions {
   readonly format?: string;
   readonly delimiter?: string;
   readonly missing?: string[];
+  readonly onlyMissing?: string[];
+  readonly keepIndex?: boolean;
   readonly type?: string[];
 }
 
@@ -48,7 +50,9 @@ export function addDatasets(program: Command): void {
     .option("--source <text>", "where it came from", "")
     .option("--format <format>", `${Object.keys(formats).join(", ")}; by the file's name when left out`)
     .option("--delimiter <character>", "between the cells of CSV, for instance ';' or '\\t'")
-    .option("--missing <cell...>", "cells that mean \"no value\", for instance NA -999 ''")
+    .option("--missing <cell...>", "cells that mean \"no value\" beside the usual ones (NA, NaN, null …): '?' -999")
+    .option("--only-missing <cell...>", "cells that mean \"no value\", and no others: '' lets NA and None be words")
+    .option("--keep-index", "keep the index that pandas wrote, and row names without a name")
     .option("--type <column=type...>", "columns that are not what they look like: zip=string")
     .action(
       action<PushOptions>(async ({ connection, output }, options, [path, name]) => {
@@ -192,10 +196,16 @@ const types = {
   boolean: ColumnType.BOOLEAN,
 } as const;
 
-function readOptions({ delimiter, missing, type }: PushOptions): ReadOptions {
+function readOptions({ delimiter, missing = [], onlyMissing, keepIndex, type }: PushOptions): ReadOptions {
+  if (missing.length > 0 && onlyMissing !== undefined)
+    throw new AimassError("INVALID_ARGUMENT", "--missing and --only-missing are both given.", {
+      remedy: "--missing adds to the usual cells; --only-missing names all of them.",
+    });
   const words = Object.keys(types) as (keyof typeof types)[];
   return {
-    missing: missing ?? [],
+    missing: onlyMissing ?? missing,
+    onlyMissing: onlyMissing !== undefined,
+    keepIndex: keepIndex ?? false,
     delimiter: delimiter === undefined ? "" : oneCharacter(delimiter),
     types: Object.fromEntries(
       Object.entries(pairs(type)).map(([column, word]) => [column, types[oneOf(`--type ${column}`, word, words)]]),

@@ -74,8 +74,10 @@ function jobOf(request: CreateDatasetVersionRequest, read: ReadOptions): Omit<Pr
   const format = decodeFormat(request.format);
   return {
     types: declaredTypes(read),
+    missing: read.missing,
+    onlyMissing: read.onlyMissing,
+    keepIndex: read.keepIndex,
     ...(format === undefined ? {} : { format }),
-    ...(read.missing.length === 0 ? {} : { missing: read.missing }),
     ...(read.delimiter === "" ? {} : { delimiter: read.delimiter }),
   };
 }

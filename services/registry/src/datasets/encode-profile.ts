@@ -40,11 +40,12 @@ export function encodeWarnings({ warnings }: Pick<Profile, "warnings">): string[
 }
 
 function encodeColumn(column: ColumnProfile, most: number): Column {
-  const { name, missing, distinct, count } = column;
+  const { name, missing, missingWords = [], distinct, count } = column;
   return create(ColumnSchema, {
     name,
     type: encodeType(column.type),
     missing: BigInt(missing),
+    missingWords: [...missingWords],
     // An estimate may exceed what there is.
     distinct: BigInt(Math.min(distinct?.count ?? 0, count)),
     frequent: frequentOf(column).slice(0, most),

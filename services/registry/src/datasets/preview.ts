@@ -11,6 +11,7 @@ import { create } from "@bufbuild/protobuf";
 import { invalid } from "../names.ts";
 import type { PreviewValue } from "./apart/messages.ts";
 import type { DatasetReader } from "./dataset-reader.ts";
+import { keptMissing } from "./read-options.ts";
 import { decodeFormat, decodeType } from "./terms.ts";
 
 const usualRows = 10;
@@ -42,10 +43,13 @@ export async function previewDataset(
 }
 
 /** How a version is read, always in the same way. */
-function schemaOf({ columns, read }: DatasetVersion): DatasetSchema {
+export function schemaOf({ columns, read, format }: DatasetVersion): DatasetSchema {
   return {
-    columns: columns.map(({ name, type }) => ({ name, type: decodeType(type) ?? "string" })),
-    ...(read === undefined || read.missing.length === 0 ? {} : { missing: read.missing }),
+    columns: columns.map(({ name, type, missingWords }) => ({
+      ...{ name, type: decodeType(type) ?? "string" },
+      ...(missingWords.length > 0 && { missing: missingWords }),
+    })),
+    missing: keptMissing(read, format),
     ...(read === undefined || read.delimiter === "" ? {} : { delimiter: read.delimiter }),
   };
 }

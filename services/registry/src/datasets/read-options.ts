@@ -1,8 +1,8 @@
 import { ColumnType as ApiColumnType, DatasetFormat, type ReadOptions, ReadOptionsSchema } from "@aimass/api/registry";
-import { type ColumnType, defaultMissing } from "@aimass/datasets";
+import { type ColumnType, formerMissing, missingWords } from "@aimass/datasets";
 import { create, equals } from "@bufbuild/protobuf";
 import { invalid, shorten } from "../names.ts";
-import { decodeType } from "./terms.ts";
+import { decodeFormat, decodeType } from "./terms.ts";
 
 const maxMissing = 100;
 const longestMissing = 100;
@@ -47,19 +47,26 @@ export function assertReadOptions(read: ReadOptions, format: DatasetFormat): voi
 
 /** The options as they are kept: with the defaults of the format. */
 export function completeReadOptions(read: ReadOptions | undefined, format: DatasetFormat): ReadOptions {
-  const { missing = [], delimiter = "", types = {} } = read ?? {};
-  if (!isDelimited(format)) return create(ReadOptionsSchema, { missing, types });
+  const { missing: named = [], delimiter = "", types = {}, onlyMissing = false, keepIndex = false } = read ?? {};
+  const missing = [...missingWords(decodeFormat(format) ?? "csv", named, onlyMissing)];
+  const complete = { missing, onlyMissing: true, types, keepIndex };
+  if (!isDelimited(format)) return create(ReadOptionsSchema, complete);
   return create(ReadOptionsSchema, {
-    missing: missing.length > 0 ? missing : [...defaultMissing],
+    ...complete,
     delimiter: delimiter !== "" ? delimiter : format === DatasetFormat.TSV ? "\t" : ",",
-    types,
   });
+}
+
+/** The words of a version that mean "no value". Versions made before `only_missing` keep those that were usual then, or none where they were. */
+export function keptMissing(read: ReadOptions | undefined, format: DatasetFormat): readonly string[] {
+  const keepsNone = read === undefined || (read.missing.length === 0 && !read.onlyMissing);
+  return keepsNone && isDelimited(format) ? formerMissing : (read?.missing ?? []);
 }
 
 /** Whether two sets of options, completed, read every file the same way. */
 export function readAlike(one: ReadOptions, other: ReadOptions): boolean {
   const sorted = (read: ReadOptions) =>
-    create(ReadOptionsSchema, { ...read, missing: [...new Set(read.missing)].sort() });
+    create(ReadOptionsSchema, { ...read, missing: [...new Set(read.missing)].sort(), onlyMissing: true });
   return equals(ReadOptionsSchema, sorted(one), sorted(other));
 }
 

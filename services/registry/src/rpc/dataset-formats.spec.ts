@@ -1,6 +1,7 @@
 import { Level } from "@aimass/api/auth";
 import { ColumnType, type CreateDatasetVersionRequestSchema, DatasetFormat } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
+import { defaultMissing } from "@aimass/datasets";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -76,7 +77,7 @@ describe("a dataset whose format is not named", () => {
     expect(made.columns[1]?.frequent).toEqual([]);
     expect(made.warnings).toEqual([expect.stringContaining('Column "zip" is kept as text: "0123" in row 1')]);
     expect(made.read).toMatchObject({ delimiter: ",", types: {} });
-    expect(made.read?.missing).toEqual(["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"]);
+    expect(made.read).toMatchObject({ missing: defaultMissing, onlyMissing: true });
   });
 
   it("is TSV, JSON Lines, Parquet, or a ZIP of images", async () => {
@@ -119,7 +120,9 @@ describe("the way a dataset is read", () => {
     const text = "zip;price\n1234;5\n999;-1\n";
     const read = { delimiter: ";", missing: ["-1"], types: { zip: ColumnType.STRING } };
     const first = await add("options", text, { read });
-    expect(first).toMatchObject({ version: 1n, format: DatasetFormat.CSV, read });
+    const kept = { ...read, missing: [...defaultMissing, "-1"], onlyMissing: true };
+    expect(first).toMatchObject({ version: 1n, format: DatasetFormat.CSV, read: kept });
+    expect(await add("options", text, { read: kept })).toEqual(first);
     expect(first.columns).toMatchObject([{ type: ColumnType.STRING }, { type: ColumnType.NUMBER, missing: 1n }]);
     expect(await add("options", text, { read, description: "again" })).toEqual(first);
     expect(await add("options", text, { read, format: DatasetFormat.CSV })).toEqual(first);
@@ -132,8 +135,50 @@ describe("the way a dataset is read", () => {
 
   it("with the defaults spelled out is the same way", async () => {
     const plain = await add("defaults", "a,b\n1,2\n");
-    const words = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na"];
-    expect(await add("defaults", "a,b\n1,2\n", { read: { delimiter: ",", missing: words.reverse() } })).toEqual(plain);
+    const missing = [...defaultMissing].reverse();
+    for (const onlyMissing of [false, true]) {
+      expect(await add("defaults", "a,b\n1,2\n", { read: { delimiter: ",", missing, onlyMissing } })).toEqual(plain);
+    }
+  });
+
+  it("lets words mean themselves that usually mean no value", async () => {
+    const text = "smoking,n\nNA,1\nNone,2\n,3\n";
+    const usual = await add("words", text);
+    expect(usual.columns[0]).toMatchObject({ missing: 3n });
+    const own = await add("words", text, { read: { missing: [""], onlyMissing: true } });
+    expect(own).toMatchObject({ version: 2n, columns: [{ missing: 1n, distinct: 2n }, {}], read: { missing: [""] } });
+  });
+
+  it("has words of single columns that mean no value, which a preview knows too", async () => {
+    const made = await add("gaps", "hp,mark\n1.5,?\n?,a\n2.5,?\n");
+    expect(made.columns).toMatchObject([
+      { type: ColumnType.NUMBER, missing: 1n, missingWords: ["?"] },
+      { type: ColumnType.STRING, missing: 0n, missingWords: [] },
+    ]);
+    expect(made.warnings).toEqual([expect.stringMatching(/^Column "hp" is read as numbers: "\?" in 1 of 3 rows/)]);
+    const { rows } = await preview("gaps");
+    expect(rows).toEqual([
+      [1.5, "?"],
+      [undefined, "a"],
+      [2.5, "?"],
+    ]);
+  });
+
+  it("leaves out row names unless they are wanted", async () => {
+    const text = ",x\n0,1\n1,2\n";
+    expect((await add("rows", text)).columns.map(({ name }) => name)).toEqual(["x"]);
+    const kept = await add("rows", text, { read: { keepIndex: true } });
+    expect(kept).toMatchObject({
+      version: 2n,
+      read: { keepIndex: true },
+      columns: [{ name: "column_1" }, { name: "x" }],
+    });
+    expect(await add("rows", text, { read: { keepIndex: true } })).toEqual(kept);
+  });
+
+  it("of numbers that are ids is told", async () => {
+    const made = await add("ids", "PassengerId,fare\n17,7.5\n4,8.5\n9,7.5\n");
+    expect(made.columns.map(({ looks }) => looks)).toEqual(["id", ""]);
   });
 
   it("decides what a preview shows", async () => {

@@ -1,5 +1,5 @@
 import { ColumnType, DatasetFormat, DatasetVersionSchema } from "@aimass/api/registry";
-import { defaultMissing } from "@aimass/datasets";
+import { formerMissing } from "@aimass/datasets";
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { readAs } from "./dataset-file.ts";
@@ -23,7 +23,21 @@ describe("a dataset version is read", () => {
     });
   });
 
-  it("by the defaults when nothing was kept", () => {
-    expect(readAs(version()).schema.missing).toEqual(defaultMissing);
+  it("by what was usual then when nothing was kept", () => {
+    expect(readAs(version()).schema.missing).toEqual(formerMissing);
+    const csv = (read: { missing: string[]; onlyMissing: boolean }) =>
+      readAs(create(DatasetVersionSchema, { format: DatasetFormat.CSV, read })).schema.missing;
+    expect(csv({ missing: [], onlyMissing: false })).toEqual(formerMissing);
+    expect(csv({ missing: [], onlyMissing: true })).toEqual([]);
+  });
+
+  it("with the words of single columns that mean no value", () => {
+    const { schema } = readAs(
+      create(DatasetVersionSchema, {
+        format: DatasetFormat.CSV,
+        columns: [{ name: "hp", type: ColumnType.NUMBER, missingWords: ["?"] }],
+      }),
+    );
+    expect(schema.columns).toEqual([{ name: "hp", type: "number", missing: ["?"] }]);
   });
 });

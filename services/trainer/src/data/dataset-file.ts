@@ -7,8 +7,8 @@ import { AimassError } from "@aimass/core";
 import {
   type DatasetLimits,
   type DatasetSchema,
-  defaultMissing,
   type DatasetFormat as Format,
+  formerMissing,
   type ColumnType as Type,
 } from "@aimass/datasets";
 import type { JobWork } from "../worker/job-work.ts";
@@ -39,13 +39,18 @@ export interface BoundedRead extends ReadAs {
   readonly limits: DatasetLimits;
 }
 
-/** Versions that were made before read options were kept are read by the defaults. */
+/** Versions that were made before read options were kept are read by what was usual then. */
 export function readAs({ format, columns, read }: DatasetVersion): ReadAs {
+  const isDelimited = format === DatasetFormat.CSV || format === DatasetFormat.TSV;
+  const keepsNone = read === undefined || (isDelimited && read.missing.length === 0 && !read.onlyMissing);
   return {
     format: formats[format] ?? "csv",
     schema: {
-      columns: columns.map(({ name, type }) => ({ name, type: types[type] ?? "string" })),
-      missing: read === undefined ? defaultMissing : read.missing,
+      columns: columns.map(({ name, type, missingWords }) => ({
+        ...{ name, type: types[type] ?? "string" },
+        ...(missingWords.length > 0 && { missing: missingWords }),
+      })),
+      missing: keepsNone ? formerMissing : read.missing,
       ...(read !== undefined && read.delimiter !== "" && { delimiter: read.delimiter }),
     },
   };

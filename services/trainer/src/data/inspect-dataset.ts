@@ -6,6 +6,7 @@ import {
   type ColumnData,
   type ColumnProfile,
   type Dataset,
+  isWarningOf,
   openDataset,
   type Part,
   partBatches,
@@ -69,6 +70,7 @@ export async function inspectDataset(work: JobWork): Promise<InspectedDataset> {
     rows: partCounts(planned.description),
   };
   const warnings = [
+    ...readingWarnings(work),
     ...notes,
     ...copies.map((name) => `Column "${name}" is left out: it is the target once more.`),
     ...leakageWarnings(leakage),
@@ -158,6 +160,13 @@ function leftOutNotes({ spec, dataset }: JobWork): string[] {
       ? []
       : [`Column "${name}" is left out: ${why}; name it among the features to learn from it.`];
   });
+}
+
+/** What the registry said of how the job's columns are read. */
+function readingWarnings({ dataset, spec }: JobWork): string[] {
+  const columns = [...spec.features, spec.target];
+  const isReading = (warning: string) => / is (read as|kept as) | are rounded\. /.test(warning);
+  return dataset.warnings.filter((said) => isReading(said) && columns.some((column) => isWarningOf(said, column)));
 }
 
 async function classesOf(

@@ -43,6 +43,21 @@ const failure = (job: Parameters<typeof open>[0]) =>
     return error as AimassError;
   });
 
+describe("what the registry said of a dataset", () => {
+  it("is repeated by the job where its columns are read as they may not be meant", async () => {
+    const hp = (i: number) => (i % 5 === 0 ? "?" : `${i}.5`);
+    const bytes = csv(60, (i) => `${hp(i)},${hp(i)},same,${i % 2 ? "a" : "b"}`, "hp,unused,constant,y");
+    const warned: string[] = [];
+    const spec = { features: ["hp", "constant"] };
+    await open({ bytes, spec, report: { warn: (text: string) => warned.push(text) } }, async (data) => {
+      expect((await valuesOf(data, { part: "train" }, "hp")).every((value) => typeof value === "number")).toBe(true);
+    });
+    expect(warned.filter((text) => text.includes("read as"))).toEqual([
+      expect.stringMatching(/^Column "hp" is read as numbers: "\?" in 12 of 60 rows counts as missing\./),
+    ]);
+  });
+});
+
 describe("the parts of a dataset", () => {
   it("are exact, in equal shares of each class, and together are the whole", async () => {
     await open({ spec: { testShare: 0.25, split: { validationShare: 0.25 } } }, async (data) => {

@@ -25,6 +25,23 @@ const boosting: Init = { recipe: "gradient-boosting", features: [] };
 const resolve = (change: Init) => fitSpec(checkSpec(create(JobSpecSchema, { ...good, ...change })), dataset);
 
 describe("a job's spec", () => {
+  it("of classes that are called as words for no value says how to keep them", () => {
+    const smoking = create(DatasetVersionSchema, {
+      ...{ dataset: "d", rows: 100n },
+      columns: [
+        { name: "a", type: ColumnType.NUMBER },
+        { name: "smoking", type: ColumnType.STRING, missing: 30n },
+      ],
+    });
+    const spec = checkSpec(create(JobSpecSchema, { ...good, ...boosting, target: "smoking" }));
+    expect(() => fitSpec(spec, smoking)).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining("30 empty cells, or cells of a word such as NA that means no value"),
+        remedy: expect.stringContaining("push the file with --only-missing ''"),
+      }),
+    );
+  });
+
   it("gets its defaults, its version and every parameter", () => {
     expect(resolve({})).toMatchObject({
       project: "default",

@@ -129,6 +129,9 @@ function checkSplitColumns({ split }: JobSpec, dataset: DatasetVersion): void {
   }
 }
 
+const wordsAreClasses =
+  "Where a class is called NA, None or null, push the file with --only-missing '' (in the API: read.only_missing), so that the word means itself.";
+
 /** A target has a value in every row, and is a number unless classes are told apart. */
 function assertTarget(dataset: DatasetVersion, column: Column, { task, drops }: { task: Task; drops: boolean }): void {
   const { name, missing, type, distinct } = column;
@@ -141,7 +144,10 @@ function assertTarget(dataset: DatasetVersion, column: Column, { task, drops }: 
     assertClasses({ name, distinct: Number(distinct), count: Number(dataset.rows - missing) });
   if (missing === 0n || drops) return;
   const remedy = "Fill the cells, or leave such rows out: --missing-target drop, in a file data.missing_target.";
-  throw unfit("spec.target", `The column "${name}" of ${nameOf(dataset)} has ${missing} empty cells.`, remedy);
+  const isText = type === ColumnType.STRING;
+  const words = isText ? ", or cells of a word such as NA that means no value" : "";
+  const message = `The column "${name}" of ${nameOf(dataset)} has ${missing} empty cells${words}.`;
+  throw unfit("spec.target", message, isText ? `${remedy} ${wordsAreClasses}` : remedy);
 }
 
 /** A feature becomes an input of the model, whose outputs have names already. */

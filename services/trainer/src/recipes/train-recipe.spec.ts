@@ -167,7 +167,7 @@ describe("data that say nothing", () => {
   it("of the target in some rows are refused with their number", async () => {
     const error = await failure({ csv: "a,y\n1,x\n2,\n3,NA\n4,z\n", features: ["a"], target: "y" });
     expect(error).toMatchObject({ code: "FAILED_PRECONDITION", field: "spec.target" });
-    expect(error.message).toContain("has 2 empty cells.");
+    expect(error.message).toContain("has 2 empty cells, or cells of a word such as NA that means no value.");
   });
 
   it("because nearly every class has one row are told apart all the same or refused in a sentence", async () => {

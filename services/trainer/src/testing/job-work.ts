@@ -5,7 +5,13 @@ import { join } from "node:path";
 import { ColumnType, DatasetFormat, DatasetVersionSchema } from "@aimass/api/registry";
 import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
-import { defaultLimits, type DatasetFormat as Format, memoryFile, profileDataset } from "@aimass/datasets";
+import {
+  defaultLimits,
+  type DatasetFormat as Format,
+  memoryFile,
+  missingWords,
+  profileDataset,
+} from "@aimass/datasets";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { checkSpec, fitSpec } from "../jobs/job-spec.ts";
 import type { RegistryLibrary } from "../library/registry-library.ts";
@@ -44,7 +50,7 @@ const types = {
 export async function withJob<T>(job: TestJob, use: (work: JobWork) => Promise<T>): Promise<T> {
   const { format = "csv", spec } = job;
   const bytes = typeof job.bytes === "string" ? Buffer.from(job.bytes) : job.bytes;
-  const { schema, columns, rows } = await profileDataset({ format, file: memoryFile(bytes) });
+  const { schema, columns, rows, warnings } = await profileDataset({ format, file: memoryFile(bytes) });
   const dataset = create(DatasetVersionSchema, {
     project: "default",
     dataset: "data",
@@ -53,14 +59,16 @@ export async function withJob<T>(job: TestJob, use: (work: JobWork) => Promise<T
     sha256: createHash("sha256").update(bytes).digest(),
     sizeBytes: BigInt(bytes.length),
     rows: BigInt(rows),
-    columns: columns.map(({ name, type, missing, statistics, distinct }) => ({
+    columns: columns.map(({ name, type, missing, missingWords = [], statistics, distinct }) => ({
       name,
       type: types[type],
       missing: BigInt(missing),
+      missingWords: [...missingWords],
       distinct: BigInt(distinct?.count ?? 0),
       looks: ("looks" in statistics ? statistics.looks : undefined) ?? "",
     })),
-    ...(schema.delimiter !== undefined && { read: { delimiter: schema.delimiter } }),
+    warnings: [...warnings],
+    read: { missing: [...missingWords(format, [], false)], onlyMissing: true, delimiter: schema.delimiter ?? "" },
   });
   const resolved: JobSpec = fitSpec(
     checkSpec(create(JobSpecSchema, { dataset: "data", model: "model", ...spec })),

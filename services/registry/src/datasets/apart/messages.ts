@@ -13,7 +13,10 @@ export interface ProfileJob extends AnyJob {
   readonly kind: "profile";
   /** Absent: told from the bytes. */
   readonly format?: DatasetFormat;
+  /** Cells that mean "no value", beside the usual ones or, with `onlyMissing`, instead of them. */
   readonly missing?: readonly string[];
+  readonly onlyMissing?: boolean;
+  readonly keepIndex?: boolean;
   readonly delimiter?: string;
   readonly types: ReadonlyMap<string, ColumnType>;
 }

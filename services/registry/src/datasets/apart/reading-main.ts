@@ -3,7 +3,14 @@ import { once } from "node:events";
 import { setPriority } from "node:os";
 import { Worker } from "node:worker_threads";
 import { AimassError } from "@aimass/core";
-import { type DataFile, type DatasetFormat, detectFormat, openDataset, profileDataset } from "@aimass/datasets";
+import {
+  type DataFile,
+  type DatasetFormat,
+  detectFormat,
+  missingWords,
+  openDataset,
+  profileDataset,
+} from "@aimass/datasets";
 import { lentFile } from "./lent-file.ts";
 import type { FromReader, Preview, PreviewJob, Profile, ProfileJob, ToReader } from "./messages.ts";
 import { previewRows } from "./preview-rows.ts";
@@ -22,15 +29,17 @@ if ("start" in message) {
 
 async function profile(file: DataFile, job: ProfileJob): Promise<Profile> {
   const format = job.format ?? named(await detectFormat(file), job.delimiter);
-  const { limits, types, missing, delimiter } = job;
-  const options = { missing, delimiter };
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const { limits, types, delimiter, missing = [], onlyMissing = false, keepIndex = false } = job;
+  const isAsUsual = missing.length === 0 && !onlyMissing;
   const { schema, rows, columns, warnings } = await profileDataset({
     format,
     file,
     limits,
     types,
-    ...given,
+    onlyMissing,
+    keepIndex,
+    ...(!isAsUsual && { missing: missingWords(format, missing, onlyMissing) }),
+    ...(delimiter !== undefined && { delimiter }),
     previewRows: 1,
   });
   return { format, schema, rows, columns, warnings };
