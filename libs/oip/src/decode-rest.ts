@@ -1,22 +1,15 @@
+import { isUtf8 } from "node:buffer";
 import { AimassError } from "@aimass/core";
 import { bytesFromElements } from "./bytes-elements.ts";
-import { inflateSync } from "./compression.ts";
+import { defaultInflateLimit, inflateSync } from "./compression.ts";
 import { elementCount, elementSize, formatShape, parseDatatype, quoted } from "./datatype.ts";
 import { checkUnique, refuseSharedMemory, requestedOutput } from "./decode-request.ts";
-import {
-  badJson,
-  describe,
-  field,
-  isArray,
-  isObject,
-  type Json,
-  type JsonObject,
-  parseExact,
-  parseJsonObject,
-} from "./json.ts";
-import { bytesFromJson } from "./json-elements.ts";
+import { ByteBudget } from "./element-sink.ts";
+import { describe, field, findFields, isArray, isObject, type Json, treeAt } from "./json.ts";
+import { badJson, type JsonRange, JsonReader } from "./json-reader.ts";
 import { booleanParameter, integerParameter, noParameters, type Parameter, type Parameters } from "./parameters.ts";
 import { checkByteLength } from "./read-tensor.ts";
+import { readData } from "./read-values.ts";
 import type { SignatureView } from "./signature.ts";
 import type { InferRequest, RequestedOutput, Tensor } from "./tensor.ts";
 
@@ -29,6 +22,9 @@ export interface RestHeaders {
   /** Largest size a compressed body may unfold to, in bytes. */
   readonly inflateLimit?: number;
 }
+
+/** Inputs a request may name; no model has more. */
+const mostInputs = 16_384;
 
 /** A decoded REST request with what the answer must know of it. */
 export interface RestInfer {
@@ -87,58 +83,91 @@ export function decodeRestInfer(
       { reason: "BAD_HEADER_LENGTH", remedy: "It is the number of bytes of JSON in front of the binary data." },
     );
   }
-  const { text, json } = parseJsonObject(plain.subarray(0, jsonLength));
+  const reader = openObject(plain.subarray(0, jsonLength));
+  const fields = findFields(reader, ["id", "parameters", "inputs", "outputs"]);
+  reader.finish();
   const tail = new BinaryTail(plain.subarray(jsonLength));
-  const parameters = readParameters(field(json, "parameters"), "parameters");
-  const inputs = readInputs(json, text, tail);
+  const parameters = readParameters(treeAt(reader, fields.parameters, '"parameters"'), "parameters");
+  const budget = new ByteBudget(headers.inflateLimit ?? defaultInflateLimit);
+  const inputs = readInputs(reader, fields.inputs, { tail, budget });
   if (tail.left > 0) {
     throw new AimassError("INVALID_ARGUMENT", `The body has ${tail.left} bytes that belong to no input.`, {
       reason: "TRAILING_BYTES",
       remedy: "Give each binary input its binary_data_size.",
     });
   }
-  const id = field(json, "id");
+  const id = treeAt(reader, fields.id, '"id"');
   if (id !== undefined && typeof id !== "string") throw badJson(`"id" is ${describe(id)} instead of a string`);
+  const outputs = readOutputs(treeAt(reader, fields.outputs, '"outputs"'));
   return {
-    request: { modelName, modelVersion, id: id ?? "", parameters, inputs, outputs: readOutputs(json) },
+    request: { modelName, modelVersion, id: id ?? "", parameters, inputs, outputs },
     binaryByDefault: booleanParameter(parameters, "binary_data_output") ?? false,
   };
 }
 
-function readInputs(json: JsonObject, text: string, tail: BinaryTail): Tensor[] {
-  let listed = listField(json, "inputs");
-  if (listed === undefined) throw badJson('it has no "inputs"');
-  if (listed.some((input) => isObject(input) && /^U?INT64$/.test(String(field(input, "datatype"))))) {
-    listed = listField(parseExact(text) ?? json, "inputs") ?? listed;
+/** A reader of a body that is one object. Throws INVALID_ARGUMENT for anything else. */
+export function openObject(body: Uint8Array): JsonReader {
+  if (!isUtf8(body)) throw badJson("it is not UTF-8");
+  const reader = new JsonReader(body);
+  const kind = reader.kind();
+  if (kind === "object") return reader;
+  if (kind === "nothing") throw reader.broken();
+  reader.skip();
+  reader.finish();
+  throw badJson("it is not an object");
+}
+
+/** What the inputs of one request share. */
+interface BodyParts {
+  readonly tail: BinaryTail;
+  readonly budget: ByteBudget;
+}
+
+function readInputs(reader: JsonReader, range: JsonRange | undefined, parts: BodyParts): Tensor[] {
+  if (range === undefined) throw badJson('it has no "inputs"');
+  reader.at = range.start;
+  if (reader.kind() !== "list") throw badJson(`"inputs" is a ${reader.kind()} instead of a list`);
+  const inputs: Tensor[] = [];
+  reader.enter("list");
+  for (let isFirst = true; reader.more("list", isFirst); isFirst = false) {
+    if (inputs.length === mostInputs) throw badJson(`it has more than ${mostInputs} inputs`);
+    inputs.push(readInput(reader, inputs.length, parts));
   }
-  const inputs = listed.map((input, index) => readInput(input, index, tail));
   checkUnique(inputs, "input");
   return inputs;
 }
 
-function readInput(input: Json, index: number, tail: BinaryTail): Tensor {
-  if (!isObject(input)) throw badJson(`inputs[${index}] is ${describe(input)} instead of an object`);
-  const name = field(input, "name");
+function readInput(reader: JsonReader, index: number, { tail, budget }: BodyParts): Tensor {
+  if (reader.kind() !== "object") {
+    throw badJson(`inputs[${index}] is a ${reader.kind()} instead of an object`);
+  }
+  const fields = findFields(reader, ["name", "datatype", "shape", "parameters", "data"]);
+  const { at } = reader;
+  const name = treeAt(reader, fields.name, `inputs[${index}].name`);
   if (typeof name !== "string") throw badJson(`inputs[${index}].name is ${describe(name)} instead of a string`);
-  const given = field(input, "datatype");
+  const given = treeAt(reader, fields.datatype, `inputs[${index}].datatype`);
   const datatype = parseDatatype(typeof given === "string" ? given : "", name);
-  const shape = readShape(field(input, "shape"), name);
-  const parameters = readParameters(field(input, "parameters"), name);
+  const shape = readShape(treeAt(reader, fields.shape, `the shape of ${quoted(name)}`), name);
+  const parameters = readParameters(treeAt(reader, fields.parameters, `the parameters of ${quoted(name)}`), name);
   refuseSharedMemory(name, parameters);
   const size = parameters.has("binary_data_size") ? integerParameter(parameters, "binary_data_size") : -1;
   if (size === undefined || size < -1) throw badJson(`inputs[${index}] has a "binary_data_size" that is no length`);
+  let bytes: Uint8Array;
   if (size >= 0) {
-    if (field(input, "data") !== undefined) throw badJson(`inputs[${index}] has both "data" and "binary_data_size"`);
-    const bytes = tail.take(size, name);
+    if (fields.data !== undefined) throw badJson(`inputs[${index}] has both "data" and "binary_data_size"`);
+    bytes = tail.take(size, name);
     checkByteLength(name, datatype, shape, bytes);
-    return { name, datatype, shape, bytes, parameters };
+  } else {
+    if (datatype === "FP16" || datatype === "BF16") throw halfInJson(name, datatype);
+    bytes = readData(reader, fields.data, { name, datatype, shape }, budget);
   }
-  if (datatype === "FP16" || datatype === "BF16") throw halfInJson(name, datatype);
-  return { name, datatype, shape, bytes: bytesFromJson(field(input, "data"), { name, datatype, shape }), parameters };
+  reader.at = at;
+  return { name, datatype, shape, bytes, parameters };
 }
 
-function readOutputs(json: JsonObject): RequestedOutput[] {
-  const outputs = (listField(json, "outputs") ?? []).map((output, index): RequestedOutput => {
+function readOutputs(json: Json | undefined): RequestedOutput[] {
+  if (json !== undefined && !isArray(json)) throw badJson(`"outputs" is ${describe(json)} instead of a list`);
+  const outputs = (json ?? []).map((output, index): RequestedOutput => {
     if (!isObject(output)) throw badJson(`outputs[${index}] is ${describe(output)} instead of an object`);
     const name = field(output, "name");
     if (typeof name !== "string") throw badJson(`outputs[${index}].name is ${describe(name)} instead of a string`);
@@ -228,13 +257,6 @@ function int64Parameter(value: bigint): Parameter {
   if (BigInt.asIntN(64, value) === value) return { kind: "int64", value };
   if (BigInt.asUintN(64, value) === value) return { kind: "uint64", value };
   return { kind: "double", value: Number(value) };
-}
-
-function listField(json: JsonObject, name: string): readonly Json[] | undefined {
-  const value = field(json, name);
-  if (value === undefined || value === null) return undefined;
-  if (!isArray(value)) throw badJson(`"${name}" is ${describe(value)} instead of a list`);
-  return value;
 }
 
 function halfInJson(name: string, datatype: string): AimassError {

@@ -2,9 +2,10 @@ import { AimassError } from "@aimass/core";
 import { quoted } from "./datatype.ts";
 import type { RestInfer } from "./decode-rest.ts";
 import type { Json } from "./json.ts";
-import { jsonFromTensor, writeJsonList } from "./json-elements.ts";
+import { elementTexts, writeList } from "./json-elements.ts";
 import type { Parameters } from "./parameters.ts";
 import type { InferResponse, Tensor } from "./tensor.ts";
+import { TextChunks } from "./text-chunks.ts";
 
 /** An encoded REST answer. `body` is not compressed: see `compress`. */
 export interface RestAnswer {
@@ -19,20 +20,22 @@ export interface RestAnswer {
 export function encodeRestInfer(response: InferResponse, asked: RestInfer): RestAnswer {
   const binaryByName = new Map(asked.request.outputs.map((output) => [output.name, output.binary]));
   const tail: Uint8Array[] = [];
-  const outputs = response.outputs.map((output) => {
+  const out = new TextChunks();
+  out.add(
+    `{"model_name":${JSON.stringify(response.modelName)},"model_version":${JSON.stringify(response.modelVersion)}`,
+  );
+  if (response.id !== "") out.add(`,"id":${JSON.stringify(response.id)}`);
+  const parameters = writeParameters(response.parameters);
+  if (parameters !== "") out.add(`,"parameters":{${parameters}}`);
+  out.add(',"outputs":[');
+  for (const [index, output] of response.outputs.entries()) {
     const binary = binaryByName.get(output.name) ?? asked.binaryByDefault;
     if (binary) tail.push(output.bytes);
-    return writeOutput(output, binary);
-  });
-  const parts = [
-    `"model_name":${JSON.stringify(response.modelName)}`,
-    `"model_version":${JSON.stringify(response.modelVersion)}`,
-  ];
-  if (response.id !== "") parts.push(`"id":${JSON.stringify(response.id)}`);
-  const parameters = writeParameters(response.parameters);
-  if (parameters !== "") parts.push(`"parameters":{${parameters}}`);
-  parts.push(`"outputs":[${outputs.join(",")}]`);
-  return assemble(Buffer.from(`{${parts.join(",")}}`), tail);
+    if (index > 0) out.add(",");
+    writeOutput(out, output, binary);
+  }
+  out.add("]}");
+  return assemble(out.finish(), tail);
 }
 
 function assemble(json: Buffer, tail: readonly Uint8Array[]): RestAnswer {
@@ -44,19 +47,15 @@ function assemble(json: Buffer, tail: readonly Uint8Array[]): RestAnswer {
   return { headers, body: Buffer.concat([json, ...tail]) };
 }
 
-function writeOutput(output: Tensor, binary: boolean): string {
+function writeOutput(out: TextChunks, output: Tensor, binary: boolean): void {
   const parameters = writeParameters(output.parameters, binary ? output.bytes.byteLength : undefined);
-  const parts = [
-    `"name":${JSON.stringify(output.name)}`,
-    `"datatype":"${output.datatype}"`,
-    `"shape":[${output.shape.join(",")}]`,
-  ];
-  if (parameters !== "") parts.push(`"parameters":{${parameters}}`);
-  if (!binary) parts.push(`"data":${writeData(output)}`);
-  return `{${parts.join(",")}}`;
+  out.add(`{"name":${JSON.stringify(output.name)},"datatype":"${output.datatype}","shape":[${output.shape.join(",")}]`);
+  if (parameters !== "") out.add(`,"parameters":{${parameters}}`);
+  if (!binary) writeData(out, output);
+  out.add("}");
 }
 
-function writeData(output: Tensor): string {
+function writeData(out: TextChunks, output: Tensor): void {
   if (output.datatype === "FP16" || output.datatype === "BF16") {
     throw new AimassError(
       "INVALID_ARGUMENT",
@@ -68,7 +67,13 @@ function writeData(output: Tensor): string {
       },
     );
   }
-  return writeJsonList(jsonFromTensor(output));
+  out.add(',"data":');
+  writeList(
+    out,
+    elementTexts(output),
+    0,
+    output.shape.reduce((product, axis) => product * axis, 1),
+  );
 }
 
 function writeParameters(parameters: Parameters | undefined, binaryDataSize?: number): string {

@@ -6,6 +6,7 @@ export {
   decodeUtf8,
   stringElements,
 } from "./bytes-elements.ts";
+export { type CellKind, type CellMeaning, cellsOf } from "./cell-meaning.ts";
 export { classify } from "./classify.ts";
 export { acceptedEncoding, compress, defaultInflateLimit, inflate, inflateSync } from "./compression.ts";
 export {
@@ -26,9 +27,9 @@ export {
   encodeInferResponse,
   encodeStreamInferResponse,
 } from "./encode-message.ts";
+export { type AnswerForm, encodePredict } from "./encode-predict.ts";
 export { encodeRestInfer, type RestAnswer } from "./encode-rest.ts";
 export { fromBf16, fromFp16, toBf16, toFp16 } from "./half.ts";
-export { bytesFromJson, type ElementTarget, jsonFromTensor } from "./json-elements.ts";
 export {
   booleanParameter,
   integerParameter,
@@ -38,7 +39,7 @@ export {
   stringParameter,
 } from "./parameters.ts";
 export { type PeekedModel, peekModel } from "./peek.ts";
-export { decodePredict, encodePredict } from "./predict.ts";
+export { decodePredict, type PredictCall } from "./predict.ts";
 export { checkByteLength } from "./read-tensor.ts";
 export { encodeRestError, httpStatus } from "./rest-errors.ts";
 export type { SignatureView, TensorSpecView } from "./signature.ts";

@@ -1,34 +1,44 @@
-import { AimassError } from "@aimass/core";
-import { decodeUtf8 } from "./bytes-elements.ts";
+import { badJson, type JsonRange, type JsonReader } from "./json-reader.ts";
 
-/** Any value of a JSON text; whole numbers beyond ±2^53 are bigints when they were asked for exactly. */
+/** Any value of a JSON text; whole numbers beyond ±2^53 are bigints, NaN and infinities numbers. */
 export type Json = null | boolean | number | bigint | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
-/** Sixteen digits in a row: only then can a whole number be beyond 2^53. */
-const longDigits = /\d{16}/;
-const wholeNumber = /^-?\d+$/;
+/** What describes a request beside its data (ids, shapes, parameters) is small; a tree of more would take many times its bytes. */
+const mostDescription = 1024 * 1024;
 
-/** Parses UTF-8 JSON that must be an object. Throws INVALID_ARGUMENT saying where it breaks. */
-export function parseJsonObject(body: Uint8Array): { text: string; json: JsonObject } {
-  const text = decodeUtf8(body);
-  if (text === undefined) throw badJson("it is not UTF-8");
-  const json = parse(text);
-  if (!isObject(json)) throw badJson("it is not an object");
-  return { text, json };
+/** Reads the next value as a tree. `what` names it where it is too large. */
+export function readTree(reader: JsonReader, what: string): Json {
+  const { start, end } = reader.skip();
+  if (end - start > mostDescription) throw badJson(`${what} has ${end - start} bytes, more than ${mostDescription}`);
+  reader.at = start;
+  return readValue(reader);
 }
 
 /**
- * Parses again keeping whole numbers beyond ±2^53 exact as bigints; undefined when the text cannot hold one, which costs one scan.
- * Only requests with INT64 or UINT64 tensors of such numbers pay for the second parse.
+ * Goes past the next object and tells where the values of some of its fields stand. null is absent. A name that comes again: the last one counts.
+ * Other fields are checked and passed over.
  */
-export function parseExact(text: string): JsonObject | undefined {
-  if (!longDigits.test(text)) return undefined;
-  return JSON.parse(text, function exact(this: unknown, _key: string, value: unknown, context?: { source?: string }) {
-    if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
-    const source = context?.source;
-    return source !== undefined && wholeNumber.test(source) ? BigInt(source) : value;
-  } as (this: unknown, key: string, value: unknown) => unknown);
+export function findFields<N extends string>(reader: JsonReader, names: readonly N[]): Partial<Record<N, JsonRange>> {
+  const found: Partial<Record<N, JsonRange>> = {};
+  reader.enter("object");
+  for (let isFirst = true; reader.more("object", isFirst); isFirst = false) {
+    const key = reader.key();
+    const name = names.find((candidate) => isNamed(reader, key, candidate));
+    const isNull = reader.kind() === "null";
+    const range = reader.skip();
+    if (name === undefined) continue;
+    if (isNull) delete found[name];
+    else found[name] = range;
+  }
+  return found;
+}
+
+/** Reads the tree at a place; undefined where there is none. */
+export function treeAt(reader: JsonReader, range: JsonRange | undefined, what: string): Json | undefined {
+  if (range === undefined) return undefined;
+  reader.at = range.start;
+  return readTree(reader, what);
 }
 
 export function isObject(value: Json | undefined): value is JsonObject {
@@ -39,9 +49,9 @@ export function isArray(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value);
 }
 
-/** A field of a JSON object that is its own, not the prototype's. */
+/** A field of a JSON object that is its own, not the prototype's; null is absent. */
 export function field(object: JsonObject, name: string): Json | undefined {
-  return Object.hasOwn(object, name) ? object[name] : undefined;
+  return Object.hasOwn(object, name) ? (object[name] ?? undefined) : undefined;
 }
 
 /** What a JSON value is, for an error: "a string", "null" … */
@@ -53,25 +63,44 @@ export function describe(value: Json | undefined): string {
   return `a ${typeof value === "bigint" ? "number" : typeof value}`;
 }
 
-export function badJson(what: string): AimassError {
-  return new AimassError("INVALID_ARGUMENT", `The body is not the JSON of a request: ${what}.`, {
-    reason: "MALFORMED_JSON",
-    remedy: "Send one JSON object in UTF-8; NaN and Infinity are written as strings.",
-  });
-}
-
-/** From what V8 says of a text, which is a position, the token with the text around it, or that there is no more. */
-function whereItBreaks(message: string): string {
-  const position = /position (\d+)/.exec(message)?.[1];
-  if (position !== undefined) return `it breaks at character ${position}`;
-  const [, token, around] = /^Unexpected token ('.+?'), (.+) is not valid JSON$/s.exec(message) ?? [];
-  return token === undefined ? "it ends too early" : `it breaks at ${token} in ${around}`;
-}
-
-function parse(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    throw badJson(whereItBreaks((error as Error).message));
+function readValue(reader: JsonReader): Json {
+  switch (reader.kind()) {
+    case "string":
+      return reader.string();
+    case "number":
+      reader.readNumber();
+      return Number.isSafeInteger(reader.number) ? reader.number : (reader.wholeNumber() ?? reader.number);
+    case "boolean":
+      return reader.boolean();
+    case "null":
+      reader.null();
+      return null;
+    case "list":
+      return readList(reader);
+    case "object":
+      return readObject(reader);
+    default:
+      throw reader.broken();
   }
+}
+
+function readList(reader: JsonReader): Json[] {
+  const list: Json[] = [];
+  reader.enter("list");
+  for (let isFirst = true; reader.more("list", isFirst); isFirst = false) list.push(readValue(reader));
+  return list;
+}
+
+function readObject(reader: JsonReader): JsonObject {
+  const entries: [string, Json][] = [];
+  reader.enter("object");
+  for (let isFirst = true; reader.more("object", isFirst); isFirst = false) {
+    entries.push([reader.text(reader.key()), readValue(reader)]);
+  }
+  return Object.fromEntries(entries);
+}
+
+/** Keys with escapes are rare, and those that are asked for are short. */
+function isNamed(reader: JsonReader, key: JsonRange, name: string): boolean {
+  return key.end - key.start <= 6 * name.length && reader.text(key) === name;
 }

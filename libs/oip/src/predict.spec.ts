@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { decodePredict, elementsOf, encodePredict, stringElements, type Tensor } from "./index.ts";
+import {
+  type CellKind,
+  decodePredict,
+  elementsOf,
+  encodePredict,
+  fromFp16,
+  stringElements,
+  type Tensor,
+  type TensorSpecView,
+} from "./index.ts";
 
 const spec = (name: string, datatype: string, shape: number[], optional = false) => ({
   name,
@@ -7,10 +16,24 @@ const spec = (name: string, datatype: string, shape: number[], optional = false)
   shape: shape.map(BigInt),
   optional,
 });
-const decode = (json: unknown, ...inputs: ReturnType<typeof spec>[]) =>
-  decodePredict(Buffer.from(JSON.stringify(json)), { inputs, outputs: [] }).inputs;
-const answer = (...outputs: Tensor[]) =>
-  JSON.parse(encodePredict({ modelName: "m", modelVersion: "1", id: "", outputs }).toString()).predictions;
+const decode = (json: unknown, ...inputs: TensorSpecView[]) =>
+  decodePredict(Buffer.from(JSON.stringify(json)), { inputs, outputs: [] }).request.inputs;
+const decodeText = (json: string, ...inputs: TensorSpecView[]) =>
+  decodePredict(Buffer.from(json), { inputs, outputs: [] }).request.inputs;
+const whole = (isByRow: boolean, outputs: readonly Tensor[], labels: Readonly<Record<string, string[]>> = {}) =>
+  JSON.parse(
+    encodePredict(
+      { outputs },
+      { isByRow, outputs: outputs.map((o) => ({ ...o, labels: labels[o.name] ?? [] })) },
+    ).toString(),
+  );
+const answer = (...outputs: Tensor[]) => whole(true, outputs).predictions;
+const numbers = (tensor: Tensor | undefined) =>
+  Array.from(elementsOf(tensor?.datatype as "FP32", tensor?.bytes as Uint8Array) as Float32Array);
+const texts = (tensor: Tensor | undefined) => stringElements(tensor?.bytes as Uint8Array);
+const column = (kind: CellKind, missing: string[] = ["NA", "-999"]) => ({
+  cells: { kind, missing, trueWords: ["true", "yes", "1"], falseWords: ["false", "no", "0"] },
+});
 const fp32 = (name: string, shape: number[], ...values: number[]): Tensor => ({
   name,
   datatype: "FP32",
@@ -74,9 +97,191 @@ describe("POST /predict", () => {
     expect(size?.shape).toEqual([3]);
     expect(Array.from(elementsOf("FP32", size?.bytes as Uint8Array) as Float32Array)).toEqual([50, 70, Number.NaN]);
     expect(stringElements(city?.bytes as Uint8Array)).toEqual(["Rome", "", "Bonn"]);
-    expect(() => decode({ inputs: [{ size: 1, town: "Rome" }] }, ...columns)).toThrow(/no input "town"/);
-    expect(() => decode({ inputs: [{ size: 1 }] }, ...columns)).toThrow(/needs the input "city"/);
-    expect(() => decode({ inputs: [{ n: 1 }, {}] }, spec("n", "INT64", [-1]))).toThrow(/Element 1 .* is null/);
+    expect(() => decode({ inputs: [{ n: 1 }, { n: null }] }, spec("n", "INT64", [-1]))).toThrow(
+      /Row 2, column "n", which is INT64, is missing/,
+    );
+  });
+
+  it("makes a column for each input of the model, [N] or [N,1], whatever the rows name", () => {
+    for (const shape of [[-1], [-1, 1]]) {
+      const inputs = [spec("a", "FP32", shape), spec("b", "FP32", shape)];
+      const rows = [{ a: 1, b: 2 }, { b: 4, a: 3 }, { a: 5 }, { b: 6 }];
+      const [a, b] = decode({ inputs: rows }, ...inputs);
+      expect([numbers(a), numbers(b)]).toEqual([
+        [1, 3, 5, Number.NaN],
+        [2, 4, Number.NaN, 6],
+      ]);
+      expect(a?.shape).toEqual(shape.length === 1 ? [4] : [4, 1]);
+      for (const [row, cells] of rows.entries()) {
+        expect(decode({ inputs: [cells] }, ...inputs).flatMap(numbers)).toEqual(
+          [a, b].map((tensor) => numbers(tensor)[row]),
+        );
+      }
+    }
+  });
+
+  it("passes over columns that are no inputs and names them, as far as a header can", () => {
+    const signature = { inputs: [spec("a", "FP32", [-1])], outputs: [] };
+    const body = (json: object) => decodePredict(Buffer.from(JSON.stringify(json)), signature);
+    const call = body({
+      inputs: [
+        { a: 1, "größe, cm": 2 },
+        { target: "yes", a: 2, deep: [{ x: [1] }] },
+      ],
+    });
+    expect(numbers(call.request.inputs[0])).toEqual([1, 2]);
+    expect(call.ignoredColumns).toBe("gr%C3%B6%C3%9Fe%2C%20cm,target,deep");
+    expect(body({ inputs: { a: [1], target: [2] } }).ignoredColumns).toBe("target");
+    expect(body({ inputs: [{ a: 1 }] }).ignoredColumns).toBeUndefined();
+    const many = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`column ${i}`, i]));
+    const header = body({ inputs: [{ ...many, a: 1 }] }).ignoredColumns ?? "";
+    expect(header.length).toBeLessThan(1100);
+    expect(header.endsWith(",...")).toBe(true);
+  });
+
+  it("refuses a row of which no column is an input, alone and among others", () => {
+    const a = spec("a", "FP32", [-1]);
+    for (const rows of [[{ A: 1 }], [{ a: 1 }, { A: 1 }], [{}]]) {
+      expect(() => decode({ inputs: rows }, a)).toThrow(/finds none of its inputs in row/);
+    }
+    expect(() => decode({ inputs: [{ age: 1, size: 2 }] }, spec("X", "FP32", [-1, 2]))).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining("send each row as a list") }),
+    );
+  });
+
+  it("reads cells as the column's were read: missing words, booleans, numbers as text, numbers as names", () => {
+    const inputs = [
+      { ...spec("n", "FP32", [-1]), ...column("number") },
+      { ...spec("b", "FP32", [-1]), ...column("boolean") },
+      { ...spec("c", "BYTES", [-1]), ...column("category") },
+    ];
+    const rows = [
+      { n: "NA", b: "True", c: "NA" },
+      { n: " 1e3", b: false, c: 5 },
+      { n: -999, b: " no ", c: " NA" },
+      { n: "-999.0", b: 1, c: "" },
+      { n: ".5", b: "NA", c: 12345678901234567890n },
+      { n: "", b: null, c: true },
+    ];
+    const text = `[${rows.map((row) => `{"n":${JSON.stringify(row.n)},"b":${JSON.stringify(row.b)},"c":${typeof row.c === "bigint" ? row.c : JSON.stringify(row.c)}}`)}]`;
+    const [n, b, c] = decodeText(`{"inputs":${text}}`, ...inputs);
+    expect(numbers(n)).toEqual([Number.NaN, 1000, Number.NaN, Number.NaN, 0.5, Number.NaN]);
+    expect(numbers(b)).toEqual([1, 0, 0, 1, Number.NaN, Number.NaN]);
+    expect(texts(c)).toEqual(["", "5", " NA", "", "12345678901234567890", "true"]);
+    expect(() => decode({ inputs: [{ n: 1 }, { n: "abc" }] }, ...inputs)).toThrow(/Row 2, column "n".* "abc"/);
+    expect(numbers(decode({ inputs: { n: ["NA", "7"], b: ["yes", true], c: ["x", "y"] } }, ...inputs)[0])).toEqual([
+      Number.NaN,
+      7,
+    ]);
+  });
+
+  it("reads days and moments, and their numbers", () => {
+    const day = { ...spec("d", "FP64", [-1]), ...column("date") };
+    const moment = { ...spec("t", "FP64", [-1]), ...column("datetime") };
+    expect(numbers(decode({ inputs: ["2024-02-29", 3, null, "NA"].map((d) => ({ d })) }, day)[0])).toEqual([
+      19782,
+      3,
+      Number.NaN,
+      Number.NaN,
+    ]);
+    const moments = ["1970-01-02", "1970-01-01T00:00:01.5", "1970-01-01 01:00:00+01:00", 60, null];
+    expect(numbers(decode({ inputs: moments.map((t) => ({ t })) }, moment)[0])).toEqual([
+      86400,
+      1.5,
+      0,
+      60,
+      Number.NaN,
+    ]);
+    expect(() => decode({ inputs: [{ d: "2024-02-30" }] }, day)).toThrow(/Row 1, column "d".*2024-02-30/);
+    const whole = { ...spec("d", "INT64", [-1]), ...column("date") };
+    expect(elementsOf("INT64", decode({ inputs: [{ d: "1970-01-11" }] }, whole)[0]?.bytes as Uint8Array)[0]).toBe(10n);
+    expect(() => decode({ inputs: [{ d: null }] }, whole)).toThrow(/Row 1, column "d", which is INT64, is missing/);
+  });
+
+  it.each([
+    ["FP16", 1.5, null],
+    ["BF16", 1.5, null],
+    ["FP32", 16777216, null],
+    ["FP64", 0.1, null],
+    ["UINT8", 255, 256],
+    ["UINT16", 65535, -1],
+    ["UINT32", 4294967295, 1.5],
+    ["UINT64", 18446744073709551615n, -1],
+    ["INT8", -128, 128],
+    ["INT16", -32768, "1"],
+    ["INT32", 2147483647, 2147483648],
+    ["INT64", -9223372036854775808n, 9223372036854775808n],
+    ["BOOL", true, 2],
+  ])("takes rows for %s inputs, true for 1, and says which cell does not fit", (datatype, value, bad) => {
+    const x = spec("x", datatype, [-1]);
+    const [tensor] = decodeText(`{"inputs":[{"x":${value}},{"x":true}]}`, x);
+    const elements = elementsOf(datatype as "FP64", tensor?.bytes as Uint8Array) as ArrayLike<number | bigint>;
+    const shown = Array.from(elements, (element) => (datatype === "FP16" ? fromFp16(Number(element)) : element));
+    if (datatype !== "BF16" && datatype !== "FP16") expect(shown[0]).toEqual(datatype === "BOOL" ? 1 : value);
+    if (datatype === "FP16") expect(shown).toEqual([1.5, 1]);
+    if (bad !== null) {
+      const cell = typeof bad === "string" ? JSON.stringify(bad) : bad;
+      expect(() => decodeText(`{"inputs":[{"x":${value}},{"x":${cell}}]}`, x)).toThrow(/Row 2, column "x"/);
+      expect(() => decodeText(`{"inputs":[{"x":NaN}]}`, x)).toThrow(/Row 1, column "x".* NaN/);
+    }
+  });
+
+  it("takes a list a row for inputs of more axes", () => {
+    const inputs = [spec("v", "FP32", [-1, 3]), spec("w", "FP32", [-1, 2, 1])];
+    const [v, w] = decode(
+      {
+        inputs: [
+          { v: [1, 2, 3], w: [1, 2] },
+          { w: [[3], [4]], v: null },
+        ],
+      },
+      ...inputs,
+    );
+    expect([v?.shape, w?.shape]).toEqual([
+      [2, 3],
+      [2, 2, 1],
+    ]);
+    expect(numbers(v)).toEqual([1, 2, 3, Number.NaN, Number.NaN, Number.NaN]);
+    const free = spec("ids", "FP32", [-1, -1]);
+    expect(() => decode({ inputs: [{ ids: [1, 2] }, { ids: [1] }] }, free)).toThrow(/Row 2 has "ids" of shape \[1\]/);
+    expect(() => decode({ inputs: [{ ids: [1, 2] }, { ids: null }] }, free)).toThrow(/Row 2, column "ids"/);
+  });
+
+  it("leaves optional inputs to their defaults, for all rows or for none", () => {
+    const inputs = [spec("a", "FP32", [-1]), spec("k", "FP32", [-1], true)];
+    expect(decode({ inputs: [{ a: 1 }, { a: 2 }] }, ...inputs)).toHaveLength(1);
+    expect(decode({ inputs: [{ a: 1, k: 2 }] }, ...inputs)).toHaveLength(2);
+    expect(() => decode({ inputs: [{ a: 1 }, { a: 2, k: 2 }] }, ...inputs)).toThrow(/Row 1, column "k"/);
+  });
+
+  it("takes an empty list of rows, names special to JavaScript, and no name twice", () => {
+    const a = spec("a", "FP32", [-1]);
+    expect(decodePredict(Buffer.from('{"inputs":[]}'), { inputs: [a, a], outputs: [] }).isEmpty).toBe(true);
+    expect(numbers(decodeText('{"inputs":[{"__proto__":3}]}', spec("__proto__", "FP32", [-1]))[0])).toEqual([3]);
+    expect(() => decodeText('{"inputs":[{"a":1,"a":2}]}', a)).toThrow(/Row 1 names "a" twice/);
+    expect(() => decodeText('{"inputs":{"a":1,"a":2}}', a)).toThrow(/"a" twice/);
+    expect(numbers(decodeText('{"inputs":[{"\\u0061":4}]}', a)[0])).toEqual([4]);
+  });
+
+  it("takes n values for [-1,1] as n rows, and null as absent", () => {
+    const age = spec("age", "FP32", [-1, 1]);
+    expect(decode({ inputs: { age: [40, 22] } }, age)[0]?.shape).toEqual([2, 1]);
+    expect(decode({ inputs: { age: 40 } }, age)[0]?.shape).toEqual([1, 1]);
+    expect(decode({ inputs: ["text one", "text two"] }, spec("t", "BYTES", [-1, 1]))[0]?.shape).toEqual([2, 1]);
+    expect(decode({ inputs: [1, 2], text: null }, spec("x", "FP32", [-1, 2]))[0]?.shape).toEqual([1, 2]);
+  });
+
+  it("takes NaN and infinities bare, as Python writes them, for floating point inputs", () => {
+    const x = spec("x", "FP32", [-1]);
+    const values = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
+    expect(numbers(decodeText('{"inputs": [NaN, Infinity, -Infinity, null]}', x)[0])).toEqual(values);
+    expect(() => decodeText('{"inputs": [NaN]}', spec("x", "INT32", [-1]))).toThrow(/is NaN/);
+  });
+
+  it("bounds what few characters can become", () => {
+    const body = Buffer.from(`{"inputs":[${"0,".repeat(1000)}0]}`);
+    const signature = { inputs: [spec("x", "FP64", [-1])], outputs: [] };
+    expect(() => decodePredict(body, signature, "", "", 4000)).toThrow(/more than 4000 bytes/);
   });
 
   it("says what the model takes when the body does not fit", () => {
@@ -105,5 +310,31 @@ describe("POST /predict", () => {
       { a: 2, b: [4] },
     ]);
     expect(answer(fp32("a", [1], 1), fp32("b", [2], 3, 4))).toEqual([{ a: [1], b: [3, 4] }]);
+    expect(answer(fp32("a", [0]), fp32("b", [0, 1]))).toEqual([]);
+  });
+
+  it("pairs no axes that happen to be as long as each other: whole outputs, whatever the rows", () => {
+    for (const rows of [1, 2, 3]) {
+      const states = fp32("state", [3, rows], ...Array.from({ length: 3 * rows }, (_, i) => i));
+      const [only, ...more] = whole(false, [fp32("y", [rows], ...new Array(rows).fill(1)), states]).predictions;
+      expect(more).toEqual([]);
+      expect(only.y).toHaveLength(rows);
+      expect(only.state).toHaveLength(3);
+    }
+  });
+
+  it("names the classes beside the predictions, in the order of the scores", () => {
+    const outputs = [fp32("label", [2], 0, 1), fp32("probabilities", [2, 2], 1, 0, 0, 1)];
+    expect(whole(true, outputs, { probabilities: ["no", "yes"], label: ["x"] })).toEqual({
+      predictions: [
+        { label: 0, probabilities: [1, 0] },
+        { label: 1, probabilities: [0, 1] },
+      ],
+      classes: { probabilities: ["no", "yes"] },
+    });
+    expect(whole(true, [fp32("y", [1, 2], 1, 0)], { y: ["a", "b"] })).toEqual({
+      predictions: [[1, 0]],
+      classes: { y: ["a", "b"] },
+    });
   });
 });

@@ -1,111 +1,147 @@
 import { AimassError } from "@aimass/core";
-import { type Datatype, formatShape, parseDatatype, quoted } from "./datatype.ts";
-import { badJson, field, isArray, isObject, type Json, type JsonObject, parseExact, parseJsonObject } from "./json.ts";
-import { bytesFromJson, jsonFromTensor, writeJsonList } from "./json-elements.ts";
+import { Cells } from "./cell-meaning.ts";
+import { defaultInflateLimit } from "./compression.ts";
+import { formatShape, parseDatatype, quoted } from "./datatype.ts";
+import { openObject } from "./decode-rest.ts";
+import { ByteBudget } from "./element-sink.ts";
+import { fitShape } from "./fit-shape.ts";
+import { findFields } from "./json.ts";
+import { badJson, type JsonRange, type JsonReader } from "./json-reader.ts";
 import { noParameters } from "./parameters.ts";
+import { mismatch, PassedOver } from "./predict-columns.ts";
+import { readRows } from "./predict-rows.ts";
+import { inTensor, readNested, sinkFor } from "./read-values.ts";
 import type { SignatureView, TensorSpecView } from "./signature.ts";
-import type { InferRequest, InferResponse, Tensor } from "./tensor.ts";
+import type { InferRequest, Tensor } from "./tensor.ts";
+
+/** A decoded POST /predict. */
+export interface PredictCall {
+  readonly request: InferRequest;
+  /** Columns that are no inputs and were passed over, for the header `aimass-ignored-columns`; undefined: none. */
+  readonly ignoredColumns: string | undefined;
+  /** Whether the list of rows was empty: there is nothing to run. */
+  readonly isEmpty: boolean;
+}
 
 /**
  * Decodes the body of POST /predict by the model's signature.
  *
  * - `{"text": "…"}` or `{"text": ["…", …]}`: the model's one BYTES input; a list fills its first dynamic axis.
- * - `{"inputs": […]}`: a model with one input. Data of the input's rank is taken as it is; one axis less is one sample, for which axis 0
- *   (dynamic or 1) is added.
+ * - `{"inputs": […]}`: a model with one input. Data of the input's rank is taken as it is; axes of length 1 may be left out: n values for [-1,1] are n
+ *   rows, what lacks axis 0 alone is one sample.
  * - `{"inputs": {"name": …, …}}`: each input by name, by the same rule; optional inputs may be left out.
- * - `{"inputs": [{"name": …, …}, …]}`: rows, for a model whose inputs have one value a row. What a row leaves out, and null, is missing: NaN, or "".
+ * - `{"inputs": [{"name": …, …}, …]}`: rows as a table has them, a column for each input. What a row leaves out, and null, is missing: NaN, or "".
  *
- * FP16 and BF16 inputs take numbers here. Throws INVALID_ARGUMENT saying what the model takes.
+ * Cells mean what the signature says of their column; FP16 and BF16 inputs take numbers. Throws INVALID_ARGUMENT saying what the model takes,
+ * RESOURCE_EXHAUSTED for tensors of more than `tensorLimit` bytes.
  */
 export function decodePredict(
   body: Uint8Array,
   signature: SignatureView,
   modelName = "",
   modelVersion = "",
-): InferRequest {
-  const { text, json } = parseJsonObject(body);
-  const hasLong = signature.inputs.some((input) => input.datatype === "INT64" || input.datatype === "UINT64");
-  const exact = (hasLong ? parseExact(text) : undefined) ?? json;
-  return {
+  tensorLimit = defaultInflateLimit,
+): PredictCall {
+  const reader = openObject(body);
+  const { text, inputs } = findFields(reader, ["text", "inputs"]);
+  reader.finish();
+  if ((text === undefined) === (inputs === undefined)) {
+    throw badJson(text === undefined ? 'it has neither "text" nor "inputs"' : 'it has both "text" and "inputs"');
+  }
+  const passedOver = new PassedOver();
+  const means: Means = { reader, signature, budget: new ByteBudget(tensorLimit), passedOver };
+  const tensors = text === undefined ? readInputs(means, inputs as JsonRange) : [readText(means, text)];
+  const request = {
     modelName,
     modelVersion,
     id: "",
     parameters: noParameters,
-    inputs: readInputs(exact, signature),
+    inputs: tensors ?? [],
     outputs: [],
   };
+  return { request, ignoredColumns: passedOver.header, isEmpty: tensors === undefined };
 }
 
-/**
- * Encodes the answer of POST /predict: `{"predictions": […]}` with one entry a sample, along axis 0. One output: its values, nested as
- * its further axes; several: an object by output name for each sample, or one object of whole outputs when their axes 0 differ.
- */
-export function encodePredict(response: InferResponse): Buffer {
-  const { outputs } = response;
-  const [only] = outputs;
-  if (outputs.length === 1 && only !== undefined) return predictions(rowsOf(only));
-  const lengths = new Set(outputs.map((output) => output.shape[0] ?? -1));
-  if (lengths.size === 1 && !lengths.has(-1)) {
-    const rows = outputs.map((output) => rowsOf(output));
-    const count = outputs[0]?.shape[0] ?? 0;
-    return predictions(
-      Array.from({ length: count }, (_, sample) => writeObject(outputs, (index) => rows[index]?.[sample] ?? "null")),
-    );
-  }
-  const whole = outputs.map((output) => {
-    const rows = rowsOf(output);
-    return output.shape.length === 0 ? (rows[0] ?? "null") : `[${rows.join(",")}]`;
-  });
-  return predictions(outputs.length === 0 ? [] : [writeObject(outputs, (index) => whole[index] ?? "null")]);
+/** What every part of a body is read with. */
+export interface Means {
+  readonly reader: JsonReader;
+  readonly signature: SignatureView;
+  readonly budget: ByteBudget;
+  readonly passedOver: PassedOver;
 }
 
-function readInputs(json: JsonObject, signature: SignatureView): Tensor[] {
-  const text = field(json, "text");
-  const inputs = field(json, "inputs");
-  if ((text === undefined) === (inputs === undefined)) {
-    throw badJson(text === undefined ? 'it has neither "text" nor "inputs"' : 'it has both "text" and "inputs"');
+/** Undefined for an empty list of rows. */
+function readInputs(means: Means, { start }: JsonRange): Tensor[] | undefined {
+  const { reader, signature } = means;
+  reader.at = start;
+  if (reader.kind() === "object") return readNamed(means);
+  if (reader.kind() === "list") {
+    reader.enter("list");
+    const hasRows = reader.more("list", true);
+    if (!hasRows && signature.inputs.every(({ shape, optional }) => optional === true || Number(shape[0] ?? 0) < 0)) {
+      return undefined;
+    }
+    const isRows = hasRows && reader.kind() === "object";
+    reader.at = start;
+    if (isRows) return readRows(means);
   }
-  if (text !== undefined) return [readText(text, textInput(signature))];
-  if (isObject(inputs)) return readNamed(inputs, signature);
-  if (isArray(inputs) && inputs.length > 0 && inputs.every(isObject)) {
-    return readNamed(columnsOf(inputs as readonly JsonObject[]), signature);
-  }
-  return [readValues(inputs as Json, onlyInput(signature))];
+  return [readValues(means, onlyInput(signature))];
 }
 
-function readText(text: Json, spec: TensorSpecView): Tensor {
-  const texts = isArray(text) ? text : [text];
+function readText({ reader, signature, budget }: Means, { start }: JsonRange): Tensor {
+  const spec = textInput(signature);
+  const sink = sinkFor("BYTES", { ...optionsOf(spec), budget, capacity: 1 });
+  reader.at = start;
+  readNested(reader, sink, '"text"');
   const shape = spec.shape.map(Number);
   const axis = shape.findIndex((size) => size < 0);
-  const filled = shape.map((size, index) => (index === axis ? texts.length : size < 0 ? 1 : size));
-  return toTensor(spec, filled, texts);
+  const filled = shape.map((size, index) => (index === axis ? sink.count : Math.abs(size)));
+  const count = filled.reduce((product, size) => product * size, 1);
+  if (count === sink.count) return { name: spec.name, datatype: "BYTES", shape: filled, bytes: sink.finish() };
+  const message = `Tensor ${quoted(spec.name)} of BYTES${formatShape(shape)} has ${sink.count} elements instead of ${count}.`;
+  throw new AimassError("INVALID_ARGUMENT", message, {
+    reason: "BAD_DATA",
+    field: spec.name,
+    remedy: "Send as many texts as the shape says.",
+  });
 }
 
-function readNamed(inputs: JsonObject, signature: SignatureView): Tensor[] {
-  for (const name of Object.keys(inputs)) {
-    if (signature.inputs.some((spec) => spec.name === name)) continue;
-    throw mismatch(signature, `has no input ${quoted(name)}`);
+function readNamed(means: Means): Tensor[] {
+  const { reader, signature, passedOver } = means;
+  const specs = new Map(signature.inputs.map((spec) => [spec.name, spec]));
+  const places = new Map<string, number>();
+  let hasUnknown = false;
+  reader.enter("object");
+  for (let isFirst = true; reader.more("object", isFirst); isFirst = false) {
+    const name = reader.text(reader.key());
+    const spec = specs.get(name);
+    if (places.has(name)) throw mismatch(signature, `was given ${quoted(name)} twice`);
+    const isAbsent = reader.kind() === "null" && spec?.optional === true;
+    if (spec !== undefined && !isAbsent) places.set(name, reader.at);
+    if (spec === undefined) passedOver.add(name);
+    hasUnknown ||= spec === undefined;
+    reader.skip();
   }
+  if (places.size === 0 && hasUnknown) throw mismatch(signature, `has no input ${passedOver.names}`);
   return signature.inputs.flatMap((spec) => {
-    const value = field(inputs, spec.name);
-    if (value !== undefined) return [readValues(value, spec)];
+    const at = places.get(spec.name);
+    if (at !== undefined) {
+      reader.at = at;
+      return [readValues(means, spec)];
+    }
     if (spec.optional === true) return [];
     throw mismatch(signature, `needs the input ${quoted(spec.name)}`);
   });
 }
 
-/** Rows as columns; what a row does not have is null. */
-function columnsOf(rows: readonly JsonObject[]): JsonObject {
-  const names = new Set(rows.flatMap((row) => Object.keys(row)));
-  return Object.fromEntries([...names].map((name) => [name, rows.map((row) => field(row, name) ?? null)]));
-}
-
-function readValues(value: Json, spec: TensorSpecView): Tensor {
+/** The value of one input, with the axes that may be left out. */
+function readValues({ reader, budget }: Means, spec: TensorSpecView): Tensor {
+  const datatype = parseDatatype(spec.datatype, spec.name);
+  const sink = sinkFor(datatype, { ...optionsOf(spec), budget, capacity: 16 });
+  const given = readNested(reader, sink, `Input ${quoted(spec.name)}`);
   const declared = spec.shape.map(Number);
-  const given = nestedShape(value);
-  if (given.length === declared.length) return toTensor(spec, given, value);
-  const first = declared[0] ?? 0;
-  if (given.length === declared.length - 1 && (first < 0 || first === 1)) return toTensor(spec, [1, ...given], [value]);
+  const shape = fitShape(given, declared);
+  if (shape !== undefined) return { name: spec.name, datatype, shape, bytes: sink.finish() };
   const message = `Input ${quoted(spec.name)} of ${spec.datatype}${formatShape(declared)} was given data of ${given.length} axes.`;
   throw new AimassError("INVALID_ARGUMENT", message, {
     reason: "BAD_SHAPE",
@@ -114,21 +150,11 @@ function readValues(value: Json, spec: TensorSpecView): Tensor {
   });
 }
 
-/** Lengths along the first entry of each level; unequal rows are found when the elements are read. */
-function nestedShape(value: Json): number[] {
-  const shape: number[] = [];
-  for (let level: Json | undefined = value; isArray(level) && shape.length < 64; level = level[0])
-    shape.push(level.length);
-  return shape;
-}
-
-function toTensor(spec: TensorSpecView, shape: readonly number[], data: Json): Tensor {
-  const datatype: Datatype = parseDatatype(spec.datatype, spec.name);
+function optionsOf(spec: TensorSpecView) {
+  const datatype = parseDatatype(spec.datatype, spec.name);
   return {
-    name: spec.name,
-    datatype,
-    shape,
-    bytes: bytesFromJson(data, { name: spec.name, datatype, shape, nullIsEmpty: true }),
+    place: inTensor({ name: spec.name, datatype }),
+    cells: spec.cells === undefined ? ("any" as const) : new Cells(spec.cells),
   };
 }
 
@@ -146,39 +172,4 @@ function onlyInput(signature: SignatureView): TensorSpecView {
   const [only] = candidates;
   if (candidates.length === 1 && only !== undefined) return only;
   throw mismatch(signature, `has ${signature.inputs.length} inputs, to be given as an object by name`);
-}
-
-function mismatch(signature: SignatureView, what: string): AimassError {
-  const takes = signature.inputs
-    .map((input) => `${input.name} ${input.datatype}${formatShape(input.shape)}`)
-    .join(", ");
-  return new AimassError("INVALID_ARGUMENT", `The model ${what}.`, {
-    reason: "SIGNATURE_MISMATCH",
-    remedy: takes === "" ? "It takes no inputs." : `It takes ${takes}.`,
-  });
-}
-
-/** JSON text of each entry along axis 0; a scalar is one entry. */
-function rowsOf(tensor: Tensor): string[] {
-  const values = jsonFromTensor(tensor);
-  const [count = 1, ...inner] = tensor.shape;
-  const size = count === 0 ? 0 : values.length / count;
-  return Array.from({ length: count }, (_, row) => nest(values.slice(row * size, (row + 1) * size), inner));
-}
-
-function nest(values: readonly Json[], shape: readonly number[]): string {
-  if (shape.length === 0) return writeJsonList(values).slice(1, -1);
-  if (shape.length === 1) return writeJsonList(values);
-  const [count = 0, ...inner] = shape;
-  const size = count === 0 ? 0 : values.length / count;
-  const rows = Array.from({ length: count }, (_, row) => nest(values.slice(row * size, (row + 1) * size), inner));
-  return `[${rows.join(",")}]`;
-}
-
-function writeObject(outputs: readonly Tensor[], value: (index: number) => string): string {
-  return `{${outputs.map((output, index) => `${JSON.stringify(output.name)}:${value(index)}`).join(",")}}`;
-}
-
-function predictions(rows: readonly string[]): Buffer {
-  return Buffer.from(`{"predictions":[${rows.join(",")}]}`);
 }

@@ -64,6 +64,43 @@ describe("REST data in JSON", () => {
     ).toBe(2n ** 64n - 1n);
   });
 
+  it("takes null for what is absent, and needs no data where there are none", () => {
+    const x = { name: "x", datatype: "FP32", shape: [1], data: [1], parameters: null };
+    const decoded = decode({ id: null, parameters: null, outputs: null, inputs: [x] });
+    expect(decoded.request).toMatchObject({ id: "", outputs: [] });
+    const none = { name: "x", datatype: "FP32", shape: [0, 3], data: null };
+    expect(bytes(decode({ inputs: [{ ...none, parameters: { binary_data_size: 0 } }] }))).toHaveLength(0);
+    expect(bytes(decode({ inputs: [{ ...none, parameters: { binary_data_size: null } }] }))).toHaveLength(0);
+    const outputs = [
+      { name: "y", parameters: { binary_data: null, classification: null } },
+      { name: "z", parameters: null },
+    ];
+    expect(decode({ inputs: [x], outputs }).request.outputs.map(({ name, binary }) => [name, binary])).toEqual([
+      ["y", undefined],
+      ["z", undefined],
+    ]);
+  });
+
+  it("takes NaN and infinities bare, as Triton's client and Python write them, and no such word inside strings", () => {
+    const data = (text: string, datatype: string, count: number) =>
+      bytes(decode(`{"inputs":[{"name":"x","datatype":"${datatype}","shape":[${count}],"data":${text}}]}`));
+    expect(Array.from(elementsOf("FP64", data("[NaN, Infinity,-Infinity , 1]", "FP64", 4)))).toEqual([
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      1,
+    ]);
+    expect(Buffer.from(data('["NaN", "a: NaN, \\" Infinity"]', "BYTES", 2))).toEqual(
+      bytesFromElements(["NaN", 'a: NaN, " Infinity']),
+    );
+  });
+
+  it("may name the data before their type and shape, and a field again", () => {
+    expect(bytes(decode('{"inputs":[{"data":[1,2],"shape":[3],"name":"x","datatype":"INT8","shape":[2]}]}'))).toEqual(
+      Uint8Array.of(1, 2),
+    );
+  });
+
   it("carries BYTES as strings and booleans as booleans", () => {
     expect(Buffer.from(bytes(decode(input("BYTES", [2], ["a", "ü"]))))).toEqual(bytesFromElements(["a", "ü"]));
     expect(bytes(decode(input("BOOL", [3], [true, false, 1])))).toEqual(Uint8Array.of(1, 0, 1));
@@ -79,11 +116,17 @@ describe("REST data in JSON", () => {
 
   const refused: [string, object | string, RegExp][] = [
     ["no JSON", "hello", /it breaks at 'h' in "hello"/],
+    ["a number instead of an input", '{"inputs": [NaN]}', /inputs\[0\] is a number/],
+    ["a bare word that is no number", '{"inputs": [Nope]}', /it breaks at 'N' in/],
     [
-      "a number that JSON does not have",
-      '{"inputs": [NaN]}',
-      /it breaks at 'N' in .*NaN and Infinity are written as strings/,
+      "NaN among whole numbers",
+      '{"inputs":[{"name":"x","datatype":"INT64","shape":[1],"data":[NaN]}]}',
+      /Element 0 .* is NaN.*whole numbers/,
     ],
+    ["true among whole numbers", input("INT64", [1], [true]), /Element 0 .* is a boolean/],
+    ["null among whole numbers", input("INT64", [1], [null]), /Element 0 .* is null/],
+    ["lists without end", `{"inputs":${"[".repeat(100_000)}`, /more than 128 lists in each other/],
+    ["a description as large as data", { ...input("INT8", [1], [1]), id: "x".repeat(2 ** 21) }, /"id" has .* bytes/],
     ["half a body", '{"inputs": ', /ends too early/],
     ["a comma too many", '{"inputs": [1,]}', /it breaks at/],
     ["no object", "[]", /not an object/],

@@ -10,7 +10,7 @@ export const featureGraphOptions = {
 } as const satisfies GraphOptions;
 
 /** ONNX's numbers of element types, for Cast. */
-export const elementType = { float: 1, int64: 7, double: 11 } as const;
+export const elementType = { float: 1, int64: 7, bool: 9, double: 11 } as const;
 
 /** An input of the graph: one for each column the features read. */
 export interface FeatureInput {
@@ -32,9 +32,14 @@ export class FeatureGraph {
   readonly builder: GraphBuilder;
   private readonly types: ReadonlyMap<string, ColumnType>;
   private readonly declared = new Map<string, FeatureInput>();
+  /** Texts that mean "no value", beside "". */
+  private readonly missing: readonly string[];
+  private readonly cleaned = new Map<string, string>();
 
-  constructor(builder: GraphBuilder, columns: readonly PlanColumn[]) {
+  /** `missing`: words that mean "no value" wherever they stand in a column. */
+  constructor(builder: GraphBuilder, columns: readonly PlanColumn[], missing: readonly string[] = []) {
     this.builder = builder;
+    this.missing = [...new Set(missing)].filter((word) => word !== "" && word.isWellFormed());
     this.types = new Map(columns.map((column) => [column.name, column.type]));
     for (const column of columns) this.addInput(column);
   }
@@ -45,6 +50,15 @@ export class FeatureGraph {
 
   typeOf(column: string): ColumnType {
     return this.types.get(column) as ColumnType;
+  }
+
+  /** A column with everything that means "no value" as "" or NaN: whoever calls with the tensors themselves need not know the words. */
+  valueOf(column: string): string {
+    const known = this.cleaned.get(column);
+    if (known !== undefined) return known;
+    const cleaned = this.typeOf(column) === "string" ? this.cleanText(column) : this.cleanNumber(column);
+    this.cleaned.set(column, cleaned);
+    return cleaned;
   }
 
   node(operator: string, inputs: readonly string[], attributes: Attributes = {}): string {
@@ -77,6 +91,25 @@ export class FeatureGraph {
   body(name: string): FeatureGraph {
     const prefix = `${this.builder.freshName(name)}/`;
     return new FeatureGraph(new GraphBuilder(name, { ...featureGraphOptions, prefix }), []);
+  }
+
+  private cleanText(column: string): string {
+    if (this.missing.length === 0) return column;
+    const isWord = this.node("LabelEncoder", [column], {
+      keys_strings: { strings: [...this.missing] },
+      values_int64s: { ints: this.missing.map(() => 1) },
+      default_int64: { int: 0 },
+    });
+    return this.node("Where", [this.cast(isWord, "bool"), this.strings([""]), column]);
+  }
+
+  private cleanNumber(column: string): string {
+    const numbers = this.missing.filter((word) => word.trim() !== "").map(Number);
+    const [first, ...rest] = new Set(numbers.map(Math.fround).filter(Number.isFinite));
+    if (first === undefined || this.typeOf(column) !== "number") return column;
+    const is = (value: number) => this.node("Equal", [column, this.floats([value])]);
+    const isWord = rest.reduce((any, value) => this.node("Or", [any, is(value)]), is(first));
+    return this.node("Where", [isWord, this.floats([Number.NaN]), column]);
   }
 
   private addInput(column: PlanColumn): void {

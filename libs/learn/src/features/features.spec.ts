@@ -4,7 +4,7 @@ import { FeatureFit, fitFeatures } from "./feature-fit.ts";
 import { featureGraphOptions } from "./feature-graph.ts";
 import type { Features } from "./features.ts";
 import type { FeaturePlan, FeatureSpec } from "./plan.ts";
-import { batchOf, elementsOf, numbers, skew, strings } from "./testing.ts";
+import { batchOf, elementsOf, numbers, ServedFeatures, skew, strings } from "./testing.ts";
 
 const x = { name: "x", type: "number" as const };
 const colour = { name: "colour", type: "string" as const };
@@ -261,5 +261,29 @@ describe("the graph of features", () => {
     );
     expect(features.addToGraph(new GraphBuilder("graph", featureGraphOptions)).inputs).toHaveLength(1);
     expect(await skew(features, batch)).toEqual([]);
+  });
+
+  it("takes the words that mean no value for missing, whoever calls with them", async () => {
+    const plan: FeaturePlan = {
+      columns: [x, { name: "text", type: "string" }],
+      features: [
+        { kind: "number", column: "x", indicator: true },
+        { kind: "bucket", column: "x" },
+        { kind: "oneHot", column: "x", minCount: 1 },
+        { kind: "oneHot", column: "text", minCount: 1 },
+        { kind: "hash", column: "text", bins: 4 },
+        { kind: "text", column: "text", analyzer: "characters" },
+      ],
+    };
+    const words = batchOf({ x: numbers([1, 2, -999, 7]), text: strings(["red", "N/A", "NA", "none"]) });
+    const gaps = batchOf({ x: numbers([1, 2, undefined, 7]), text: strings(["red", undefined, undefined, "none"]) });
+    const features = fitted(
+      plan,
+      batchOf({ x: numbers([1, 2, undefined]), text: strings(["red", undefined, "none"]) }),
+    );
+    const unaware = await (await ServedFeatures.load(features)).run(words);
+    const aware = await (await ServedFeatures.load(features, ["", "NA", "N/A", "-999"])).run(words);
+    expect(aware).toEqual(elementsOf(features.transform(gaps)));
+    expect(unaware).not.toEqual(aware);
   });
 });

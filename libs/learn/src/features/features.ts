@@ -77,9 +77,12 @@ export class Features {
     return this.layout === "dense" ? joinDense(parts, batch.rows) : joinSparse(parts, batch.rows);
   }
 
-  /** Adds inputs and computation to a graph made with `featureGraphOptions`, before anything else is. */
-  addToGraph(builder: GraphBuilder): FeaturesInGraph {
-    const graph = new FeatureGraph(builder, this.columns);
+  /**
+   * Adds inputs and computation to a graph made with `featureGraphOptions`, before anything else is. `missing`: words that the data were read with as
+   * "no value"; the graph takes them for that, too.
+   */
+  addToGraph(builder: GraphBuilder, missing: readonly string[] = []): FeaturesInGraph {
+    const graph = new FeatureGraph(builder, this.columns, missing);
     const output = graph.join(this.blocks.map((block) => block.addToGraph(graph)));
     return { inputs: graph.inputs, output };
   }

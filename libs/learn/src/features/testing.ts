@@ -38,9 +38,10 @@ export class ServedFeatures {
     this.features = features;
   }
 
-  static async load(features: Features): Promise<ServedFeatures> {
+  /** `missing`: words that the graph is to take for missing. */
+  static async load(features: Features, missing: readonly string[] = []): Promise<ServedFeatures> {
     const builder = new GraphBuilder("features", featureGraphOptions);
-    const { output } = features.addToGraph(builder);
+    const { output } = features.addToGraph(builder, missing);
     builder.output(builder.node("Identity", [output], {}, { outputs: ["features"] }), "FP32", ["N", features.cols]);
     const options = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 4 as const };
     return new ServedFeatures(await runtime.InferenceSession.create(builder.toBytes(), options), features);

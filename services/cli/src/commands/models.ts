@@ -4,7 +4,7 @@ import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import { pullFile, pushModel } from "../client/bundle.ts";
-import { bytes, enumName, modelName, signature, time } from "../output/format.ts";
+import { bytes, classes, columns, enumName, modelName, signature, time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { addAliases } from "./aliases.ts";
 import { action, modelArgument, pairs, versionArgument, versionNumber } from "./context.ts";
@@ -207,6 +207,8 @@ function describeVersion(v: Version): string[] {
     `${modelName(v.project, v.model)} v${v.version}: ${enumName(VersionState, v.state)}${v.stateReason ? ` (${v.stateReason})` : ""}`,
     ...(v.description === "" ? [] : [v.description]),
     `signature  ${signature(v.signature)}`,
+    ...columns(v.signature).map((line, i) => `${i === 0 ? "columns   " : "          "} ${line}`),
+    ...classes(v.signature).map((line, i) => `${i === 0 ? "classes   " : "          "} ${line}`),
     `batches    ${v.signature?.batchable ? `up to ${v.serving?.maxBatchSize || 32}` : "no"}`,
     `opsets     ${Object.entries(v.signature?.opsets ?? {})
       .map(([domain, n]) => `${domain || "ai.onnx"} ${n}`)

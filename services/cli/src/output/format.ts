@@ -1,4 +1,4 @@
-import type { Signature, TensorSpec } from "@aimass/api/registry";
+import { ColumnKind, type Signature, type TensorSpec } from "@aimass/api/registry";
 import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 
 /** "2026-05-04 12:30:07" in local time; "-" for none. */
@@ -28,6 +28,38 @@ export function tensor(spec: TensorSpec): string {
 export function signature(value: Signature | undefined): string {
   if (value === undefined) return "";
   return `(${value.inputs.map(tensor).join(", ")}) → (${value.outputs.map(tensor).join(", ")})`;
+}
+
+/** One line for each input that stands for a column of data: "smokes: boolean; missing: NA, ?; true: J; false: N". */
+export function columns(value: Signature | undefined): string[] {
+  return (value?.inputs ?? []).flatMap(({ name, column }) => {
+    if (column === undefined) return [];
+    const kind = column.kind === ColumnKind.UNSPECIFIED ? "any" : ColumnKind[column.kind].toLowerCase();
+    const { missing, trueWords, falseWords, categories, unit } = column;
+    const parts = [
+      `${kind}${unit === "" ? "" : ` (${unit})`}`,
+      ...listed("missing", missing),
+      ...listed("true", trueWords),
+      ...listed("false", falseWords),
+      ...listed("categories", categories),
+    ];
+    return [`${name}: ${parts.join("; ")}`];
+  });
+}
+
+/** One line for each output whose classes have names. */
+export function classes(value: Signature | undefined): string[] {
+  return (value?.outputs ?? []).flatMap(({ name, labels }) =>
+    labels.length === 0 ? [] : [listed(name, labels).join("")],
+  );
+}
+
+const shownWords = 12;
+
+function listed(what: string, words: readonly string[]): string[] {
+  if (words.length === 0) return [];
+  const more = words.length > shownWords ? `, … ${words.length} in all` : "";
+  return [`${what}: ${words.slice(0, shownWords).join(", ")}${more}`];
 }
 
 /** "fraud" in the default project, else "project.model". */

@@ -24,6 +24,9 @@ import { parseRestPath, type RestTarget } from "./rest-path.ts";
 
 const jsonType = { "content-type": "application/json" };
 
+/** Columns of `/predict` that are no inputs of the model and were passed over: percent-encoded names, parted by commas. */
+const ignoredHeader = "aimass-ignored-columns";
+
 /** Answers REST calls of the protocol and `/predict`. */
 export class RestCalls {
   readonly #context: CallContext;
@@ -96,13 +99,13 @@ export class RestCalls {
   async #predict(target: RestTarget, call: ServerCall): Promise<void> {
     const limit = this.#context.bodyLimitBytes;
     const body = await inflate(await call.body(limit), call.headers["content-encoding"], limit);
-    const { plan } = findServable(this.#context.servables, call.headers, {
-      name: target.model,
-      version: target.version,
-    });
-    const request = decodePredict(body, plan, target.model, target.version);
+    const found = findServable(this.#context.servables, call.headers, { name: target.model, version: target.version });
+    const { plan } = found;
+    const { request, ignoredColumns, isEmpty } = decodePredict(body, plan, target.model, target.version, limit);
+    const headers = { ...jsonType, ...(ignoredColumns !== undefined && { [ignoredHeader]: ignoredColumns }) };
+    if (isEmpty) return this.#respond(call, found, headers, encodePredict({ outputs: [] }, plan));
     const { response, servable } = await inferCounted(this.#context, call, request);
-    await this.#respond(call, servable, jsonType, encodePredict(response));
+    await this.#respond(call, servable, headers, encodePredict(response, plan));
   }
 
   async #respond(

@@ -1,6 +1,6 @@
 import type { Version } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
-import { type Datatype, isDatatype } from "@aimass/oip";
+import { type CellMeaning, cellsOf, type Datatype, isDatatype } from "@aimass/oip";
 import type { VersionName } from "./version-name.ts";
 
 /** One tensor of a model as serving needs it. */
@@ -12,6 +12,8 @@ export interface TensorPlan {
   readonly optional: boolean;
   /** Class labels of an output of scores, if the bundle has them. */
   readonly labels: readonly string[];
+  /** What the cells of the column mean that an input stands for; undefined when it stands for none. */
+  readonly cells: CellMeaning | undefined;
 }
 
 /** How a version is served: its signature and options with every default filled in. */
@@ -21,6 +23,8 @@ export interface ServingPlan {
   readonly outputs: readonly TensorPlan[];
   /** Axis 0 of every tensor carries the batch. */
   readonly batchable: boolean;
+  /** Axis 0 of every output is the rows of the request: proven, or by the names that the graph itself gives its axes. */
+  readonly isByRow: boolean;
   /** Rows a batch may have; 1 when not batchable. */
   readonly maxBatchSize: number;
   readonly batchDelayMs: number;
@@ -60,6 +64,7 @@ export function planServing(version: Version, cpus: number): ServingPlan {
     inputs,
     outputs,
     batchable,
+    isByRow: batchable || sharesAxis0([...signature.inputs, ...signature.outputs]),
     maxBatchSize: batchable ? positive(serving?.maxBatchSize, 32) : 1,
     batchDelayMs: positive(serving?.batchDelayUs, 0) / 1000,
     queueLimit: positive(serving?.queueLimit, 1024),
@@ -82,7 +87,13 @@ function planTensor(spec: NonNullable<Version["signature"]>["inputs"][number]): 
     );
   }
   const { name, datatype, optional, labels } = spec;
-  return { name, datatype, shape: spec.shape.map(Number), optional, labels };
+  return { name, datatype, shape: spec.shape.map(Number), optional, labels, cells: cellsOf(spec.column) };
+}
+
+/** Whether the graph gives axis 0 of all required tensors one name. */
+function sharesAxis0(specs: NonNullable<Version["signature"]>["inputs"]): boolean {
+  const names = new Set(specs.filter(({ optional }) => !optional).map(({ axisNames }) => axisNames[0] ?? ""));
+  return names.size === 1 && !names.has("");
 }
 
 function positive(value: number | undefined, fallback: number): number {

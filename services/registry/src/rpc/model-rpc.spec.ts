@@ -1,9 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Effect, Level } from "@aimass/api/auth";
-import { ReviewDecision, VersionState } from "@aimass/api/registry";
+import { ColumnKind, ColumnMeaningSchema, ReviewDecision, VersionState } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { crashModel, echoModel, externalDataModel, slowModel, softmaxModel, tinyModel } from "@aimass/onnx/samples";
+import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { push, startTestRegistry, type TestRegistry, upload } from "../testing/test-registry.ts";
 
@@ -194,6 +195,16 @@ describe("a version", () => {
       () => ({ "model.onnx": tinyModel(), "model.yaml": Buffer.from("outputs: [{name: z, labels: [a]}]") }),
       "INVALID_ARGUMENT",
     ],
+    [
+      "gives a column of an input that is not there a meaning",
+      () => ({ "model.onnx": tinyModel(), "model.yaml": Buffer.from("columns: {age: {kind: number}}") }),
+      "INVALID_ARGUMENT",
+    ],
+    [
+      "calls a column of numbers text",
+      () => ({ "model.onnx": tinyModel(), "model.yaml": Buffer.from("columns: {x: {kind: text}}") }),
+      "INVALID_ARGUMENT",
+    ],
   ])("that %s is refused and leaves nothing behind", async (what, bundle, code) => {
     const name = await newModel(`bad-${what.replaceAll(/\W/g, "-")}`);
     const ada = registry.as("user:ada");
@@ -236,6 +247,50 @@ outputs: [{ name: scores, labels: [red, green, blue] }]`;
     });
     expect(plain.signature?.outputs[0]?.labels).toEqual(["red", "green", "blue"]);
     expect((await push(ada, "manifest", files, { description: "Mine." })).description).toBe("Mine.");
+  });
+
+  it("says what the cells of its columns mean, in the request or in model.yaml", async () => {
+    await newModel("columns");
+    const yaml = `columns:
+  x: { kind: boolean, missing: [NA, -1], true_words: [J], false_words: [N], unit: "1" }`;
+    const files = { "model.onnx": tinyModel(), "model.yaml": Buffer.from(yaml) };
+    const ada = registry.as("user:ada");
+    const { version } = await push(ada, "columns", files);
+    const got = await ada.models.getVersion({ model: "columns", version: String(version) });
+    expect(got.version?.signature?.inputs[0]?.column).toMatchObject({
+      kind: ColumnKind.BOOLEAN,
+      missing: ["NA", "-1"],
+      trueWords: ["J"],
+      falseWords: ["N"],
+      unit: "1",
+    });
+    const columns = { x: create(ColumnMeaningSchema, { kind: ColumnKind.DATE }) };
+    const own = await push(ada, "columns", files, { columns });
+    expect(own.signature?.inputs[0]?.column).toMatchObject({ kind: ColumnKind.DATE, missing: [] });
+  });
+
+  it.each([
+    ["a name that is no input", { y: {} }, /no input "y".*Its inputs are x/],
+    ["more words than anybody needs", { x: { missing: Array.from({ length: 201 }, (_, i) => `w${i}`) } }, /201 words/],
+    ["a word without end", { x: { trueWords: ["x".repeat(201)] } }, /too long/],
+    ["a unit without end", { x: { unit: "x".repeat(65) } }, /unit is too long/],
+    ["more categories than are kept", { x: { categories: new Array(1001).fill("a") } }, /1001 words/],
+    ["a word for both", { x: { trueWords: ["J"], falseWords: ["J"] } }, /both true and false/],
+    [
+      "a kind of another type",
+      { x: { kind: ColumnKind.CATEGORY } },
+      /FP32, but its column is said to be of kind category/,
+    ],
+  ] as const)("is refused with %s", async (_, given, says) => {
+    const columns = Object.fromEntries(
+      Object.entries(given).map(([name, column]) => [name, create(ColumnMeaningSchema, column as object)]),
+    );
+    const model = "bad-columns";
+    const ada = registry.as("user:ada");
+    await ada.models.createModel({ name: model, allowExisting: true });
+    const error = await refusal(push(ada, model, { "model.onnx": tinyModel() }, { columns }));
+    expect(error.code).toBe("INVALID_ARGUMENT");
+    expect(error.advice).toMatch(says);
   });
 
   it("is made although its caller goes", async () => {

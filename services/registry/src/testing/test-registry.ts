@@ -4,6 +4,7 @@ import { Effect, GrantSchema, Level, type PolicyEntry, PolicyEntrySchema } from 
 import {
   AliasService,
   ArtifactService,
+  type ColumnMeaning,
   DatasetService,
   LibraryService,
   ModelService,
@@ -121,7 +122,13 @@ export async function push(
   clients: Clients,
   model: string,
   files: Readonly<Record<string, Uint8Array>>,
-  more: Partial<{ project: string; idempotencyKey: string; description: string; metrics: Record<string, number> }> = {},
+  more: Partial<{
+    project: string;
+    idempotencyKey: string;
+    description: string;
+    metrics: Record<string, number>;
+    columns: Record<string, ColumnMeaning>;
+  }> = {},
 ) {
   const listed = [];
   for (const [path, bytes] of Object.entries(files)) {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { ServingOptionsSchema } from "@aimass/api/registry";
+import { ColumnMeaningSchema, ServingOptionsSchema } from "@aimass/api/registry";
 import { create } from "@bufbuild/protobuf";
 import { invalid } from "../names.ts";
 import type { Manifest } from "./manifest.ts";
@@ -33,7 +33,14 @@ export async function readManifestApart(text: string, limitMs = 5000): Promise<M
 /** A message loses its prototype on the way between threads. */
 function revive(manifest: Manifest): Manifest {
   const { serving } = manifest;
-  return serving === undefined ? manifest : { ...manifest, serving: create(ServingOptionsSchema, { ...serving }) };
+  const columns = Object.entries(manifest.columns).map(([name, column]) => {
+    return [name, create(ColumnMeaningSchema, { ...column })] as const;
+  });
+  return {
+    ...manifest,
+    columns: Object.fromEntries(columns),
+    serving: serving && create(ServingOptionsSchema, { ...serving }),
+  };
 }
 
 function isLimit(error: unknown): boolean {

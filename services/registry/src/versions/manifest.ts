@@ -3,6 +3,7 @@ import { AimassError } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { parseDocument } from "yaml";
 import { invalid, shorten } from "../names.ts";
+import { type Columns, readColumns } from "./columns.ts";
 
 /** What `model.yaml` said. Anything it leaves out is undefined. */
 export interface Manifest {
@@ -11,6 +12,8 @@ export interface Manifest {
   readonly serving: ServingOptions | undefined;
   /** Names of the classes, by output. */
   readonly classes: ReadonlyMap<string, readonly string[]>;
+  /** What the cells of columns mean, by input. */
+  readonly columns: Columns;
 }
 
 export const noManifest: Manifest = {
@@ -18,6 +21,7 @@ export const noManifest: Manifest = {
   labels: undefined,
   serving: undefined,
   classes: new Map(),
+  columns: {},
 };
 
 /** Largest model.yaml, in bytes. */
@@ -46,6 +50,8 @@ const mostPriorityLevels = 100;
  * outputs:
  *   - name: probabilities
  *     labels: [no, yes]
+ * columns:
+ *   age: { kind: number, missing: [NA] }
  * ```
  *
  * Other keys are kept in the file for people. Errors: INVALID_ARGUMENT, with the key that is wrong.
@@ -59,6 +65,7 @@ export function readManifest(text: string): Manifest {
     labels: top.labels === undefined ? undefined : readLabels(top.labels),
     serving: top.serving === undefined ? undefined : readServing(top.serving),
     classes: top.outputs === undefined ? new Map() : readClasses(top.outputs),
+    columns: top.columns === undefined ? {} : readColumns(top.columns),
   };
 }
 

@@ -12,6 +12,7 @@ import type { ArtifactAccess } from "../artifacts/artifact-access.ts";
 import { assertTexts, invalid, type ModelName } from "../names.ts";
 import type { Reader } from "../reader.ts";
 import { type BundleEntry, bundleDigest, type ListedFile, readBundle, readFiles } from "./bundle.ts";
+import { withColumns } from "./columns.ts";
 import type { Inspection, Inspector } from "./inspection.ts";
 import { assertServing } from "./manifest.ts";
 import type { Versions } from "./versions.ts";
@@ -76,9 +77,10 @@ function assemble(
   { signature, manifest }: Inspection,
   { bundle, code, sizes }: HeldFiles,
 ): Version {
+  const columns = Object.keys(request.columns).length > 0 ? request.columns : manifest.columns;
   const serving: ServingOptions | undefined = request.serving ?? manifest.serving;
   return create(VersionSchema, {
-    signature,
+    signature: withColumns(signature, columns),
     files: encodeFiles(bundle, sizes),
     description: request.description || (manifest.description ?? ""),
     labels: Object.keys(request.labels).length > 0 ? request.labels : { ...manifest.labels },

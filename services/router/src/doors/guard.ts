@@ -11,7 +11,7 @@ export interface GuardOptions {
 }
 
 const exposedHeaders =
-  "grpc-status,grpc-message,grpc-status-details-bin,aimass-version,inference-header-content-length,retry-after";
+  "grpc-status,grpc-message,grpc-status-details-bin,aimass-version,aimass-ignored-columns,inference-header-content-length,retry-after";
 
 /** Protects people's browsers: a page of another site gets no answer, by its own name (Origin) or by one that was pointed here (Host, DNS rebinding). */
 export class Guard {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import {
   AliasService,
   ArtifactService,
+  type ColumnMeaningSchema,
   DatasetService,
   type DatasetVersion,
   type LineageSchema,
@@ -36,6 +37,8 @@ export interface NewVersion {
   readonly description: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: Readonly<Record<string, number>>;
+  /** What the cells of columns mean, by input name. */
+  readonly columns: Readonly<Record<string, MessageInitShape<typeof ColumnMeaningSchema>>>;
   readonly lineage: MessageInitShape<typeof LineageSchema>;
   readonly idempotencyKey: string;
 }
@@ -95,14 +98,14 @@ export class RegistryLibrary {
   /** Uploads a model and makes a version of it; the model is made when missing. A repeat with the same key gives the same version. */
   async createVersion(version: NewVersion, signal: AbortSignal): Promise<Version> {
     await this.#ensureModel(version, signal);
-    const { project, model, description, labels, metrics, lineage, idempotencyKey } = version;
+    const { project, model, description, labels, metrics, columns, lineage, idempotencyKey } = version;
     const files: { path: string; sha256: Uint8Array; sizeBytes: bigint }[] = [];
     for (const [path, bytes] of bundleOf(version)) {
       const sha256 = createHash("sha256").update(bytes).digest();
       await this.#persist(() => this.#upload(project, { bytes, sha256 }, signal), signal);
       files.push({ path, sha256, sizeBytes: BigInt(bytes.length) });
     }
-    const request = { project, model, files, description, labels, metrics, lineage, idempotencyKey };
+    const request = { project, model, files, description, labels, metrics, columns, lineage, idempotencyKey };
     const call = () => this.#models.createVersion(request, { signal, timeoutMs: createVersionMs });
     const answer = await this.#persist(call, signal);
     if (answer.version !== undefined) return answer.version;

@@ -49,7 +49,7 @@ export async function makeModel(
   });
   const evaluated = await evaluate(work, data, pipeline, known);
   report.progress(progressAt.export, "exporting");
-  const onnx = graphOf(candidate, pipeline);
+  const onnx = graphOf(candidate, pipeline, data.facts.read.schema.missing ?? []);
   signal.throwIfAborted();
   await checkServed(onnx, evaluated.sample);
   const inputs = pipeline.features.columns.map(({ name }) => name);
@@ -151,12 +151,10 @@ function predict({ features, fitted }: FittedPipeline, batch: Batch) {
   return fitted.predict(features.transform(batch));
 }
 
-function graphOf({ recipe }: Candidate, pipeline: FittedPipeline): Uint8Array {
+function graphOf({ recipe }: Candidate, pipeline: FittedPipeline, missing: readonly string[]): Uint8Array {
   const classes = classesOf(pipeline);
-  return servedGraph(pipeline.features, pipeline.fitted, {
-    recipe: recipe.name,
-    ...(classes.length > 0 && { classes: JSON.stringify(classes) }),
-  });
+  const metadata = { recipe: recipe.name, ...(classes.length > 0 && { classes: JSON.stringify(classes) }) };
+  return servedGraph(pipeline.features, pipeline.fitted, { metadata, missing });
 }
 
 function classesOf({ labels }: FittedPipeline): readonly string[] {

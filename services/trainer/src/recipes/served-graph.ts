@@ -4,15 +4,21 @@ import { type Attributes, type Datatype, GraphBuilder, type NodeOptions, type Te
 /** Names of a model's outputs, by task. No input may have one of them. */
 export const outputNames = { regression: ["y"], classification: ["label", "probabilities"] } as const;
 
+export interface GraphFacts {
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Words that the dataset was read with as "no value". */
+  readonly missing?: readonly string[];
+}
+
 /** Features and estimator as one graph: an input for each column, outputs as `outputNames`. Equal fits give equal bytes. */
 export function servedGraph(
   features: Features,
   fitted: Fitted,
-  metadata: Readonly<Record<string, string>>,
+  { metadata = {}, missing = [] }: GraphFacts = {},
 ): Uint8Array {
   const columns = features.columns.map(({ name }) => name);
   const graph = new ServedGraph(columns, metadata);
-  const { output } = features.addToGraph(graph);
+  const { output } = features.addToGraph(graph, missing);
   declareOutputs(graph, fitted.addToGraph(graph, output));
   return graph.toBytes();
 }

@@ -39,7 +39,7 @@ async function attempt({ dieAfter = Number.POSITIVE_INFINITY, ...change }: Attem
     const checkpoint: CheckpointSlot = { ...slot, everyMs: 0 };
     const request = { ...fitRequest(work, data), rows: { part: "train" }, checkpoint } as const;
     const { features, fitted } = await fitCandidate(data, candidateOf(work, data), request);
-    return servedGraph(features, fitted, {});
+    return servedGraph(features, fitted);
   }).catch((error: Error) => {
     if (error.message !== "killed") throw error;
     return undefined;

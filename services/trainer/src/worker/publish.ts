@@ -20,17 +20,19 @@ const standing: Partial<Record<VersionState, string>> = {
   [VersionState.IN_REVIEW]: "is in review",
 };
 
+/** What is known of a model once it was judged. */
+interface Judged extends Pick<NewVersion, "metrics" | "columns"> {
+  readonly verdict: GateVerdict;
+}
+
 /** Makes the version, and moves the alias when every gate passed. Throws FAILED_PRECONDITION (GATE) when one did not and there is no alias to keep. */
-export async function publish(
-  work: JobWork,
-  made: MadeModel,
-  { verdict, metrics }: { verdict: GateVerdict; metrics: Readonly<Record<string, number>> },
-): Promise<Published> {
+export async function publish(work: JobWork, made: MadeModel, judged: Judged): Promise<Published> {
+  const { verdict } = judged;
   const { spec, library, report, signal } = work;
   if (!verdict.passed && spec.alias === "") throw heldBack(verdict);
   const bytes = [...made.files.values()].reduce((sum, file) => sum + file.length, 0);
   report.log(`Registering ${bytes} bytes as a version of ${spec.project}.${spec.model}.`);
-  const version = await library.createVersion(newVersion(work, made, { verdict, metrics }), signal);
+  const version = await library.createVersion(newVersion(work, made, judged), signal);
   const name = `Version ${version.version} of ${version.project}.${version.model}`;
   const isReady = version.state === VersionState.READY;
   const reason = `${name} ${standing[version.state] ?? "is not ready"}.`;
@@ -77,7 +79,7 @@ function heldBack({ reason }: GateVerdict): AimassError {
 function newVersion(
   { jobId, spec, dataset }: JobWork,
   made: MadeModel,
-  { verdict, metrics }: { verdict: GateVerdict; metrics: Readonly<Record<string, number>> },
+  { verdict, metrics, columns }: Judged,
 ): NewVersion {
   const { target, task } = spec;
   const { recipe, parameters, choices } = made.chosen ?? { ...spec, recipe: spec.recipe || "script" };
@@ -89,6 +91,7 @@ function newVersion(
     description: describe({ ...spec, recipe: made.chosen?.recipe ?? spec.recipe }, made.inputs),
     labels: { recipe, target, ...(task !== "" && { task }), ...(!verdict.passed && { gate: "held-back" }) },
     metrics,
+    columns,
     lineage: {
       jobId,
       recipe,

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { VersionState } from "@aimass/api/registry";
+import { ColumnKind, VersionState } from "@aimass/api/registry";
 import { EvaluationReportSchema, JobSpecSchema } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
 import { defaultLimits } from "@aimass/datasets";
@@ -109,7 +109,7 @@ describe("a job's model", () => {
     expect(ended).toMatchObject({ kind: "succeeded", modelVersion: 1n, aliasMoved: true });
     expect(ended).toMatchObject({ reason: "Version 1 of default.fruit is ready. The alias stable points to it." });
     expect(registry.aliases.get("fruit@stable")).toBe(1n);
-    const { metrics, lineage, labels } = registry.versions[0]?.request ?? expect.fail();
+    const { metrics, lineage, labels, columns } = registry.versions[0]?.request ?? expect.fail();
     expect(Object.keys(metrics).sort()).toEqual(
       ["cv_mae", "cv_r2", "cv_rmse"]
         .flatMap((name) => [name, `${name}_deviation`])
@@ -119,6 +119,9 @@ describe("a job's model", () => {
     expect(Math.abs((metrics.cv_r2 ?? 0) - (metrics.r2 ?? 0))).toBeLessThan(0.02);
     expect(metrics.latency_ms).toBeGreaterThan(0);
     expect(labels).toEqual({ recipe: "linear", target: "weight", task: "regression" });
+    expect(columns).toMatchObject({
+      size: { kind: ColumnKind.NUMBER, missing: expect.arrayContaining(["NA", "null"]) },
+    });
     const baseline = JSON.parse(lineage?.featureBaselineJson ?? "");
     expect(baseline).toMatchObject({
       rows: 320,

@@ -3,6 +3,7 @@ import { JobSpecSchema } from "@aimass/api/trainer";
 import { AimassError, type Clock, systemClock } from "@aimass/core";
 import type { Logger } from "@aimass/telemetry";
 import { fromBinary } from "@bufbuild/protobuf";
+import { columnMeanings } from "../data/column-meanings.ts";
 import { TrainingData } from "../data/training-data.ts";
 import { isPassing, type RegistryLibrary } from "../library/registry-library.ts";
 import { phase } from "../recipes/phase.ts";
@@ -73,7 +74,8 @@ async function trainAndPublish(work: JobWork): Promise<Published> {
   report.evaluated({ ...made.report, metrics });
   const verdict = await judgeGates(work, data, made, metrics);
   report.progress(progressAt.register, "registering");
-  return await publish(work, made, { verdict, metrics });
+  const columns = columnMeanings(made.files, data.facts);
+  return await publish(work, made, { verdict, metrics, columns });
 }
 
 function outcome({ version, reason, aliasMoved }: Published, metrics: Metrics): WorkerMessage {

@@ -43,12 +43,13 @@ export class BucketIds implements Discrete {
   }
 
   addToGraph(graph: FeatureGraph): string {
-    const { column, edges } = this.state;
-    const missing = graph.node("Or", [graph.node("IsNaN", [column]), graph.node("IsInf", [column])]);
+    const { edges } = this.state;
+    const value = graph.valueOf(this.state.column);
+    const missing = graph.node("Or", [graph.node("IsNaN", [value]), graph.node("IsInf", [value])]);
     if (edges.length === 0) return graph.cast(missing, "int64");
     const axis = graph.ints([1]);
     const above = graph.node("GreaterOrEqual", [
-      graph.node("Unsqueeze", [column, axis]),
+      graph.node("Unsqueeze", [value, axis]),
       graph.floats(edges, [1, edges.length]),
     ]);
     const id = graph.node("ReduceSum", [graph.cast(above, "int64"), axis], { keepdims: { int: 0 } });

@@ -86,9 +86,14 @@ export class CategoryIds implements Discrete {
     const other = { int: this.unknown };
     if (type === "string") {
       const keys = { strings: [...(categories as string[]), ""] };
-      return graph.node("LabelEncoder", [column], { keys_strings: keys, values_int64s: values, default_int64: other });
+      return graph.node("LabelEncoder", [graph.valueOf(column)], {
+        keys_strings: keys,
+        values_int64s: values,
+        default_int64: other,
+      });
     }
-    const known = graph.node("Where", [graph.node("IsInf", [column]), graph.floats([Number.NaN]), column]);
+    const value = graph.valueOf(column);
+    const known = graph.node("Where", [graph.node("IsInf", [value]), graph.floats([Number.NaN]), value]);
     const keys = { floats: [...(categories as number[]), Number.NaN] };
     return graph.node("LabelEncoder", [known], { keys_floats: keys, values_int64s: values, default_int64: other });
   }

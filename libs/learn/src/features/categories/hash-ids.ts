@@ -43,10 +43,11 @@ export class HashIds implements Discrete {
   }
 
   addToGraph(graph: FeatureGraph): string {
-    const { column, bins, seed } = this.state;
-    const hash = graph.node("MurmurHash3", [column], { seed: { int: seed }, positive: { int: 1 } });
+    const { bins, seed } = this.state;
+    const value = graph.valueOf(this.state.column);
+    const hash = graph.node("MurmurHash3", [value], { seed: { int: seed }, positive: { int: 1 } });
     const bin = graph.node("Mod", [graph.cast(hash, "int64"), graph.ints([bins])]);
-    const missing = graph.node("Equal", [column, graph.strings([""])]);
+    const missing = graph.node("Equal", [value, graph.strings([""])]);
     return graph.node("Where", [missing, graph.ints([bins]), bin]);
   }
 

@@ -48,7 +48,7 @@ export class NumberBlock implements Block {
 
   addToGraph(graph: FeatureGraph): string {
     const axis = graph.ints([1]);
-    const x = graph.join(this.scalings.map(({ column }) => graph.node("Unsqueeze", [column, axis])));
+    const x = graph.join(this.scalings.map(({ column }) => graph.node("Unsqueeze", [graph.valueOf(column), axis])));
     const missing = graph.node("Or", [graph.node("IsNaN", [x]), graph.node("IsInf", [x])]);
     const row = (pick: (scaling: NumberScaling) => number) =>
       graph.floats(this.scalings.map(pick), [1, this.scalings.length]);

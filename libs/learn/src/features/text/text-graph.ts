@@ -7,7 +7,7 @@ const none = "\u0001";
 
 /** The text of a column as TF-IDF weights, FP32 [N, terms]. */
 export function addTextToGraph(graph: FeatureGraph, state: TextState): string {
-  const text = addNormaliser(graph, state.column, state.accents, state.analyzer === "characters");
+  const text = addNormaliser(graph, graph.valueOf(state.column), state.accents, state.analyzer === "characters");
   const tokens = state.analyzer === "characters" ? characters(graph, text) : words(graph, text, state.minWordLength);
   return weights(graph, graph.node("TfIdfVectorizer", [tokens], pool(state.terms)), state);
 }

@@ -447,7 +447,8 @@ export declare type TensorSpec = Message<"aimass.registry.v1.TensorSpec"> & {
   optional: boolean;
 
   /**
-   * Labels of the classes for an output of class scores, when the bundle names them.
+   * Labels of the classes for an output of class scores, in the order of its last axis, when the bundle names them. `/predict` answers them beside the
+   * predictions: {"predictions": […], "classes": {"probabilities": ["no", "yes"]}}.
    *
    * @generated from field: repeated string labels = 6;
    */
@@ -480,14 +481,15 @@ export declare type ColumnMeaning = Message<"aimass.registry.v1.ColumnMeaning"> 
   kind: ColumnKind;
 
   /**
-   * Cells that mean "no value", beside null and the empty cell. Case counts; white space around a cell does not.
+   * Cells that mean "no value", beside null and the empty cell. Case counts. In columns of texts white space around a cell counts, too, as it did when
+   * the data were read. A word that is a number is that number, however it is written.
    *
    * @generated from field: repeated string missing = 2;
    */
   missing: string[];
 
   /**
-   * Of booleans: words that mean true and words that mean false, beside JSON's own, 1 and 0.
+   * Of booleans: words that mean true and words that mean false, beside JSON's own, 1 and 0. Case and white space around them do not count.
    *
    * @generated from field: repeated string true_words = 3;
    */
@@ -971,7 +973,8 @@ export declare type CreateVersionRequest = Message<"aimass.registry.v1.CreateVer
   idempotencyKey: string;
 
   /**
-   * What the cells of columns mean, by input name; every name must be an input of the graph.
+   * What the cells of columns mean, by input name; every name must be an input of the graph, and its kind fit the input's data type. Empty: as
+   * `columns` of the bundle's model.yaml says.
    *
    * @generated from field: map<string, aimass.registry.v1.ColumnMeaning> columns = 10;
    */

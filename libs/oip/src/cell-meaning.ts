@@ -1,0 +1,106 @@
+import { ColumnKind, type ColumnMeaning } from "@aimass/api/registry";
+
+/** What the cells of an input's column mean, as they were read in training. `aimass.registry.v1.ColumnMeaning` in the words of this package. */
+export interface CellMeaning {
+  readonly kind: CellKind;
+  /** Cells that mean "no value", as they stand. */
+  readonly missing: readonly string[];
+  /** Case and white space around them do not count. */
+  readonly trueWords: readonly string[];
+  readonly falseWords: readonly string[];
+}
+
+export type CellKind = "number" | "boolean" | "category" | "text" | "date" | "datetime" | "id" | "image" | "unknown";
+
+const dayMs = 86_400_000;
+const decimal = /^[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*$/;
+const date = /^\d{4}-\d{2}-\d{2}$/;
+const moment = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/;
+const offset = /(Z|[+-]\d{2}:?\d{2})$/;
+
+const cellKinds: Record<ColumnKind, CellKind> = {
+  [ColumnKind.UNSPECIFIED]: "unknown",
+  [ColumnKind.NUMBER]: "number",
+  [ColumnKind.BOOLEAN]: "boolean",
+  [ColumnKind.CATEGORY]: "category",
+  [ColumnKind.TEXT]: "text",
+  [ColumnKind.DATE]: "date",
+  [ColumnKind.DATETIME]: "datetime",
+  [ColumnKind.ID]: "id",
+  [ColumnKind.IMAGE]: "image",
+};
+
+/** A column of a signature in the words of this package. */
+export function cellsOf(column: ColumnMeaning | undefined): CellMeaning | undefined {
+  if (column === undefined) return undefined;
+  const { missing, trueWords, falseWords } = column;
+  return { kind: cellKinds[column.kind] ?? "unknown", missing, trueWords, falseWords };
+}
+
+/** Reads cells by what they mean. */
+export class Cells {
+  readonly kind: CellKind;
+  readonly #missing: ReadonlySet<string>;
+  readonly #missingNumbers: ReadonlySet<number>;
+  readonly #words: ReadonlyMap<string, number>;
+
+  constructor({ kind, missing, trueWords, falseWords }: CellMeaning) {
+    this.kind = kind;
+    this.#missing = new Set(missing);
+    const numbers = missing.filter((word) => word.trim() !== "").map(Number);
+    this.#missingNumbers = new Set(numbers.filter(Number.isFinite));
+    const plain = (word: string) => word.trim().toLowerCase();
+    this.#words = new Map([
+      ...trueWords.map((word) => [plain(word), 1] as const),
+      ...falseWords.map((word) => [plain(word), 0] as const),
+    ]);
+  }
+
+  /** Whether a text means "no value" in a column of texts: compared as it stands, as it was when the data were read. */
+  isGap(text: string): boolean {
+    return text === "" || this.#missing.has(text);
+  }
+
+  /** Whether a number means "no value". */
+  isGapNumber(value: number): boolean {
+    return this.#missingNumbers.has(value);
+  }
+
+  /** What a number stands for in a column of numbers; NaN: no value. */
+  numberOf(value: number): number {
+    return this.isGapNumber(value) ? Number.NaN : value;
+  }
+
+  /** The number a text stands for, by the column's kind; NaN: no value; undefined: none. */
+  numberOfText(text: string): number | undefined {
+    const trimmed = text.trim();
+    if (this.isGap(trimmed) || this.isGap(text)) return Number.NaN;
+    switch (this.kind) {
+      case "boolean":
+        return this.#words.get(trimmed.toLowerCase()) ?? this.#decimalOf(text);
+      case "date":
+      case "datetime":
+        return timeOf(trimmed, this.kind) ?? this.#decimalOf(text);
+      default:
+        return this.#decimalOf(text);
+    }
+  }
+
+  #decimalOf(text: string): number | undefined {
+    const value = decimal.test(text) ? Number(text) : Number.NaN;
+    return Number.isFinite(value) ? this.numberOf(value) : undefined;
+  }
+}
+
+/** Days or seconds since 1970-01-01 in UTC of an ISO 8601 day or moment (without an offset: UTC); undefined when the text is none. */
+function timeOf(text: string, kind: "date" | "datetime"): number | undefined {
+  const isDate = date.test(text);
+  if (!isDate && !moment.test(text)) return undefined;
+  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+  // Date.parse takes 2025-02-30 for the second of March.
+  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== text.slice(0, 10)) return undefined;
+  const iso = text.replace(" ", "T");
+  const ms = isDate ? day.getTime() : Date.parse(offset.test(iso.slice(11)) ? iso : `${iso}Z`);
+  if (Number.isNaN(ms)) return undefined;
+  return kind === "date" ? Math.floor(ms / dayMs) : ms / 1000;
+}

@@ -1,0 +1,41 @@
+import { ColumnKind, type ColumnMeaningSchema } from "@aimass/api/registry";
+import { booleanWords, type ColumnProfile, defaultMissing } from "@aimass/datasets";
+import { declaredSignature, graphFileName, readModel } from "@aimass/onnx";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { TrainingFacts } from "./training-facts.ts";
+
+type ColumnMeaning = MessageInitShape<typeof ColumnMeaningSchema>;
+
+/** What the cells of a model's inputs mean, by name: as the dataset's were read. Inputs that are no columns have no meaning. */
+export function columnMeanings(
+  files: ReadonlyMap<string, Uint8Array>,
+  { profiles, read }: Pick<TrainingFacts, "profiles" | "read">,
+): Record<string, ColumnMeaning> {
+  const graph = files.get(graphFileName);
+  if (graph === undefined) return {};
+  const { inputs } = declaredSignature(readModel(graph)).signature;
+  const missing = (read.schema.missing ?? defaultMissing).filter((word) => word !== "");
+  const meanings = inputs.flatMap(({ name, datatype }) => {
+    const profile = profiles.find((column) => column.name === name);
+    return profile === undefined ? [] : [[name, { missing, ...meaningOf(profile, datatype) }] as const];
+  });
+  return Object.fromEntries(meanings);
+}
+
+function meaningOf(profile: ColumnProfile, datatype: string): ColumnMeaning {
+  if (profile.type === "image") return { kind: datatype === "UINT8" ? ColumnKind.IMAGE : ColumnKind.UNSPECIFIED };
+  if (datatype === "BYTES") return textMeaning(profile);
+  if (profile.type === "boolean") {
+    return { kind: ColumnKind.BOOLEAN, trueWords: [...booleanWords.true], falseWords: [...booleanWords.false] };
+  }
+  if (profile.type === "number") return { kind: ColumnKind.NUMBER };
+  const isMoment = profile.statistics.kind === "string" && profile.statistics.looks === "datetime";
+  return { kind: isMoment ? ColumnKind.DATETIME : ColumnKind.DATE };
+}
+
+function textMeaning({ statistics, frequent }: ColumnProfile): ColumnMeaning {
+  const looks = statistics.kind === "string" ? statistics.looks : "text";
+  if (looks === "text") return { kind: ColumnKind.TEXT };
+  const categories = (frequent?.values ?? []).map(({ value }) => value);
+  return { kind: looks === "id" ? ColumnKind.ID : ColumnKind.CATEGORY, categories };
+}
