@@ -3,7 +3,7 @@ import { type AccessClaims, accessTokenExpectation } from "./access-token.ts";
 import { BoundedCache } from "./bounded-cache.ts";
 import { type Credential, looksLikeApiKey, parseApiKey } from "./credential.ts";
 import { unauthenticated } from "./encoding.ts";
-import { acceptedUntilMs, type Claims, verifyJwt } from "./jwt.ts";
+import { acceptedTime, type Claims, verifyJwt } from "./jwt.ts";
 import type { PolicyIndex } from "./policy-index.ts";
 import { anonymous, type Principal, principalKind, servicePrincipal } from "./principal.ts";
 
@@ -12,6 +12,8 @@ export interface Authenticated {
   readonly principal: Principal;
   /** Of a token from a sign-in; undefined for an API key. */
   readonly sessionId?: string;
+  /** When the credential holds. */
+  readonly fromMs: number;
   readonly untilMs: number;
 }
 
@@ -39,7 +41,7 @@ export class Authenticator {
     const found = looksLikeApiKey(credential.text)
       ? this.#authenticateApiKey(credential.text, nowMs)
       : this.#authenticateToken(credential.text, nowMs);
-    this.#principals.set(credential.text, found, found.untilMs);
+    this.#principals.set(credential.text, found, found);
     return found;
   }
 
@@ -67,7 +69,11 @@ export class Authenticator {
       throw unauthenticated("The API key is unknown or was revoked.", "Make a new one with `aimass keys create`.");
     if (facts.expiresAtMs <= nowMs)
       throw unauthenticated("The API key has expired.", "Make a new one with `aimass keys create`.");
-    return { principal: this.resolve(facts.principal), untilMs: facts.expiresAtMs - 1 };
+    return {
+      principal: this.resolve(facts.principal),
+      fromMs: Number.NEGATIVE_INFINITY,
+      untilMs: facts.expiresAtMs - 1,
+    };
   }
 
   #authenticateToken(text: string, nowMs: number): Authenticated {
@@ -77,7 +83,7 @@ export class Authenticator {
     const notBeforeMs = this.#index.principal(claims.sub)?.tokensNotBeforeMs ?? 0;
     if (Math.round(claims.iat * 1000) < notBeforeMs)
       throw unauthenticated("The session of this token has ended.", "Sign in again.");
-    return { principal, sessionId: (claims as AccessClaims).sid, untilMs: acceptedUntilMs(claims) };
+    return { principal, sessionId: (claims as AccessClaims).sid, ...acceptedTime(claims) };
   }
 
   #verifySignature(text: string, nowMs: number): Claims {
@@ -85,7 +91,7 @@ export class Authenticator {
     if (known !== undefined && this.#index.signingKey(known.keyId) === known.key) return known.claims;
     const { keyId, claims } = verifyJwt(text, (id) => this.#index.signingKey(id), accessTokenExpectation, nowMs);
     const key = this.#index.signingKey(keyId) as KeyObject;
-    this.#signatures.set(text, { key, keyId, claims }, acceptedUntilMs(claims));
+    this.#signatures.set(text, { key, keyId, claims }, acceptedTime(claims));
     return claims;
   }
 }

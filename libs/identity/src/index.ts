@@ -38,7 +38,13 @@ export {
   signPolicyUpdate,
 } from "./policy-update.ts";
 export { anonymous, type Principal, principalKind, servicePrincipal } from "./principal.ts";
-export { type IdentityDocument, ServiceIdentity, type TrustDocument } from "./service-identity.ts";
+export {
+  type IdentityDocument,
+  refusedTokenHeader,
+  ServiceIdentity,
+  serviceTokenRefused,
+  type TrustDocument,
+} from "./service-identity.ts";
 export {
   isVerb,
   type LevelName,

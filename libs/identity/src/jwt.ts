@@ -63,9 +63,9 @@ export function verifyJwt(
   return { keyId: header.kid as string, claims };
 }
 
-/** The last moment, in milliseconds, at which claims are accepted. */
-export function acceptedUntilMs(claims: Claims): number {
-  return claims.exp * 1000 + clockSkewMs;
+/** When claims are accepted, in milliseconds, both ends included. */
+export function acceptedTime(claims: Claims): { readonly fromMs: number; readonly untilMs: number } {
+  return { fromMs: claims.iat * 1000 - clockSkewMs, untilMs: claims.exp * 1000 + clockSkewMs };
 }
 
 function readClaims(claims: Record<string, unknown> | undefined): Claims {
@@ -79,9 +79,9 @@ function checkClaims(claims: Claims, expected: TokenExpectation, nowMs: number):
   if (claims.aud !== expected.audience) throw unauthenticated("The token is meant for another audience.");
   if (expected.issuer !== undefined && claims.iss !== expected.issuer)
     throw unauthenticated("The token comes from another issuer.");
-  if (claims.iat * 1000 > nowMs + clockSkewMs)
-    throw unauthenticated("The token is not valid yet.", "Compare the clocks of the machines.");
-  if (acceptedUntilMs(claims) < nowMs) throw unauthenticated("The token has expired.", "Get a new one and try again.");
+  const { fromMs, untilMs } = acceptedTime(claims);
+  if (nowMs < fromMs) throw unauthenticated("The token is not valid yet.", "Compare the clocks of the machines.");
+  if (untilMs < nowMs) throw unauthenticated("The token has expired.", "Get a new one and try again.");
   if ((claims.exp - claims.iat) * 1000 > expected.maxLifeMs)
     throw unauthenticated("The token was made for longer than is accepted.");
 }

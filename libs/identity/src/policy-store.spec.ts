@@ -28,6 +28,33 @@ function delta(auth: Parameters<typeof fullUpdate>[0], version: bigint, issuedAt
   return signPolicyUpdate(auth, head, { full: false, entries: [two], removedKeys: ["grant/1"] });
 }
 
+describe("a clock that was ahead and is set right", () => {
+  const twoHours = 7_200_000;
+
+  it("lets updates of another epoch in again, and counts their age", () => {
+    const clock = stillClock(now + twoHours);
+    const { auth, store } = enforcerWith(one, clock);
+    store.apply(fullUpdate(auth, one, { version: 2n, issuedAtMs: now + twoHours }));
+    clock.at = now;
+    store.apply(fullUpdate(auth, one, { version: 1n, issuedAtMs: now, epoch: "restored" }));
+    expect(store.epoch).toBe("restored");
+    clock.at = now + 5000;
+    expect(store.ageMs()).toBe(5000);
+  });
+
+  it("brings back a grant that had seemed to have run out", () => {
+    const clock = stillClock(now);
+    const until = { seconds: BigInt((now + 3_600_000) / 1000), nanos: 0 };
+    const { policy } = enforcerWith(
+      [principalEntry("user:ada"), grantEntry({ id: "1", expiresAt: until as never })],
+      clock,
+    );
+    expect(policy.allows(ada, "model.infer", "default.m", now)).toBe(true);
+    expect(policy.allows(ada, "model.infer", "default.m", now + twoHours)).toBe(false);
+    expect(policy.allows(ada, "model.infer", "default.m", now)).toBe(true);
+  });
+});
+
 describe("PolicyStore.apply()", () => {
   it("follows a full snapshot, a delta and a sign of life", () => {
     const clock = stillClock(now);

@@ -106,7 +106,7 @@ export class PolicyStore {
     const maxAgeMs = Number(head.maxAgeSeconds) * 1000;
     if (maxAgeMs !== this.#freshness.maxAgeMs) this.policy.forget();
     this.#update = { ...update, entries: [], removedKeys: [] };
-    this.#freshness = { issuedAtMs: Math.max(head.issuedAtMs, this.#freshness.issuedAtMs), maxAgeMs };
+    this.#freshness = { issuedAtMs: Math.max(head.issuedAtMs, this.#lastIssuedAtMs()), maxAgeMs };
   }
 
   #assertSigned(update: PolicyUpdate, head: PolicyHead): void {
@@ -128,12 +128,18 @@ export class PolicyStore {
     const sameEpoch = head.epoch === this.epoch;
     if (!sameEpoch && !update.full && this.version !== 0n) throw gap("belongs to another epoch");
     if (this.version === 0n && !update.full) throw gap("continues a state that is not held");
-    const older = sameEpoch ? head.version < this.version : head.issuedAtMs < this.#freshness.issuedAtMs - clockSkewMs;
+    const older = sameEpoch ? head.version < this.version : head.issuedAtMs < this.#lastIssuedAtMs() - clockSkewMs;
     if (older) {
       throw new AimassError("FAILED_PRECONDITION", "The policy update is older than the state that is held.", {
         reason: "POLICY_ROLLBACK",
       });
     }
+  }
+
+  /** When what is held was last called the newest; 0 when that was said by a clock that was ahead and has been set right, which says nothing. */
+  #lastIssuedAtMs(): number {
+    const { issuedAtMs } = this.#freshness;
+    return issuedAtMs > this.#clock.now() + clockSkewMs ? 0 : issuedAtMs;
   }
 
   /** Starts from nothing. False when the state stays what it was. */

@@ -15,6 +15,8 @@ export interface Freshness {
 
 interface Remembered {
   readonly decision: Decision;
+  /** When it was made: a clock that is set back may bring back grants that had run out. */
+  readonly fromMs: number;
   readonly untilMs: number;
   readonly maxAgeMs: number;
 }
@@ -65,7 +67,7 @@ export class Policy {
    */
   decide(principal: Principal, verb: string, resource: string, nowMs: number): Decision {
     const known = this.#remembered.get(principal.id)?.get(resource)?.get(verb);
-    if (known !== undefined && nowMs <= known.untilMs) {
+    if (known !== undefined && nowMs >= known.fromMs && nowMs <= known.untilMs) {
       if (nowMs - this.#freshness().issuedAtMs > known.maxAgeMs) this.#assertFresh(known.maxAgeMs, nowMs, resource);
       return known.decision;
     }
@@ -109,7 +111,7 @@ export class Policy {
     const maxAgeMs = principal.kind === "service" ? Number.POSITIVE_INFINITY : this.#maxAgeMs(resource);
     this.#assertFresh(maxAgeMs, nowMs, resource);
     const { decision, untilMs } = evaluate(this.#index, principal.id, verb, resource, nowMs);
-    this.#remember(principal.id, resource, verb, { decision, untilMs, maxAgeMs });
+    this.#remember(principal.id, resource, verb, { decision, fromMs: nowMs, untilMs, maxAgeMs });
     return decision;
   }
 

@@ -46,6 +46,61 @@ describe("ServiceIdentity", () => {
   });
 });
 
+describe("a clock that is two hours off and is set right", () => {
+  const twoHours = 7_200_000;
+  const now = 1_700_000_000_000;
+
+  it.each([
+    { name: "ahead", off: twoHours },
+    { name: "behind", off: -twoHours },
+  ])("leaves no token that nobody takes: $name", ({ off }) => {
+    const clock = stillClock(now);
+    const { auth, router } = twoServices(clock);
+    auth.verify(router.token());
+    clock.at += off;
+    const wrong = router.token();
+    clock.at = now + 1000;
+    expect(router.token()).not.toBe(wrong);
+    expect(auth.verify(router.token()).role).toBe("router");
+  });
+
+  it("leaves no token from the future remembered", () => {
+    const clock = stillClock(now + twoHours);
+    const { auth, router } = twoServices(clock);
+    const wrong = router.token();
+    auth.verify(wrong);
+    clock.at = now;
+    expect(() => auth.verify(wrong)).toThrowError(expect.objectContaining({ reason: "SERVICE_TOKEN_REFUSED" }));
+  });
+
+  it("renews by the monotonic clock while the time of day stands still", () => {
+    const clock = { ...stillClock(now), elapsed: 0, monotonic: elapsedOf };
+    const { router } = twoServices(clock);
+    const first = router.token();
+    clock.elapsed += 149_000;
+    expect(router.token()).toBe(first);
+    clock.at += 1;
+    clock.elapsed += 2000;
+    expect(router.token()).not.toBe(first);
+  });
+
+  it("drops a token that a peer refused, but not one that was just made", () => {
+    const clock = { ...stillClock(now), elapsed: 0, monotonic: elapsedOf };
+    const { router } = twoServices(clock);
+    const first = router.token();
+    router.dropToken();
+    expect(router.token()).toBe(first);
+    clock.at += 1;
+    clock.elapsed += 1000;
+    router.dropToken();
+    expect(router.token()).not.toBe(first);
+  });
+});
+
+function elapsedOf(this: { elapsed: number }): number {
+  return this.elapsed;
+}
+
 describe("createMeshIdentity()", () => {
   it("writes files that load, the private ones readable by the owner alone", async () => {
     const directory = await mkdtemp(join(tmpdir(), "mesh-"));

@@ -4,7 +4,7 @@ import { AimassError, type Clock } from "@aimass/core";
 import { BoundedCache } from "./bounded-cache.ts";
 import { importPrivateJwk, importPublicJwk, type PrivateJwk, type PublicJwk } from "./ed25519.ts";
 import { unauthenticated } from "./encoding.ts";
-import { acceptedUntilMs, signJwt, verifyJwt } from "./jwt.ts";
+import { acceptedTime, signJwt, verifyJwt } from "./jwt.ts";
 
 /** The identity file of a process. */
 export interface IdentityDocument {
@@ -24,6 +24,14 @@ const tokenType = "aimass-service+jwt";
 const audience = "aimass-mesh";
 const lifeMs = 300_000;
 const renewAfterMs = 150_000;
+/** A token younger than this was made by the clock as it is: another one would say the same. */
+const leastAgeMs = 1000;
+
+/** The reason of a service token that does not hold: a fault inside the mesh, never one of whoever calls the mesh. */
+export const serviceTokenRefused = "SERVICE_TOKEN_REFUSED";
+
+/** Header of an answer with which a service of the mesh refuses the sender's service token; its value is that reason. Never passed on to clients. */
+export const refusedTokenHeader = "aimass-refused";
 
 /** Who this process is in the mesh, and whom it trusts: makes and verifies the service tokens on every internal call. */
 export class ServiceIdentity {
@@ -34,7 +42,7 @@ export class ServiceIdentity {
   readonly #trusted: ReadonlyMap<string, { role: string; key: KeyObject }>;
   readonly #clock: Clock;
   readonly #verified = new BoundedCache<{ role: string; instance: string }>(4096);
-  #token: { text: string; renewAtMs: number } | undefined;
+  #token: { readonly text: string; readonly issuedAtMs: number; readonly madeAt: number } | undefined;
 
   constructor(identity: IdentityDocument, trust: TrustDocument, clock: Clock) {
     this.role = identity.role;
@@ -57,10 +65,14 @@ export class ServiceIdentity {
     return `${this.role}/${this.instance}`;
   }
 
-  /** This process's service token, good for at least two more minutes; kept and renewed. */
+  /**
+   * This process's service token, good for at least two more minutes; kept, and renewed by its age. Its age counts by the monotonic clock as well, and
+   * one that was made in what is now the future is made anew: a clock that was ahead and was set right must not leave a token nobody takes.
+   */
   token(): string {
     const now = this.#clock.now();
-    if (this.#token === undefined || now >= this.#token.renewAtMs) {
+    const madeAt = this.#clock.monotonic();
+    if (this.#token === undefined || isOld(this.#token, now, madeAt)) {
       const claims = {
         iss: this.role,
         sub: `service:${this.role}`,
@@ -70,16 +82,32 @@ export class ServiceIdentity {
         exp: (now + lifeMs) / 1000,
       };
       const key = { keyId: this.#keyId, privateKey: this.#privateKey };
-      this.#token = { text: signJwt(key, tokenType, claims), renewAtMs: now + renewAfterMs };
+      this.#token = { text: signJwt(key, tokenType, claims), issuedAtMs: now, madeAt };
     }
     return this.#token.text;
   }
 
-  /** Who sent a service token. Throws UNAUTHENTICATED. A token seen before costs one look-up. */
+  /** A peer refused the token: the next call makes another one, unless this one is new. */
+  dropToken(): void {
+    const age = this.#clock.monotonic() - (this.#token?.madeAt ?? 0);
+    if (age >= leastAgeMs) this.#token = undefined;
+  }
+
+  /** Who sent a service token. Throws UNAUTHENTICATED (SERVICE_TOKEN_REFUSED). A token seen before costs one look-up. */
   verify(token: string): { role: string; instance: string } {
     const now = this.#clock.now();
     const known = this.#verified.get(token, now);
     if (known !== undefined) return known;
+    try {
+      return this.#verifyAnew(token, now);
+    } catch (error) {
+      const { message, remedy } = AimassError.from(error);
+      const facts = { reason: serviceTokenRefused, cause: error, ...(remedy !== undefined && { remedy }) };
+      throw new AimassError("UNAUTHENTICATED", message, facts);
+    }
+  }
+
+  #verifyAnew(token: string, now: number): { role: string; instance: string } {
     const expected = { type: tokenType, audience, maxLifeMs: lifeMs };
     const { keyId, claims } = verifyJwt(token, (id) => this.#trusted.get(id)?.key, expected, now);
     const role = (this.#trusted.get(keyId) as { role: string }).role;
@@ -87,7 +115,7 @@ export class ServiceIdentity {
       throw unauthenticated("The service token claims a role its key does not have.");
     }
     const service = Object.freeze({ role, instance: claims.instance });
-    this.#verified.set(token, service, acceptedUntilMs(claims));
+    this.#verified.set(token, service, acceptedTime(claims));
     return service;
   }
 
@@ -111,6 +139,11 @@ export class ServiceIdentity {
       verify(null, bytes, trusted.key, signature)
     );
   }
+}
+
+function isOld(token: { readonly issuedAtMs: number; readonly madeAt: number }, now: number, monotonic: number) {
+  const isFromFuture = now < token.issuedAtMs;
+  return isFromFuture || now - token.issuedAtMs >= renewAfterMs || monotonic - token.madeAt >= renewAfterMs;
 }
 
 async function readDocument<T>(file: string, kind: string, fits: (value: unknown) => value is T): Promise<T> {

@@ -56,7 +56,7 @@ class PolicyFollower {
   readonly #client: Client<typeof PolicyService>;
   readonly #log: Logger;
   #acknowledged = "";
-  #savedAt = 0;
+  #savedAt = Number.NEGATIVE_INFINITY;
   #saving: Promise<void> = Promise.resolve();
   #askForAll = false;
 
@@ -126,8 +126,8 @@ class PolicyFollower {
 
   #save(changed: boolean): void {
     const { clock, store, stateFile } = this.#options;
-    if (stateFile === undefined || (!changed && clock.now() - this.#savedAt < saveEveryMs)) return;
-    this.#savedAt = clock.now();
+    if (stateFile === undefined || (!changed && clock.monotonic() - this.#savedAt < saveEveryMs)) return;
+    this.#savedAt = clock.monotonic();
     this.#saving = this.#saving
       .then(() => store.save(stateFile))
       .catch((error: unknown) => this.#log.warn("policy not saved", { file: stateFile, error }));

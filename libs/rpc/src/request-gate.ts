@@ -5,8 +5,10 @@ import {
   type PolicyStore,
   type Principal,
   principalKind,
+  refusedTokenHeader,
   type ServiceIdentity,
   servicePrincipal,
+  serviceTokenRefused,
 } from "@aimass/identity";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
@@ -43,7 +45,7 @@ function verifyService(options: GateOptions, context: HandlerContext, token: str
       remedy: "This port is for services of the mesh; clients call the router.",
     });
   }
-  const service = options.identity.verify(token);
+  const service = verifyToken(options.identity, context, token);
   const allowed = options.allowRoles?.(context.service);
   if (allowed !== undefined && !allowed.includes(service.role)) {
     throw new AimassError("PERMISSION_DENIED", `A ${service.role} may not call ${context.service.typeName}.`, {
@@ -51,6 +53,16 @@ function verifyService(options: GateOptions, context: HandlerContext, token: str
     });
   }
   return service;
+}
+
+function verifyToken(identity: ServiceIdentity, context: HandlerContext, token: string): Caller["service"] {
+  try {
+    return identity.verify(token);
+  } catch (error) {
+    // For a router, which does not read what it passes on: this refusal is meant for itself.
+    context.responseHeader.set(refusedTokenHeader, serviceTokenRefused);
+    throw error;
+  }
 }
 
 function findPrincipal(

@@ -128,25 +128,26 @@ describe("a unary call", () => {
 
 describe("a caller without a right to be here", () => {
   const ok: Models = { getModel: () => ({}) };
+  /** As its own caller reads it, who did nothing wrong. */
+  const refusedToken = { code: "UNAVAILABLE", reason: "SERVICE_TOKEN_REFUSED", cause: { code: "UNAUTHENTICATED" } };
 
   it("is refused with a key the mesh does not trust", async () => {
     const server = await serve(ok);
     const stranger = identity("trainer", systemClock, generateMeshIdentity(["trainer"]));
-    expect((await failure(models(server, { identity: stranger }).getModel({}))).code).toBe("UNAUTHENTICATED");
+    expect(await failure(models(server, { identity: stranger }).getModel({}))).toMatchObject(refusedToken);
   });
 
   it("is refused with a token that has expired", async () => {
     const server = await serve(ok);
     const anHourAgo: Clock = { ...systemClock, now: () => Date.now() - 3_600_000 };
     const late = identity("trainer", anHourAgo);
-    expect((await failure(models(server, { identity: late }).getModel({}))).code).toBe("UNAUTHENTICATED");
+    expect(await failure(models(server, { identity: late }).getModel({}))).toMatchObject(refusedToken);
   });
 
   it("is refused without a token, before its request is read", async () => {
     const server = await serve(ok);
     const headers = { "aimass-service": "" };
-    const error = await failure(models(server).getModel({}, { headers }));
-    expect(error.code).toBe("UNAUTHENTICATED");
+    expect(await failure(models(server).getModel({}, { headers }))).toMatchObject(refusedToken);
   });
 
   it("is refused in a role the service does not take, or acting for someone it may not act for", async () => {
@@ -162,6 +163,27 @@ describe("a caller without a right to be here", () => {
     expect((await failure(router.getModel({}))).code).toBe("UNAUTHENTICATED");
   });
 });
+
+describe("a clock that is two hours off and is set right", () => {
+  it.each([7_200_000, -7_200_000])("costs no call afterwards, on either side: %i ms", async (off) => {
+    const wrong = { ...systemClock, off, now: nowWithOffset };
+    const own = await serve({ getModel: () => ({}) }, {}, { identity: identity("registry", wrong), clock: wrong });
+    const other = await serve({ getModel: () => ({}) });
+    const clients = [
+      models(own),
+      models(own, { identity: identity("trainer", wrong) }),
+      models(other, { identity: identity("trainer", wrong) }),
+    ];
+    const ask = () => Promise.allSettled(clients.map((client) => client.getModel({})));
+    expect((await ask()).map((outcome) => outcome.status)).toEqual(["rejected", "fulfilled", "rejected"]);
+    wrong.off = 0;
+    expect((await ask()).map((outcome) => outcome.status)).toEqual(["fulfilled", "fulfilled", "fulfilled"]);
+  });
+});
+
+function nowWithOffset(this: { off: number }): number {
+  return Date.now() + this.off;
+}
 
 describe("a stream", () => {
   it("carries an upload of many chunks and a download of any size", async () => {

@@ -1,8 +1,8 @@
-import type { Address } from "@aimass/core";
-import type { ServiceIdentity } from "@aimass/identity";
+import { type Address, AimassError } from "@aimass/core";
+import { type ServiceIdentity, serviceTokenRefused } from "@aimass/identity";
 import { currentTraceparent, type Telemetry } from "@aimass/telemetry";
 import type { DescService } from "@bufbuild/protobuf";
-import type { Client } from "@connectrpc/connect";
+import type { Client, Transport } from "@connectrpc/connect";
 import { createClientOver } from "./client-methods.ts";
 import { channelTo } from "./grpc-channels.ts";
 import { createGrpcTransport } from "./grpc-transport.ts";
@@ -37,7 +37,50 @@ export function createServiceClient<S extends DescService>(service: S, options: 
     defaultTimeoutMs: options.timeoutMs ?? 10_000,
     onEnd: (method, error, startedAt) => metrics?.ended(method, error?.code ?? "OK", performance.now() - startedAt),
   });
-  return createClientOver(service, transport);
+  return createClientOver(service, withFreshToken(transport, service, options));
+}
+
+/**
+ * A refused service token is dropped, and a unary call is sent once more with a fresh one: the refusal comes before anything is done. What remains is
+ * UNAVAILABLE: whoever is behind the call did nothing wrong.
+ */
+function withFreshToken(transport: Transport, service: DescService, options: ServiceClientOptions): Transport {
+  const isRefusal = (error: unknown) => error instanceof AimassError && error.reason === serviceTokenRefused;
+  const refused = (error: unknown): unknown => {
+    if (!isRefusal(error)) return error;
+    options.identity.dropToken();
+    const said = AimassError.from(error).message;
+    options.telemetry?.log.scope("rpc.client").error("service token refused", { service: service.typeName, said });
+    return new AimassError("UNAVAILABLE", `${service.typeName} does not take this service's token: ${said}`, {
+      reason: serviceTokenRefused,
+      remedy: "Compare the clocks of the machines.",
+      retryAfterMs: 1000,
+      cause: error,
+    });
+  };
+  return {
+    async unary(...call) {
+      try {
+        return await transport.unary(...call);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        options.identity.dropToken();
+        return await transport.unary(...call).catch((again: unknown) => Promise.reject(refused(again)));
+      }
+    },
+    async stream(...call) {
+      const response = await transport.stream(...call);
+      return { ...response, message: mapError(response.message, refused) };
+    },
+  };
+}
+
+async function* mapError<T>(messages: AsyncIterable<T>, map: (error: unknown) => unknown): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw map(error);
+  }
 }
 
 function callHeaders(options: ServiceClientOptions): Record<string, string> {

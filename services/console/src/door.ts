@@ -1,6 +1,6 @@
 import { AimassError, type Code } from "@aimass/core";
 import type { HeaderFields, ServerCall } from "@aimass/h2";
-import type { ServiceIdentity } from "@aimass/identity";
+import { refusedTokenHeader, type ServiceIdentity, serviceTokenRefused } from "@aimass/identity";
 import type { Logger } from "@aimass/telemetry";
 import type { Asset } from "./assets/assets.ts";
 import type { ConsoleMetrics } from "./metrics.ts";
@@ -63,7 +63,10 @@ export function createDoor(parts: DoorParts): (call: ServerCall) => void {
       const error = AimassError.from(thrown);
       if (error.code === "INTERNAL") parts.log.error("request failed", { path, error: error.cause ?? error });
       const retry = error.retryAfterMs === undefined ? undefined : String(Math.ceil(error.retryAfterMs / 1000));
-      const headers = retry === undefined ? {} : { "retry-after": retry };
+      const headers = {
+        ...(retry !== undefined && { "retry-after": retry }),
+        ...(error.reason === serviceTokenRefused && { [refusedTokenHeader]: serviceTokenRefused }),
+      };
       finish(jsonAnswer(statuses[error.code] ?? 500, { error: error.advice }, headers));
     });
   };

@@ -18,6 +18,7 @@ import { CallerFactory } from "./pipeline/caller-factory.ts";
 import { KeptBodies } from "./pipeline/kept-bodies.ts";
 import { Quota } from "./pipeline/quota.ts";
 import { ReceivedBytes } from "./pipeline/received-bytes.ts";
+import { RefusedTokens } from "./pipeline/refused-tokens.ts";
 import { ReplicaCalls } from "./pipeline/replica-calls.ts";
 import { RetryBudget } from "./pipeline/retry.ts";
 import { WaitingRoom } from "./pipeline/waiting-room.ts";
@@ -56,6 +57,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const bodies = new KeptBodies({ bodyLimitBytes: limits.keptBodyBytes, totalLimitBytes: limits.keptBodiesBytes });
   const quota = new Quota({ totalLimit: limits.inFlight, principalLimit: limits.inFlightPerPrincipal });
   const { inFlightPerReplica, holdMs } = limits;
+  const refusedTokens = new RefusedTokens({ identity, clock, log: telemetry.log.scope("router.mesh") });
   const calls = new ReplicaCalls({
     table,
     pool,
@@ -65,6 +67,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     budget,
     bodies,
     room,
+    refusedTokens,
     inFlightPerReplica,
     holdMs,
   });
@@ -92,7 +95,15 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     defaultModel,
   });
   const backends = createBackends(config, clock);
-  const control = new ControlProxy({ backends, identity, clock, tracer: telemetry.tracer, metrics, holdMs });
+  const control = new ControlProxy({
+    backends,
+    identity,
+    refusedTokens,
+    clock,
+    tracer: telemetry.tracer,
+    metrics,
+    holdMs,
+  });
   metrics.observe("aimass_router_in_flight", "Inference calls under way.", () => quota.inFlight);
   metrics.observe("aimass_router_held", "Calls that wait for a replica to come up.", () => room.size);
   metrics.observe(

@@ -1,8 +1,9 @@
 import { AimassError, type Clock } from "@aimass/core";
 import { type ClientStream, type HeaderFields, type ServerCall, TransportError, type Upstream } from "@aimass/h2";
-import type { ServiceIdentity } from "@aimass/identity";
+import { refusedTokenHeader, type ServiceIdentity, serviceTokenRefused } from "@aimass/identity";
 import type { Tracer } from "@aimass/telemetry";
 import type { RouterMetrics } from "../metrics.ts";
+import type { RefusedTokens } from "../pipeline/refused-tokens.ts";
 import type { Backend, BackendProcess } from "./backend.ts";
 import { type BackendName, isStreamingPath } from "./public-services.ts";
 import { ReplayableBody } from "./replayable-body.ts";
@@ -10,12 +11,16 @@ import { ReplayableBody } from "./replayable-body.ts";
 export interface ControlProxyOptions {
   readonly backends: Readonly<Record<BackendName, Backend>>;
   readonly identity: ServiceIdentity;
+  readonly refusedTokens: RefusedTokens;
   readonly clock: Clock;
   readonly tracer: Tracer;
   readonly metrics: RouterMetrics;
   /** How long a call waits for a process of its service to come up. */
   readonly holdMs: number;
 }
+
+/** Tries with a fresh token after a service refused one. */
+const maxRefusals = 2;
 
 /** Headers that belong to one connection (RFC 9110, 7.6.1), or that only the mesh may set. */
 const connectionHeaders = new Set([
@@ -53,6 +58,7 @@ export class ControlProxy {
   async #pass(call: ServerCall, name: BackendName, headers: HeaderFields): Promise<void> {
     const body = new ReplayableBody(call.chunks());
     const tried = new Set<BackendProcess>();
+    let refusals = 0;
     const endsAt = this.#options.clock.monotonic() + this.#options.holdMs;
     while (true) {
       const process = this.#options.backends[name].pick(tried);
@@ -63,9 +69,17 @@ export class ControlProxy {
       }
       tried.add(process);
       try {
-        if (!isStreamingPath(call.path)) return await exchange(call, process.shared, headers, body);
-        return await process.withLane(call.signal, (lane) => exchange(call, lane, headers, body));
+        const sent = { ...headers, "aimass-service": this.#options.identity.token() };
+        if (!isStreamingPath(call.path)) return await exchange(call, process.shared, sent, body);
+        return await process.withLane(call.signal, (lane) => exchange(call, lane, sent, body));
       } catch (error) {
+        if (error instanceof TokenRefused) {
+          this.#options.refusedTokens.note(name);
+          refusals += 1;
+          if (!body.isReplayable || refusals > maxRefusals) throw tokenRefused(name);
+          tried.delete(process);
+          continue;
+        }
         if (!(error instanceof TransportError)) throw error;
         if (error.kind === "cancelled") throw new AimassError("CANCELLED", "The caller went away.");
         if (error.started || !body.isReplayable) throw lost(name, error);
@@ -92,7 +106,6 @@ export class ControlProxy {
       headers[name] = call.headers[name] as string;
     }
     if (headers.te !== undefined) headers.te = "trailers";
-    headers["aimass-service"] = this.#options.identity.token();
     headers["x-forwarded-for"] = call.remoteAddress;
     headers["x-forwarded-host"] = call.authority;
     headers.traceparent = traceparent;
@@ -100,7 +113,10 @@ export class ControlProxy {
   }
 }
 
-/** Sends the call to one process and brings its answer back. Throws a TransportError only as long as nothing was answered. */
+/** A service does not take this router's token. */
+class TokenRefused extends Error {}
+
+/** Sends the call to one process and brings its answer back. Throws a TransportError or TokenRefused only as long as nothing was answered. */
 async function exchange(
   call: ServerCall,
   upstream: Upstream,
@@ -118,6 +134,10 @@ async function exchange(
   );
   try {
     const { status, headers: answered } = await stream.response;
+    if (answered[refusedTokenHeader] !== undefined) {
+      stream.reset();
+      throw new TokenRefused();
+    }
     await bringAnswer(call, stream, status, answered);
     // Whoever is answered in mid-body, by a refusal or at the deadline, ends the rest cleanly: it must not end the request as well.
     if (!body.isEnded) stream.reset();
@@ -168,6 +188,18 @@ function answerHeaders(headers: HeaderFields): HeaderFields {
   const kept: Record<string, string> = {};
   for (const name in headers) if (!connectionHeaders.has(name)) kept[name] = headers[name] as string;
   return kept;
+}
+
+function tokenRefused(name: BackendName): AimassError {
+  return new AimassError(
+    "UNAVAILABLE",
+    `The ${name} service cannot be asked now: the services of the mesh do not agree.`,
+    {
+      reason: serviceTokenRefused,
+      remedy: "Try again; if it stays so, an operator finds the reason in the router's log.",
+      retryAfterMs: 1000,
+    },
+  );
 }
 
 function lost(name: BackendName, cause: TransportError): AimassError {

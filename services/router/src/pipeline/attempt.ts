@@ -3,6 +3,7 @@ import { TransportError, type UnaryRequest, type UnaryResult } from "@aimass/h2"
 import type { Placement } from "../replicas/placement.ts";
 import type { RunningCall } from "../replicas/replica.ts";
 import { type AnswerCode, codeOfAnswer, type Format, isRefusal, isReplicaFault } from "./outcome.ts";
+import type { RefusedTokens } from "./refused-tokens.ts";
 
 /** How an attempt ended. */
 export type AttemptOutcome =
@@ -18,17 +19,25 @@ export class Attempt implements RunningCall {
   readonly #format: Format;
   readonly #clock: Clock;
   readonly #mayMove: () => boolean;
+  readonly #refusedTokens: RefusedTokens;
   #resolve: ((outcome: AttemptOutcome) => void) | undefined;
   #leaving: ScopedSignal | undefined;
   #isStalled = false;
   #sentAt = 0;
   #shared = 0;
 
-  constructor(options: { placement: Placement; format: Format; clock: Clock; mayMove: () => boolean }) {
+  constructor(options: {
+    placement: Placement;
+    format: Format;
+    clock: Clock;
+    mayMove: () => boolean;
+    refusedTokens: RefusedTokens;
+  }) {
     this.#placement = options.placement;
     this.#format = options.format;
     this.#clock = options.clock;
     this.#mayMove = options.mayMove;
+    this.#refusedTokens = options.refusedTokens;
   }
 
   send(request: Omit<UnaryRequest, "onStall">): Promise<AttemptOutcome> {
@@ -68,6 +77,10 @@ export class Attempt implements RunningCall {
     const code = codeOfAnswer(result, this.#format);
     this.#readQueueDepth(result);
     const now = this.#clock.monotonic();
+    if (code === "UNAUTHENTICATED") {
+      this.#onRefusedToken(now);
+      return;
+    }
     if (isRefusal(code)) {
       if (code === "UNAVAILABLE") this.#placement.breaker.refused(now);
       this.#settle({ kind: "failure", wasStarted: false, result, code });
@@ -77,6 +90,13 @@ export class Attempt implements RunningCall {
     if (isReplicaFault(code)) this.#fail();
     else this.#placement.breaker.succeeded();
     this.#settle({ kind: "answer", result, code });
+  }
+
+  /** A replica knows no clients: whom it does not take is this router. Its words are not for the client. */
+  #onRefusedToken(now: number): void {
+    this.#refusedTokens.note(this.#placement.replica.id);
+    this.#placement.breaker.refused(now);
+    this.#settle({ kind: "failure", wasStarted: false, code: "UNAVAILABLE" });
   }
 
   #onError(error: unknown): void {

@@ -107,7 +107,8 @@ export class CallRun {
     if (this.#attempts > 1) this.#means.metrics.retries.add();
     const { clock } = this.#means;
     const mayMove = () => this.#mayMove(routes, placement);
-    const attempt = new Attempt({ placement, format: this.#call.format, clock, mayMove });
+    const { refusedTokens } = this.#means;
+    const attempt = new Attempt({ placement, format: this.#call.format, clock, mayMove, refusedTokens });
     return attempt.send(replicaRequest(this.#means, this.#call, routes, this.#attempts));
   }
 

@@ -32,11 +32,11 @@ export class ReplicaCalls {
 
   /** Sends one call to each replica that holds a version, and returns the answers of those that gave one. */
   async runOnAll(routes: VersionRoutes, call: ReplicaCall): Promise<Served[]> {
-    const { pool, clock } = this.#means;
+    const { pool, clock, refusedTokens } = this.#means;
     const usable = pool.placements(routes).filter((p) => p.replica.isUsable);
     const outcomes = await Promise.all(
       usable.map((placement) =>
-        new Attempt({ placement, format: call.format, clock, mayMove: () => true }).send(
+        new Attempt({ placement, format: call.format, clock, mayMove: () => true, refusedTokens }).send(
           replicaRequest(this.#means, call, routes, 1),
         ),
       ),

@@ -1,6 +1,6 @@
 import { Effect, Level, type PolicyEntry, PolicyEntrySchema, type PolicyUpdate } from "@aimass/api/auth";
 import { type RouteEntry, RouteEntrySchema, RouteUpdateSchema } from "@aimass/api/scheduler";
-import { systemClock } from "@aimass/core";
+import { type Clock, systemClock } from "@aimass/core";
 import { listen, Upstream } from "@aimass/h2";
 import {
   generateMeshIdentity,
@@ -38,11 +38,11 @@ export interface TestRouter extends AsyncDisposable {
   drain(graceMs: number): Promise<void>;
 }
 
-/** The identities of a mesh of its own. */
-export function testIdentities(): Pick<TestRouter, "identity" | "auth"> {
+/** The identities of a mesh of its own; the auth service's by a clock of its own, if it has one. */
+export function testIdentities(authClock: Clock = systemClock): Pick<TestRouter, "identity" | "auth"> {
   const { identities, trust } = generateMeshIdentity(["auth", "router", "registry"]);
-  const identityOf = (role: string) => new ServiceIdentity(identities.get(role) as never, trust, systemClock);
-  return { auth: identityOf("auth"), identity: identityOf("router") };
+  const identityOf = (role: string, clock: Clock) => new ServiceIdentity(identities.get(role) as never, trust, clock);
+  return { auth: identityOf("auth", authClock), identity: identityOf("router", systemClock) };
 }
 
 /** Starts a router with `env` on top of the defaults. */
