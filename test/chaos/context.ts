@@ -1,5 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { FleetService, LoadState, type ReplicaInfo } from "@aimass/api/scheduler";
-import { childProcessesOf } from "@aimass/cli";
 import { AimassError, systemClock } from "@aimass/core";
 import type { MortalServer } from "@aimass/testkit";
 import type { TestMesh } from "../support/test-mesh.ts";
@@ -41,12 +42,11 @@ export class ChaosContext {
 
   /** Process ids of the replicas, in a stable order. */
   replicaPids(): number[] {
-    const agent = this.mesh.mesh.processes.get("agent")?.pid;
-    if (agent === undefined) throw new AimassError("INTERNAL", "The agent is not running.");
-    return childProcessesOf(agent)
-      .filter((child) => child.command.includes("replica-main"))
-      .map((child) => child.pid)
-      .sort((a, b) => a - b);
+    // Not those of the agent's children alone: a replica that an earlier agent started is not one of them.
+    const folder = join(this.mesh.mesh.data.path, "agent", "replicas");
+    return readdirSync(folder)
+      .sort()
+      .map((name) => (JSON.parse(readFileSync(join(folder, name, "process.json"), "utf8")) as { pid: number }).pid);
   }
 
   /** Kills the n-th replica process with SIGKILL; its agent starts it again. */

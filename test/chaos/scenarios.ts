@@ -28,6 +28,8 @@ export const scenarios: readonly Scenario[] = [
   { name: "auth is killed", client: "one-router", strike: async (c) => c.kill("auth") },
   { name: "the registry is killed", client: "one-router", strike: async (c) => c.kill("registry") },
   { name: "the trainer is killed", client: "one-router", strike: async (c) => c.kill("trainer") },
+  { name: "the agent is killed", client: "one-router", strike: async (c) => c.kill("agent") },
+  { name: "the agent is killed, then a replica that outlived it", client: "one-router", strike: killAgentThenReplica },
   { name: "PostgreSQL is killed", client: "one-router", strike: async (c) => c.killPostgres() },
   { name: "nats-server is killed for 3 s", client: "one-router", needs: "nats-server", strike: killNats },
   {
@@ -56,6 +58,12 @@ async function killEachReplica(context: ChaosContext): Promise<void> {
     await context.recovered();
     await context.begin();
   }
+}
+
+async function killAgentThenReplica(context: ChaosContext): Promise<void> {
+  context.kill("agent");
+  await context.recovered();
+  context.killReplica(0);
 }
 
 async function killNats(context: ChaosContext): Promise<void> {

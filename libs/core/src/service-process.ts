@@ -1,4 +1,4 @@
-import { ConfigError, type Environment } from "./config.ts";
+import { ConfigError, type Environment, readConfig } from "./config.ts";
 
 /** A service that runs until it is stopped. */
 export interface RunningService {
@@ -21,26 +21,32 @@ const defaultGraceMs = 10_000;
 /**
  * The `main` of every service: start, announce, wait for SIGTERM, SIGINT or the supervisor's end, drain, exit.
  * Exits 64 for a bad configuration, 1 for a failed start, 0 after a clean stop. A second signal exits at once.
- * When the parent holds an IPC channel, the process says `{ ready: addresses, warnings }` on it and ends when it closes.
+ * When the parent holds an IPC channel, the process says `{ ready: addresses, warnings }` on it and, unless `endsWithParent` is false, ends when it closes.
  */
-export async function runService(name: string, start: (env: Environment) => Promise<RunningService>): Promise<void> {
+export async function runService(
+  name: string,
+  start: (env: Environment) => Promise<RunningService>,
+  { endsWithParent = true }: { endsWithParent?: boolean } = {},
+): Promise<void> {
   let service: RunningService;
+  let graceMs: number;
   // A start may wait long for a database; without its parent nobody wants it any more.
   const orphaned = () => process.exit(1);
-  process.once("disconnect", orphaned);
+  if (endsWithParent) process.once("disconnect", orphaned);
   try {
+    graceMs = readGraceMs(process.env);
     service = await start(process.env);
   } catch (error) {
     fail(name, error);
   }
   process.off("disconnect", orphaned);
-  process.send?.({ ready: service.addresses, warnings: service.warnings ?? [] });
+  // The parent may die at this very moment.
+  process.send?.({ ready: service.addresses, warnings: service.warnings ?? [] }, undefined, undefined, () => {});
   service.failed?.catch((error: unknown) => fail(name, error));
   let stopping = false;
   const stop = () => {
     if (stopping) process.exit(1);
     stopping = true;
-    const graceMs = Number(process.env.AIMASS_GRACE_MS ?? defaultGraceMs);
     setTimeout(() => process.exit(1), graceMs + 2000).unref();
     service.stop(graceMs).then(
       () => process.exit(0),
@@ -48,9 +54,16 @@ export async function runService(name: string, start: (env: Environment) => Prom
     );
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, stop);
+  if (!endsWithParent) return;
   process.on("disconnect", () => {
     if (!stopping) stop();
   });
+}
+
+/** Time between the first stop signal and giving up on a clean end. Errors: ConfigError. */
+function readGraceMs(env: Environment): number {
+  const bounds = { fallback: defaultGraceMs, minimum: 0, maximum: 24 * 3600_000 };
+  return readConfig(env, (v) => ({ graceMs: v.integer("AIMASS_GRACE_MS", bounds) })).graceMs;
 }
 
 function fail(name: string, error: unknown): never {

@@ -30,6 +30,8 @@ export interface DataDirectory extends AsyncDisposable {
   /** The identity file of a role. */
   identityFile(role: string): string;
   readonly trustFile: string;
+  /** Says which process is the supervisor; replicas that outlive their agent watch it. */
+  readonly lockFile: string;
   /** Encrypts the auth service's signing keys at rest; made at first use, kept in a 0600 file. */
   readonly authSecretFile: string;
   /** Where the administrator's newest password was written, or will be. */
@@ -83,6 +85,7 @@ export async function openDataDirectory(location: string): Promise<DataDirectory
     folder,
     identityFile: (role) => join(keys, `${role}.identity.json`),
     trustFile: join(keys, "trust.json"),
+    lockFile: join(path, lockName),
     authSecretFile,
     get adminPasswordFile() {
       return newestPasswordFile(join(path, "auth"));

@@ -242,6 +242,7 @@ export class Mesh {
       spec("console", "console", "console/src/main.ts", { AIMASS_LISTEN: local(console_) }),
       spec("agent", "inference", "inference/src/agent-main.ts", {
         AIMASS_NODE: "local",
+        AIMASS_SUPERVISOR_LOCK: this.data.lockFile,
         AIMASS_DEVICES: process.env.AIMASS_DEVICES ?? cpuDevices(replicas, availableParallelism()),
       }),
       ...this.#routerListeners(await this.#tritonPorts()).map((listen, i) =>

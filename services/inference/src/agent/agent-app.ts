@@ -1,11 +1,19 @@
 import { mkdir } from "node:fs/promises";
 import { ReplicaService } from "@aimass/api/scheduler";
-import { type Clock, formatAddress, type RunningService, systemClock } from "@aimass/core";
+import {
+  AimassError,
+  type Clock,
+  formatAddress,
+  type ProcessLock,
+  type RunningService,
+  systemClock,
+  takeProcessLock,
+} from "@aimass/core";
 import { ServiceIdentity } from "@aimass/identity";
 import { closeServiceClients, createServiceClient } from "@aimass/rpc";
 import { serveAdmin, type Telemetry } from "@aimass/telemetry";
 import { discoverDevices } from "../devices/discover-devices.ts";
-import type { AgentConfig } from "./agent-config.ts";
+import { type AgentConfig, agentLockFile } from "./agent-config.ts";
 import { Announcer } from "./announcer.ts";
 import { Fleet } from "./fleet.ts";
 import { findTaskset, memoryLimit } from "./machine.ts";
@@ -22,6 +30,7 @@ export async function startAgent(
   const log = telemetry.log.scope("inference.agent");
   const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
   await mkdir(config.stateDirectory, { recursive: true });
+  const lock = await takeAgentLock(config);
   const devices = config.devices ?? (await discoverDevices());
   const memoryBytes = config.replicaMemoryBytes ?? Math.floor((memoryLimit() * 0.8) / devices.length);
   const fleet: Fleet = new Fleet({
@@ -68,9 +77,22 @@ export async function startAgent(
       await announcing;
       await reconciling;
       await fleet.stop(graceMs);
+      await lock.release();
       await closeServiceClients();
       await admin.close();
       await telemetry[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Errors: FAILED_PRECONDITION when another agent of this node lives. */
+async function takeAgentLock(config: AgentConfig): Promise<ProcessLock> {
+  const file = agentLockFile(config);
+  const result = await takeProcessLock(file);
+  if (result.kind === "taken") return result.lock;
+  throw new AimassError(
+    "FAILED_PRECONDITION",
+    `Another agent of ${config.node} runs (process ${result.pid ?? "unknown"}).`,
+    { remedy: "Stop that one first, or give this one an own AIMASS_NODE and AIMASS_STATE_DIR." },
+  );
 }

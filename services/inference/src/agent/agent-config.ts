@@ -22,6 +22,11 @@ export interface AgentConfig {
   readonly env: Environment;
 }
 
+/** Says which process is the agent of a node; its replicas watch it. */
+export function agentLockFile(config: Pick<AgentConfig, "stateDirectory" | "node">): string {
+  return join(config.stateDirectory, `agent-${config.node.replaceAll("/", "_")}.lock`);
+}
+
 /** Reads an agent's variables. Throws ConfigError with every problem. */
 export function readAgentConfig(env: Environment): AgentConfig {
   return readConfig(env, (v) => {

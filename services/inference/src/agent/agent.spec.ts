@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { LoadState } from "@aimass/api/scheduler";
-import { parseAddress } from "@aimass/core";
+import { parseAddress, takeProcessLock } from "@aimass/core";
 import { poisonModel } from "@aimass/onnx/samples";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readCrashNote } from "../crashes/crash-note.ts";
@@ -158,6 +158,104 @@ describe("an agent", () => {
     const children = await childrenOf(agent.process.pid);
     expect(await agent.end("SIGTERM")).toBe(0);
     for (const pid of children) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  });
+});
+
+describe("an agent that is killed", () => {
+  const isServing = async (address: string) => {
+    using client = await new ReplicaClient(parseAddress(address) ?? { host: "", port: 0 }, () =>
+      plane.token("router"),
+    ).ready();
+    const steps = new Uint8Array(BigInt64Array.of(1n).buffer);
+    return (await client.infer("slow", [{ name: "steps", datatype: "INT64", shape: [], bytes: steps }])).outputs.length;
+  };
+  const serveSlow = () =>
+    plane.assign("node-a/cpu-0", [
+      plane.publish({ model: "slow", bytes: slowModel(), inputs: ["steps INT64"], outputs: ["y FP32 1"] }),
+    ]);
+  const ready = (what: string, isRight: (incarnation: string) => boolean = () => true) =>
+    until(what, () => {
+      const found = plane.replicas.get("node-a/cpu-0");
+      const isReady = found?.loaded.some((l) => l.state === LoadState.READY) === true;
+      return found !== undefined && isReady && isRight(found.incarnation) ? found : undefined;
+    });
+  const recordPath = () => join(plane.directory, "state", "replicas", "node-a_cpu-0", "process.json");
+  const recordedPid = async () => (JSON.parse(await readFile(recordPath(), "utf8")) as { pid: number }).pid;
+
+  it("leaves its replicas serving, and the next one keeps them, starts them again and ends them", async () => {
+    serveSlow();
+    const first = await startAgent("cpu:0-1");
+    const before = await ready("slow is ready");
+    const pid = await recordedPid();
+    await first.end("SIGKILL");
+    expect(await isServing(before.address)).toBe(1);
+    const second = await startAgent("cpu:0-1");
+    await until("the node is announced", () => plane.nodes.get("node-a"));
+    expect(await isServing(before.address)).toBe(1);
+    expect(await recordedPid()).toBe(pid);
+    expect(plane.replicas.get("node-a/cpu-0")?.incarnation).toBe(before.incarnation);
+    process.kill(pid, "SIGKILL");
+    const after = await ready("it is back", (incarnation) => incarnation !== before.incarnation);
+    expect(after.address).toBe(before.address);
+    expect(plane.exits.at(-1)).toMatchObject({ incarnation: before.incarnation, running: [] });
+    const next = await recordedPid();
+    expect(await second.end("SIGTERM")).toBe(0);
+    expect(() => process.kill(next, 0)).toThrow("ESRCH");
+  });
+
+  it("has its replicas ended by the next one when that would start them otherwise", async () => {
+    serveSlow();
+    const first = await startAgent("cpu:0-1");
+    const before = await ready("slow is ready");
+    const pid = await recordedPid();
+    await first.end("SIGKILL");
+    await using _second = await ChildService.start("agent-main.ts", {
+      ...plane.env(),
+      AIMASS_DEVICES: "cpu:0-1",
+      AIMASS_SLOTS: "1",
+    });
+    await ready("another is ready", (incarnation) => incarnation !== before.incarnation);
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  });
+
+  it("has dedicated replicas that nobody wants any more ended by the next one", async () => {
+    plane.dedicated = [{ replicaId: "node-a/cpu-0/fraud", deviceId: "cpu-0", dedicatedTo: "default.fraud" }];
+    const first = await startAgent("cpu:0-1");
+    await until("it attached", () => plane.replicas.get("node-a/cpu-0/fraud"));
+    const record = join(plane.directory, "state", "replicas", "node-a_cpu-0_fraud", "process.json");
+    const { pid } = JSON.parse(await readFile(record, "utf8")) as { pid: number };
+    plane.dedicated = [];
+    await first.end("SIGKILL");
+    await using _second = await startAgent("cpu:0-1");
+    await until("it ended", () =>
+      readFile(`/proc/${pid}/stat`)
+        .then(() => false)
+        .catch(() => true),
+    );
+  });
+
+  it("leaves no replica behind where the supervisor is gone, too, or where no agent comes", async () => {
+    const lock = join(plane.directory, "supervisor.lock");
+    const held = await takeProcessLock(lock);
+    const outcomes: Record<string, string>[] = [{ AIMASS_SUPERVISOR_LOCK: lock }, { AIMASS_ORPHAN_MS: "500" }];
+    for (const env of outcomes) {
+      const agent = await ChildService.start("agent-main.ts", { ...plane.env(), ...env, AIMASS_DEVICES: "cpu:0-1" });
+      await until("its record is there", () =>
+        readFile(recordPath())
+          .then(() => true)
+          .catch(() => false),
+      );
+      const pid = await recordedPid();
+      await until("it attached", () => plane.replicas.get("node-a/cpu-0"));
+      await agent.end("SIGKILL");
+      if (held.kind === "taken") await held.lock.release();
+      await until("it ended", () =>
+        readFile(`/proc/${pid}/stat`)
+          .then(() => false)
+          .catch(() => true),
+      );
+      await rm(recordPath());
+    }
   });
 });
 

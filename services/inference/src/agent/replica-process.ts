@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { Backoff, type Clock, exitUsage } from "@aimass/core";
+import { Backoff, type Clock, exitUsage, processIdentity } from "@aimass/core";
 import type { Logger } from "@aimass/telemetry";
 import { blamedVersions, oomKills } from "../crashes/blame.ts";
 import { readCrashNote } from "../crashes/crash-note.ts";
 import type { VersionName } from "../servables/version-name.ts";
 import type { ReplicaCommand } from "./replica-command.ts";
+import { adoptLife, type LifeEnd, type ReplicaLife, startLife } from "./replica-life.ts";
+import { fingerprintOf, type ReplicaRecord, writeRecord } from "./replica-record.ts";
 
 /** How a replica's process ended, when nobody asked it to. */
 export interface ReplicaDeath {
@@ -23,17 +24,27 @@ export interface ReplicaDeath {
 /** A life this long counts as well: the next death is answered at once again. */
 const steadyMs = 10_000;
 
+export interface ReplicaProcessOptions {
+  readonly id: string;
+  readonly command: ReplicaCommand;
+  /** Of the process, beside what the command sets. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Where it listens, "host:port"; the same over restarts. */
+  readonly listen: string;
+  /** Holds its record. */
+  readonly folder: string;
+  readonly notePath: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onDeath: (death: ReplicaDeath) => void;
+}
+
 /** Keeps one replica process alive: started again at once when it dies, after growing waits when it dies soon after its start. */
 export class ReplicaProcess {
   readonly id: string;
-  readonly #command: ReplicaCommand;
-  readonly #env: Readonly<Record<string, string>>;
-  readonly #notePath: string;
-  readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly #onDeath: (death: ReplicaDeath) => void;
+  readonly #options: ReplicaProcessOptions;
   readonly #backoff = new Backoff({ initialMs: 250, maxMs: 10_000 });
-  #child: ChildProcess | undefined;
+  #life: ReplicaLife | undefined;
   #startedAt = 0;
   #oomKillsBefore = 0;
   #quickDeaths = 0;
@@ -42,27 +53,13 @@ export class ReplicaProcess {
   #exited: Promise<void> = Promise.resolve();
   #retry: Disposable | undefined;
 
-  constructor(options: {
-    id: string;
-    command: ReplicaCommand;
-    /** Of the process, beside what the command sets. */
-    env: Readonly<Record<string, string>>;
-    notePath: string;
-    clock: Clock;
-    log: Logger;
-    onDeath: (death: ReplicaDeath) => void;
-  }) {
+  constructor(options: ReplicaProcessOptions) {
     this.id = options.id;
-    this.#command = options.command;
-    this.#env = options.env;
-    this.#notePath = options.notePath;
-    this.#clock = options.clock;
-    this.#log = options.log;
-    this.#onDeath = options.onDeath;
+    this.#options = options;
   }
 
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#life?.pid;
   }
 
   /** True from the process's word that it listens until its end. */
@@ -72,59 +69,82 @@ export class ReplicaProcess {
 
   start(): void {
     if (this.#isStopping) return;
-    const { file, arguments: args, env } = this.#command;
-    const child = spawn(file, args, { env: { ...this.#env, ...env }, stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    this.#child = child;
-    this.#startedAt = this.#clock.monotonic();
-    this.#oomKillsBefore = oomKills();
-    child.on("message", () => {
-      this.#isReady = true;
-    });
-    child.once("error", (error) => this.#log.error("a replica could not be started", { replica: this.id, error }));
-    this.#exited = new Promise((resolve) => {
-      child.once("close", (code, signal) => {
-        resolve();
-        this.#ended(code, signal);
-      });
-    });
+    const { command, env, listen, log } = this.#options;
+    const life = startLife(command, { ...env, AIMASS_LISTEN: listen }, (error) =>
+      log.error("a replica could not be started", { replica: this.id, error }),
+    );
+    this.#follow(life);
+    this.#keepRecord(life.pid).catch((error: unknown) =>
+      log.warn("a replica's process could not be written down; another agent will not find it", {
+        replica: this.id,
+        error,
+      }),
+    );
+  }
+
+  /** Goes on with a process that an earlier agent started. */
+  adopt(record: ReplicaRecord): void {
+    this.#options.log.info("a replica of an earlier agent goes on", { replica: this.id, pid: record.pid });
+    this.#follow(adoptLife(record, this.#options.clock));
   }
 
   /** Lets the process drain for `graceMs` and ends it for good. */
   async stop(graceMs: number): Promise<void> {
     this.#isStopping = true;
     this.#retry?.[Symbol.dispose]();
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGTERM");
-    const kill = setTimeout(() => child.kill("SIGKILL"), graceMs + 3000);
+    const life = this.#life;
+    if (life === undefined) return;
+    life.kill("SIGTERM");
+    const kill = setTimeout(() => life.kill("SIGKILL"), graceMs + 3000);
     await this.#exited;
     clearTimeout(kill);
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null): void {
-    this.#isReady = false;
-    if (this.#isStopping) return;
-    this.#reportDeath(code, signal);
-    const isSteady = this.#clock.monotonic() - this.#startedAt >= steadyMs;
-    this.#quickDeaths = isSteady ? 0 : this.#quickDeaths + 1;
-    if (isSteady) this.#backoff.reset();
-    const isFirst = this.#quickDeaths <= 1 && code !== exitUsage;
-    if (isFirst) this.start();
-    else this.#retry = this.#clock.timer(this.#backoff.next(), () => this.start());
+  #follow(life: ReplicaLife): void {
+    this.#life = life;
+    this.#startedAt = this.#options.clock.monotonic();
+    this.#oomKillsBefore = oomKills();
+    life.ready.then(() => {
+      if (this.#life === life) this.#isReady = true;
+    });
+    this.#exited = life.ended.then((end) => {
+      this.#life = undefined;
+      this.#isReady = false;
+      if (!this.#isStopping) this.#ended(end);
+    });
   }
 
-  #reportDeath(code: number | null, signal: NodeJS.Signals | null): void {
-    const note = readCrashNote(this.#notePath);
-    const death = { signal, oomKillsBefore: this.#oomKillsBefore, oomKillsAfter: oomKills() };
+  async #keepRecord(pid: number | undefined): Promise<void> {
+    const identity = pid === undefined ? undefined : await processIdentity(pid);
+    if (pid === undefined || identity === undefined) return;
+    const { command, env, listen, folder } = this.#options;
+    writeRecord(folder, { replicaId: this.id, pid, identity, listen, fingerprint: fingerprintOf(command, env) });
+  }
+
+  #ended(end: LifeEnd): void {
+    this.#reportDeath(end);
+    const isSteady = this.#options.clock.monotonic() - this.#startedAt >= steadyMs;
+    this.#quickDeaths = isSteady ? 0 : this.#quickDeaths + 1;
+    if (isSteady) this.#backoff.reset();
+    const isFirst = this.#quickDeaths <= 1 && end.code !== exitUsage;
+    if (isFirst) this.start();
+    else this.#retry = this.#options.clock.timer(this.#backoff.next(), () => this.start());
+  }
+
+  #reportDeath({ code, signal }: LifeEnd): void {
+    const note = readCrashNote(this.#options.notePath);
+    // How a process ended that was not our child nobody tells: it blames no more than a SIGKILL from outside.
+    const known = signal === undefined ? "SIGKILL" : signal;
+    const death = { signal: known, oomKillsBefore: this.#oomKillsBefore, oomKillsAfter: oomKills() };
     const running = blamedVersions(note, death);
-    this.#log.warn("a replica died", { replica: this.id, code, signal, running: running.length });
-    this.#onDeath({
+    this.#options.log.warn("a replica died", { replica: this.id, code, signal, running: running.length });
+    this.#options.onDeath({
       replicaId: this.id,
       incarnation: note?.incarnation ?? "",
       exitCode: code ?? -1,
       signal: signal ?? "",
       running,
-      at: this.#clock.now(),
+      at: this.#options.clock.now(),
     });
   }
 }

@@ -29,6 +29,7 @@ import { SlotPool } from "../slots/slot-pool.ts";
 import { observeReplica, ReplicaMetrics } from "./metrics.ts";
 import { cpusOf, type ReplicaConfig } from "./replica-config.ts";
 import { describeExits, describeReplica, type ReplicaFacts } from "./replica-info.ts";
+import { watchKeepers } from "./watch-keepers.ts";
 
 /** How long routers get to hear that a replica drains before it closes its door, in milliseconds. */
 const farewellMs = 500;
@@ -152,6 +153,7 @@ export async function startReplica(
     trim().catch((error: unknown) => log.warn("the cache could not be trimmed", { error }));
   }, trimMs);
   trimming.unref();
+  watchKeepers(config, { clock, signal: stopped.signal, log }).catch((error: unknown) => fail(error as Error));
   log.info("the replica is up", { ...facts, device: device.id, admin: formatAddress(admin.address) });
 
   return {

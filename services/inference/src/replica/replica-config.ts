@@ -33,6 +33,11 @@ export interface ReplicaConfig {
   readonly cacheBytes: number;
   /** Where the crash note lies; undefined: in the state directory. */
   readonly crashNote: string | undefined;
+  /** Lock files of the agent that keeps this replica and of whoever keeps the agent; undefined: nobody does. */
+  readonly agentLock: string | undefined;
+  readonly supervisorLock: string | undefined;
+  /** How long it serves on without an agent and a supervisor. */
+  readonly orphanMs: number;
 }
 
 /** Reads a replica's variables. Throws ConfigError with every problem. */
@@ -71,6 +76,9 @@ export function readReplicaConfig(env: Environment): ReplicaConfig {
         maximum: Number.MAX_SAFE_INTEGER,
       }),
       crashNote: v.optional("AIMASS_CRASH_NOTE"),
+      agentLock: v.optional("AIMASS_AGENT_LOCK"),
+      supervisorLock: v.optional("AIMASS_SUPERVISOR_LOCK"),
+      orphanMs: v.integer("AIMASS_ORPHAN_MS", { fallback: 300_000, minimum: 0, maximum: 30 * 24 * 3600_000 }),
     };
   });
 }
