@@ -45,7 +45,7 @@ describe("the report of a classification", () => {
     expect(shown).toMatch(/bad +10 +90\.0 % +90\.0 % +0\.9 +- +█+/);
     expect(shown).toContain("calibration: 3.4 % off");
     expect(shown).toMatch(/word +0\.4 +0\.01 +█{24}/);
-    expect(shown).toContain("leakage: 2 held-out rows have a twin in another part");
+    expect(shown).toContain("leakage: 2 held-out rows have a twin among the training rows");
     expect(shown).toContain("warning: One column holds one value.");
     expect(shown).not.toMatch(/undefined|NaN/);
   });

@@ -159,10 +159,12 @@ function foldLines({ folds }: EvaluationReport): string[] {
 }
 
 function leakageLines({ leakage }: EvaluationReport): string[] {
-  if (leakage === undefined || (leakage.duplicateRows === 0n && leakage.sharedGroups === 0n)) return [];
-  const groups = leakage.sharedGroups > 0n ? `, ${leakage.sharedGroups} groups are in two parts` : "";
-  return section(
-    `leakage: ${leakage.duplicateRows} held-out rows have a twin in another part${groups}`,
-    leakage.examples,
-  );
+  if (leakage === undefined) return [];
+  const { duplicateRows, validationRows, sharedGroups } = leakage;
+  const found = [
+    ...(duplicateRows > 0n ? [`${duplicateRows} held-out rows have a twin among the training rows`] : []),
+    ...(validationRows > 0n ? [`${validationRows} validation rows have one`] : []),
+    ...(sharedGroups > 0n ? [`${sharedGroups} groups are in two parts`] : []),
+  ];
+  return found.length === 0 ? [] : section(`leakage: ${found.join(", ")}`, leakage.examples);
 }

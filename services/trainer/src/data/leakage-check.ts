@@ -25,24 +25,26 @@ export async function findLeakage(
   const by = groupBy === undefined ? {} : { groupBy };
   if (refuses) {
     const { duplicates } = await checkLeakage(dataset, parts, { columns: [...features, target], signal });
-    if (duplicates.rows > 0) throw refused(duplicates);
+    if (duplicates.contents > 0) throw refused(duplicates);
   }
   const found = await checkLeakage(dataset, parts, { columns: features, ...by, signal });
   return {
-    duplicateRows: BigInt(found.duplicates.rows),
+    duplicateRows: BigInt(found.duplicates.byPart.test ?? 0),
+    validationRows: BigInt(found.duplicates.byPart.validation ?? 0),
     examples: [...sentences(found.duplicates), ...groupSentences(found, groupBy ?? "")],
     sharedGroups: BigInt(found.groups?.count ?? 0),
   };
 }
 
 /** What a person should be told of it. */
-export function leakageWarnings({ duplicateRows = 0n, sharedGroups = 0n }: Leakage): string[] {
+export function leakageWarnings({ duplicateRows = 0n, validationRows = 0n, sharedGroups = 0n }: Leakage): string[] {
   const warnings: string[] = [];
-  if (duplicateRows > 0n) {
-    warnings.push(
-      `${duplicateRows} ${duplicateRows === 1n ? "row is" : "rows are"} alike in every feature with a row of another part; the held-out metrics may flatter the model.`,
-    );
-  }
+  const alike = (rows: bigint, kind: string) =>
+    `${rows} ${kind} ${rows === 1n ? "row is" : "rows are"} alike in every feature with a training row`;
+  if (duplicateRows > 0n)
+    warnings.push(`${alike(duplicateRows, "held-out")}; the held-out metrics may flatter the model.`);
+  if (validationRows > 0n)
+    warnings.push(`${alike(validationRows, "validation")}; what is chosen by them may remember rows.`);
   if (sharedGroups > 0n) warnings.push(`${sharedGroups} groups are in more than one part.`);
   return warnings;
 }
@@ -60,7 +62,8 @@ function groupSentences({ groups }: LeakageReport, column: string): string[] {
 }
 
 function refused(duplicates: Duplicates): AimassError {
-  const message = `${duplicates.rows} rows are also in another part. ${sentences(duplicates)[0] ?? ""}`;
+  const { contents } = duplicates;
+  const message = `${contents} ${contents === 1 ? "row is" : "different rows are"} in more than one part. ${sentences(duplicates)[0] ?? ""}`;
   return new AimassError("FAILED_PRECONDITION", message, {
     reason: "LEAKAGE",
     field: "spec.data.duplicates",

@@ -163,7 +163,7 @@ describe("a data policy", () => {
       expect(leakage.duplicateRows).toBeGreaterThan(5n);
       expect(leakage.examples?.[0]).toMatch(/^Row \d+ \((train|test)\) is like row \d+ \((train|test)\)\.$/);
     });
-    expect(warnings[0]).toMatch(/^\d+ rows are alike in every feature with a row of another part/);
+    expect(warnings[0]).toMatch(/^\d+ held-out rows are alike in every feature with a training row/);
   });
 
   it("drops all but the first of rows that are alike, or refuses them in two parts", async () => {

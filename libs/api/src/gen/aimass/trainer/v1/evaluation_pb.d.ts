@@ -440,6 +440,8 @@ export declare const TrialSchema: GenMessage<Trial>;
  */
 export declare type Leakage = Message<"aimass.trainer.v1.Leakage"> & {
   /**
+   * Held-out rows that are alike in every feature with a training row.
+   *
    * @generated from field: int64 duplicate_rows = 1;
    */
   duplicateRows: bigint;
@@ -455,6 +457,13 @@ export declare type Leakage = Message<"aimass.trainer.v1.Leakage"> & {
    * @generated from field: int64 shared_groups = 3;
    */
   sharedGroups: bigint;
+
+  /**
+   * As `duplicate_rows`, of the validation part.
+   *
+   * @generated from field: int64 validation_rows = 4;
+   */
+  validationRows: bigint;
 };
 
 /**
