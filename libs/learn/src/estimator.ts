@@ -47,6 +47,8 @@ export interface FitOptions {
   readonly signal?: AbortSignal;
   /** Called after a step (iteration, tree) with the steps there will be at most and the loss on what it is fitted to. */
   readonly onProgress?: (step: number, steps: number, loss: number) => void;
+  /** Told what a person should know of the fit, in a sentence or two. */
+  readonly onWarning?: (sentence: string) => void;
   /** Iterative estimators hand over, every `checkpointEveryMs` (30 000 unless given), what `resume` needs to go on from there. */
   readonly onCheckpoint?: (checkpoint: Json) => void;
   readonly checkpointEveryMs?: number;

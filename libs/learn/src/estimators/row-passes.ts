@@ -62,12 +62,20 @@ export function classRows(
 
 type Checked = Pick<Estimator, "name" | "missing">;
 
+/** What rows count beside their own weights. */
+interface RowFactors {
+  /** By class. */
+  readonly classes?: Float64Array;
+  /** By row, 0 or 1. */
+  readonly rows?: Uint8Array;
+}
+
 /** Rows that a fit reads as often as it needs. What passes by the first time is checked; errors are INVALID_ARGUMENT. */
 export class RowPasses<Y extends Targets> {
   readonly #stream: RowStream;
   readonly #options: FitOptions;
   readonly #check: (batch: RowBatch, from: number) => void;
-  readonly #classFactors: Float64Array | undefined;
+  readonly #factors: RowFactors;
   #checked = false;
   /** Weights by class of a stream that is one batch, which need not be worked out again. */
   #weights: Float64Array | undefined;
@@ -76,12 +84,12 @@ export class RowPasses<Y extends Targets> {
     stream: RowStream,
     options: FitOptions,
     check: (batch: RowBatch, from: number) => void,
-    classFactors?: Float64Array,
+    factors: RowFactors = {},
   ) {
     this.#stream = stream;
     this.#options = options;
     this.#check = check;
-    this.#classFactors = classFactors;
+    this.#factors = factors;
     checkWeights(options.weights, stream.rows);
   }
 
@@ -129,20 +137,33 @@ export class RowPasses<Y extends Targets> {
     }
   }
 
-  /** The same rows, each counting `factors[its class]` times as much. */
-  withClassFactors(factors: Float64Array): RowPasses<Y> {
+  /** The same rows, each counting `classes[its class]` times as much. */
+  withClassFactors(classes: Float64Array): RowPasses<Y> {
+    return this.#counting({ ...this.#factors, classes });
+  }
+
+  /** The same rows, of which those count that are 1 in `rows`. */
+  only(rows: Uint8Array): RowPasses<Y> {
+    return this.#counting({ ...this.#factors, rows });
+  }
+
+  #counting(factors: RowFactors): RowPasses<Y> {
     const passes = new RowPasses<Y>(this.#stream, this.#options, this.#check, factors);
     passes.#checked = this.#checked;
     return passes;
   }
 
   #weightsOf({ x, y }: RowBatch, from: number): Float64Array | undefined {
-    const factors = this.#classFactors;
+    const { classes, rows } = this.#factors;
     const given = this.#options.weights?.subarray(from, from + x.rows);
-    if (factors === undefined || y.kind !== "classes") return given;
+    const indices = classes !== undefined && y.kind === "classes" ? y.indices : undefined;
+    if (indices === undefined && rows === undefined) return given;
     if (this.#weights !== undefined) return this.#weights;
     const weights = new Float64Array(x.rows);
-    for (let r = 0; r < x.rows; r++) weights[r] = (given?.[r] ?? 1) * factors[y.indices[r]!]!;
+    for (let r = 0; r < x.rows; r++) {
+      const byClass = indices === undefined ? 1 : classes![indices[r]!]!;
+      weights[r] = (given?.[r] ?? 1) * byClass * (rows?.[from + r] ?? 1);
+    }
     if (x.rows === this.rows) this.#weights = weights;
     return weights;
   }

@@ -155,6 +155,7 @@ function fitOptions({ given }: Candidate, { seed, report, signal, threads, check
     ...(checkpoint?.resume !== undefined && { resume: checkpoint.resume }),
     ...(checkpoint !== undefined && { onCheckpoint: (state) => checkpoint.save(state) }),
     ...(checkpoint?.everyMs !== undefined && { checkpointEveryMs: checkpoint.everyMs }),
+    onWarning: (sentence) => report.warn(sentence),
     onProgress: (step, steps, loss) => {
       const share = step / Math.max(1, steps);
       const at = progressAt.fit + share * (1 - progressAt.fit);

@@ -4,39 +4,44 @@ import type { RowPasses } from "../row-passes.ts";
 import type { Calibration } from "./linear-classifier.ts";
 import { ProductPasses } from "./products.ts";
 
-/** A linear model whose scores are no log-odds yet. */
-interface ScoredModel {
+/** Rows and a linear model that was fitted without them. */
+export interface HeldRows {
+  readonly passes: RowPasses<ClassTargets>;
   /** [cols × outputs] */
   readonly weights: Float64Array;
   readonly intercepts: Float64Array;
-  /** Sum of weights of each class. */
-  readonly sums: Float64Array;
-  readonly pacer: Pacer;
 }
 
 const maxPasses = 100;
 
 /**
  * Probabilities for scores that are no log-odds (Platt 1999, with the targets and Newton's method of Lin, Lin and Weng 2007): per output the logistic
- * curve that fits the scores of the training rows best. Curves of all outputs are fitted side by side, a pass over the rows for each step.
+ * curve that fits the scores of rows best which the model did not learn from. Of rows it did learn from the scores of wide data are far too sure. Curves
+ * of all outputs are fitted side by side, a pass over the rows for each step. `sums`: of the weights of each class.
  */
-export async function calibrate(passes: RowPasses<ClassTargets>, model: ScoredModel): Promise<Calibration> {
-  const outputs = model.intercepts.length;
-  const total = model.sums.reduce((all, sum) => all + sum, 0);
+export async function calibrate(
+  held: readonly HeldRows[],
+  { sums, pacer }: { sums: Float64Array; pacer: Pacer },
+): Promise<Calibration> {
+  const outputs = held[0]!.intercepts.length;
+  const total = sums.reduce((all, sum) => all + sum, 0);
   const curves = Array.from({ length: outputs }, (_, k) => {
     const own = outputs === 1 ? 1 : k;
-    return new Curve(own, model.sums[own]!, total - model.sums[own]!);
+    return new Curve(own, sums[own]!, total - sums[own]!);
   });
-  const scores = new ScorePasses(passes, model);
+  const scores = held.map((rows) => new ScorePasses(rows, { parts: held.length, pacer }));
   for (let pass = 0; pass < maxPasses && curves.some((curve) => !curve.done); pass++) {
-    await scores.each((batch) => {
-      for (const [k, curve] of curves.entries()) if (!curve.done) curve.measure(batch, k, outputs);
-    });
+    for (const part of scores) {
+      await part.each((batch) => {
+        for (const [k, curve] of curves.entries()) if (!curve.done) curve.measure(batch, k, outputs);
+      });
+    }
     for (const curve of curves) curve.move();
   }
+  const found = curves.map((curve) => curve.found());
   return {
-    slopes: Float64Array.from(curves, (curve) => curve.slope),
-    offsets: Float64Array.from(curves, (curve) => curve.offset),
+    slopes: Float64Array.from(found, ({ slope }) => slope),
+    offsets: Float64Array.from(found, ({ offset }) => offset),
   };
 }
 
@@ -56,6 +61,8 @@ class Curve {
   readonly #high: number;
   readonly #low: number;
   readonly #total: number;
+  /** The log-odds without any score. */
+  readonly #prior: number;
   /** The best curve so far, the way from it to the one that is measured, and how much of that is gone. */
   #best = { slope: 0, offset: 0, loss: Number.POSITIVE_INFINITY };
   #way = { slope: 0, offset: 0 };
@@ -69,7 +76,13 @@ class Curve {
     this.#total = positive + negative;
     this.#high = (positive + 1) / (positive + 2);
     this.#low = 1 / (negative + 2);
-    this.offset = Math.log((positive + 1) / (negative + 1));
+    this.#prior = Math.log((positive + 1) / (negative + 1));
+    this.offset = this.#prior;
+  }
+
+  /** Scores that tell nothing of new rows, or the wrong way round, leave what is known without them. */
+  found(): { slope: number; offset: number } {
+    return this.slope > 0 ? { slope: this.slope, offset: this.offset } : { slope: 0, offset: this.#prior };
   }
 
   /** Adds the loss of rows and its derivatives. */
@@ -125,37 +138,53 @@ class Curve {
 /** Scores that are kept rather than worked out again. */
 const mostKept = 2 ** 22;
 
-/** Scores of all rows, again and again. */
+/** Scores of all rows that count, again and again. */
 class ScorePasses {
-  readonly #passes: RowPasses<ClassTargets>;
-  readonly #model: ScoredModel;
+  readonly #held: HeldRows;
   readonly #products: ProductPasses<ClassTargets>;
+  readonly #pacer: Pacer;
+  readonly #keeps: boolean;
   readonly #kept: ScoredRows[] = [];
 
-  constructor(passes: RowPasses<ClassTargets>, model: ScoredModel) {
-    this.#passes = passes;
-    this.#model = model;
-    this.#products = new ProductPasses(passes, model.intercepts.length, model.pacer);
+  /** `parts`: among so many the scores that may be kept are shared. */
+  constructor(held: HeldRows, { parts, pacer }: { parts: number; pacer: Pacer }) {
+    const outputs = held.intercepts.length;
+    this.#held = held;
+    this.#pacer = pacer;
+    this.#products = new ProductPasses(held.passes, outputs, pacer);
+    this.#keeps = held.passes.rows * outputs * parts <= mostKept;
   }
 
   async each(work: (rows: ScoredRows) => void): Promise<void> {
-    const { intercepts, pacer } = this.#model;
-    const outputs = intercepts.length;
     for (const rows of this.#kept) {
       work(rows);
-      if (pacer.due) await pacer.breathe();
+      if (this.#pacer.due) await this.#pacer.breathe();
     }
     if (this.#kept.length > 0) return;
-    const keep = this.#passes.rows * outputs <= mostKept;
-    await this.#products.each(this.#model.weights, (scores, { y, weights }, from, to) => {
+    const { intercepts, weights: model } = this.#held;
+    const outputs = intercepts.length;
+    await this.#products.each(model, (scores, { y, weights }, from, to) => {
       for (let i = 0; i < scores.length; i += outputs) {
         for (let k = 0; k < outputs; k++) scores[i + k]! += intercepts[k]!;
       }
-      const [indices, own] = [y.indices.slice(from, to), weights?.slice(from, to)];
+      const rows = { scores, indices: y.indices.subarray(from, to), weights: weights?.subarray(from, to) };
       // The scores of the next block take the place of these.
-      const rows = { scores: keep ? scores.slice() : scores, indices, weights: own };
-      if (keep) this.#kept.push(rows);
-      work(rows);
+      const own = this.#keeps ? counting(rows, outputs) : rows;
+      if (this.#keeps) this.#kept.push(own);
+      work(own);
     });
   }
+}
+
+/** A copy of the rows whose weight is not 0. */
+function counting({ scores, indices, weights }: ScoredRows, outputs: number): ScoredRows {
+  if (weights === undefined) return { scores: scores.slice(), indices: indices.slice(), weights };
+  const rows = Uint32Array.from(weights.keys()).filter((r) => weights[r]! > 0);
+  const own = new Float64Array(rows.length * outputs);
+  for (const [at, r] of rows.entries()) own.set(scores.subarray(r * outputs, (r + 1) * outputs), at * outputs);
+  return {
+    scores: own,
+    indices: Int32Array.from(rows, (r) => indices[r]!),
+    weights: Float64Array.from(rows, (r) => weights[r]!),
+  };
 }

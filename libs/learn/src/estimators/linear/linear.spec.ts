@@ -141,3 +141,48 @@ describe("linear SVM", () => {
     }
   });
 });
+
+describe("probabilities of a linear support vector machine", () => {
+  /** Each row has a few of many words; some of them lean to one side. As with texts there are more words than rows. */
+  function texts(seed: number, rows: number) {
+    const random = new Random(seed);
+    const words = 3000;
+    const indices = Array.from({ length: rows }, () => random.below(2));
+    const x = dense(
+      indices.map((own) => {
+        const row = new Array<number>(words).fill(0);
+        for (let word = 0; word < 12; word++) row[random.below(words)] = 1;
+        for (let word = 0; word < 3; word++) row[random.below(20) * 2 + (random.next() < 0.75 ? own : 1 - own)] = 1;
+        return row;
+      }),
+    );
+    return { x: sparse(x), y: classes(indices, 2) };
+  }
+  const lossOf = ({ probabilities }: { probabilities: Float64Array }, indices: Int32Array) =>
+    indices.reduce((sum, own, r) => sum - Math.log(probabilities[2 * r + own]!), 0) / indices.length;
+
+  it.each(["squared-hinge", "hinge"])("hold for rows it did not learn from, with the loss %s", async (loss) => {
+    const [learnt, fresh] = [texts(1, 1000), texts(2, 1000)];
+    const model = await classify(linearSvm, learnt.x, learnt.y, { loss, l2: 0.1 });
+    const answer = model.predict(fresh.x);
+    // What is known without any row is ln 2 = 0.693; the curve of least loss for these very scores is not much better.
+    expect(lossOf(answer, fresh.y.indices)).toBeLessThan(0.6);
+    const sure = Array.from(answer.indices.keys()).filter(
+      (r) => Math.max(...answer.probabilities.subarray(2 * r, 2 * r + 2)) > 0.8,
+    );
+    const right = sure.filter((r) => answer.indices[r] === fresh.y.indices[r]).length;
+    expect(sure.length).toBeGreaterThan(50);
+    expect(right / sure.length).toBeGreaterThan(0.75);
+  });
+
+  it("say no more than the shares of the classes where scores tell nothing", async () => {
+    const random = new Random(5);
+    const x = dense(Array.from({ length: 90 }, () => Array.from({ length: 60 }, () => random.normal())));
+    const y = classes(
+      Array.from({ length: 90 }, () => random.below(3)),
+      3,
+    );
+    const { probabilities } = (await classify(linearSvm, x, y, {})).predict(x);
+    expect(Math.max(...probabilities)).toBeLessThan(0.75);
+  });
+});

@@ -49,6 +49,7 @@ export class BoostedTreeGrower {
   readonly #spare: Int32Array;
   /** Whether every leaf's histogram is kept. */
   readonly #keeps: boolean;
+  #l2: number;
   #free: number[] = [];
   #derivatives!: Derivatives;
 
@@ -69,10 +70,17 @@ export class BoostedTreeGrower {
     this.#training = o.training;
     this.#spare = new Int32Array(o.training.length);
     this.#keeps = o.keeps;
+    this.#l2 = o.limits.l2;
     const { job } = o.memory;
     job[jobFields.l2] = o.limits.l2;
     job[jobFields.minRows] = o.limits.minRowsPerLeaf;
     job[jobFields.minCurvature] = minCurvature;
+  }
+
+  /** Grows with another penalty from now on. */
+  penalise(l2: number): void {
+    this.#l2 = l2;
+    this.#memory.job[jobFields.l2] = l2;
   }
 
   /** A tree that follows the derivatives; adds its values to `scores` of the training rows. */
@@ -151,8 +159,8 @@ export class BoostedTreeGrower {
   }
 
   #settle(builder: TreeBuilder, leaf: Leaf, scores: Float64Array): void {
-    const { l2, learningRate } = this.#limits;
-    const divisor = leaf.curvature + l2;
+    const { learningRate } = this.#limits;
+    const divisor = leaf.curvature + this.#l2;
     const value = divisor > 0 ? (-learningRate * leaf.gradient) / divisor : 0;
     builder.setValue(leaf.node, value);
     const { order } = this.#memory;

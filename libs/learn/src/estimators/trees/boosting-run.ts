@@ -32,6 +32,9 @@ interface RunOptions {
 const rowsForHolding = 10_000;
 const heldShare = 0.1;
 
+/** Penalties to begin again with, one after the other, when the loss rises above that of the first guess. */
+const rescues = [1, 10, 100];
+
 /** Bytes of histograms that are kept for the subtraction; wider data builds every histogram anew. */
 const mostHistogramBytes = 2 ** 30;
 
@@ -48,7 +51,11 @@ export class BoostingRun implements Disposable {
   readonly #curvatures: Float32Array;
   readonly #search: SplitSearch;
   readonly #grower: BoostedTreeGrower;
-  readonly #trees: Tree[] = [];
+  #trees: Tree[] = [];
+  /** The loss before the first tree. */
+  readonly #firstLoss: number;
+  #l2: number;
+  #diverged = false;
   #bestLoss = Number.POSITIVE_INFINITY;
   #bestIteration = 0;
 
@@ -61,7 +68,9 @@ export class BoostingRun implements Disposable {
     [this.#training, this.#held] = part(rows, p.patience > 0 && rows >= rowsForHolding ? heldShare : 0, random.fork(1));
     this.base = loss.base(this.#training);
     this.#scores = new Float64Array(loss.outputs * rows);
-    for (let k = 0; k < loss.outputs; k++) this.#scores.fill(this.base[k]!, k * rows, (k + 1) * rows);
+    this.#l2 = p.l2;
+    this.#toFirstGuess();
+    this.#firstLoss = this.#loss();
     this.#gradients = new Float32Array(loss.outputs * rows);
     this.#curvatures = new Float32Array(loss.outputs * rows);
     const keeps = p.maxLeaves * cols * featureWidth * 8 <= mostHistogramBytes;
@@ -88,7 +97,20 @@ export class BoostingRun implements Disposable {
     return this.#iteration >= iterations || stale;
   }
 
-  /** Adds one tree for each output; returns the loss on the rows held back, or on all where there are none. */
+  /** The penalty in force: the one asked for, unless the loss rose too far with it. */
+  get l2(): number {
+    return this.#l2;
+  }
+
+  /** Whether the loss is above that of the first guess, and no penalty helped. */
+  get diverged(): boolean {
+    return this.#diverged;
+  }
+
+  /**
+   * Adds one tree for each output; returns the loss on the rows held back, or on all where there are none. Of many or rare classes leaves have next to no curvature,
+   * and Newton's step goes far too wide: when the loss rises above that of the first guess, the fit begins again with a larger penalty.
+   */
   async step(): Promise<number> {
     const { loss } = this.#o;
     const { rows } = this.#binned;
@@ -103,7 +125,27 @@ export class BoostingRun implements Disposable {
       this.#trees.push(tree);
     }
     this.#iteration++;
-    return this.#measure();
+    const measured = this.#measure();
+    this.#diverged = measured > this.#firstLoss;
+    const larger = rescues.find((l2) => l2 > this.#l2);
+    if (!this.#diverged || larger === undefined) return measured;
+    this.#beginAgain(larger);
+    return this.#firstLoss;
+  }
+
+  #beginAgain(l2: number): void {
+    this.#l2 = l2;
+    this.#grower.penalise(l2);
+    this.#trees = [];
+    this.#iteration = 0;
+    this.#bestIteration = 0;
+    this.#bestLoss = Number.POSITIVE_INFINITY;
+    this.#toFirstGuess();
+  }
+
+  #toFirstGuess(): void {
+    const { rows } = this.#binned;
+    for (const [k, base] of this.base.entries()) this.#scores.fill(base, k * rows, (k + 1) * rows);
   }
 
   /** The trees up to the iteration that was best on the rows held back. */
@@ -112,13 +154,15 @@ export class BoostingRun implements Disposable {
   }
 
   toJson(): Json {
-    return { kind: "boosting", trees: this.#trees.map(treeToJson) };
+    return { kind: "boosting", l2: this.#l2, trees: this.#trees.map(treeToJson) };
   }
 
   /** Takes up the trees of a checkpoint, adding to scores in the order they were added in. */
   resume(json: Json | undefined): void {
-    const saved = json as { kind?: string; trees: readonly Json[] } | undefined | null;
+    const saved = json as { kind?: string; l2?: number; trees: readonly Json[] } | undefined | null;
     if (saved?.kind !== "boosting") return;
+    this.#l2 = saved.l2 ?? this.#l2;
+    this.#grower.penalise(this.#l2);
     const { outputs } = this.#o.loss;
     const { rows } = this.#binned;
     for (const [t, item] of saved.trees.entries()) {
@@ -145,9 +189,13 @@ export class BoostingRun implements Disposable {
     }
   }
 
+  #loss(): number {
+    return this.#o.loss.mean(this.#scores, this.#held.length > 0 ? this.#held : this.#training);
+  }
+
   #measure(): number {
-    if (this.#held.length === 0) return this.#o.loss.mean(this.#scores, this.#training);
-    const loss = this.#o.loss.mean(this.#scores, this.#held);
+    const loss = this.#loss();
+    if (this.#held.length === 0) return loss;
     if (loss < this.#bestLoss - 1e-7) {
       this.#bestLoss = loss;
       this.#bestIteration = this.#iteration;

@@ -123,6 +123,15 @@ async function learn(estimator: Estimator, rows: RowStream, options: FitOptions)
     checkpoints.offer((): Json => run.toJson());
     if (pacer.due) await pacer.breathe();
   }
+  if (run.diverged) {
+    options.onWarning?.(
+      `The loss is above that of guessing, and an l2 of ${run.l2} did not help. Try a smaller learningRate, more minRowsPerLeaf, or another recipe.`,
+    );
+  } else if (run.l2 !== p.l2) {
+    options.onWarning?.(
+      `With an l2 of ${p.l2} the loss rose above that of guessing, as it does with many or rare classes; it was learnt with ${run.l2}.`,
+    );
+  }
   return new TreeEnsemble({
     cols: rows.cols,
     trees: run.bestTrees(),

@@ -190,6 +190,26 @@ describe("gradient boosting", () => {
     expect(said.kind === "numbers" && said.values[1]).toBeCloseTo(10, 4);
   });
 
+  it("learns many classes of a few rows each, though its first steps go too wide, and says so", async () => {
+    const random = new Random(3);
+    const many = 150;
+    const indices = Array.from({ length: many * 4 }, (_, i) => i % many);
+    const x = dense(indices.map((own) => [own + 0.1 * random.next(), (own * 37) % 101, random.next()]));
+    const y = classes(indices, many);
+    const [losses, warnings]: [number[], string[]] = [[], []];
+    const parameters = { iterations: 15, minRowsPerLeaf: 4 };
+    const fitted = await gradientBoostingClassifier.fit(x, y, {
+      random: new Random(1),
+      parameters: { ...parameters, learningRate: 0.3 },
+      onProgress: (_step, _steps, loss) => losses.push(loss),
+      onWarning: (sentence) => warnings.push(sentence),
+    });
+    expect(Math.max(...losses)).toBeLessThanOrEqual(Math.log(many) + 1e-9);
+    const { indices: found } = fitted.predict(x) as { indices: Int32Array };
+    expect(found.filter((own, r) => own === indices[r]).length / indices.length).toBeGreaterThan(0.5);
+    expect(warnings).toEqual([expect.stringMatching(/rose above that of guessing.*learnt with 1/)]);
+  });
+
   it("ends early when rows held back are not predicted better, and keeps the best trees", async () => {
     const numbersOf = new Random(4);
     const rows = Array.from({ length: 10_000 }, () => [numbersOf.normal(), numbersOf.normal()]);
