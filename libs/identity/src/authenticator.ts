@@ -81,9 +81,10 @@ export class Authenticator {
     const principal = this.resolve(claims.sub);
     if (principal.kind !== "user") throw unauthenticated("The token names no user.");
     const notBeforeMs = this.#index.principal(claims.sub)?.tokensNotBeforeMs ?? 0;
-    if (Math.round(claims.iat * 1000) < notBeforeMs)
+    const { sid } = claims as AccessClaims;
+    if (Math.round(claims.iat * 1000) < notBeforeMs || this.#index.hasEnded(sid))
       throw unauthenticated("The session of this token has ended.", "Sign in again.");
-    return { principal, sessionId: (claims as AccessClaims).sid, ...acceptedTime(claims) };
+    return { principal, sessionId: sid, ...acceptedTime(claims) };
   }
 
   #verifySignature(text: string, nowMs: number): Claims {

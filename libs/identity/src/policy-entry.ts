@@ -37,6 +37,7 @@ export type PolicyFact =
   | { readonly kind: "apiKey"; readonly id: string; readonly facts: ApiKeyFacts }
   | { readonly kind: "grant"; readonly grant: IndexedGrant }
   | { readonly kind: "signingKey"; readonly keyId: string; readonly key: KeyObject }
+  | { readonly kind: "endedSession"; readonly id: string }
   | { readonly kind: "project"; readonly name: string; readonly maxSnapshotAgeMs: number | undefined };
 
 /** The keys that name the facts of a policy. */
@@ -46,6 +47,7 @@ export const policyEntryKey = {
   grant: (id: string) => `grant/${id}`,
   signingKey: (keyId: string) => `jwk/${keyId}`,
   project: (name: string) => `project/${name}`,
+  endedSession: (id: string) => `session/${id}`,
 } as const;
 
 /** What 0 seconds of a project's age limit means: three missed signs of life. */
@@ -82,6 +84,8 @@ export function readPolicyEntry(message: PolicyEntry): PolicyFact | undefined {
       return { kind, keyId: value.keyId, key: importRawPublicKey(value.publicKey) };
     case "project":
       return { kind, name: value.name, maxSnapshotAgeMs: projectAgeMs(value.maxSnapshotAgeSeconds) };
+    case "endedSession":
+      return { kind, id: value.id };
     default:
       return undefined;
   }

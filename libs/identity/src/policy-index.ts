@@ -7,6 +7,7 @@ export class PolicyIndex {
   readonly #principals = new Map<string, PrincipalFacts>();
   readonly #apiKeys = new Map<string, ApiKeyFacts>();
   readonly #signingKeys = new Map<string, KeyObject>();
+  readonly #endedSessions = new Set<string>();
   readonly #projectAgesMs = new Map<string, number | undefined>();
   /** subject → resource → grants. */
   readonly #grants = new Map<string, Map<string, IndexedGrant[]>>();
@@ -21,6 +22,11 @@ export class PolicyIndex {
 
   signingKey(keyId: string): KeyObject | undefined {
     return this.#signingKeys.get(keyId);
+  }
+
+  /** Whether a session was ended while access tokens of it may still be about. */
+  hasEnded(sessionId: string): boolean {
+    return this.#endedSessions.has(sessionId);
   }
 
   /** How old the snapshot may be for a project, in milliseconds; undefined: the default. */
@@ -46,6 +52,7 @@ export class PolicyIndex {
     if (fact.kind === "principal") this.#principals.set(fact.facts.id, fact.facts);
     else if (fact.kind === "apiKey") this.#apiKeys.set(fact.id, fact.facts);
     else if (fact.kind === "signingKey") this.#signingKeys.set(fact.keyId, fact.key);
+    else if (fact.kind === "endedSession") this.#endedSessions.add(fact.id);
     else if (fact.kind === "project") this.#projectAgesMs.set(fact.name, fact.maxSnapshotAgeMs);
     else this.#addGrant(fact.grant);
   }
@@ -57,6 +64,7 @@ export class PolicyIndex {
     if (fact.kind === "principal") this.#principals.delete(fact.facts.id);
     else if (fact.kind === "apiKey") this.#apiKeys.delete(fact.id);
     else if (fact.kind === "signingKey") this.#signingKeys.delete(fact.keyId);
+    else if (fact.kind === "endedSession") this.#endedSessions.delete(fact.id);
     else if (fact.kind === "project") this.#projectAgesMs.delete(fact.name);
     else this.#removeGrant(fact.grant);
   }

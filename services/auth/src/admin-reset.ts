@@ -13,7 +13,10 @@ import { PolicyWriter } from "./policy/policy-change.ts";
  * audited once one runs. For whoever holds the database: AIMASS_DATABASE_URL, and AIMASS_STATE_DIR for the file. Makes nothing in a
  * database without an installation (FAILED_PRECONDITION).
  */
-export async function adminReset(env: Environment, clock: Clock = systemClock): Promise<AdminPassword> {
+export async function adminReset(
+  env: Environment,
+  { clock = systemClock, revokeKeys = false }: { clock?: Clock; revokeKeys?: boolean } = {},
+): Promise<AdminPassword> {
   const config = readConfig(env, (v) => ({
     databaseUrl: v.secret("AIMASS_DATABASE_URL"),
     stateDirectory: v.optional("AIMASS_STATE_DIR"),
@@ -32,5 +35,6 @@ export async function adminReset(env: Environment, clock: Clock = systemClock): 
     hasher: new PasswordHasher(1),
     clock,
     stateDirectory: config.stateDirectory,
+    revokeKeys,
   });
 }

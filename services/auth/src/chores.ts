@@ -21,6 +21,7 @@ export function choresOf(parts: Parts): readonly Chore[] {
     { name: "export the ledger's head", everyMs: minuteMs, run: () => heads.export() },
     { name: "store the ledger's heads", everyMs: storeEveryMs, run: (signal) => storeHeads(parts, signal) },
     { name: "forget old attempts", everyMs: 10 * minuteMs, run: () => attempts.forgetOld() },
+    { name: "withdraw ended sessions", everyMs: minuteMs, run: () => sessions.withdrawEnded() },
     { name: "forget old sessions", everyMs: hourMs, run: () => sessions.forgetOld() },
     { name: "forget old enforcers", everyMs: hourMs, run: () => enforcers.forgetOld() },
     { name: "trim the policy's history", everyMs: hourMs, run: () => trimChanges(store) },

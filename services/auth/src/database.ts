@@ -37,7 +37,14 @@ export interface AuthDatabase {
     created_at: Date;
   };
   project_policy: { project: string; max_snapshot_age_seconds: string };
-  session: { id: string; principal: string; created_at: Date; expires_at: Date; ended_at: Date | null };
+  session: {
+    id: string;
+    principal: string;
+    created_at: Date;
+    expires_at: Date;
+    ended_at: Date | null;
+    announced: Generated<boolean>;
+  };
   refresh_token: { sha256: Uint8Array; session_id: string; created_at: Date; replaced_at: Date | null };
   sign_in_attempt: { bucket: string; failures: number; last_at: Date; blocked_until: Date | null };
   signing_key: {

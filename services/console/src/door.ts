@@ -57,7 +57,7 @@ export function createDoor(parts: DoorParts): (call: ServerCall) => void {
       assertRouter(parts.identity, call);
       if (kind === "asset") return findAsset(parts.assets, call, path);
       const { session, setCookie } = await answerSession(parts.sessions, call);
-      return jsonAnswer(200, session ?? {}, { "set-cookie": setCookie });
+      return jsonAnswer(200, session ?? {}, setCookie === undefined ? {} : { "set-cookie": setCookie });
     };
     work().then(finish, (thrown: unknown) => {
       const error = AimassError.from(thrown);

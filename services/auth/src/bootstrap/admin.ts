@@ -4,9 +4,11 @@ import { join } from "node:path";
 import type { Clock } from "@aimass/core";
 import { policyEntryKey } from "@aimass/identity";
 import { sql } from "kysely";
+import { revokeKeys } from "../directory/api-keys.ts";
 import type { AuthEvents } from "../events.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import type { PolicyChange, PolicyWriter } from "../policy/policy-change.ts";
+import { endSessions } from "../sessions/end-sessions.ts";
 
 /** The user that first start makes and that a reset restores. */
 export const adminName = "admin";
@@ -19,6 +21,8 @@ export interface AdminOptions {
   readonly hasher: PasswordHasher;
   readonly clock: Clock;
   readonly stateDirectory: string | undefined;
+  /** True: the admin's API keys are revoked. */
+  readonly revokeKeys?: boolean;
 }
 
 /** What a person must hear of once. */
@@ -63,21 +67,17 @@ async function putAdmin(
   detail: string,
 ): Promise<void> {
   const now = new Date(options.clock.now());
+  const cause = { actor: "service:auth", traceparent: "" };
   const row = { disabled: false, roles: ["admin"], password_hash: passwordHash, tokens_not_before: now };
   await tx
     .insertInto("principal")
     .values({ id: adminId, kind: "user", name: adminName, description: "Administrator", created_at: now, ...row })
     .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
     .execute();
-  await tx
-    .updateTable("session")
-    .set({ ended_at: now })
-    .where("principal", "=", adminId)
-    .where("ended_at", "is", null)
-    .execute();
+  await endSessions({ tx, touch }, now, { principal: adminId });
+  if (options.revokeKeys) await revokeKeys({ tx, touch }, adminId, { events: options.events, cause, now });
   await tx.deleteFrom("sign_in_attempt").where("bucket", "=", adminId).execute();
   touch(policyEntryKey.principal(adminId));
-  const cause = { actor: "service:auth", traceparent: "" };
   await options.events.principal(tx, cause, { principal: adminId, change: "updated", detail });
 }
 

@@ -2,8 +2,9 @@ import { AimassError } from "@aimass/core";
 import { createApiKey, policyEntryKey } from "@aimass/identity";
 import { type Selectable, sql } from "kysely";
 import type { AuthDatabase, Cause } from "../database.ts";
+import type { AuthEvents } from "../events.ts";
 import type { Page } from "../page.ts";
-import type { Changed } from "../policy/policy-change.ts";
+import type { Changed, PolicyChange } from "../policy/policy-change.ts";
 import type { DirectoryOptions } from "./users.ts";
 
 export type ApiKeyRow = Selectable<AuthDatabase["api_key"]>;
@@ -38,6 +39,7 @@ export class ApiKeys {
         .select(sql<number>`count(*)::int`.as("count"))
         .where("principal", "=", request.principal)
         .where("revoked_at", "is", null)
+        .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", now)]))
         .executeTakeFirstOrThrow();
       if (inUse.count >= mostKeys) throw tooMany(request.principal);
       const key = createApiKey();
@@ -73,6 +75,11 @@ export class ApiKeys {
     });
   }
 
+  /** Revokes every key of a principal in a change that is under way. */
+  async revokeAll(change: PolicyChange, principal: string, cause: Cause): Promise<void> {
+    await revokeKeys(change, principal, { events: this.#o.events, cause, now: new Date(this.#o.clock.now()) });
+  }
+
   async find(id: string): Promise<ApiKeyRow | undefined> {
     return await this.#o.writer.store.db.selectFrom("api_key").selectAll().where("id", "=", id).executeTakeFirst();
   }
@@ -85,6 +92,19 @@ export class ApiKeys {
       .orderBy("id")
       .limit(page.size + 1)
       .execute();
+  }
+}
+
+/** Revokes every key of a principal. */
+export async function revokeKeys(
+  { tx, touch }: PolicyChange,
+  principal: string,
+  { events, cause, now }: { events: AuthEvents; cause: Cause; now: Date },
+): Promise<void> {
+  const keys = tx.updateTable("api_key").set({ revoked_at: now }).where("principal", "=", principal);
+  for (const { id } of await keys.where("revoked_at", "is", null).returning("id").execute()) {
+    touch(policyEntryKey.apiKey(id));
+    await events.apiKey(tx, cause, { keyId: id, principal, change: "deleted" });
   }
 }
 

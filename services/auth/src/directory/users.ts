@@ -17,6 +17,8 @@ export interface UserChange {
   readonly disabled?: boolean | undefined;
   readonly password?: string | undefined;
   readonly roles?: readonly string[] | undefined;
+  /** Done to the user in the same transaction, whatever else changes. */
+  readonly also?: ((change: PolicyChange, principal: string) => Promise<void>) | undefined;
 }
 
 export interface DirectoryOptions {
@@ -66,6 +68,7 @@ export class Users {
     const passwordHash = password === undefined ? undefined : await this.#o.hasher.hash(password, "password");
     return await this.#o.writer.change(async (change) => {
       const old = await findUser(change.tx, request.name);
+      await request.also?.(change, old.id);
       const row = {
         ...old,
         disabled: request.disabled ?? old.disabled,

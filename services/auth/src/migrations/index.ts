@@ -1,5 +1,6 @@
 import type { Migration } from "@aimass/store";
 import { createAuth } from "./0001-auth.ts";
+import { announceEndedSessions } from "./0002-ended-sessions.ts";
 
 /** In order. */
-export const authMigrations: readonly Migration[] = [createAuth];
+export const authMigrations: readonly Migration[] = [createAuth, announceEndedSessions];

@@ -14,6 +14,7 @@ export async function readPolicyFacts(tx: AuthTransaction, keys?: readonly strin
     await readApiKeys(tx, idsOf(keys, policyEntryKey.apiKey(""))),
     await readGrants(tx, idsOf(keys, policyEntryKey.grant(""))),
     await readSigningKeys(tx, idsOf(keys, policyEntryKey.signingKey(""))),
+    await readEndedSessions(tx, idsOf(keys, policyEntryKey.endedSession(""))),
     await readProjects(tx, idsOf(keys, policyEntryKey.project(""))),
   ];
   return groups.flat();
@@ -87,6 +88,13 @@ async function readSigningKeys(tx: AuthTransaction, ids: string[] | undefined): 
       value: { keyId: row.id, publicKey: new Uint8Array(row.public_key) },
     }),
   );
+}
+
+async function readEndedSessions(tx: AuthTransaction, ids: string[] | undefined): Promise<PolicyEntry[]> {
+  if (ids?.length === 0) return [];
+  const sessions = tx.selectFrom("session").select("id").where("announced", "=", true);
+  const rows = await (ids === undefined ? sessions : sessions.where("id", "in", ids)).execute();
+  return rows.map(({ id }) => entry(policyEntryKey.endedSession(id), { case: "endedSession", value: { id } }));
 }
 
 async function readProjects(tx: AuthTransaction, names: string[] | undefined): Promise<PolicyEntry[]> {

@@ -1,6 +1,6 @@
 import type { Acknowledgement } from "@aimass/api/auth";
 import { AimassError, type Clock } from "@aimass/core";
-import type { PolicyStore, Principal } from "@aimass/identity";
+import { credentialFromHeaders, type PolicyStore, type Principal } from "@aimass/identity";
 import { callerOf, requireVerb } from "@aimass/rpc";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { Cause } from "../database.ts";
@@ -31,6 +31,26 @@ export function requirePerson(context: HandlerContext): Principal {
   if (principal.kind === "user" || principal.kind === "service-account") return principal;
   throw new AimassError("UNAUTHENTICATED", "This needs a credential of a user or a service account.", {
     remedy: "Sign in, or send an API key.",
+  });
+}
+
+/** The session the caller's access token belongs to; undefined for an API key, and for a call without a credential of its own. */
+export function sessionOf(guard: Guard, context: HandlerContext): string | undefined {
+  const credential = credentialFromHeaders((name) => context.requestHeader.get(name) ?? undefined);
+  if (credential === undefined) return undefined;
+  return guard.policy.policy.authenticateSession(credential, guard.clock.now()).sessionId;
+}
+
+/**
+ * The session of a person who is signed in. What makes credentials asks for it: what a key made would outlive the key and its revocation.
+ * Throws PERMISSION_DENIED for an API key.
+ */
+export function requireSession(guard: Guard, context: HandlerContext, what: string): string {
+  const session = sessionOf(guard, context);
+  if (session !== undefined) return session;
+  throw new AimassError("PERMISSION_DENIED", `An API key cannot ${what}.`, {
+    reason: "SESSION_NEEDED",
+    remedy: "Sign in with `aimass login`, without AIMASS_API_KEY.",
   });
 }
 

@@ -1,14 +1,29 @@
 import { type ApiKey, ApiKeySchema, type DirectoryService, ServiceAccountSchema, UserSchema } from "@aimass/api/auth";
 import { AimassError } from "@aimass/core";
+import { callerOf } from "@aimass/rpc";
 import { create } from "@bufbuild/protobuf";
-import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { ServiceImpl } from "@connectrpc/connect";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { ApiKeyRow, ApiKeys } from "../directory/api-keys.ts";
 import type { Groups } from "../directory/groups.ts";
+import { keyEnd } from "../directory/key-end.ts";
 import type { ServiceAccounts } from "../directory/service-accounts.ts";
 import type { PrincipalRow, Users } from "../directory/users.ts";
 import { readPage, toPage } from "../page.ts";
-import { acknowledged, causeOf, type Guard, requirePerson, requirePlatform } from "./context.ts";
+import type { PolicyChange } from "../policy/policy-change.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import {
+  acknowledged,
+  causeOf,
+  clientAddress,
+  type Guard,
+  requirePerson,
+  requirePlatform,
+  requireSession,
+} from "./context.ts";
+
+/** How long after signing in a person may make keys without saying the password again. */
+const freshSignInMs = 600_000;
 
 export interface DirectoryServiceOptions {
   readonly guard: Guard;
@@ -16,6 +31,7 @@ export interface DirectoryServiceOptions {
   readonly groups: Groups;
   readonly serviceAccounts: ServiceAccounts;
   readonly apiKeys: ApiKeys;
+  readonly sessions: Sessions;
 }
 
 /** What is made is known to every live enforcer before the answer, so that callers can use it at once. */
@@ -23,19 +39,23 @@ export function createDirectoryService(options: DirectoryServiceOptions): Servic
   return { ...principalMethods(options), ...groupMethods(options), ...apiKeyMethods(options) };
 }
 
-function principalMethods({ guard, users, serviceAccounts }: DirectoryServiceOptions) {
+function principalMethods({ guard, users, serviceAccounts, apiKeys }: DirectoryServiceOptions) {
   return {
     async createUser(request, context) {
       requirePlatform(guard, context, "directory.manage");
+      requireSession(guard, context, "make users");
       const changed = await users.create(request, causeOf(context));
       await acknowledged(guard, changed);
       return { user: encodeUser(changed.value) };
     },
     async updateUser(request, context) {
       requirePlatform(guard, context, "directory.manage");
-      const { name, disabled, password, roles, setRoles } = request;
+      const { name, disabled, password, roles, setRoles, revokeKeys } = request;
+      if (password !== undefined) requireSession(guard, context, "set passwords");
+      const cause = causeOf(context);
+      const also = (change: PolicyChange, id: string) => apiKeys.revokeAll(change, id, cause);
       const change = { name, disabled, password, roles: setRoles ? roles : undefined };
-      const changed = await users.update(change, causeOf(context));
+      const changed = await users.update({ ...change, also: revokeKeys ? also : undefined }, cause);
       return { user: encodeUser(changed.value), acknowledgement: await acknowledged(guard, changed) };
     },
     async listUsers(request, context) {
@@ -82,7 +102,8 @@ function groupMethods({ guard, groups }: DirectoryServiceOptions) {
   } satisfies Partial<ServiceImpl<typeof DirectoryService>>;
 }
 
-function apiKeyMethods({ guard, apiKeys }: DirectoryServiceOptions) {
+function apiKeyMethods(options: DirectoryServiceOptions) {
+  const { guard, apiKeys } = options;
   return {
     async createApiKey(request, context) {
       const caller = requirePerson(context);
@@ -91,7 +112,9 @@ function apiKeyMethods({ guard, apiKeys }: DirectoryServiceOptions) {
         requirePlatform(guard, context, "directory.manage");
         assertServiceAccount(principal);
       }
-      const expiresAt = request.expiresAt === undefined ? null : timestampDate(request.expiresAt);
+      const manages = guard.policy.policy.allows(caller, "directory.manage", "*", guard.clock.now());
+      const expiresAt = keyEnd(request, { manages, nowMs: guard.clock.now() });
+      await assertFreshSession(options, context, request.currentPassword);
       const key = { principal, description: request.description, expiresAt };
       const changed = await apiKeys.create(key, causeOf(context));
       await acknowledged(guard, changed);
@@ -116,6 +139,26 @@ function apiKeyMethods({ guard, apiKeys }: DirectoryServiceOptions) {
       return { acknowledgement: await acknowledged(guard, changed) };
     },
   } satisfies Partial<ServiceImpl<typeof DirectoryService>>;
+}
+
+/** Whoever finds a terminal open must not leave with a key: the sign-in is of just now, or the password comes again. */
+async function assertFreshSession(
+  { guard, sessions }: DirectoryServiceOptions,
+  context: HandlerContext,
+  password: string,
+): Promise<void> {
+  const sessionId = requireSession(guard, context, "make keys");
+  const { principal } = callerOf(context);
+  if (password !== "") {
+    const request = { principal: principal.id, password, address: clientAddress(context) };
+    return await sessions.confirmPassword(request, { cause: causeOf(context), kind: "sign_in_failed" });
+  }
+  if (await sessions.isFresh(sessionId, freshSignInMs)) return;
+  throw new AimassError("FAILED_PRECONDITION", "Keys are made within 10 minutes of signing in, or with the password.", {
+    reason: "FRESH_SIGN_IN_NEEDED",
+    field: "current_password",
+    remedy: "Sign in again, or send the current password along.",
+  });
 }
 
 function assertServiceAccount(principal: string): void {

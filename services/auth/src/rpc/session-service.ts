@@ -1,17 +1,19 @@
 import type { SessionService } from "@aimass/api/auth";
 import { AimassError } from "@aimass/core";
-import { credentialFromHeaders } from "@aimass/identity";
 import { callerOf } from "@aimass/rpc";
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { ApiKeys } from "../directory/api-keys.ts";
 import type { AuthMetrics } from "../metrics.ts";
 import { assertPassword } from "../passwords/password-hasher.ts";
+import type { Changed } from "../policy/policy-change.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { SigningKeys } from "../signing/signing-keys.ts";
-import { causeOf, clientAddress, type Guard, requirePerson } from "./context.ts";
+import { acknowledged, causeOf, clientAddress, type Guard, requirePerson, sessionOf } from "./context.ts";
 
 export interface SessionServiceOptions {
   readonly guard: Guard;
   readonly sessions: Sessions;
+  readonly apiKeys: ApiKeys;
   readonly keys: SigningKeys;
   readonly metrics: AuthMetrics;
 }
@@ -20,7 +22,7 @@ export interface SessionServiceOptions {
 export const publicMethods: ReadonlySet<string> = new Set(["SignIn", "RefreshSession", "SignOut", "GetJwks"]);
 
 export function createSessionService(options: SessionServiceOptions): ServiceImpl<typeof SessionService> {
-  const { guard, sessions, keys, metrics } = options;
+  const { guard, sessions, apiKeys, keys, metrics } = options;
   return {
     async signIn({ username, password }, context) {
       const { traceparent } = callerOf(context);
@@ -35,17 +37,19 @@ export function createSessionService(options: SessionServiceOptions): ServiceImp
       }
     },
     async refreshSession({ refreshToken }, context) {
-      return { tokens: await sessions.refresh(refreshToken, callerOf(context).traceparent) };
+      const settled = (changed: Changed<unknown>) => acknowledged(guard, changed);
+      return { tokens: await sessions.refresh(refreshToken, callerOf(context).traceparent, settled) };
     },
     async signOut({ refreshToken }, context) {
-      await sessions.signOut(refreshToken, callerOf(context).traceparent);
+      const changed = await sessions.signOut(refreshToken, callerOf(context).traceparent);
+      if (changed.touched) await acknowledged(guard, changed);
       return {};
     },
     whoAmI(_request, context) {
       const { id, groups, roles } = callerOf(context).principal;
       return { principal: id, groups: [...groups], roles: [...roles] };
     },
-    async changePassword({ currentPassword, newPassword }, context) {
+    async changePassword({ currentPassword, newPassword, revokeKeys }, context) {
       const principal = requirePerson(context);
       if (principal.kind !== "user")
         throw new AimassError("FAILED_PRECONDITION", `${principal.id} has no password; service accounts use API keys.`);
@@ -57,18 +61,15 @@ export function createSessionService(options: SessionServiceOptions): ServiceImp
         keepSession: sessionOf(guard, context),
         address: clientAddress(context),
       };
-      await sessions.changePassword(request, causeOf(context));
+      const cause = causeOf(context);
+      const changed = await sessions.changePassword(request, cause, async (change) => {
+        if (revokeKeys) await apiKeys.revokeAll(change, principal.id, cause);
+      });
+      await acknowledged(guard, changed);
       return {};
     },
     async getJwks() {
       return { jwksJson: await keys.jwks() };
     },
   };
-}
-
-/** The session the caller's access token belongs to; undefined for an API key. */
-function sessionOf(guard: Guard, context: HandlerContext): string | undefined {
-  const credential = credentialFromHeaders((name) => context.requestHeader.get(name) ?? undefined);
-  if (credential === undefined) return undefined;
-  return guard.policy.policy.authenticateSession(credential, guard.clock.now()).sessionId;
 }

@@ -1,7 +1,12 @@
 import { type AimassError, systemClock } from "@aimass/core";
-import { waitFor } from "@aimass/testkit";
+import { openStore } from "@aimass/store";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { AuthDatabase } from "../database.ts";
+import { authMigrations } from "../migrations/index.ts";
+import { PolicyWriter } from "../policy/policy-change.ts";
 import { type AuthFixture, startAuthFixture } from "../testing/auth-fixture.ts";
+import { withdrawEndedSessions } from "./end-sessions.ts";
 
 /** The machine's clock, moved ahead at will. */
 let aheadMs = 0;
@@ -37,10 +42,20 @@ describe("a stolen refresh token", () => {
       reason: "REFRESH_REUSED",
     });
     await expect(refresh(thief?.refreshToken ?? "")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
-    await waitFor(async () => (await whoAmI(thief?.accessToken)) === "UNAUTHENTICATED");
+    expect(await whoAmI(thief?.accessToken)).toBe("UNAUTHENTICATED");
     expect(await whoAmI(owner?.accessToken)).toBe("UNAUTHENTICATED");
     const { tokens: again } = await auth.as().session.signIn({ username: "ada", password });
     expect(await whoAmI(again?.accessToken)).toBe("user:ada");
+  });
+
+  it("gives within ten seconds an access token and no chain of its own", async () => {
+    const { tokens } = await auth.as().session.signIn({ username: "ada", password });
+    const next = await refresh(tokens?.refreshToken ?? "");
+    const replayed = await refresh(tokens?.refreshToken ?? "");
+    expect(replayed?.refreshToken).toBe("");
+    expect(await whoAmI(replayed?.accessToken)).toBe("user:ada");
+    await auth.as().session.signOut({ refreshToken: next?.refreshToken ?? "" });
+    expect(await whoAmI(replayed?.accessToken)).toBe("UNAUTHENTICATED");
   });
 
   it("is one that nobody ever got, too", async () => {
@@ -59,6 +74,38 @@ describe("time", () => {
     expect(await whoAmI(next?.accessToken)).toBe("user:bob");
     aheadMs += 31 * 24 * 3_600_000;
     await expect(refresh(next?.refreshToken ?? "")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  });
+
+  it("ends a session ninety days after its sign-in, however often it is used", async () => {
+    const days = (count: number) => count * 24 * 3_600_000;
+    let { tokens } = await auth.as().session.signIn({ username: "bob", password });
+    const begunAt = clock.now();
+    for (let used = 0; used < 4; used++) {
+      aheadMs += days(20);
+      tokens = await refresh(tokens?.refreshToken ?? "");
+    }
+    expect(timestampMs(tokens?.refreshExpiresAt ?? expect.fail()) - begunAt).toBeLessThan(days(90) + 60_000);
+    aheadMs += days(11);
+    await expect(refresh(tokens?.refreshToken ?? "")).rejects.toMatchObject({ reason: "SESSION_ENDED" });
+  });
+
+  it("takes an ended session out of the policy once no access token of it can be about", async () => {
+    const enforcer = await auth.enforce("forgetful");
+    const before = enforcer.store.size;
+    const { tokens } = await auth.as().session.signIn({ username: "bob", password });
+    await auth.as().session.signOut({ refreshToken: tokens?.refreshToken ?? "" });
+    expect(enforcer.store.size).toBe(before + 1);
+    await using store = await openStore<AuthDatabase>({
+      url: auth.database.url,
+      schema: "auth",
+      migrations: authMigrations,
+    });
+    const writer = new PolicyWriter(store);
+    await withdrawEndedSessions(writer, clock.now() + 600_000);
+    expect(enforcer.store.size).toBe(before + 1);
+    await withdrawEndedSessions(writer, clock.now() + 700_000);
+    await expect.poll(() => enforcer.store.size).toBeLessThanOrEqual(before);
+    await enforcer.stop();
   });
 
   it("forgives wrong passwords: after the wait the right one works", async () => {

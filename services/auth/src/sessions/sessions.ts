@@ -3,16 +3,20 @@ import { type TokenPair, TokenPairSchema } from "@aimass/api/auth";
 import { AimassError, type Clock } from "@aimass/core";
 import { policyEntryKey, signAccessToken } from "@aimass/identity";
 import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { AuthTransaction, Cause } from "../database.ts";
 import type { AuthEvents } from "../events.ts";
 import type { AttemptLimit } from "../passwords/attempt-limit.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
-import type { PolicyChange, PolicyWriter } from "../policy/policy-change.ts";
+import type { Changed, PolicyChange, PolicyWriter } from "../policy/policy-change.ts";
 import type { SigningKeys } from "../signing/signing-keys.ts";
+import { endSessions, withdrawEndedSessions } from "./end-sessions.ts";
 
-const refreshLifeMs = 30 * 24 * 3_600_000;
-/** Two clients that share a session may refresh at the same time; both succeed within this. */
+const dayMs = 24 * 3_600_000;
+/** How long a session lives that nobody uses, and how long one that is used. */
+const refreshLifeMs = 30 * dayMs;
+const sessionLifeMs = 90 * dayMs;
+/** Two clients that share a session may refresh at the same time; within this the second one gets an access token. */
 const graceMs = 10_000;
 
 export interface SessionsOptions {
@@ -24,15 +28,19 @@ export interface SessionsOptions {
   readonly clock: Clock;
 }
 
-type Refreshed = {
-  readonly kind: "refreshed";
+/** A session that goes on. Without a refresh token when another client has just got the next one. */
+interface OpenSession {
   readonly principal: string;
   readonly sessionId: string;
-  readonly token: string;
-};
+  readonly token: string | undefined;
+  readonly expiresAt: Date;
+}
 
 /** What became of a refresh token: the session goes on, or what ended it. */
-type RefreshOutcome = Refreshed | { readonly kind: "refused" } | { readonly kind: "stolen" };
+type RefreshOutcome =
+  | ({ readonly kind: "refreshed" } & OpenSession)
+  | { readonly kind: "refused" }
+  | { readonly kind: "stolen" };
 
 /** Sessions of people: a password becomes an access token and a refresh token that changes with every use. */
 export class Sessions {
@@ -65,18 +73,26 @@ export class Sessions {
       throw new AimassError("UNAUTHENTICATED", "The user name or the password is wrong.", { reason: "SIGN_IN_FAILED" });
     }
     await attempts.succeed(source);
-    const { sessionId, token } = await writer.store.withTransaction(async (tx) => {
-      const opened = await this.#open(tx, principal);
+    const opened = await writer.store.withTransaction(async (tx) => {
+      const session = await this.#open(tx, principal);
       await events.session(tx, cause, { kind: "signed_in", principal });
-      return opened;
+      return session;
     });
-    return await this.#pair(principal, sessionId, token);
+    return await this.#pair(opened);
   }
 
-  /** Throws UNAUTHENTICATED; for a token that was used before, the whole session has ended by then. */
-  async refresh(refreshToken: string, traceparent: string): Promise<TokenPair> {
-    const { value } = await this.#o.writer.change((change) => this.#refresh(change, refreshToken, traceparent));
-    if (value.kind === "refreshed") return await this.#pair(value.principal, value.sessionId, value.token);
+  /**
+   * Throws UNAUTHENTICATED; for a token that was used before, the whole session has ended by then, and `settled` has been waited for, which gets the change.
+   */
+  async refresh(
+    refreshToken: string,
+    traceparent: string,
+    settled: (changed: Changed<unknown>) => Promise<unknown>,
+  ): Promise<TokenPair> {
+    const changed = await this.#o.writer.change((change) => this.#refresh(change, refreshToken, traceparent));
+    const { value } = changed;
+    if (value.kind === "refreshed") return await this.#pair(value);
+    if (changed.touched) await settled(changed);
     throw new AimassError(
       "UNAUTHENTICATED",
       value.kind === "stolen"
@@ -86,32 +102,39 @@ export class Sessions {
     );
   }
 
-  /** Ends the session of a refresh token; an unknown token is fine. An access token of it runs out by itself within ten minutes. */
-  async signOut(refreshToken: string, traceparent: string): Promise<void> {
-    await this.#o.writer.store.withTransaction(async (tx) => {
-      const found = await findToken(tx, refreshToken);
+  /** Ends the session of a refresh token with its access tokens; an unknown token is fine. */
+  async signOut(refreshToken: string, traceparent: string): Promise<Changed<void>> {
+    return await this.#o.writer.change(async (change) => {
+      const found = await findToken(change.tx, refreshToken);
       if (found === undefined || found.ended_at !== null) return;
-      await endSessions(tx, this.#now(), { sessionId: found.session_id });
+      await endSessions(change, this.#now(), { sessionId: found.session_id });
       const cause = { actor: found.principal, traceparent };
-      await this.#o.events.session(tx, cause, { kind: "signed_out", principal: found.principal });
+      await this.#o.events.session(change.tx, cause, { kind: "signed_out", principal: found.principal });
     });
   }
 
-  /**
-   * Replaces a user's own password, ends the user's sessions but `keepSession`, and refuses every access token made before: that one session goes on with
-   * its refresh token. Throws UNAUTHENTICATED for a wrong current password.
-   */
-  async changePassword(
-    request: { principal: string; current: string; next: string; keepSession: string | undefined; address: string },
-    cause: Cause,
+  /** Whether a session that is open was begun at most so long ago. */
+  async isFresh(sessionId: string, withinMs: number): Promise<boolean> {
+    const session = this.#o.writer.store.db.selectFrom("session").select("id").where("id", "=", sessionId);
+    const since = new Date(this.#o.clock.now() - withinMs);
+    return (
+      (await session.where("ended_at", "is", null).where("created_at", ">", since).executeTakeFirst()) !== undefined
+    );
+  }
+
+  /** Makes sure that a user knows the own password. Throws UNAUTHENTICATED for a wrong one, RESOURCE_EXHAUSTED after too many attempts. */
+  async confirmPassword(
+    request: { principal: string; password: string; address: string },
+    failed: { cause: Cause; kind: string },
   ): Promise<void> {
     const { attempts, hasher, writer, events } = this.#o;
-    const source = { user: request.principal.slice("user:".length), address: request.address };
+    const { principal } = request;
+    const source = { user: principal.slice("user:".length), address: request.address };
     await attempts.begin(source);
-    const query = writer.store.db.selectFrom("principal").select("password_hash").where("id", "=", request.principal);
-    if (!(await hasher.verify(request.current, (await query.executeTakeFirst())?.password_hash))) {
+    const query = writer.store.db.selectFrom("principal").select("password_hash").where("id", "=", principal);
+    if (!(await hasher.verify(request.password, (await query.executeTakeFirst())?.password_hash))) {
       await writer.store.withTransaction((tx) =>
-        events.session(tx, cause, { kind: "password_change_failed", principal: request.principal }),
+        events.session(tx, failed.cause, { kind: failed.kind, principal: principal }),
       );
       throw new AimassError("UNAUTHENTICATED", "The current password is wrong.", {
         reason: "SIGN_IN_FAILED",
@@ -119,26 +142,39 @@ export class Sessions {
       });
     }
     await attempts.succeed(source);
+  }
+
+  /**
+   * Replaces a user's own password, ends the user's sessions but `keepSession`, and refuses every access token made before: that one session goes on with
+   * its refresh token. `also` is done in the same transaction. Throws UNAUTHENTICATED for a wrong current password.
+   */
+  async changePassword(
+    request: { principal: string; current: string; next: string; keepSession: string | undefined; address: string },
+    cause: Cause,
+    also: (change: PolicyChange) => Promise<void>,
+  ): Promise<Changed<void>> {
+    const { hasher, writer, events } = this.#o;
+    const { principal, current, address } = request;
+    await this.confirmPassword({ principal, password: current, address }, { cause, kind: "password_change_failed" });
     const passwordHash = await hasher.hash(request.next, "new_password");
-    await writer.change(async (change) => {
-      await change.tx
-        .updateTable("principal")
-        .set({ password_hash: passwordHash })
-        .where("id", "=", request.principal)
-        .execute();
-      await this.endAll(change, request.principal, request.keepSession);
-      await events.principal(change.tx, cause, {
-        principal: request.principal,
-        change: "updated",
-        detail: "password changed",
-      });
+    return await writer.change(async (change) => {
+      const person = change.tx.updateTable("principal").set({ password_hash: passwordHash });
+      await person.where("id", "=", principal).execute();
+      await this.endAll(change, principal, request.keepSession);
+      await also(change);
+      await events.principal(change.tx, cause, { principal, change: "updated", detail: "password changed" });
     });
   }
 
   /** Ends a principal's sessions, but one perhaps, and refuses every access token made before. */
   async endAll(change: PolicyChange, principal: string, keepSession?: string): Promise<void> {
-    await endSessions(change.tx, this.#now(), { principal, ...(keepSession === undefined ? {} : { keepSession }) });
+    await endSessions(change, this.#now(), { principal, keepSession });
     await refuseTokensBefore(change, principal, this.#now());
+  }
+
+  /** Takes sessions out of the policy whose access tokens have all run out. */
+  async withdrawEnded(): Promise<void> {
+    await withdrawEndedSessions(this.#o.writer, this.#o.clock.now());
   }
 
   /** Forgets sessions that are long over. */
@@ -158,26 +194,28 @@ export class Sessions {
     }
     const { principal, session_id: sessionId } = found;
     if (found.replaced_at !== null && now.getTime() - found.replaced_at.getTime() > graceMs) {
-      await endSessions(change.tx, now, { sessionId });
+      await endSessions(change, now, { sessionId });
       await refuseTokensBefore(change, principal, now);
       const cause = { actor: "anonymous", traceparent };
       await this.#o.events.session(change.tx, cause, { kind: "refresh_reuse_detected", principal });
       return { kind: "stolen" };
     }
+    const open = { kind: "refreshed", principal, sessionId } as const;
+    if (found.replaced_at !== null) return { ...open, token: undefined, expiresAt: found.expires_at };
     const used = change.tx.updateTable("refresh_token").set({ replaced_at: now });
-    await used.where("sha256", "=", digest(refreshToken)).where("replaced_at", "is", null).execute();
-    const expiresAt = new Date(now.getTime() + refreshLifeMs);
+    await used.where("sha256", "=", digest(refreshToken)).execute();
+    const expiresAt = endOf(found.created_at, now);
     await change.tx.updateTable("session").set({ expires_at: expiresAt }).where("id", "=", sessionId).execute();
-    return { kind: "refreshed", principal, sessionId, token: await this.#issue(change.tx, sessionId) };
+    return { ...open, expiresAt, token: await this.#issue(change.tx, sessionId) };
   }
 
-  async #open(tx: AuthTransaction, principal: string): Promise<{ sessionId: string; token: string }> {
+  async #open(tx: AuthTransaction, principal: string): Promise<OpenSession> {
     const now = this.#now();
     const sessionId = randomUUID();
-    const expiresAt = new Date(now.getTime() + refreshLifeMs);
+    const expiresAt = endOf(now, now);
     const session = { id: sessionId, principal, created_at: now, expires_at: expiresAt, ended_at: null };
     await tx.insertInto("session").values(session).execute();
-    return { sessionId, token: await this.#issue(tx, sessionId) };
+    return { principal, sessionId, expiresAt, token: await this.#issue(tx, sessionId) };
   }
 
   async #issue(tx: AuthTransaction, sessionId: string): Promise<string> {
@@ -187,14 +225,14 @@ export class Sessions {
     return token;
   }
 
-  async #pair(principal: string, sessionId: string, refreshToken: string): Promise<TokenPair> {
+  async #pair({ principal, sessionId, token, expiresAt }: OpenSession): Promise<TokenPair> {
     const nowMs = this.#o.clock.now();
     const access = signAccessToken(await this.#o.keys.current(), { principal, sessionId, id: randomUUID(), nowMs });
     return create(TokenPairSchema, {
       accessToken: access.text,
       accessExpiresAt: timestampFromMs(access.expiresAtMs),
-      refreshToken,
-      refreshExpiresAt: timestampFromMs(nowMs + refreshLifeMs),
+      refreshToken: token ?? "",
+      refreshExpiresAt: timestampFromDate(expiresAt),
     });
   }
 
@@ -209,25 +247,23 @@ async function findToken(tx: AuthTransaction, refreshToken: string) {
     .selectFrom("refresh_token")
     .innerJoin("session", "session.id", "refresh_token.session_id")
     .innerJoin("principal", "principal.id", "session.principal")
-    .select(["session_id", "session.principal", "replaced_at", "ended_at", "expires_at", "disabled"])
+    .select([
+      "session_id",
+      "session.principal",
+      "replaced_at",
+      "ended_at",
+      "expires_at",
+      "disabled",
+      "session.created_at",
+    ])
     .where("sha256", "=", digest(refreshToken))
     .forUpdate(["refresh_token", "session"])
     .executeTakeFirst();
 }
 
-async function endSessions(
-  tx: AuthTransaction,
-  now: Date,
-  which: { sessionId: string } | { principal: string; keepSession?: string },
-): Promise<void> {
-  const open = tx.updateTable("session").set({ ended_at: now }).where("ended_at", "is", null);
-  if ("sessionId" in which) await open.where("id", "=", which.sessionId).execute();
-  else {
-    await open
-      .where("principal", "=", which.principal)
-      .where("id", "!=", which.keepSession ?? "")
-      .execute();
-  }
+/** When a session that was begun at one time and is used at another comes to its end. */
+function endOf(begun: Date, used: Date): Date {
+  return new Date(Math.min(used.getTime() + refreshLifeMs, begun.getTime() + sessionLifeMs));
 }
 
 async function refuseTokensBefore(change: PolicyChange, principal: string, now: Date): Promise<void> {

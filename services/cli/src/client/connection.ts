@@ -127,7 +127,8 @@ export class Connection implements Disposable {
         refreshToken: session.refreshToken,
       });
       const renewed = toSession(session.username, tokens as TokenPair);
-      this.#credential.file.save(this.server, renewed);
+      // Another process used the token a moment ago: it keeps the next one.
+      if (renewed.refreshToken !== "") this.#credential.file.save(this.server, renewed);
       return renewed;
     } catch (error) {
       if (ConnectError.from(error).code !== Code.Unauthenticated) throw error;

@@ -18,13 +18,16 @@ export function addAdmin(program: Command): void {
       "give the administrator a new random password; works on the stopped embedded mesh, or on the database in AIMASS_DATABASE_URL",
     )
     .option("--data <dir>", "the data directory of the embedded mesh", defaultData())
+    .option("--revoke-keys", "revoke the administrator's API keys too")
     .action(
-      action<{ data: string }>(async ({ output }, options) => {
-        const { password, file } = await resetAdmin(options.data);
+      action<{ data: string; revokeKeys?: boolean }>(async ({ output }, options) => {
+        const { password, file } = await resetAdmin(options.data, options.revokeKeys ?? false);
         output.result({ username: "admin", password, ...(file && { file }) }, () => [
           `The new password of admin is ${password}`,
           ...(file === undefined ? [] : [`It is also in ${file}`]),
-          "All sessions of admin have ended.",
+          options.revokeKeys
+            ? "All sessions of admin have ended, all its API keys are revoked."
+            : "All sessions of admin have ended. Its API keys go on; --revoke-keys ends them too.",
         ]);
         output.hint("Next: aimass login");
       }),
@@ -49,9 +52,9 @@ function addContainerSecrets(admin: Command): void {
     );
 }
 
-async function resetAdmin(data: string): Promise<{ password: string; file?: string }> {
+async function resetAdmin(data: string, revokeKeys: boolean): Promise<{ password: string; file?: string }> {
   const own = process.env.AIMASS_DATABASE_URL;
-  if (own !== undefined) return { password: await runReset(own, process.env.AIMASS_STATE_DIR) };
+  if (own !== undefined) return { password: await runReset(own, process.env.AIMASS_STATE_DIR, revokeKeys) };
   await assertInstallation(data);
   const running = await supervisorOf(dataPath(data));
   if (running !== undefined) {
@@ -66,7 +69,7 @@ async function resetAdmin(data: string): Promise<{ password: string; file?: stri
     signal: AbortSignal.timeout(60_000),
   });
   try {
-    const password = await runReset(postgres.url, directory.folder("auth"));
+    const password = await runReset(postgres.url, directory.folder("auth"), revokeKeys);
     return { password, file: directory.adminPasswordFile };
   } finally {
     await postgres.stop();
@@ -74,10 +77,10 @@ async function resetAdmin(data: string): Promise<{ password: string; file?: stri
 }
 
 /** The auth service resets its own database: the command line only starts it and reads the password from its output. */
-function runReset(databaseUrl: string, stateDirectory: string | undefined): Promise<string> {
+function runReset(databaseUrl: string, stateDirectory: string | undefined, revokeKeys: boolean): Promise<string> {
   const main = join(dirname(fileURLToPath(import.meta.url)), "../../../auth/src/admin-reset-main.ts");
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [main], {
+    const child = spawn(process.execPath, revokeKeys ? [main, "--revoke-keys"] : [main], {
       env: {
         ...process.env,
         AIMASS_DATABASE_URL: databaseUrl,

@@ -14,10 +14,7 @@ export function addLogin(program: Command): void {
     .addHelpText("after", "\nThe first start of a mesh prints where the administrator's password is.")
     .action(
       action<{ username: string; passwordFile?: string }>(async ({ connection, output, server }, options) => {
-        const password =
-          options.passwordFile === undefined
-            ? await askPassword(options.username, server)
-            : readTextFile(options.passwordFile).trim();
+        const password = await readPassword(options.passwordFile, options.username, server);
         await connection.signIn(options.username, password);
         output.result({ server, username: options.username }, () => `Signed in to ${server} as ${options.username}.`);
         output.hint("Next: aimass models list · aimass run model.onnx");
@@ -31,6 +28,28 @@ export function addLogin(program: Command): void {
         await connection.signOut();
         output.result({ server }, () => `Signed out of ${server}.`);
       }),
+    );
+  program
+    .command("passwd")
+    .description("change your own password; ends your other sessions")
+    .requiredOption("--new-password-file <file>", "the new password, at least 12 characters")
+    .option("--password-file <file>", "read the current password from a file instead of asking")
+    .option("--revoke-keys", "revoke your API keys too")
+    .action(
+      action<{ newPasswordFile: string; passwordFile?: string; revokeKeys?: boolean }>(
+        async ({ connection, output, server }, options) => {
+          const client = connection.client(SessionService);
+          const { principal } = await client.whoAmI({});
+          const { revokeKeys = false } = options;
+          const newPassword = readTextFile(options.newPasswordFile).trim();
+          const currentPassword = await readPassword(options.passwordFile, principal.replace(/^user:/, ""), server);
+          await client.changePassword({ currentPassword, newPassword, revokeKeys });
+          const keys = revokeKeys
+            ? "All your API keys are revoked."
+            : "Your API keys go on; --revoke-keys ends them too.";
+          output.result({ principal, revokeKeys }, () => `${principal} has a new password. ${keys}`);
+        },
+      ),
     );
   program
     .command("whoami")
@@ -47,6 +66,11 @@ export function addLogin(program: Command): void {
         );
       }),
     );
+}
+
+/** The password from a file, or asked for. */
+export async function readPassword(file: string | undefined, username: string, server: string): Promise<string> {
+  return file === undefined ? await askPassword(username, server) : readTextFile(file).trim();
 }
 
 /** Asks without showing what is typed, or reads the first line of what is not a terminal, whether or not that line ends. */

@@ -1,4 +1,5 @@
 import { AimassError } from "@aimass/core";
+import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
 
 /** A number that an option gives. Errors: INVALID_ARGUMENT naming the option. */
 export function decimal(option: string, text: string): number {
@@ -27,6 +28,18 @@ export function duration(option: string, text: string): number {
     throw new AimassError("INVALID_ARGUMENT", `${option} is "${text}".`, { remedy: "Give a time like 60s, 5m or 2h." });
   return Number(amount) * (seconds[unit] as number);
 }
+
+/** The end that --for gives: "36h", "7d"; a plain number is hours. Errors: INVALID_ARGUMENT. */
+export function endAfter(text: string): Timestamp {
+  const plain = /^\d+(\.\d+)?$/.test(text.trim());
+  const fromNow = duration("--for", plain ? `${text.trim()}h` : text);
+  if (fromNow <= 0 || fromNow > longestSeconds)
+    throw new AimassError("INVALID_ARGUMENT", `--for is "${text}".`, { remedy: "Give a time like 24h or 90d." });
+  return timestampFromMs(Date.now() + fromNow * 1000);
+}
+
+/** A hundred years; what is longer is a slip of the finger. */
+const longestSeconds = 36_525 * 86_400;
 
 /** One of some words. Errors: INVALID_ARGUMENT that lists them. */
 export function oneOf<W extends string>(option: string, text: string, words: readonly W[]): W {

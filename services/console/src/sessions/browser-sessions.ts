@@ -13,7 +13,8 @@ export interface BrowserSession {
 /** A session with the cookie that renews it. */
 export interface SessionAnswer {
   readonly session: BrowserSession | undefined;
-  readonly setCookie: string;
+  /** Undefined: the browser keeps the cookie it has. */
+  readonly setCookie: string | undefined;
 }
 
 /** Only this path ever sees the cookie. */
@@ -57,9 +58,12 @@ export class BrowserSessions {
   #answer(tokens: TokenPair | undefined): SessionAnswer {
     if (tokens?.accessExpiresAt === undefined || tokens.refreshExpiresAt === undefined)
       throw new AimassError("INTERNAL", "The auth service answered without tokens.");
+    const session = { accessToken: tokens.accessToken, expiresAt: timestampMs(tokens.accessExpiresAt) };
+    // Another tab renewed a moment ago: the answer to that one sets the next cookie.
+    if (tokens.refreshToken === "") return { session, setCookie: undefined };
     const expires = new Date(timestampMs(tokens.refreshExpiresAt)).toUTCString();
     return {
-      session: { accessToken: tokens.accessToken, expiresAt: timestampMs(tokens.accessExpiresAt) },
+      session,
       setCookie: `${cookieName}=${encodeURIComponent(tokens.refreshToken)}; Expires=${expires}; ${this.#attributes}`,
     };
   }

@@ -145,7 +145,7 @@ export declare type ApiKey = Message<"aimass.auth.v1.ApiKey"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * Absent: does not expire.
+   * Absent: has no end.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 5;
    */
@@ -278,6 +278,13 @@ export declare type UpdateUserRequest = Message<"aimass.auth.v1.UpdateUserReques
    * @generated from field: bool set_roles = 5;
    */
   setRoles: boolean;
+
+  /**
+   * True: revokes the user's API keys.
+   *
+   * @generated from field: bool revoke_keys = 6;
+   */
+  revokeKeys: boolean;
 };
 
 /**
@@ -541,9 +548,25 @@ export declare type CreateApiKeyRequest = Message<"aimass.auth.v1.CreateApiKeyRe
   description: string;
 
   /**
+   * Absent: in 90 days. More than 366 days ahead needs directory.manage.
+   *
    * @generated from field: google.protobuf.Timestamp expires_at = 3;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * True: the key has no end. Needs directory.manage; not together with expires_at.
+   *
+   * @generated from field: bool never_expires = 4;
+   */
+  neverExpires: boolean;
+
+  /**
+   * The caller's own password; needed when the sign-in was longer ago than 10 minutes.
+   *
+   * @generated from field: string current_password = 5;
+   */
+  currentPassword: string;
 };
 
 /**
@@ -659,7 +682,7 @@ export declare const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse
  */
 export declare const DirectoryService: GenService<{
   /**
-   * Adds a user. Errors: ALREADY_EXISTS, INVALID_ARGUMENT. Verb: directory.manage.
+   * Adds a user; only the session of a person may. Errors: ALREADY_EXISTS, INVALID_ARGUMENT. Verb: directory.manage.
    *
    * @generated from rpc aimass.auth.v1.DirectoryService.CreateUser
    */
@@ -669,7 +692,7 @@ export declare const DirectoryService: GenService<{
     output: typeof CreateUserResponseSchema;
   },
   /**
-   * Changes roles, disables or enables a user, or sets a new password. Disabling ends the user's sessions and returns
+   * Changes roles, disables or enables a user, or sets a new password (only the session of a person may). Disabling ends the user's sessions and returns
    * when every live enforcer knows. Idempotent. Errors: NOT_FOUND; FAILED_PRECONDITION for the last admin.
    * Verb: directory.manage.
    *
@@ -741,8 +764,10 @@ export declare const DirectoryService: GenService<{
     output: typeof ListServiceAccountsResponseSchema;
   },
   /**
-   * Makes an API key for a service account (directory.manage) or for the caller (no verb). The secret is in the answer
-   * and nowhere else afterwards. Not idempotent. Errors: NOT_FOUND, RESOURCE_EXHAUSTED over 100 keys a principal.
+   * Makes an API key for a service account (directory.manage) or for the caller (no verb). Only the session of a person makes
+   * keys, one that signed in within the last 10 minutes or gives the password again; a key makes none. The secret is in the
+   * answer and nowhere else afterwards. Not idempotent. Errors: NOT_FOUND; RESOURCE_EXHAUSTED over 100 keys in use a principal;
+   * PERMISSION_DENIED when an API key asks; FAILED_PRECONDITION (FRESH_SIGN_IN_NEEDED) for an older session.
    *
    * @generated from rpc aimass.auth.v1.DirectoryService.CreateApiKey
    */

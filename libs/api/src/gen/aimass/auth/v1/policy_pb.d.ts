@@ -138,7 +138,8 @@ export declare type PolicyUpdate = Message<"aimass.auth.v1.PolicyUpdate"> & {
 export declare const PolicyUpdateSchema: GenMessage<PolicyUpdate>;
 
 /**
- * One fact of the policy, by a key that names it: "principal/user:ada", "key/4f…", "grant/…", "jwk/…", "project/default".
+ * One fact of the policy, by a key that names it: "principal/user:ada", "key/4f…", "grant/…", "jwk/…", "project/default",
+ * "session/…".
  *
  * @generated from message aimass.auth.v1.PolicyEntry
  */
@@ -181,6 +182,12 @@ export declare type PolicyEntry = Message<"aimass.auth.v1.PolicyEntry"> & {
      */
     value: PolicyProject;
     case: "project";
+  } | {
+    /**
+     * @generated from field: aimass.auth.v1.PolicyEndedSession ended_session = 7;
+     */
+    value: PolicyEndedSession;
+    case: "endedSession";
   } | { case: undefined; value?: undefined };
 };
 
@@ -308,6 +315,26 @@ export declare type PolicyProject = Message<"aimass.auth.v1.PolicyProject"> & {
  * Use `create(PolicyProjectSchema)` to create a new message.
  */
 export declare const PolicyProjectSchema: GenMessage<PolicyProject>;
+
+/**
+ * A session that was ended: its access tokens are refused. Present until the last of them has run out.
+ *
+ * @generated from message aimass.auth.v1.PolicyEndedSession
+ */
+export declare type PolicyEndedSession = Message<"aimass.auth.v1.PolicyEndedSession"> & {
+  /**
+   * The claim "sid" of the access tokens.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message aimass.auth.v1.PolicyEndedSession.
+ * Use `create(PolicyEndedSessionSchema)` to create a new message.
+ */
+export declare const PolicyEndedSessionSchema: GenMessage<PolicyEndedSession>;
 
 /**
  * @generated from message aimass.auth.v1.AcknowledgePolicyRequest

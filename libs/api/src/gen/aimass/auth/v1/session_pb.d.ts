@@ -69,7 +69,8 @@ export declare type TokenPair = Message<"aimass.auth.v1.TokenPair"> & {
   accessExpiresAt?: Timestamp | undefined;
 
   /**
-   * Opaque, single use. Lives 30 days from its last use.
+   * Opaque, single use. Lives 30 days from its last use, and at most 90 from the sign-in. Empty when the token given was used by
+   * somebody else a moment ago: whoever that was has the next one.
    *
    * @generated from field: string refresh_token = 3;
    */
@@ -206,6 +207,13 @@ export declare type ChangePasswordRequest = Message<"aimass.auth.v1.ChangePasswo
    * @generated from field: string new_password = 2;
    */
   newPassword: string;
+
+  /**
+   * True: revokes the caller's API keys too.
+   *
+   * @generated from field: bool revoke_keys = 3;
+   */
+  revokeKeys: boolean;
 };
 
 /**
@@ -275,8 +283,8 @@ export declare const SessionService: GenService<{
     output: typeof SignInResponseSchema;
   },
   /**
-   * Exchanges a refresh token for a new pair. The old refresh token stays valid for 10 s so that two parallel clients
-   * both succeed; used again later it is taken for stolen and the whole session ends (UNAUTHENTICATED). Verb: none.
+   * Exchanges a refresh token for a new pair. The same token within 10 s gives an access token alone, so that two parallel
+   * clients both succeed; used again later it is taken for stolen and the whole session ends (UNAUTHENTICATED). Verb: none.
    *
    * @generated from rpc aimass.auth.v1.SessionService.RefreshSession
    */
@@ -286,7 +294,8 @@ export declare const SessionService: GenService<{
     output: typeof RefreshSessionResponseSchema;
   },
   /**
-   * Ends the session of a refresh token. Idempotent: an unknown token is a success. Verb: none.
+   * Ends the session of a refresh token with its access tokens; returns when every live enforcer knows, after a second at most.
+   * Idempotent: an unknown token is a success. Verb: none.
    *
    * @generated from rpc aimass.auth.v1.SessionService.SignOut
    */
@@ -306,7 +315,8 @@ export declare const SessionService: GenService<{
     output: typeof WhoAmIResponseSchema;
   },
   /**
-   * Replaces the caller's own password and ends the caller's other sessions.
+   * Replaces the caller's own password and ends the caller's other sessions; returns when every live enforcer knows, after
+   * a second at most.
    * Errors: UNAUTHENTICATED for a wrong current password, INVALID_ARGUMENT for a new one that is too short. Verb: none.
    *
    * @generated from rpc aimass.auth.v1.SessionService.ChangePassword

@@ -1,0 +1,109 @@
+import { type ApiKey, DirectoryService, SessionService } from "@aimass/api/auth";
+import { ErrorDetailSchema } from "@aimass/api/common";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { type Client, ConnectError } from "@connectrpc/connect";
+import type { Command } from "commander";
+import { allPages } from "../client/all-pages.ts";
+import { acknowledged } from "../output/acknowledged.ts";
+import { time } from "../output/format.ts";
+import { table } from "../output/output.ts";
+import { endAfter } from "../training/arguments.ts";
+import { action, type CommandContext } from "./context.ts";
+import { readPassword } from "./login.ts";
+
+interface KeyOptions {
+  readonly serviceAccount?: string;
+  readonly description: string;
+  readonly for: string;
+  readonly passwordFile?: string;
+}
+
+export function addKeys(program: Command): void {
+  const keys = program.command("keys").description("API keys for programs: create, list, revoke");
+  keys
+    .command("create")
+    .description("make a key; it is shown once")
+    .option("-s, --service-account <name>", "for a service account; made when missing. Yourself when left out")
+    .option("-d, --description <text>", "what it is for", "")
+    .option("--for <time>", '36h or 7d, a plain number is hours; "never" for no end (needs directory.manage)', "90d")
+    .option("--password-file <file>", "your password, when you signed in longer than 10 minutes ago")
+    .action(action<KeyOptions>(createKey));
+  keys
+    .command("list")
+    .description("keys without their secrets")
+    .option("--principal <name>", "whose; yours when left out", "")
+    .action(
+      action<{ principal: string }>(async ({ connection, output }, options) => {
+        const all = await allPages(
+          (page) => connection.client(DirectoryService).listApiKeys({ principal: options.principal, page }),
+          (answer) => answer.keys,
+        );
+        output.result(all, () =>
+          table(
+            ["ID", "PRINCIPAL", "STATE", "CREATED", "UNTIL", "FOR"],
+            all.map((k) => [k.id, k.principal, stateOf(k), time(k.createdAt), time(k.expiresAt), k.description]),
+          ),
+        );
+      }),
+    );
+  keys
+    .command("revoke")
+    .description("revoke a key; returns when everyone who enforces it knows")
+    .argument("<id>")
+    .action(
+      action(async ({ connection, output }, _options, [id]) => {
+        const answer = await connection.client(DirectoryService).revokeApiKey({ id: id as string });
+        output.result(answer, () => [`The key ${id} is revoked.`, acknowledged(answer.acknowledgement)]);
+      }),
+    );
+}
+
+async function createKey(context: CommandContext, options: KeyOptions): Promise<void> {
+  const { connection, output } = context;
+  const { description, serviceAccount } = options;
+  const client = connection.client(DirectoryService);
+  const end = options.for === "never" ? { neverExpires: true } : { expiresAt: endAfter(options.for) };
+  if (serviceAccount !== undefined) await ensureServiceAccount(client, serviceAccount, description);
+  const principal = serviceAccount === undefined ? "" : `service-account:${serviceAccount}`;
+  const request = { principal, description, ...end };
+  const create = async (currentPassword: string) => await client.createApiKey({ ...request, currentPassword });
+  const answer =
+    options.passwordFile === undefined
+      ? await create("").catch(async (error: unknown) => {
+          if (!wantsPassword(error)) throw error;
+          return await create(await passwordOf(context, undefined));
+        })
+      : await create(await passwordOf(context, options.passwordFile));
+  output.result({ key: answer.key, secret: answer.secret }, () => answer.secret);
+  const { id, expiresAt } = answer.key ?? {};
+  const until = expiresAt === undefined ? "It has no end." : `It ends ${time(expiresAt)}.`;
+  output.hint(
+    `Key ${id} of ${answer.key?.principal}, shown once. ${until} Use it: export AIMASS_API_KEY=…  Revoke it: aimass keys revoke ${id}`,
+  );
+  if (principal !== "")
+    output.hint(`It may do nothing yet: aimass grants add ${principal} PROJECT.MODEL --level infer`);
+}
+
+async function passwordOf({ connection, server }: CommandContext, file: string | undefined): Promise<string> {
+  const { principal } = await connection.client(SessionService).whoAmI({});
+  return await readPassword(file, principal.replace(/^user:/, ""), server);
+}
+
+/** Whether keys are made with the password alone, because the sign-in was long ago and a person is there to be asked. */
+function wantsPassword(error: unknown): boolean {
+  const reason = ConnectError.from(error).findDetails(ErrorDetailSchema)[0]?.reason;
+  return reason === "FRESH_SIGN_IN_NEEDED" && process.stdin.isTTY === true;
+}
+
+async function ensureServiceAccount(client: Client<typeof DirectoryService>, name: string, description: string) {
+  const existing = await allPages(
+    (page) => client.listServiceAccounts({ page }),
+    (answer) => answer.serviceAccounts,
+  );
+  if (!existing.some((account) => account.name === name)) await client.createServiceAccount({ name, description });
+}
+
+function stateOf(key: ApiKey): string {
+  if (key.revokedAt !== undefined) return "revoked";
+  return key.expiresAt !== undefined && timestampMs(key.expiresAt) <= Date.now() ? "expired" : "valid";
+}

@@ -1,0 +1,99 @@
+import { DirectoryService } from "@aimass/api/auth";
+import type { Command } from "commander";
+import { allPages } from "../client/all-pages.ts";
+import { readTextFile } from "../client/text-file.ts";
+import { acknowledged } from "../output/acknowledged.ts";
+import { time } from "../output/format.ts";
+import { table } from "../output/output.ts";
+import { action } from "./context.ts";
+
+export function addUsers(program: Command): void {
+  const users = program.command("users").description("people and groups: create, list, disable, group");
+  users
+    .command("create")
+    .description("add a user")
+    .argument("<name>")
+    .requiredOption("--password-file <file>", "the first password, at least 12 characters")
+    .option("--role <role...>", "admin, operator, auditor")
+    .action(
+      action<{ passwordFile: string; role?: string[] }>(async ({ connection, output }, options, [name]) => {
+        const password = readTextFile(options.passwordFile).trim();
+        const { user } = await connection
+          .client(DirectoryService)
+          .createUser({ name: name as string, password, roles: options.role ?? [] });
+        output.result(user, () => `user:${user?.name} can sign in.`);
+        output.hint(`It may do nothing yet: aimass grants add user:${name} PROJECT --level view`);
+      }),
+    );
+  users
+    .command("list")
+    .description("users")
+    .action(
+      action(async ({ connection, output }) => {
+        const all = await allPages(
+          (page) => connection.client(DirectoryService).listUsers({ page }),
+          (answer) => answer.users,
+        );
+        output.result(all, () =>
+          table(
+            ["USER", "NAME", "ROLES", "STATE", "CREATED"],
+            all.map((u) => [
+              u.name,
+              u.displayName,
+              u.roles.join(" "),
+              u.disabled ? "disabled" : "active",
+              time(u.createdAt),
+            ]),
+          ),
+        );
+      }),
+    );
+  users
+    .command("disable")
+    .description("lock a user out, at once and everywhere")
+    .argument("<name>")
+    .option("--enable", "let the user in again")
+    .action(
+      action<{ enable?: boolean }>(async ({ connection, output }, options, [name]) => {
+        const answer = await connection
+          .client(DirectoryService)
+          .updateUser({ name: name as string, disabled: !(options.enable ?? false) });
+        output.result(answer, () => [
+          `user:${name} is ${answer.user?.disabled ? "disabled" : "active"}.`,
+          acknowledged(answer.acknowledgement),
+        ]);
+      }),
+    );
+  users
+    .command("password")
+    .description("give a user a new password; ends the user's sessions")
+    .argument("<name>")
+    .requiredOption("--password-file <file>", "the new password, at least 12 characters")
+    .option("--revoke-keys", "revoke the user's API keys too")
+    .action(
+      action<{ passwordFile: string; revokeKeys?: boolean }>(async ({ connection, output }, options, [name]) => {
+        const password = readTextFile(options.passwordFile).trim();
+        const { revokeKeys = false } = options;
+        const answer = await connection
+          .client(DirectoryService)
+          .updateUser({ name: name as string, password, revokeKeys });
+        output.result(answer, () => [
+          `user:${name} has a new password; all sessions have ended${revokeKeys ? " and all API keys are revoked" : ""}.`,
+          acknowledged(answer.acknowledgement),
+        ]);
+      }),
+    );
+  users
+    .command("group")
+    .description("make a group, or replace its members")
+    .argument("<name>")
+    .argument("[members...]", '"user:ada", "service-account:ci"')
+    .action(
+      action(async ({ connection, output }, _options, [name, ...members]) => {
+        const { group } = await connection
+          .client(DirectoryService)
+          .putGroup({ group: { name: name as string, members } });
+        output.result(group, () => `group:${group?.name} has ${group?.members.join(", ") || "no members"}.`);
+      }),
+    );
+}
