@@ -1,6 +1,6 @@
 /** The disposable process of a probe: inspects the bundle it was given, says once what it found, and ends. */
-import { Worker } from "node:worker_threads";
 import { AimassError } from "@aimass/core";
+import { endWithParent } from "./end-with-parent.ts";
 import { inspectBundle } from "./inspect.ts";
 import type { ProbeReply } from "./messages.ts";
 
@@ -26,7 +26,6 @@ function tooComplex(cause: RangeError): AimassError {
   );
 }
 
-new Worker(new URL("./orphan-guard.ts", import.meta.url)).unref();
-process.on("disconnect", () => process.exit(0));
+endWithParent();
 const reply = await answer(process.argv[2] ?? "");
 process.send?.(reply, undefined, undefined, () => process.exit(0));

@@ -16,6 +16,9 @@ import { SchedulerLink } from "../assignments/scheduler-link.ts";
 import { endCrashNote, noteCulprit, readCrashNote, startCrashNote } from "../crashes/crash-note.ts";
 import type { Device } from "../devices/device.ts";
 import { discoverDevices } from "../devices/discover-devices.ts";
+import { ProfileNotes } from "../profiling/profile-notes.ts";
+import { Profiler } from "../profiling/profiler.ts";
+import { Profiles } from "../profiling/profiles.ts";
 import { createCallSwitch } from "../rpc/call-switch.ts";
 import { Dispatcher } from "../servables/dispatcher.ts";
 import { Loader } from "../servables/loader.ts";
@@ -55,7 +58,8 @@ export async function startReplica(
   const incarnation = randomUUID();
   const keptNote = config.crashNote ?? join(home, "running");
   // An agent, which says where the note lies, has read it already.
-  const exits = config.crashNote === undefined ? describeExits(id, readCrashNote(keptNote)) : [];
+  const lastNote = readCrashNote(keptNote);
+  const exits = config.crashNote === undefined ? describeExits(id, lastNote) : [];
   // Without room for a note the replica serves all the same.
   const notePath = startCrashNote(keptNote, incarnation) ? keptNote : devNull;
 
@@ -88,7 +92,10 @@ export async function startReplica(
   const dispatcher = new Dispatcher(clock);
   const metrics = new ReplicaMetrics(telemetry.metrics);
   const keeper = new SessionKeeper({ pool, memory, executionProviders, onEvicted: metrics.evicted });
+  const profiler = new Profiler();
+  const profiles = new Profiles({ profiler, notes: new ProfileNotes(), log });
   const servables = new ServableSet({
+    suspects: new Set(lastNote?.running.map(versionKey)),
     create: ({ version, onDemand }, onDemanded) => {
       const plan = planServing(version, cpusOf(device));
       return new Servable(plan, {
@@ -99,7 +106,7 @@ export async function startReplica(
         onDemanded,
       });
     },
-    loader: new Loader({ cache, keeper, memory, clock, onRecalled: metrics.recalled }),
+    loader: new Loader({ cache, keeper, profiles, clock, onRecalled: metrics.recalled }),
     log,
     onChange: () => link.changed(),
     onGone: (servable) => metrics.forget(servable),
@@ -170,6 +177,7 @@ export async function startReplica(
       await linked;
       await closeServiceClients();
       dispatcher[Symbol.dispose]();
+      profiler[Symbol.dispose]();
       await pool[Symbol.asyncDispose]();
       await admin.close();
       await telemetry[Symbol.asyncDispose]();

@@ -59,6 +59,9 @@ function describeLoaded({ plan, state, facts, memoryBytes }: Servable): LoadedVe
     memoryBytes: BigInt(Math.round(memoryBytes)),
     loadMicros: BigInt(facts?.loadMicros ?? 0),
     parityDigest: facts?.parityDigest ?? new Uint8Array(),
+    leastMemoryBytes: BigInt(Math.round(facts?.leastBytes ?? 0)),
+    maxBatchSize: facts?.maxBatchSize ?? 0,
+    batchLimit: facts?.batchLimit ?? "",
   });
 }
 

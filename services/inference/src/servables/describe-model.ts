@@ -47,8 +47,14 @@ export function modelMetadata(
     platform,
     inputs: servable.plan.inputs.map(tensor),
     outputs: servable.plan.outputs.map(tensor),
-    properties: { device, version: String(servable.plan.name.version) },
+    properties: { device, version: String(servable.plan.name.version), ...batchProperties(servable) },
   });
+}
+
+/** Where batches are smaller here than the version asks for, how large they are and why. */
+function batchProperties({ facts, plan }: Servable): Record<string, string> {
+  if (!plan.batchable || facts === undefined || facts.batchLimit === "") return {};
+  return { max_batch_size: String(facts.maxBatchSize), batch_limit: facts.batchLimit };
 }
 
 /** ModelConfig as Triton has it: for a batchable model the dims leave the batch axis out, and max_batch_size is above 0. */
@@ -60,7 +66,7 @@ export function modelConfig(servable: Servable, name: string, kind: "cpu" | "gpu
     platform,
     backend: "onnxruntime",
     defaultModelFilename: "model.onnx",
-    maxBatchSize: plan.batchable ? plan.maxBatchSize : 0,
+    maxBatchSize: plan.batchable ? servable.maxBatchSize : 0,
     versionPolicy: { policyChoice: { case: "specific", value: { versions: [plan.name.version] } } },
     input: plan.inputs.map((i) => ({
       name: i.name,

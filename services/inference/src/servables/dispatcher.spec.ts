@@ -59,7 +59,9 @@ async function serve(
   });
   const options = { path: join(directory, "model.onnx"), threads: 1, hasBfloat16: false, executionProviders: ["cpu"] };
   const sessions = [await slot.load(plan.name, options, runLimitMs)];
-  servable.facts = { sessions, memoryBytes: 0, openMicros: 0, loadMicros: 0, parityDigest: new Uint8Array() };
+  const size = { memoryBytes: 0, leastBytes: 0, maxBatchSize: plan.maxBatchSize, batchLimit: "" };
+  const times = { openMicros: 0, loadMicros: 0 };
+  servable.facts = { sessions, isApart: false, ...size, ...times, parityDigest: new Uint8Array() };
   servable.state = { kind: "ready" };
   return servable;
 }

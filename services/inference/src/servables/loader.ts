@@ -1,9 +1,11 @@
 import type { Version } from "@aimass/api/registry";
 import { AimassError, Backoff, type Clock, Semaphore } from "@aimass/core";
 import type { BundleCache } from "../artifacts/bundle-cache.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
+import { type BatchFit, fitBatch } from "../profiling/fit-batch.ts";
+import { isSlow, type ModelProfile } from "../profiling/model-profile.ts";
+import type { Profiles } from "../profiling/profiles.ts";
 import type { Servable } from "./servable.ts";
-import { expectedBytes, type SessionKeeper } from "./session-keeper.ts";
+import type { SessionKeeper } from "./session-keeper.ts";
 import { warmUp } from "./warm-up.ts";
 
 /** Bundles fetched at the same time. */
@@ -12,11 +14,31 @@ const fetches = 4;
 /** Servables brought back at the same time. */
 const recalls = 2;
 
-/** Takes a servable from nothing to ready, and back. One load at a time, so that memory can be measured and runs keep their CPUs. */
+/** A version that was running when the last process died waits so long for the others, in milliseconds. */
+const suspectMs = 60_000;
+
+/** How a version is loaded. */
+export interface LoadTerms {
+  readonly signal: AbortSignal;
+  /** Whether it may have brought the last process down. */
+  readonly isSuspect: boolean;
+  /** Hears of every step. */
+  readonly changed: () => void;
+}
+
+interface Measured {
+  readonly profile: ModelProfile;
+  readonly fit: BatchFit;
+}
+
+/**
+ * Takes a servable from nothing to ready, and back. What a version takes is measured in a process made for that, before it is let in among others; those with a profile
+ * from before do not wait for that. One load at a time, so that runs keep their CPUs.
+ */
 export class Loader {
   readonly #cache: BundleCache;
   readonly #keeper: SessionKeeper;
-  readonly #memory: MemoryBudget;
+  readonly #profiles: Profiles;
   readonly #clock: Clock;
   readonly #onRecalled: (seconds: number) => void;
   readonly #fetching = new Semaphore(fetches);
@@ -24,29 +46,32 @@ export class Loader {
   /** Apart from loads: who asks for a model does not wait for a thousand others to be loaded first. */
   readonly #recalling = new Semaphore(recalls);
   readonly #recalled = new Set<Servable>();
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: {
     cache: BundleCache;
     keeper: SessionKeeper;
-    memory: MemoryBudget;
+    profiles: Profiles;
     clock: Clock;
     /** Hears how long bringing a servable back took. */
     onRecalled: (seconds: number) => void;
   }) {
     this.#cache = options.cache;
     this.#keeper = options.keeper;
-    this.#memory = options.memory;
+    this.#profiles = options.profiles;
     this.#clock = options.clock;
     this.#onRecalled = options.onRecalled;
   }
 
   /**
-   * Fetches, loads and warms. `changed` is told of every step. Rejects with what went wrong, all memory given back; a source that cannot be reached is asked again
-   * until the signal aborts.
+   * Fetches, measures, loads and warms; `isSuspect`: after all others. `changed` is told of every step. Rejects with what went wrong, all memory given back; a source
+   * that cannot be reached is asked again until the signal aborts.
    */
-  async load(servable: Servable, version: Version, signal: AbortSignal, changed: () => void): Promise<void> {
-    const directory = await this.#fetching.run(() => this.#fetch(servable, version, signal, changed), signal);
-    await this.#loading.run(() => this.#start(servable, graphIn(directory), signal, changed), signal);
+  async load(servable: Servable, version: Version, terms: LoadTerms): Promise<void> {
+    const loading = this.#load(servable, version, terms);
+    if (terms.isSuspect) return loading;
+    this.#underWay.add(loading);
+    await loading.finally(() => this.#underWay.delete(loading));
   }
 
   /**
@@ -84,24 +109,49 @@ export class Loader {
     }
   }
 
-  async #start(servable: Servable, path: string, signal: AbortSignal, changed: () => void): Promise<void> {
-    const { plan } = servable;
-    const startedAt = this.#clock.monotonic();
-    const before = process.memoryUsage.rss();
+  async #load(servable: Servable, version: Version, terms: LoadTerms): Promise<void> {
+    const { signal, isSuspect, changed } = terms;
+    const directory = await this.#fetching.run(() => this.#fetch(servable, version, signal, changed), signal);
+    if (isSuspect) await Promise.race([Promise.allSettled(this.#underWay), this.#clock.sleep(suspectMs, signal)]);
     servable.state = { kind: "loading" };
     changed();
-    const { sessions, openMicros } = await this.#keeper.open(servable, path);
+    await this.#keeper.foresee(servable);
+    try {
+      const path = graphIn(directory);
+      const measured = await this.#measure(servable, path, signal);
+      await this.#loading.run(() => this.#start(servable, path, measured, terms), signal);
+    } catch (error) {
+      this.#keeper.forgo(servable);
+      throw error;
+    }
+  }
+
+  async #measure(servable: Servable, path: string, signal: AbortSignal): Promise<Measured> {
+    const { plan } = servable;
+    const availableBytes = this.#keeper.availableFor(servable);
+    const options = this.#keeper.optionsOf(servable, path);
+    const profile = await this.#profiles.of({ plan, options, availableBytes, signal });
+    const { maxBatchSize: maxRows, runLimitMs } = plan;
+    return { profile, fit: fitBatch(profile, { maxRows, runLimitMs, availableBytes }) };
+  }
+
+  async #start(servable: Servable, path: string, { profile, fit }: Measured, terms: LoadTerms): Promise<void> {
+    const { signal, changed } = terms;
+    const { plan } = servable;
+    const startedAt = this.#clock.monotonic();
+    const { maxBatchSize, sessionBytes, leastBytes, why: batchLimit } = fit;
+    const isApart = isSlow(profile);
+    const { sessions, openMicros, memoryBytes } = await this.#keeper.open(servable, path, { isApart, sessionBytes });
     try {
       signal.throwIfAborted();
       servable.state = { kind: "warming" };
       changed();
-      const digests = await Promise.all(sessions.map((session) => warmUp(plan, session)));
+      const digests = await Promise.all(sessions.map((session) => warmUp(plan, session, profile, maxBatchSize)));
       signal.throwIfAborted();
-      const grown = process.memoryUsage.rss() - before;
-      const memoryBytes = Math.max(expectedBytes(servable), plan.probedMemoryBytes > 0 ? 0 : grown);
-      this.#memory.settle(servable, memoryBytes);
       const loadMicros = Math.round((this.#clock.monotonic() - startedAt) * 1000);
-      servable.facts = { sessions, memoryBytes, openMicros, loadMicros, parityDigest: digests[0] ?? new Uint8Array() };
+      const size = { memoryBytes, leastBytes: leastBytes * sessions.length, maxBatchSize, batchLimit };
+      const parityDigest = digests[0] ?? new Uint8Array();
+      servable.facts = { sessions, isApart, ...size, openMicros, loadMicros, parityDigest };
       servable.state = { kind: "ready" };
       this.#keeper.used(servable);
       changed();
@@ -114,7 +164,8 @@ export class Loader {
   async #bringBack(servable: Servable, version: Version, signal: AbortSignal): Promise<void> {
     const startedAt = this.#clock.monotonic();
     const path = graphIn(await this.#cache.ensure(version, signal));
-    const { sessions, openMicros } = await this.#keeper.open(servable, path);
+    const needs = { isApart: servable.facts?.isApart ?? false, sessionBytes: 0 };
+    const { sessions, openMicros } = await this.#keeper.open(servable, path, needs);
     // It was unloaded meanwhile, with nobody left who waits for it.
     if (servable.state.kind !== "ready" && servable.pending === 0) return await this.#keeper.close(servable, sessions);
     servable.resume(sessions, openMicros);

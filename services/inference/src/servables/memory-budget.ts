@@ -1,4 +1,5 @@
 import { AimassError } from "@aimass/core";
+import { mebibytes } from "../profiling/batch-search.ts";
 
 /** Who holds memory. */
 export interface MemoryHolder {
@@ -35,6 +36,13 @@ export class MemoryBudget {
     return used;
   }
 
+  /** What `holder` could have if everyone on demand gave way, with what it has. */
+  availableFor(holder: MemoryHolder): number {
+    let available = this.#freeFor(holder);
+    for (const [other, bytes] of this.#held) if (other !== holder && other.onDemand) available += bytes;
+    return Math.max(0, available);
+  }
+
   /** Whether `holder` could have so many bytes. */
   fits(holder: MemoryHolder, bytes: number): boolean {
     return bytes <= this.#freeFor(holder);
@@ -65,8 +73,4 @@ export class MemoryBudget {
   #freeFor(holder: MemoryHolder): number {
     return this.limitBytes - this.usedBytes + (this.#held.get(holder) ?? 0);
   }
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }

@@ -22,19 +22,30 @@ export interface ProbeStyle {
 
 /**
  * Inputs for warming and parity: the same for the same signature everywhere. Axis 0 is `rows` for a batchable model, else 1 where it is dynamic; numbers are small,
- * whole numbers are 0 or 1 (so that an index stays inside), strings are short.
+ * whole numbers are 0 or 1 (so that an index stays inside), strings are short. The rows of a batch are alike: one is made, and repeated.
  */
-export function probeInputs(plan: ServingPlan, rows: number, style: ProbeStyle): Tensor[] {
+export function probeInputs(
+  plan: Pick<ServingPlan, "inputs" | "batchable">,
+  rows: number,
+  style: ProbeStyle,
+): Tensor[] {
   const random = seededRandom(plan.inputs.map((i) => `${i.name} ${i.datatype} ${i.shape}`).join("\n"));
   return plan.inputs
     .filter((input) => !input.optional)
     .map((input) => {
       const axis = (size: number, index: number) => {
-        if (index === 0 && plan.batchable) return rows;
+        if (index === 0 && plan.batchable) return 1;
         return size >= 0 ? size : index === 0 ? 1 : style.axisLength;
       };
-      return probeInput(input, input.shape.map(axis), style.zeros ? () => 0 : random);
+      const one = probeInput(input, input.shape.map(axis), style.zeros ? () => 0 : random);
+      return plan.batchable && rows > 1 ? repeated(one, rows) : one;
     });
+}
+
+function repeated(row: Tensor, rows: number): Tensor {
+  const bytes = new Uint8Array(row.bytes.byteLength * rows);
+  for (let i = 0; i < rows; i += 1) bytes.set(row.bytes, i * row.bytes.byteLength);
+  return { ...row, shape: [rows, ...row.shape.slice(1)], bytes };
 }
 
 function probeInput(spec: TensorPlan, shape: readonly number[], random: () => number): Tensor {

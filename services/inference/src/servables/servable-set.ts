@@ -32,9 +32,12 @@ export class ServableSet {
   readonly #onGone: (servable: Servable) => void;
   readonly #entries = new Map<string, Entry>();
   readonly #refused = new Map<string, RefusedVersion>();
+  readonly #suspects: ReadonlySet<string>;
   #wanted = new Map<string, WantedVersion>();
 
   constructor(options: {
+    /** Keys of the versions that were running when the last process died: they are loaded last. */
+    suspects: ReadonlySet<string>;
     /** `onDemanded` is for the servable's own. */
     create: (wanted: WantedVersion, onDemanded: () => void) => Servable;
     loader: Loader;
@@ -44,6 +47,7 @@ export class ServableSet {
     /** Hears of a servable that was unloaded. */
     onGone: (servable: Servable) => void;
   }) {
+    this.#suspects = options.suspects;
     this.#create = options.create;
     this.#loader = options.loader;
     this.#log = options.log;
@@ -125,7 +129,8 @@ export class ServableSet {
     const entry: Entry = { version, servable, stop: new AbortController() };
     this.#entries.set(key, entry);
     this.#onChange();
-    this.#loader.load(servable, version, entry.stop.signal, this.#onChange).then(
+    const isSuspect = this.#suspects.has(key);
+    this.#loader.load(servable, version, { signal: entry.stop.signal, isSuspect, changed: this.#onChange }).then(
       () => this.#log.info("a version is ready", { version: key, loadMicros: servable.facts?.loadMicros }),
       (error: unknown) => this.#failed(key, entry, error),
     );

@@ -24,6 +24,13 @@ export interface LoadFacts {
   readonly sessions: readonly SlotSession[];
   /** What the sessions take, here or put aside. */
   readonly memoryBytes: number;
+  /** What they would take with single rows alone. */
+  readonly leastBytes: number;
+  /** Whether its sessions have threads of their own. */
+  readonly isApart: boolean;
+  /** Rows a batch may have here, and why that is less than was asked for ("" when it is not). */
+  readonly maxBatchSize: number;
+  readonly batchLimit: string;
   /** What making the sessions took, without fetching and warming. */
   readonly openMicros: number;
   readonly loadMicros: number;
@@ -108,6 +115,11 @@ export class Servable {
     this.#batches = plan.batchable;
   }
 
+  /** Rows a batch may have here. */
+  get maxBatchSize(): number {
+    return this.facts?.maxBatchSize ?? this.plan.maxBatchSize;
+  }
+
   /** Requests that wait for a run. */
   get waiting(): number {
     return this.#queue.length;
@@ -190,7 +202,7 @@ export class Servable {
     const head = this.#queue.peek();
     if (this.plan.batchDelayMs === 0 || head?.batchKey === undefined) return undefined;
     const until = Math.min(head.enqueuedAt + this.plan.batchDelayMs, head.deadline - this.plan.batchDelayMs);
-    if (now >= until || this.#queue.readySamples(this.plan.maxBatchSize) >= this.plan.maxBatchSize) return undefined;
+    if (now >= until || this.#queue.readySamples(this.maxBatchSize) >= this.maxBatchSize) return undefined;
     return until;
   }
 
@@ -202,7 +214,7 @@ export class Servable {
     let best: SlotSession | undefined;
     for (const session of this.facts?.sessions ?? []) {
       if (session.slot.outstanding >= outstandingPerSlot) continue;
-      const running = Math.min(session.slot.soleRunRows(session.version), this.plan.maxBatchSize);
+      const running = Math.min(session.slot.soleRunRows(session.version), this.maxBatchSize);
       if (running > 1 && this.#queue.readySamples(running) < running) continue;
       if (best === undefined || session.slot.outstanding < best.slot.outstanding) best = session;
     }
@@ -211,7 +223,7 @@ export class Servable {
 
   /** Takes the next batch off the queue and runs it; false when nothing was left to run. Calls `done` after the run. */
   runNext(session: SlotSession, now: number, done: () => void): boolean {
-    const batch = this.#queue.takeBatch(this.plan.maxBatchSize, now, (pending) => this.#expire(pending));
+    const batch = this.#queue.takeBatch(this.maxBatchSize, now, (pending) => this.#expire(pending));
     if (batch.length === 0) {
       this.#checkIdle();
       return false;
@@ -368,7 +380,7 @@ export class Servable {
 
   #full(): AimassError {
     const { infer } = this.statistics;
-    const perRequestMs = infer.count === 0 ? 1 : infer.ns / infer.count / nsPerMs / Math.max(1, this.plan.maxBatchSize);
+    const perRequestMs = infer.count === 0 ? 1 : infer.ns / infer.count / nsPerMs / Math.max(1, this.maxBatchSize);
     return new AimassError(
       "RESOURCE_EXHAUSTED",
       `The queue of ${this.key} is full (${this.plan.queueLimit} requests).`,

@@ -1,14 +1,25 @@
 import { Semaphore } from "@aimass/core";
 import type { SlotSession } from "../slots/slot.ts";
+import type { SessionOptions } from "../slots/slot-messages.ts";
 import type { SlotPool } from "../slots/slot-pool.ts";
 import { EvictionOrder } from "./eviction-order.ts";
 import type { MemoryBudget } from "./memory-budget.ts";
 import type { Servable } from "./servable.ts";
 
+/** What is known of a version's sessions before they are made. */
+export interface SessionNeeds {
+  /** Whether they get threads of their own. */
+  readonly isApart: boolean;
+  /** What one takes, in bytes. */
+  readonly sessionBytes: number;
+}
+
 /** What a load cost. */
 export interface OpenSessions {
   readonly sessions: readonly SlotSession[];
   readonly openMicros: number;
+  /** What is set aside for all of them, in bytes. */
+  readonly memoryBytes: number;
 }
 
 /** Puts servables into memory and takes them out again. Within the replica's budget: those on demand are put aside for others. */
@@ -34,19 +45,42 @@ export class SessionKeeper {
     this.#onEvicted = options.onEvicted;
   }
 
+  /** How the sessions of a servable's graph are made. */
+  optionsOf({ plan }: Servable, path: string): SessionOptions {
+    const hasBfloat16 = [...plan.inputs, ...plan.outputs].some((tensor) => tensor.datatype === "BF16");
+    return { path, threads: plan.threads, hasBfloat16, executionProviders: this.#executionProviders };
+  }
+
+  /** Memory that each session of a servable could have here, if everyone on demand gave way: of the budget, and of the machine. */
+  availableFor(servable: Servable): number {
+    return Math.min(this.#memory.availableFor(servable), process.availableMemory()) / this.#sessionsOf(servable);
+  }
+
+  /** Sets aside what the registry says that a servable needs, before it is measured. Rejects with RESOURCE_EXHAUSTED. */
+  foresee(servable: Servable): Promise<void> {
+    return this.#reserve(servable, expectedBytes(servable, this.#sessionsOf(servable)));
+  }
+
+  /** Lets go of what was set aside. */
+  forgo(servable: Servable): void {
+    this.#memory.release(servable);
+  }
+
   /** Makes the sessions of the graph at `path`. Rejects with RESOURCE_EXHAUSTED (no room, whoever is put aside) or the runtime's words, nothing kept. */
-  async open(servable: Servable, path: string): Promise<OpenSessions> {
+  async open(servable: Servable, path: string, { isApart, sessionBytes }: SessionNeeds): Promise<OpenSessions> {
     const { plan } = servable;
-    await this.#reserve(servable);
+    const wish = { isApart, instances: plan.instances };
+    const count = this.#pool.sessionsOf(wish);
+    const memoryBytes = Math.max(expectedBytes(servable, count), sessionBytes * count);
+    await this.#reserve(servable, memoryBytes);
     const startedAt = performance.now();
     const sessions: SlotSession[] = [];
     try {
-      const hasBfloat16 = [...plan.inputs, ...plan.outputs].some((tensor) => tensor.datatype === "BF16");
-      const options = { path, threads: plan.threads, hasBfloat16, executionProviders: this.#executionProviders };
-      for (const slot of this.#pool.choose(plan.fileBytes, plan.instances)) {
+      const options = this.optionsOf(servable, path);
+      for (const slot of this.#pool.choose(wish)) {
         sessions.push(await slot.load(plan.name, options, plan.runLimitMs));
       }
-      return { sessions, openMicros: Math.round((performance.now() - startedAt) * 1000) };
+      return { sessions, memoryBytes, openMicros: Math.round((performance.now() - startedAt) * 1000) };
     } catch (error) {
       await this.#release(sessions);
       this.#memory.release(servable);
@@ -69,8 +103,11 @@ export class SessionKeeper {
     this.#memory.release(servable);
   }
 
-  #reserve(servable: Servable): Promise<void> {
-    const bytes = expectedBytes(servable);
+  #sessionsOf({ plan }: Servable): number {
+    return this.#pool.sessionsOf({ isApart: false, instances: plan.instances });
+  }
+
+  #reserve(servable: Servable, bytes: number): Promise<void> {
     return this.#makingRoom.run(async () => {
       while (!this.#memory.fits(servable, bytes)) {
         const other = this.#order.take((candidate) => candidate.pending === 0) ?? this.#order.take(() => true);
@@ -98,8 +135,8 @@ export class SessionKeeper {
   }
 }
 
-/** What a servable will take as far as it is known: what it took here, what the registry's trial took, or what its files weigh. */
-export function expectedBytes({ plan, facts }: Servable): number {
+/** What `sessions` sessions of a servable will take as far as it is known: what they took here, what the registry's trial took, or what its files weigh. */
+export function expectedBytes({ plan, facts }: Servable, sessions: number): number {
   if (facts !== undefined) return facts.memoryBytes;
-  return (plan.probedMemoryBytes > 0 ? plan.probedMemoryBytes : plan.fileBytes) * plan.instances;
+  return (plan.probedMemoryBytes > 0 ? plan.probedMemoryBytes : plan.fileBytes) * sessions;
 }

@@ -1,4 +1,5 @@
 import type { PackedTensors } from "../batching/packed-tensors.ts";
+import type { Probe } from "./probe-run.ts";
 
 /** What a slot's thread is started with. */
 export interface SlotStart {
@@ -30,12 +31,19 @@ export type SlotRequest =
       readonly note: Uint8Array;
     }
   | ({ readonly kind: "run"; readonly id: number; readonly session: number; readonly ticket: number } & PackedTensors)
+  | { readonly kind: "probe"; readonly id: number; readonly session: number; readonly probe: Probe }
   | { readonly kind: "release"; readonly id: number; readonly session: number }
   | { readonly kind: "stop" };
 
 /** What a slot answers: no outputs for what is no run, and for a run that was taken back. */
 export type SlotReply =
-  | { readonly id: number; readonly ok: true; readonly micros: number; readonly outputs?: PackedTensors }
+  | {
+      readonly id: number;
+      readonly ok: true;
+      readonly micros: number;
+      readonly outputs?: PackedTensors;
+      readonly digest?: Uint8Array;
+    }
   | { readonly id: number; readonly ok: false; readonly message: string };
 
 /** Buffers from this size on change hands; smaller ones are cheaper to copy. */

@@ -1,16 +1,20 @@
 import type { VersionName } from "../servables/version-name.ts";
 import { Slot } from "./slot.ts";
 
-/** Bundles from this size on get slots of their own. */
-const heavyBytes = 64 * 1024 * 1024;
-
 /** How often slots are checked for a run that is stuck, in milliseconds. */
 const watchMs = 100;
+
+/** What a version asks of the pool. */
+export interface SlotWish {
+  /** Whether it would hold up others on a shared thread. */
+  readonly isApart: boolean;
+  readonly instances: number;
+}
 
 /**
  * The slots of a replica. A session is made on the thread that will run it (ONNX Runtime's sessions cannot change threads), so a load holds up the runs of that
  * thread. Two things keep this harmless: loads go to the slot with the fewest sessions, so a new version lands beside the one it replaces rather than on it; and a
- * bundle of 64 MiB or more, whose load takes long, gets slots of its own, which end with it. Small bundles load in milliseconds.
+ * version whose load or runs take long gets slots of its own, which end with it.
  */
 export class SlotPool implements AsyncDisposable {
   readonly #notePath: string;
@@ -40,11 +44,16 @@ export class SlotPool implements AsyncDisposable {
     return [...this.#shared, ...this.#dedicated];
   }
 
-  /** Slots for a version's sessions: at most one session a shared slot, fewest sessions first. */
-  choose(fileBytes: number, instances: number): readonly Slot[] {
-    if (fileBytes >= heavyBytes) return Array.from({ length: instances }, () => this.#addDedicated());
+  /** How many sessions a version gets. */
+  sessionsOf({ isApart, instances }: SlotWish): number {
+    return isApart ? instances : Math.min(this.#shared.length, Math.max(1, instances));
+  }
+
+  /** Slots for a version's sessions: of their own, or at most one session a shared slot, fewest sessions first. */
+  choose({ isApart, instances }: SlotWish): readonly Slot[] {
+    if (isApart) return Array.from({ length: instances }, () => this.#addDedicated());
     const byLoad = [...this.#shared].sort((a, b) => a.sessions - b.sessions || a.outstanding - b.outstanding);
-    return byLoad.slice(0, Math.max(1, instances));
+    return byLoad.slice(0, this.sessionsOf({ isApart, instances }));
   }
 
   /** Takes a slot back after its session was released. */

@@ -5,18 +5,18 @@
 import { openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { loadRuntime } from "@aimass/onnx";
-import type { InferenceSession } from "onnxruntime-node";
 import { clearedRecord, recordSize, writeRecord } from "../crashes/crash-note.ts";
-import { loadableModel } from "./loadable-model.ts";
+import { type OpenModel, openModel } from "./open-model.ts";
 import { packOutputs, toFeeds } from "./ort-tensors.ts";
+import { runProbe } from "./probe-run.ts";
 import { RunTickets } from "./run-tickets.ts";
 import { type SlotReply, type SlotRequest, type SlotStart, transferFromBytes } from "./slot-messages.ts";
 
-interface Held {
-  readonly session: InferenceSession;
+interface Held extends OpenModel {
   readonly note: Uint8Array;
-  readonly bfloat16Outputs: ReadonlySet<string>;
 }
+
+type Found = Pick<Extract<SlotReply, { ok: true }>, "outputs" | "digest">;
 
 const port = parentPort as NonNullable<typeof parentPort>;
 const { notePath, noteRecord, tickets: ticketMemory } = workerData as SlotStart;
@@ -44,9 +44,10 @@ async function work(): Promise<void> {
 async function answer(ask: Exclude<SlotRequest, { kind: "stop" }>): Promise<void> {
   const startedAt = performance.now();
   try {
-    const outputs = await perform(ask);
+    const found = await perform(ask);
     const micros = Math.round((performance.now() - startedAt) * 1000);
-    const reply: SlotReply = { id: ask.id, ok: true, micros, ...(outputs !== undefined && { outputs }) };
+    const reply: SlotReply = { id: ask.id, ok: true, micros, ...found };
+    const { outputs } = found;
     const large = outputs !== undefined && outputs.buffer.byteLength >= transferFromBytes;
     port.postMessage(reply, large ? [outputs.buffer] : []);
   } catch (error) {
@@ -55,30 +56,38 @@ async function answer(ask: Exclude<SlotRequest, { kind: "stop" }>): Promise<void
   }
 }
 
-async function perform(ask: Exclude<SlotRequest, { kind: "stop" }>) {
+async function perform(ask: Exclude<SlotRequest, { kind: "stop" }>): Promise<Found> {
   switch (ask.kind) {
     case "load":
       return noted(ask.note, async () => {
-        const { path, bfloat16Outputs } = await loadableModel(ask.options.path, ask.options.hasBfloat16);
-        const session = await runtime.InferenceSession.create(path, sessionOptions(ask.options));
-        sessions.set(ask.session, { session, note: ask.note, bfloat16Outputs });
-        return undefined;
+        sessions.set(ask.session, { ...(await openModel(runtime, ask.options)), note: ask.note });
+        return {};
       });
     case "run": {
-      if (!tickets.begin(ask.ticket)) return undefined;
-      const held = sessions.get(ask.session);
-      if (held === undefined) throw new Error("The session is not loaded.");
+      if (!tickets.begin(ask.ticket)) return {};
+      const held = heldOf(ask.session);
       const feeds = toFeeds(ask);
       const outputs = await noted(held.note, () => held.session.run(feeds));
-      return packOutputs(outputs, held.session.outputNames, held.bfloat16Outputs);
+      return { outputs: packOutputs(outputs, held.session.outputNames, held.bfloat16Outputs) };
+    }
+    case "probe": {
+      const held = heldOf(ask.session);
+      const digest = await runProbe(held, ask.probe, (run) => noted(held.note, run));
+      return digest === undefined ? {} : { digest };
     }
     case "release": {
       const held = sessions.get(ask.session);
       sessions.delete(ask.session);
       await held?.session.release();
-      return undefined;
+      return {};
     }
   }
+}
+
+function heldOf(session: number): Held {
+  const held = sessions.get(session);
+  if (held === undefined) throw new Error("The session is not loaded.");
+  return held;
 }
 
 /** Leaves a note of what runs for as long as it runs: two small writes into the page cache, 2 µs together, that outlive the process. */
@@ -90,20 +99,6 @@ async function noted<T>(note: Uint8Array, run: () => Promise<T>): Promise<T> {
   } finally {
     writeRecord(noteFile, clearedRecord, position);
   }
-}
-
-function sessionOptions(options: Extract<SlotRequest, { kind: "load" }>["options"]): InferenceSession.SessionOptions {
-  return {
-    executionProviders: [...options.executionProviders],
-    intraOpNumThreads: options.threads,
-    interOpNumThreads: 1,
-    executionMode: "sequential",
-    graphOptimizationLevel: "all",
-    // Failed runs are answered to whoever asked; a log line each would let callers flood the log.
-    logSeverityLevel: 4,
-    // Threads that wait for work must not burn the CPU that the transport and other models need.
-    extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
-  };
 }
 
 async function stop(): Promise<void> {

@@ -4,6 +4,7 @@ import { cleanRuntimeMessage } from "@aimass/onnx";
 import type { PackedTensors } from "../batching/packed-tensors.ts";
 import { encodeRecord } from "../crashes/crash-note.ts";
 import { type VersionName, versionKey } from "../servables/version-name.ts";
+import type { Probe } from "./probe-run.ts";
 import { RunTickets } from "./run-tickets.ts";
 import {
   type SessionOptions,
@@ -132,6 +133,13 @@ export class Slot {
       .finally(() => this.#tickets.giveBack(ticket))
       .then(({ outputs, micros }) => (outputs === undefined ? undefined : { outputs, micros }));
     return { result, withdraw: () => this.#tickets.withdraw(ticket) };
+  }
+
+  /** Runs a session on inputs that its thread makes. Returns the digest when the probe asks for it. Rejects like a run. */
+  async probe(session: SlotSession, probe: Probe): Promise<Uint8Array> {
+    const ask = { kind: "probe", id: this.#nextAsk++, session: session.id, probe } as const;
+    const facts = { version: session.version, limitMs: loadLimitMs, rows: probe.rows };
+    return (await this.#ask(ask, facts)).digest ?? new Uint8Array();
   }
 
   /** Frees a session's memory. */

@@ -60,6 +60,53 @@ export function slowModel(): Uint8Array {
   return graph.toBytes();
 }
 
+/** One number in, `length` numbers out. */
+export function wideOutputModel(length: number): Uint8Array {
+  const graph = new GraphBuilder("wide");
+  const x = graph.input("x", "FP32", ["N", 1]);
+  const ones = graph.constant("ones", "FP32", [1, 1], Float32Array.of(1));
+  const shape = graph.constant("shape", "INT64", [2], BigInt64Array.of(1n, BigInt(length)));
+  graph.output(graph.node("Add", [x, graph.node("Expand", [ones, shape])], {}, { outputs: ["y"] }), "FP32", [
+    "N",
+    length,
+  ]);
+  return graph.toBytes();
+}
+
+/** Divides the least whole number by -1, whatever comes in: the process dies by SIGFPE on x86. */
+export function crashingModel(): Uint8Array {
+  const graph = new GraphBuilder("crashing");
+  const x = graph.input("x", "INT32", ["N", 1]);
+  const zero = graph.node("Sub", [x, x]);
+  const least = graph.node("Add", [zero, graph.constant("least", "INT32", [1], Int32Array.of(-(2 ** 31)))]);
+  const minusOne = graph.node("Sub", [zero, graph.constant("one", "INT32", [1], Int32Array.of(1))]);
+  graph.output(graph.node("Div", [least, minusOne], {}, { outputs: ["y"] }), "INT32", ["N", 1]);
+  return graph.toBytes();
+}
+
+/** Takes one, two or three rows, and no more. */
+export function threeRowsModel(): Uint8Array {
+  const graph = new GraphBuilder("three_rows");
+  const x = graph.input("x", "FP32", ["N", 2]);
+  const table = graph.constant("table", "FP32", [3, 2], Float32Array.of(1, 1, 2, 2, 3, 3));
+  const whole = (name: string, value: bigint) => graph.constant(name, "INT64", [1], BigInt64Array.of(value));
+  const shape = graph.node("Shape", [x]);
+  const rows = graph.node("Slice", [shape, whole("from", 0n), whole("to", 1n)]);
+  const first = graph.node("Slice", [table, "from", rows]);
+  graph.output(graph.node("Add", [x, graph.node("Identity", [first])], {}, { outputs: ["y"] }), "FP32", ["N", 2]);
+  return graph.toBytes();
+}
+
+/** A convolution with 64 channels over images of `side` × `side`: some 32 × side² × 16 bytes a row. */
+export function imageModel(side: number): Uint8Array {
+  const graph = new GraphBuilder("image");
+  const x = graph.input("x", "FP32", ["N", 3, side, side]);
+  const w = graph.constant("w", "FP32", [64, 3, 3, 3], new Float32Array(64 * 27).fill(0.01));
+  const relu = graph.node("Relu", [graph.node("Conv", [x, w], { pads: { ints: [1, 1, 1, 1] } })]);
+  graph.output(graph.node("GlobalAveragePool", [relu], {}, { outputs: ["y"] }), "FP32", ["N", 64, 1, 1]);
+  return graph.toBytes();
+}
+
 /** Rows of four numbers that come back as they went in, after about a second whatever their number. */
 export function slowRowsModel(steps = 600_000): Uint8Array {
   const body = new GraphBuilder("body");

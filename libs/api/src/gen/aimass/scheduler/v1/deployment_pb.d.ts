@@ -712,11 +712,32 @@ export declare type LoadedVersion = Message<"aimass.scheduler.v1.LoadedVersion">
   loadMicros: bigint;
 
   /**
-   * SHA-256 of the outputs for the probe input, rounded so that equal models on equal devices agree.
+   * SHA-256 of a sample of the outputs for the probe input, rounded so that equal models on equal devices agree.
    *
    * @generated from field: bytes parity_digest = 8;
    */
   parityDigest: Uint8Array;
+
+  /**
+   * What it would take with single rows alone: what another replica like this one needs at least. 0 until it was measured.
+   *
+   * @generated from field: int64 least_memory_bytes = 9;
+   */
+  leastMemoryBytes: bigint;
+
+  /**
+   * Rows a batch may have here, as measured: 1 for a version that is not batched, 0 until it is loaded.
+   *
+   * @generated from field: int32 max_batch_size = 10;
+   */
+  maxBatchSize: number;
+
+  /**
+   * Why that is less than the version asks for; empty when it is not.
+   *
+   * @generated from field: string batch_limit = 11;
+   */
+  batchLimit: string;
 };
 
 /**
