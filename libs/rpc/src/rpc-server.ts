@@ -1,5 +1,5 @@
 import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { Health } from "@aimass/api/health";
 import { type Address, AimassError, type Clock, codeFromNumber, formatAddress } from "@aimass/core";
 import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
@@ -105,11 +105,14 @@ function countedGate(gate: (context: HandlerContext) => void, metrics: RpcMetric
   };
 }
 
+/** Time after which TCP asks for a sign of life on an idle connection, in milliseconds; it asks every second then, ten times. */
+const keepAliveMs = 1000;
+
 function createHttpServer(router: ConnectRouter, telemetry: Telemetry): Http2Server {
   const log = telemetry.log.scope("rpc.server");
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   const settings = { initialWindowSize: streamWindowBytes, maxConcurrentStreams: 4096 };
-  return createServer({ settings, maxSessionMemory: 128 }, (request, response) => {
+  const server = createServer({ settings, maxSessionMemory: 128 }, (request, response) => {
     const handler = handlers.get(request.url.split("?", 1)[0] ?? "");
     if (handler === undefined) {
       // gRPC clients read 404 as UNIMPLEMENTED.
@@ -124,6 +127,9 @@ function createHttpServer(router: ConnectRouter, telemetry: Telemetry): Http2Ser
         if (!response.stream.destroyed) response.stream.destroy(new Error("The answer broke off."));
       });
   });
+  // The kernel answers for a process that is busy, and nobody for a machine that is gone: its streams break after about ten seconds.
+  server.on("connection", (socket: Socket) => socket.setKeepAlive(true, keepAliveMs));
+  return server;
 }
 
 function trackSessions(server: Http2Server): Set<ServerHttp2Session> {

@@ -67,6 +67,34 @@ describe("a lease", () => {
     await Promise.all(competitors.map(({ done }) => done));
   });
 
+  it("is asked for again at once when its release is told while it is being asked for", async () => {
+    await store.pool.query("insert into lease values ('told', 'leaving', 1, clock_timestamp() + interval '1 hour')");
+    const waiting = async (count: number) => {
+      const { rows } = await store.pool.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'");
+      return rows.length === count;
+    };
+    const [first, second] = [await store.pool.connect(), await store.pool.connect()];
+    try {
+      await first.query("begin");
+      await first.query("select 1 from lease where name = 'told' for update");
+      const heir = compete(store, "heir", { name: "told", ttlMs: 30_000 });
+      await waitFor(() => waiting(1));
+      // It asks, and will hear that the lease is held; meanwhile it is told of a release, which another transaction writes right after.
+      const releasing = second.query("begin; update lease set expires_at = '-infinity' where name = 'told'; commit");
+      await waitFor(() => waiting(2));
+      await store.pool.query("select pg_notify('leases_lease', 'told')");
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await first.query("commit");
+      await releasing;
+      await waitFor(() => heir.held.length === 1, { timeoutMs: 3000 });
+      heir.stop();
+      await heir.done;
+    } finally {
+      first.release();
+      second.release();
+    }
+  });
+
   it("outlives its time to live while its holder renews it", async () => {
     const keeper = compete(store, "keeper", { name: "renewed", ttlMs: 300 });
     await waitFor(() => keeper.held.length === 1);

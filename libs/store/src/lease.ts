@@ -32,6 +32,7 @@ export async function holdLease<Database>(options: LeaseOptions<Database>): Prom
   using _listening = await listenForRelease(store, bell, options);
   while (!signal.aborted) {
     const asked = clock.monotonic();
+    bell.muffle();
     try {
       const token = await acquire(options);
       if (token !== undefined) {
@@ -137,16 +138,20 @@ function listenForRelease<Database>(
   });
 }
 
-/** Wakes one sleeper early. */
+/** Wakes one sleeper early, also one that goes to sleep after it rang. */
 class Bell implements Disposable {
   #rung = new AbortController();
+
+  /** Forgets that it rang. */
+  muffle(): void {
+    if (this.#rung.signal.aborted) this.#rung = new AbortController();
+  }
 
   ring(): void {
     this.#rung.abort();
   }
 
   async wait(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-    this.#rung = new AbortController();
     using either = linkedSignal(signal, this.#rung.signal);
     await clock.sleep(ms, either.signal).catch(() => {});
   }

@@ -124,6 +124,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSe
           clock,
           log: telemetry.log.scope("scheduler.fleet"),
           renewMs: timings.leaseMs / 4,
+          silentMs: timings.silentMs,
           stopping: signal,
         }),
       );

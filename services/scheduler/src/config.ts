@@ -5,6 +5,8 @@ export interface SchedulerTimings {
   readonly leaderTtlMs: number;
   /** An agent or replica that fell silent for this long is given up. */
   readonly leaseMs: number;
+  /** One that reports nothing keeps its lease for this long while its stream stands: its process may be busy. */
+  readonly silentMs: number;
   /** One whose stream broke is given up after this long. */
   readonly detachMs: number;
   /** A version stays assigned for this long after it left the routes. */
@@ -56,6 +58,7 @@ export function readSchedulerConfig(env: Environment): SchedulerConfig {
       timings: {
         leaderTtlMs: ms("AIMASS_SCHEDULER_LEADER_TTL_MS", 3000, 300),
         leaseMs: ms("AIMASS_SCHEDULER_LEASE_MS", 10_000, 500),
+        silentMs: ms("AIMASS_SCHEDULER_SILENT_MS", 60_000, 0),
         detachMs: ms("AIMASS_SCHEDULER_DETACH_MS", 2000, 0),
         drainMs: ms("AIMASS_SCHEDULER_DRAIN_MS", 5000, 0),
         tickMs: ms("AIMASS_SCHEDULER_TICK_MS", 500, 50),

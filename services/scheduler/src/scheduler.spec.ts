@@ -89,7 +89,7 @@ describe("the scheduler over real RPC and a real database", () => {
   it("shifts an alias when the new version is ready everywhere, and back to the warm one at once", async () => {
     const [a, r] = [await replica("n/cpu-0"), await router()];
     await deploy();
-    await waitFor(() => r.model(fraud).aliases.default === 1);
+    await waitFor(() => r.model(fraud).aliases.default === 1 && r.model(fraud).versions[1]?.length === 1);
     mesh.publish(fraud, { default: 2 }, [1, 2, 3]);
     await waitFor(() => r.model(fraud).aliases.default === 2);
     expect(a.holds("fraud").sort()).toEqual([1, 2]);
@@ -133,6 +133,20 @@ describe("the scheduler over real RPC and a real database", () => {
     await waitFor(() => returned.holds("fraud").length === 1 && r.model(fraud).versions[1]?.[0] === dying.id);
     await waitFor(() => other.holds("fraud").length === 0);
     expect(r.badDigests).toBe(0);
+  });
+
+  it("empties no replica that is too busy to report while its stream stands, and gives it up in the end", async () => {
+    const a = await replica("n/cpu-0");
+    const [b, r] = [await replica("n/cpu-1"), await router()];
+    await waitFor(() => r.state.size === 2);
+    await deploy();
+    const [home] = (await waitFor(() => r.model(fraud).versions[1]?.length && r.model(fraud).versions[1])) as string[];
+    const [busy, other] = home === "n/cpu-0" ? [a, b] : [b, a];
+    busy.isMute = true;
+    await systemClock.sleep(4000);
+    expect(r.model(fraud).versions[1]).toEqual([busy.id]);
+    expect(other.holds("fraud")).toEqual([]);
+    await waitFor(() => r.model(fraud).versions[1]?.[0] === other.id, { timeoutMs: 8000 });
   });
 
   it("drains a replica on demand without taking the version out of the routes", async () => {

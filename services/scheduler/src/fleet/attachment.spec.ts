@@ -34,7 +34,13 @@ function attached() {
   return {
     ledger,
     clock,
-    attachment: new Attachment(ledger, { clock, log, renewMs: 2500, textOf: (report: string) => report }),
+    attachment: new Attachment(ledger, {
+      clock,
+      log,
+      renewMs: 2500,
+      silentMs: 60_000,
+      textOf: (report: string) => report,
+    }),
   };
 }
 
@@ -72,5 +78,20 @@ describe("a replica's reports", () => {
     const { ledger, attachment } = attached();
     await attachment.detach();
     expect(ledger.calls).toEqual([]);
+  });
+
+  it("are vouched for while there are none, as long as their stream stands and no longer than the bound", async () => {
+    const { ledger, clock, attachment } = attached();
+    await attachment.vouch();
+    await attachment.report("a");
+    for (let n = 0; n < 30; n += 1) {
+      await clock.advance(2500);
+      await attachment.vouch();
+    }
+    expect(ledger.calls).toEqual(["attach a", ...Array(23).fill("renewal a")]);
+    await attachment.report("a");
+    await clock.advance(2500);
+    await attachment.vouch();
+    expect(ledger.calls).toHaveLength(26);
   });
 });

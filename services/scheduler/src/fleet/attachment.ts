@@ -13,18 +13,33 @@ export interface AttachmentPort<Report> {
 
 /**
  * One stream of an agent or a replica: writes reports when they say something new, else often enough to keep the lease. A report that could not be
- * written is followed by the next one; the stream stays, because what is attached serves on without a database.
+ * written is followed by the next one; the stream stays, because what is attached serves on without a database. A process too busy to report is vouched for while its
+ * stream stands, for a bounded time.
  */
 export class Attachment<Report> {
   readonly #port: AttachmentPort<Report>;
-  readonly #options: { clock: Clock; log: Logger; renewMs: number; textOf: (report: Report) => string };
+  readonly #options: {
+    clock: Clock;
+    log: Logger;
+    renewMs: number;
+    silentMs: number;
+    textOf: (report: Report) => string;
+  };
   #attached = false;
+  #heard: { report: Report; at: number } | undefined;
   #isFailing = false;
   #written: { text: string; at: number } | undefined;
 
   constructor(
     port: AttachmentPort<Report>,
-    options: { clock: Clock; log: Logger; renewMs: number; textOf: (report: Report) => string },
+    options: {
+      clock: Clock;
+      log: Logger;
+      renewMs: number;
+      /** How long one that reports nothing is vouched for. */
+      silentMs: number;
+      textOf: (report: Report) => string;
+    },
   ) {
     this.#port = port;
     this.#options = options;
@@ -32,6 +47,19 @@ export class Attachment<Report> {
 
   /** False when another stream took over: this one must end. */
   async report(report: Report): Promise<boolean> {
+    const { clock } = this.#options;
+    this.#heard = { report, at: clock.monotonic() };
+    return this.#write(report);
+  }
+
+  /** Renews the lease of one that has reported nothing lately. False when another stream took over. */
+  async vouch(): Promise<boolean> {
+    const { clock, silentMs } = this.#options;
+    if (!this.#attached || this.#heard === undefined || clock.monotonic() - this.#heard.at >= silentMs) return true;
+    return this.#write(this.#heard.report);
+  }
+
+  async #write(report: Report): Promise<boolean> {
     const { clock, log, renewMs, textOf } = this.#options;
     const text = textOf(report);
     const isNews = text !== this.#written?.text;

@@ -24,16 +24,18 @@ export interface ReplicaServiceOptions {
   readonly log: Logger;
   /** How often an unchanged report is written to keep the lease. */
   readonly renewMs: number;
+  /** How long an agent or replica that reports nothing keeps its lease while its stream stands. */
+  readonly silentMs: number;
   /** Aborts when this process ends: its streams then end without anyone being given up. */
   readonly stopping: AbortSignal;
 }
 
 /** `aimass.scheduler.v1.ReplicaService`. */
 export function createReplicaService(o: ReplicaServiceOptions): ServiceImpl<typeof ReplicaService> {
-  const { clock, log, renewMs } = o;
+  const { clock, log, renewMs, silentMs } = o;
   return {
     async *announceNode(requests, context) {
-      const attachment = new Attachment(o.openNode(), { clock, log, renewMs, textOf: nodeReportText });
+      const attachment = new Attachment(o.openNode(), { clock, log, renewMs, silentMs, textOf: nodeReportText });
       const exits = new PendingExits(o.recordExits, log);
       const session = {
         o,
@@ -47,7 +49,7 @@ export function createReplicaService(o: ReplicaServiceOptions): ServiceImpl<type
       for await (const dedicated of holdSession(requests, session)) yield { dedicated: [...dedicated] };
     },
     async *attachReplica(requests, context) {
-      const attachment = new Attachment(o.openReplica(), { clock, log, renewMs, textOf: replicaReportText });
+      const attachment = new Attachment(o.openReplica(), { clock, log, renewMs, silentMs, textOf: replicaReportText });
       const exits = new PendingExits(o.recordExits, log);
       const session = {
         o,
@@ -91,11 +93,14 @@ async function* holdSession<Request, Report, Item>(
       if (!ends.signal.aborted) failure = error;
     })
     .finally(() => wanted[Symbol.dispose]());
+  // A little later than a report on time would have renewed it.
+  const vouching = setInterval(() => void attachment.vouch(), o.renewMs * 1.5);
   ends.signal.addEventListener("abort", () => wanted[Symbol.dispose](), { once: true });
   try {
     yield* wanted.sets;
     if (failure !== undefined) throw failure;
   } finally {
+    clearInterval(vouching);
     // A process that ends leaves its replicas attached: they go to another one within moments.
     if (!o.stopping.aborted) await attachment.detach();
     void reading;

@@ -25,6 +25,8 @@ export class TestReplica {
   /** How its last processes ended; told with every report. */
   readonly exits: readonly ReplicaExit[];
   draining = false;
+  /** Reports nothing while its stream stands, as a process whose main thread is busy. */
+  isMute = false;
   #end = new AbortController();
   #reports: PushStream<TestReport> | undefined;
   #held = new Map<string, { model: string; project: string; version: bigint; state: LoadState; reason: string }>();
@@ -66,6 +68,7 @@ export class TestReplica {
   }
 
   send(): void {
+    if (this.isMute) return;
     this.#reports?.push({ replica: this.report(), exits: [...this.exits] });
   }
 
