@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Version, VersionSchema } from "@aimass/api/registry";
@@ -7,6 +8,7 @@ import { AimassError, systemClock } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BundleCache } from "./bundle-cache.ts";
+import { draftName } from "./draft-name.ts";
 import { trimCache } from "./trim-cache.ts";
 
 let directory: string;
@@ -79,6 +81,45 @@ describe("a bundle cache", () => {
     await expect(ensure(missing)).rejects.toMatchObject({ code: "NOT_FOUND" });
     expect(await readdir(join(directory, "blobs"))).toEqual([]);
     expect(await readdir(join(directory, "drafts"))).toEqual([]);
+  });
+});
+
+describe("what killed processes left half-written in a cache", () => {
+  const hour = 3_600_000;
+
+  async function leave(owner: string): Promise<void> {
+    await ensure(bundle({ "model.onnx": "graph" }));
+    const [blob = ""] = (await readdir(join(directory, "blobs"))).filter((name) => !name.includes("."));
+    await mkdir(join(directory, "drafts", owner), { recursive: true });
+    await link(join(directory, "blobs", blob), join(directory, "drafts", owner, "model.onnx"));
+    await writeFile(join(directory, "blobs", `${blob}.${owner}.part`), "gra");
+  }
+  const left = async () => [
+    ...(await readdir(join(directory, "drafts"))),
+    ...(await readdir(join(directory, "blobs"))).filter((name) => name.endsWith(".part")),
+  ];
+
+  it("goes, and its hard links let go of their blobs", async () => {
+    const dead = spawnSync(process.execPath, ["-e", ""]).pid;
+    const [host = ""] = draftName().split(".");
+    await leave(`${host}.${dead}.0011.aa`);
+    // The same process id in another life, as process 1 of a container has it.
+    await leave(`${host}.${process.pid}.0011.bb`);
+    await trimCache(directory, 2 ** 30, Date.now());
+    expect(await left()).toEqual([]);
+    const [blob = ""] = await readdir(join(directory, "blobs"));
+    expect((await stat(join(directory, "blobs", blob))).nlink).toBe(2);
+  });
+
+  it("stays while its writer may live: another process of this machine, or another machine for a day", async () => {
+    const [host = ""] = draftName().split(".");
+    await leave(draftName());
+    await leave(`${host}.${process.ppid}.0011.cc`);
+    await leave("elsewhere.1.0011.dd");
+    await trimCache(directory, 2 ** 30, Date.now());
+    expect(await left()).toHaveLength(6);
+    await trimCache(directory, 2 ** 30, Date.now() + 25 * hour);
+    expect((await left()).some((name) => name.includes("elsewhere"))).toBe(false);
   });
 });
 

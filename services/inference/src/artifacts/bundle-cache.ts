@@ -1,10 +1,12 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { copyFile, link, mkdir, open, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BundleFile, Version } from "@aimass/api/registry";
 import { AimassError, Backoff, type Clock } from "@aimass/core";
 import type { ArtifactSource } from "./artifact-source.ts";
+import { draftName } from "./draft-name.ts";
+import { partSuffix } from "./sweep-drafts.ts";
 
 /** Broken reads of one file that are taken up again before the fetch fails. */
 const attempts = 5;
@@ -35,7 +37,7 @@ export class BundleCache {
       await this.keep([version]);
       return directory;
     }
-    const draft = join(this.#directory, "drafts", randomBytes(8).toString("hex"));
+    const draft = join(this.#directory, "drafts", draftName());
     try {
       await mkdir(draft, { recursive: true });
       for (const file of version.files) {
@@ -70,7 +72,7 @@ export class BundleCache {
     const path = join(this.#directory, "blobs", hex);
     if ((await sizeOf(path)) === Number(file.sizeBytes) && (await digestOf(path)) === hex) return path;
     await mkdir(dirname(path), { recursive: true });
-    const part = `${path}.${randomBytes(4).toString("hex")}.part`;
+    const part = `${path}.${draftName()}${partSuffix}`;
     try {
       await this.#fetch(file, part, signal);
       if ((await digestOf(part)) !== hex) {

@@ -1,5 +1,6 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { sweepDrafts } from "./sweep-drafts.ts";
 
 /** What was used within this time stays, in milliseconds: another replica of the machine may be about to load it. */
 const youngMs = 3_600_000;
@@ -11,7 +12,8 @@ interface Bundle {
 }
 
 /**
- * Brings the bundles under `directory` down to `limitBytes` by removing those that were used longest ago, then removes blobs that no bundle refers to any more. What is in
+ * Brings the bundles under `directory` down to `limitBytes` by removing those that were used longest ago, then removes what
+ * killed processes left half-written, and blobs that no bundle refers to any more. What is in
  * use loses nothing: open files outlive their names. `now`: milliseconds since the epoch.
  *
  * @returns bytes of the bundles that are left
@@ -24,6 +26,7 @@ export async function trimCache(directory: string, limitBytes: number, now: numb
     await rm(bundle.path, { recursive: true, force: true });
     total -= bundle.bytes;
   }
+  await sweepDrafts(directory, now);
   await removeLooseBlobs(join(directory, "blobs"), now);
   return total;
 }

@@ -156,9 +156,12 @@ export async function startReplica(
     await cache.keep(servables.versions);
     await trimCache(cacheDirectory, config.cacheBytes, clock.now());
   };
-  const trimming = setInterval(() => {
+  const trimOrWarn = () => {
     trim().catch((error: unknown) => log.warn("the cache could not be trimmed", { error }));
-  }, trimMs);
+  };
+  // At once too: a process that is killed again and again would never come to it.
+  trimOrWarn();
+  const trimming = setInterval(trimOrWarn, trimMs);
   trimming.unref();
   watchKeepers(config, { clock, signal: stopped.signal, log }).catch((error: unknown) => fail(error as Error));
   log.info("the replica is up", { ...facts, device: device.id, admin: formatAddress(admin.address) });
