@@ -47,7 +47,7 @@ export function addStatus(program: Command): void {
                   r.loaded
                     .map(
                       (v) =>
-                        `${modelName(v.project, v.model)} v${v.version}${v.state === LoadState.READY ? "" : ` (${LoadState[v.state].toLowerCase()})`}`,
+                        `${modelName(v.project, v.model)} v${v.version}${v.state === LoadState.READY ? "" : ` (${LoadState[v.state].toLowerCase()})`}${v.batchLimit === "" ? "" : ` (batches up to ${v.maxBatchSize}: ${v.batchLimit})`}`,
                     )
                     .join(", "),
                 ]),

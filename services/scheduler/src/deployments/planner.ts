@@ -3,6 +3,7 @@ import { type DeploymentSpec, type Plan, PlanSchema } from "@aimass/api/schedule
 import { create } from "@bufbuild/protobuf";
 import type { SchedulerStore } from "../database.ts";
 import { toLibraryModel } from "../library/library-model.ts";
+import { withMeasured } from "../library/measured-memory.ts";
 import { type DeploymentPlan, planDeployment } from "../reconcile/plan.ts";
 import { readDecided } from "../state/decided.ts";
 import { judgeObserved, readObserved } from "../state/observed.ts";
@@ -18,10 +19,11 @@ export async function tryDeployment(
   const [observed, decided] = await Promise.all([readObserved(store.db), readDecided(store.db)]);
   const kept = [...decided.library].filter(([key]) => !options.models.has(key));
   const models = [...kept, ...options.models].map(([key, model]) => [key, toLibraryModel(model)] as const);
+  const judged = judgeObserved(observed, { leaderSince: 0, leaseMs });
   const snapshot = {
-    ...judgeObserved(observed, { leaderSince: 0, leaseMs }),
+    ...judged,
     timings: { drainMs },
-    models: new Map(models),
+    models: withMeasured(new Map(models), judged.replicas),
     decisions: decided.decisions,
   };
   return planDeployment(snapshot, desiredFromSpec(spec));

@@ -61,5 +61,6 @@ function toHeldVersion(loaded: LoadedVersion): HeldVersion {
     state: heldStates[loaded.state] ?? "fetching",
     reason: loaded.reason,
     parity: Buffer.from(loaded.parityDigest).toString("hex"),
+    leastMemory: Number(loaded.leastMemoryBytes),
   };
 }

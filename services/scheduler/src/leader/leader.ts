@@ -12,6 +12,7 @@ import { type Changes, runOnChange } from "../changes.ts";
 import type { SchedulerStore, SchedulerTransaction } from "../database.ts";
 import { forgetGone } from "../fleet/postgres-fleet.ts";
 import { retainHeld, toLibraryModel } from "../library/library-model.ts";
+import { withMeasured } from "../library/measured-memory.ts";
 import type { ReadLibrary } from "../library/registry-library.ts";
 import type { SchedulerMetrics } from "../metrics.ts";
 import { type Outcome, reconcile } from "../reconcile/reconcile.ts";
@@ -238,10 +239,12 @@ class Term {
 
   #snapshot(observed: Observed, decided: Decided, library: ReadonlyMap<ModelKey, ServableModel>): Snapshot {
     const { leaseMs, drainMs } = this.#options.timings;
+    const judged = judgeObserved(observed, { leaderSince: this.#since, leaseMs });
+    const models = new Map([...library].map(([key, model]) => [key, toLibraryModel(model)]));
     return {
-      ...judgeObserved(observed, { leaderSince: this.#since, leaseMs }),
+      ...judged,
       timings: { drainMs },
-      models: new Map([...library].map(([key, model]) => [key, toLibraryModel(model)])),
+      models: withMeasured(models, judged.replicas),
       decisions: decided.decisions,
     };
   }

@@ -53,6 +53,8 @@ export interface HeldVersion {
   readonly reason: string;
   /** Hex; empty when the replica has no digest. */
   readonly parity: string;
+  /** What it takes with single rows, as the replica measured it, in bytes. */
+  readonly leastMemory?: number;
 }
 
 export interface ReplicaState {
