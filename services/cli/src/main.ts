@@ -14,6 +14,7 @@ import { addRun } from "./commands/run.ts";
 import { addStatus } from "./commands/status.ts";
 import { addTrain } from "./commands/train.ts";
 import { addUp } from "./commands/up.ts";
+import { plainLine } from "./output/plain-text.ts";
 
 const program = new Command("aimass")
   .description("AI Mass: keep, train, deploy and serve models")
@@ -22,6 +23,7 @@ const program = new Command("aimass")
   .option("--json", "results as JSON")
   .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError("(see --help)")
+  .configureOutput({ writeErr: (text) => process.stderr.write(text.split("\n").map(plainLine).join("\n")) })
   .exitOverride();
 
 for (const add of [

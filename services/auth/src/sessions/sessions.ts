@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { type TokenPair, TokenPairSchema } from "@aimass/api/auth";
 import { AimassError, type Clock } from "@aimass/core";
-import { policyEntryKey, signAccessToken } from "@aimass/identity";
+import { isPrincipalName, policyEntryKey, signAccessToken } from "@aimass/identity";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { AuthTransaction, Cause } from "../database.ts";
@@ -58,8 +58,10 @@ export class Sessions {
     traceparent: string;
   }): Promise<TokenPair> {
     const { attempts, hasher, writer, events } = this.#o;
-    const principal = `user:${request.username.slice(0, 64)}`;
-    const source = { user: request.username.slice(0, 64), address: request.address };
+    // What nobody can be called is no text for the audit log, where strangers would write what they like.
+    const name = isPrincipalName(request.username) ? request.username : "?";
+    const principal = `user:${name}`;
+    const source = { user: name, address: request.address };
     await attempts.begin(source);
     const user = await writer.store.db
       .selectFrom("principal")

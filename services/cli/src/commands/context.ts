@@ -1,10 +1,12 @@
+import { inspect } from "node:util";
 import { ErrorDetailSchema } from "@aimass/api/common";
 import { AimassError } from "@aimass/core";
 import { ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { Connection, refusedByServer } from "../client/connection.ts";
 import { CredentialsFile } from "../client/credentials.ts";
-import { asTyped, describeFailure, Output } from "../output/output.ts";
+import { describeFailure, Output } from "../output/output.ts";
+import { plainLines } from "../output/plain-text.ts";
 
 /** Where a mesh is looked for when nobody says. */
 export const defaultServer = "http://127.0.0.1:5000";
@@ -47,14 +49,9 @@ export function action<O extends object>(work: (context: CommandContext, options
         throw connection.isSignedIn ? error : whenNotSignedIn(error, server);
       }
     } catch (error) {
-      output.settle();
       const failure = describeFailure(error, server);
-      if (output.json)
-        process.stdout.write(
-          `${JSON.stringify({ error: { code: failure.code, message: failure.message } }, null, 2)}\n`,
-        );
-      else process.stderr.write(`error: ${asTyped(failure.message)}\n`);
-      if (process.env.AIMASS_STACKS === "true") console.error(error);
+      output.fail(failure);
+      if (process.env.AIMASS_STACKS === "true") process.stderr.write(`${plainLines(inspect(error))}\n`);
       process.exitCode = failure.exitStatus;
     }
   };

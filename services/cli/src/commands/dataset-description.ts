@@ -1,5 +1,5 @@
 import { type Column, ColumnType, DatasetFormat, type DatasetVersion } from "@aimass/api/registry";
-import { numberTable, short } from "../output/charts.ts";
+import { figure, numberTable } from "../output/charts.ts";
 import { bytes, enumName, modelName } from "../output/format.ts";
 
 const shownValues = 4;
@@ -24,8 +24,13 @@ function describeColumn(c: Column, rows: bigint): string[] {
   const type = enumName(ColumnType, c.type).toLowerCase();
   const start = [c.name, c.looks === "" ? type : `${type}: ${c.looks}`, String(c.missing), different(c, rows)];
   if (c.type === ColumnType.NUMBER)
-    return [...start, short(c.minimum), short(c.mean), short(c.maximum), short(c.deviation), ""];
+    return [...start, exact(c.minimum), figure(c.mean), exact(c.maximum), figure(c.deviation), ""];
   return [...start, "", "", "", "", frequentValues(c) || lengths(c)];
+}
+
+/** A number of the data, to its last digit. */
+function exact(value: number): string {
+  return Number.isFinite(value) ? String(value) : "-";
 }
 
 /** Above 1024 it is an estimate, which may be more than there are rows. */

@@ -14,7 +14,7 @@ import { allPages } from "../client/all-pages.ts";
 import type { Connection } from "../client/connection.ts";
 import { datasetFile, formats } from "../client/dataset-file.ts";
 import { upload } from "../client/upload.ts";
-import { numberTable, short } from "../output/charts.ts";
+import { numberTable } from "../output/charts.ts";
 import { bytes, enumName, modelName, time } from "../output/format.ts";
 import { type Output, table } from "../output/output.ts";
 import { oneOf, wholeNumber } from "../training/arguments.ts";
@@ -224,7 +224,7 @@ function oneCharacter(text: string): string {
 
 function cellText({ value }: PreviewCell): string {
   if (value.case === undefined) return "";
-  if (value.case === "number") return short(value.value);
+  if (value.case === "number") return String(value.value);
   const text = String(value.value).replace(/\s+/g, " ");
   return text.length > cellWidth ? `${text.slice(0, cellWidth - 1)}…` : text;
 }

@@ -37,7 +37,8 @@ async function embeddedDemo(output: Output, options: DemoOptions): Promise<void>
   output.say("AI Mass: starting PostgreSQL and every service on this machine …");
   const mesh = await Mesh.start({ ...meshOptions(options), onProgress: (event) => output.say(describeEvent(event)) });
   try {
-    output.say(`  mesh         ready on ${mesh.url()} after ${seconds(startedAt)}\n`);
+    output.say(`  mesh         ready on ${mesh.url()} after ${seconds(startedAt)}`);
+    output.say("");
     const demo = new Demo(embeddedTarget(mesh), (line) => output.say(line));
     const result = await demo.run();
     if (options.exit) await demo.takeBack();
@@ -45,7 +46,8 @@ async function embeddedDemo(output: Output, options: DemoOptions): Promise<void>
     if (!options.exit) {
       for (const line of whatNext(mesh, result.apiKey)) output.say(line);
       await untilStopped();
-      output.say("\nStopping …");
+      output.say("");
+      output.say("Stopping …");
       await demo.takeBack();
     }
   } finally {

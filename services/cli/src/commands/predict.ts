@@ -9,7 +9,7 @@ import {
   type RestAnswer,
   type RestMetadata,
 } from "../client/rest-inference.ts";
-import { bar, numberTable, percent, short } from "../output/charts.ts";
+import { bar, figure, numberTable, percent, short } from "../output/charts.ts";
 import { modelName } from "../output/format.ts";
 import { action, versionArgument } from "./context.ts";
 
@@ -83,8 +83,6 @@ function describePrediction(prediction: Prediction): string[] {
 }
 
 function shorten(data: readonly unknown[]): string {
-  const shown = data
-    .slice(0, 10)
-    .map((v) => (typeof v === "number" ? String(Number(v.toPrecision(6))) : JSON.stringify(v)));
+  const shown = data.slice(0, 10).map((v) => (typeof v === "number" ? figure(v) : JSON.stringify(v)));
   return `[${shown.join(", ")}${data.length > 10 ? `, … ${data.length} in all` : ""}]`;
 }

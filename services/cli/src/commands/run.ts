@@ -57,10 +57,10 @@ export function addRun(program: Command): void {
           calls.curl,
           "",
           "# Python: pip install tritonclient[grpc]",
-          calls.python,
+          ...calls.python.split("\n"),
           "",
           "// TypeScript",
-          calls.typescript,
+          ...calls.typescript.split("\n"),
         ]);
       }),
     );

@@ -34,7 +34,7 @@ export function addTrain(program: Command): void {
         const spec = await jobSpec({ connection, output }, options);
         if (options.dryRun) {
           await connection.client(TrainingService).createJob({ spec, validateOnly: true });
-          return output.result(toJson(JobSpecSchema, spec), () => writeJobSpec(spec).trimEnd());
+          return output.result(toJson(JobSpecSchema, spec), () => writeJobSpec(spec).trimEnd().split("\n"));
         }
         const job = await trainModel({ connection, output, spec, wait: options.wait });
         output.result({ ...job, state: enumName(JobState, job.state) }, () => describeJob(job));

@@ -44,7 +44,8 @@ export function addUp(program: Command): void {
         "  stop         Ctrl-C",
       ]);
       await untilStopped();
-      output.say("\nStopping …");
+      output.say("");
+      output.say("Stopping …");
       await mesh.stop();
       output.say("Stopped; nothing is left running.");
     }),

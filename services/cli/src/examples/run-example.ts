@@ -6,7 +6,7 @@ import { readInputs } from "../client/predict-inputs.ts";
 import { infer, modelMetadata, predict } from "../client/rest-inference.ts";
 import { pushDataset } from "../commands/datasets.ts";
 import { deployModel } from "../commands/deploy.ts";
-import { percent, short } from "../output/charts.ts";
+import { figure, percent, short } from "../output/charts.ts";
 import { bytes, modelName } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
 import { trainModel } from "../training/follow-job.ts";
@@ -135,7 +135,7 @@ function typed({ row = {} }: ExampleCall, pathOf: (file: string) => string): str
 
 function tell({ given, answer, probability, expected, right }: ExampleAnswer): string {
   const sure = probability === undefined ? "" : ` (${percent(probability)})`;
-  const shown = typeof answer === "number" ? short(answer) : answer;
+  const shown = typeof answer === "number" ? figure(answer) : answer;
   return `${given} → ${shown}${sure}${right && typeof answer === "string" ? "" : `; it was ${expected}`}`;
 }
 

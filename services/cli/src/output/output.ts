@@ -1,8 +1,12 @@
 import { ErrorDetailSchema } from "@aimass/api/common";
 import { AimassError, ConfigError } from "@aimass/core";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { plainJson, plainLine, plainLines } from "./plain-text.ts";
 
-/** Where a command's words go: results to stdout, everything else to stderr. With `--json`, stdout holds exactly one JSON value (a line each for streams). */
+/**
+ * Where a command's words go: results to stdout, everything else to stderr. With `--json`, stdout holds exactly one JSON value (a line each for streams).
+ * Whatever it is given may hold text of strangers: none of it commands a terminal, and none of it makes a line of its own.
+ */
 export class Output {
   readonly json: boolean;
   readonly #terminal: boolean;
@@ -14,24 +18,34 @@ export class Output {
     this.#terminal = process.stderr.isTTY === true && process.env.NO_COLOR === undefined;
   }
 
-  /** The result: as JSON, or as lines for a person. */
+  /** The result: as JSON, or as lines for a person, of which a string is one. */
   result(value: unknown, lines: () => string | readonly string[]): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(value, jsonValue, 2)}\n`);
+    if (this.json) process.stdout.write(`${plainJson(JSON.stringify(value, jsonValue, 2) ?? "null")}\n`);
     else {
       const text = lines();
-      process.stdout.write(`${asTyped(typeof text === "string" ? text : text.join("\n"))}\n`);
+      process.stdout.write(`${(typeof text === "string" ? [text] : text).map(shown).join("\n")}\n`);
     }
   }
 
   /** One of many results: JSON on a line of its own, or a line for a person. */
   line(value: unknown, text: string): void {
-    process.stdout.write(`${this.json ? JSON.stringify(value, jsonValue) : asTyped(text)}\n`);
+    process.stdout.write(`${this.json ? plainJson(JSON.stringify(value, jsonValue)) : shown(text)}\n`);
   }
 
   /** A remark for a person. */
   say(line: string): void {
+    this.#write(shown(line));
+  }
+
+  /** What went wrong: as JSON the result, or lines for a person. */
+  fail({ code, message }: Failure): void {
+    this.settle();
+    if (this.json) process.stdout.write(`${plainJson(JSON.stringify({ error: { code, message } }, null, 2))}\n`);
+    else process.stderr.write(`error: ${plainLines(asTyped(message))}\n`);
+  }
+
+  #write(words: string): void {
     if (this.json) return;
-    const words = asTyped(line);
     process.stderr.write(this.#standing === "" ? `${words}\n` : `\r\x1b[K${words}\n${this.#standing}`);
   }
 
@@ -43,7 +57,7 @@ export class Output {
 
   /** What to do next, ready to paste. */
   hint(line: string): void {
-    this.say(this.#terminal ? `\x1b[2m${line}\x1b[0m` : line);
+    this.#write(this.#terminal ? `\x1b[2m${shown(line)}\x1b[0m` : shown(line));
   }
 
   /** A progress bar on a terminal, silent elsewhere; call the returned function with the share done, then with 1. */
@@ -53,13 +67,17 @@ export class Output {
     return (share, note = "") => {
       const filled = Math.round(Math.min(Math.max(share, 0), 1) * width);
       const bar = "█".repeat(filled) + "░".repeat(width - filled);
-      const line = `${label} ${bar} ${(share * 100).toFixed(0).padStart(3)} % ${note}`;
+      const line = `${plainLine(label)} ${bar} ${(share * 100).toFixed(0).padStart(3)} % ${plainLine(note)}`;
       // A line that wraps could not be taken back.
       const shown = line.slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1));
       this.#standing = share >= 1 ? "" : shown;
       process.stderr.write(`\r\x1b[K${shown}${share >= 1 ? "\n" : ""}`);
     };
   }
+}
+
+function shown(line: string): string {
+  return plainLine(asTyped(line));
 }
 
 /** Commands in words as this person has to type them: without an installation, `npx aimass …`. */
@@ -71,13 +89,14 @@ export function asTyped(text: string): string {
 
 /** Lines of aligned columns with a header. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = header.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? "").length)));
+  const plain = rows.map((row) => row.map(plainLine));
+  const widths = header.map((name, i) => Math.max(name.length, ...plain.map((row) => (row[i] ?? "").length)));
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => cell.padEnd(widths[i] as number))
       .join("  ")
       .trimEnd();
-  return [line(header), ...rows.map(line)];
+  return [line(header), ...plain.map(line)];
 }
 
 /** What went wrong, as a person should read it, and the status to exit with. */
