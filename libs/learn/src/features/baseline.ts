@@ -70,7 +70,8 @@ interface ColumnFit {
 
 function columnFit(column: PlanColumn, isText: boolean, numbers: ColumnNumbers): ColumnFit {
   if (column.type === "image") return new ImageColumnFit(column.name);
-  if (column.type !== "string") return new NumberColumnFit(column.name, numbers.of(column.name));
+  if (column.type !== "string" || column.reading !== undefined)
+    return new NumberColumnFit(column, numbers.of(column.name));
   return isText ? new TextColumnFit(column.name) : new CategoryColumnFit(column.name);
 }
 
@@ -80,12 +81,12 @@ function numberBaseline({ moments, sketch }: NumberStatistics): NumberBaseline {
   return { count, missing, mean, deviation, quantiles: count === 0 ? [] : sketch.quantiles(shares) };
 }
 
-/** Reads the statistics of a number column, which others keep. */
+/** Reads the statistics of a number column, which others keep; as the cells were, before they were read in another way. */
 class NumberColumnFit implements ColumnFit {
-  private readonly column: string;
+  private readonly column: PlanColumn;
   private readonly statistics: NumberStatistics;
 
-  constructor(column: string, statistics: NumberStatistics) {
+  constructor(column: PlanColumn, statistics: NumberStatistics) {
     this.column = column;
     this.statistics = statistics;
   }
@@ -95,7 +96,20 @@ class NumberColumnFit implements ColumnFit {
   merge(): void {}
 
   finish(): ColumnBaseline {
-    return { kind: "number", column: this.column, ...numberBaseline(this.statistics) };
+    const { name: column, reading } = this.column;
+    const found = numberBaseline(this.statistics);
+    if (reading?.kind !== "shifted") return { kind: "number", column, ...found };
+    const { offset, unit } = reading;
+    const back = (value: number) => value * unit + offset;
+    const mean = found.count === 0 ? 0 : back(found.mean);
+    return {
+      ...found,
+      kind: "number",
+      column,
+      mean,
+      deviation: found.deviation * unit,
+      quantiles: found.quantiles.map(back),
+    };
   }
 }
 

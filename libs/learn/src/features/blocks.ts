@@ -7,12 +7,14 @@ import type { Discrete, DiscreteFit } from "./categories/discrete.ts";
 import { HashIds } from "./categories/hash-ids.ts";
 import { OneHotBlock } from "./categories/one-hot-block.ts";
 import type { ColumnType } from "./columns.ts";
+import { DateBlock } from "./dates/date-block.ts";
 import { ImageBlock } from "./images/image-block.ts";
 import type { ColumnNumbers } from "./numbers/column-numbers.ts";
 import { NumberBlock } from "./numbers/number-block.ts";
 import type {
   BucketFeature,
   CrossFeature,
+  DateFeature,
   FeaturePlan,
   FeatureSpec,
   HashFeature,
@@ -24,14 +26,18 @@ import { TextBlock } from "./text/text-block.ts";
 /** The fits of a plan's features: all numbers in one block, first; the others in the plan's order. */
 export function blockFits(plan: FeaturePlan, statistics: ColumnNumbers): BlockFit[] {
   const types = new Map(plan.columns.map((column) => [column.name, column.type]));
+  const readings = new Map(plan.columns.map(({ name, reading }) => [name, reading]));
   const numbers = plan.features.filter((spec): spec is NumberFeature => spec.kind === "number");
   const others = plan.features.filter((spec) => spec.kind !== "number");
-  const fits = others.map((spec) => fitOf(spec, types, statistics));
+  const fits = others.map((spec) => {
+    if (spec.kind !== "date") return fitOf(spec, types, statistics);
+    return DateBlock.fit(spec, readings.get(spec.column)?.kind === "datetime" ? "datetime" : "date");
+  });
   return numbers.length > 0 ? [NumberBlock.fit(numbers, statistics), ...fits] : fits;
 }
 
 function fitOf(
-  spec: Exclude<FeatureSpec, NumberFeature>,
+  spec: Exclude<FeatureSpec, NumberFeature | DateFeature>,
   types: ReadonlyMap<string, ColumnType>,
   statistics: ColumnNumbers,
 ): BlockFit {
@@ -57,6 +63,7 @@ export function blockFromJson(json: BlockJson): Block {
   if (json.block === "numbers") return new NumberBlock(json.scalings as ConstructorParameters<typeof NumberBlock>[0]);
   if (json.block === "oneHot") return new OneHotBlock(discreteFromJson(json.of as BlockJson));
   if (json.block === "text") return new TextBlock(json.state as ConstructorParameters<typeof TextBlock>[0]);
+  if (json.block === "date") return new DateBlock(json.state as ConstructorParameters<typeof DateBlock>[0]);
   if (json.block === "image") return new ImageBlock(json.state as ConstructorParameters<typeof ImageBlock>[0]);
   throw unknown(json);
 }

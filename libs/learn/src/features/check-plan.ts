@@ -10,6 +10,7 @@ const typesFor: Readonly<Record<FeatureSpec["kind"], readonly ColumnType[]>> = {
   cross: [],
   text: ["string"],
   image: ["image"],
+  date: ["string"],
 };
 
 /** Throws INVALID_ARGUMENT with the place for a plan that cannot be fitted. */
@@ -17,9 +18,23 @@ export function checkPlan(plan: FeaturePlan): void {
   if (plan.features.length === 0) throw wrong("features", "The plan has no features.");
   const types = new Map(plan.columns.map((column) => [column.name, column.type]));
   if (types.size !== plan.columns.length) throw wrong("columns", "The plan names a column twice.");
+  checkReadings(plan);
   plan.features.forEach((spec, index) => {
     checkSpec(spec, `features[${index}]`, types);
   });
+}
+
+/** A date is one input of days or seconds: it can be no text beside it. */
+function checkReadings({ columns, features }: FeaturePlan): void {
+  for (const { name, reading } of columns) {
+    const isDate = reading?.kind === "date" || reading?.kind === "datetime";
+    const at = features.findIndex((spec) => columnsOf(spec).includes(name) && (spec.kind === "date") !== isDate);
+    if (at < 0) continue;
+    const message = isDate
+      ? `Column "${name}" is a date and something else at once.`
+      : `Column "${name}" is not known to hold dates.`;
+    throw wrong(`features[${at}].column`, message);
+  }
 }
 
 function checkSpec(spec: FeatureSpec, field: string, types: ReadonlyMap<string, ColumnType>): void {
@@ -40,6 +55,7 @@ function checkSpec(spec: FeatureSpec, field: string, types: ReadonlyMap<string, 
   }
   if (spec.kind === "text") checkText(spec, field);
   if (spec.kind === "image") checkImage(spec, field);
+  if (spec.kind === "date" && spec.parts?.length === 0) throw wrong(`${field}.parts`, "A date without parts.");
 }
 
 function checkColumn(spec: FeatureSpec, field: string, types: ReadonlyMap<string, ColumnType>): void {

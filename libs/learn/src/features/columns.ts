@@ -78,7 +78,8 @@ export function imagesOf(batch: Batch, name: string): RgbImage[] {
   });
 }
 
-function columnOf(batch: Batch, name: string): ColumnData {
+/** A column with a value for each row. Throws INVALID_ARGUMENT. */
+export function columnOf(batch: Batch, name: string): ColumnData {
   const column = batch.columns.get(name);
   if (column === undefined) {
     throw new AimassError("INVALID_ARGUMENT", `The data have no column "${name}".`, {

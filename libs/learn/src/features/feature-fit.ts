@@ -3,10 +3,11 @@ import { BaselineFit } from "./baseline.ts";
 import type { BlockFit } from "./block.ts";
 import { blockFits } from "./blocks.ts";
 import { checkPlan } from "./check-plan.ts";
+import { readColumns } from "./column-reading.ts";
 import type { Batch } from "./columns.ts";
 import { Features } from "./features.ts";
 import { ColumnNumbers } from "./numbers/column-numbers.ts";
-import { columnsOf, type FeaturePlan } from "./plan.ts";
+import { columnsOf, type FeaturePlan, type FeatureSpec } from "./plan.ts";
 
 /**
  * Fits a plan in one pass, batch by batch. Memory does not grow with the rows: counts of categories are bounded, quantiles are sketched, texts
@@ -20,15 +21,17 @@ export class FeatureFit {
   private readonly baseline: BaselineFit;
 
   /** Throws INVALID_ARGUMENT for a plan that makes no sense. */
-  constructor(plan: FeaturePlan) {
-    checkPlan(plan);
+  constructor(given: FeaturePlan) {
+    checkPlan(given);
+    const plan = inReadings(given);
     this.plan = plan;
     this.numbers = new ColumnNumbers(plan);
     this.blocks = blockFits(plan, this.numbers);
     this.baseline = new BaselineFit(plan, this.numbers);
   }
 
-  add(batch: Batch): void {
+  add(given: Batch): void {
+    const batch = readColumns(given, this.plan.columns);
     this.numbers.add(batch);
     for (const block of this.blocks) block.add(batch);
     this.baseline.add(batch);
@@ -51,11 +54,26 @@ export class FeatureFit {
     const used = new Set(this.plan.features.flatMap(columnsOf));
     const columns = this.plan.columns.filter(({ name }) => used.has(name));
     return new Features(
-      columns.map(({ name, type }) => ({ name, type })),
+      columns.map(({ name, type, reading }) => ({ name, type, ...(reading && { reading }) })),
       this.blocks.map((block) => block.finish()),
       this.baseline.finish(),
     );
   }
+}
+
+/** The plan with the numbers that a person gave (edges, constants) as the columns are read. */
+function inReadings(plan: FeaturePlan): FeaturePlan {
+  const readings = new Map(plan.columns.map(({ name, reading }) => [name, reading]));
+  const shifted = <S extends FeatureSpec>(spec: S): S => {
+    if (spec.kind === "cross") return { ...spec, of: spec.of.map((part) => shifted(part)) };
+    const reading = readings.get(spec.column);
+    if (reading?.kind !== "shifted") return spec;
+    const read = (value: number) => (value - reading.offset) / reading.unit;
+    if (spec.kind === "bucket" && spec.edges !== undefined) return { ...spec, edges: spec.edges.map(read) };
+    if ((spec.kind !== "number" && spec.kind !== "oneHot") || typeof spec.impute !== "object") return spec;
+    return { ...spec, impute: { constant: read(Number(spec.impute.constant)) } };
+  };
+  return { ...plan, features: plan.features.map((spec) => shifted(spec)) };
 }
 
 /** Fits a plan over all batches. Stops with the signal's reason. */

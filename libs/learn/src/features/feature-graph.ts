@@ -30,7 +30,7 @@ const domainOf: Readonly<Record<string, string>> = {
 /** A GraphBuilder with one input for each column and constants that name themselves. */
 export class FeatureGraph {
   readonly builder: GraphBuilder;
-  private readonly types: ReadonlyMap<string, ColumnType>;
+  private readonly columns: ReadonlyMap<string, PlanColumn>;
   private readonly declared = new Map<string, FeatureInput>();
   /** Texts that mean "no value", beside "". */
   private readonly missing: readonly string[];
@@ -40,7 +40,7 @@ export class FeatureGraph {
   constructor(builder: GraphBuilder, columns: readonly PlanColumn[], missing: readonly string[] = []) {
     this.builder = builder;
     this.missing = [...new Set(missing)].filter((word) => word !== "" && word.isWellFormed());
-    this.types = new Map(columns.map((column) => [column.name, column.type]));
+    this.columns = new Map(columns.map((column) => [column.name, column]));
     for (const column of columns) this.addInput(column);
   }
 
@@ -49,14 +49,14 @@ export class FeatureGraph {
   }
 
   typeOf(column: string): ColumnType {
-    return this.types.get(column) as ColumnType;
+    return this.columns.get(column)?.type as ColumnType;
   }
 
   /** A column with everything that means "no value" as "" or NaN: whoever calls with the tensors themselves need not know the words. */
   valueOf(column: string): string {
     const known = this.cleaned.get(column);
     if (known !== undefined) return known;
-    const cleaned = this.typeOf(column) === "string" ? this.cleanText(column) : this.cleanNumber(column);
+    const cleaned = this.read(column);
     this.cleaned.set(column, cleaned);
     return cleaned;
   }
@@ -68,6 +68,10 @@ export class FeatureGraph {
 
   floats(data: ArrayLike<number>, shape: readonly number[] = [data.length]): string {
     return this.builder.constant(this.builder.freshName("floats"), "FP32", shape, Float32Array.from(data));
+  }
+
+  doubles(data: readonly number[], shape: readonly number[] = [data.length]): string {
+    return this.builder.constant(this.builder.freshName("doubles"), "FP64", shape, Float64Array.from(data));
   }
 
   ints(data: readonly number[], shape: readonly number[] = [data.length]): string {
@@ -93,6 +97,18 @@ export class FeatureGraph {
     return new FeatureGraph(new GraphBuilder(name, { ...featureGraphOptions, prefix }), []);
   }
 
+  /** As `readColumns` reads a batch. */
+  private read(column: string): string {
+    const { type, reading } = this.columns.get(column) as PlanColumn;
+    if (reading?.kind === "date" || reading?.kind === "datetime") return column;
+    if (type === "string") return this.cleanText(column);
+    const cleaned = this.cleanNumber(column);
+    if (reading === undefined) return cleaned;
+    const shifted = this.node("Sub", [cleaned, this.doubles([reading.offset], [])]);
+    const { unit } = reading;
+    return this.cast(unit === 1 ? shifted : this.node("Div", [shifted, this.doubles([unit], [])]), "float");
+  }
+
   private cleanText(column: string): string {
     if (this.missing.length === 0) return column;
     const isWord = this.node("LabelEncoder", [column], {
@@ -104,12 +120,15 @@ export class FeatureGraph {
   }
 
   private cleanNumber(column: string): string {
+    const isWide = this.columns.get(column)?.reading !== undefined;
+    const constant = (value: number) => (isWide ? this.doubles([value]) : this.floats([value]));
     const numbers = this.missing.filter((word) => word.trim() !== "").map(Number);
-    const [first, ...rest] = new Set(numbers.map(Math.fround).filter(Number.isFinite));
+    const words = isWide ? numbers : numbers.map(Math.fround);
+    const [first, ...rest] = new Set(words.filter(Number.isFinite));
     if (first === undefined || this.typeOf(column) !== "number") return column;
-    const is = (value: number) => this.node("Equal", [column, this.floats([value])]);
+    const is = (value: number) => this.node("Equal", [column, constant(value)]);
     const isWord = rest.reduce((any, value) => this.node("Or", [any, is(value)]), is(first));
-    return this.node("Where", [isWord, this.floats([Number.NaN]), column]);
+    return this.node("Where", [isWord, constant(Number.NaN), column]);
   }
 
   private addInput(column: PlanColumn): void {
@@ -120,7 +139,8 @@ export class FeatureGraph {
   }
 }
 
-function inputOf({ name, type }: PlanColumn): [Datatype, Axis[]] {
+function inputOf({ name, type, reading }: PlanColumn): [Datatype, Axis[]] {
+  if (reading !== undefined) return ["FP64", ["N"]];
   if (type === "string") return ["BYTES", ["N"]];
   if (type === "image") return ["UINT8", ["N", `${name}_height`, `${name}_width`, 3]];
   return ["FP32", ["N"]];

@@ -4,6 +4,7 @@ import type { Matrix } from "../matrix.ts";
 import type { ColumnBaseline } from "./baseline.ts";
 import type { Block, BlockJson } from "./block.ts";
 import { blockFromJson } from "./blocks.ts";
+import { readColumns } from "./column-reading.ts";
 import type { Batch } from "./columns.ts";
 import { FeatureGraph, type FeatureInput } from "./feature-graph.ts";
 import { joinDense, joinSparse } from "./join-columns.ts";
@@ -73,7 +74,8 @@ export class Features {
 
   /** Features of a batch, FP32 rows × `cols`. Throws INVALID_ARGUMENT with column and row for data that do not fit. */
   transform(batch: Batch): Matrix {
-    const parts = this.blocks.map((block) => block.transform(batch));
+    const read = readColumns(batch, this.columns);
+    const parts = this.blocks.map((block) => block.transform(read));
     return this.layout === "dense" ? joinDense(parts, batch.rows) : joinSparse(parts, batch.rows);
   }
 

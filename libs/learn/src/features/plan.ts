@@ -1,4 +1,6 @@
+import type { ColumnReading } from "./column-reading.ts";
 import type { ColumnType } from "./columns.ts";
+import type { DatePart } from "./dates/date-parts.ts";
 
 /** One number: imputed, scaled, and with a second feature that says where it was missing. */
 export interface NumberFeature {
@@ -96,6 +98,18 @@ export interface ImageFeature {
   readonly histogram?: number;
 }
 
+/** Parts of a day or a moment, and how much time has passed since. */
+export interface DateFeature {
+  readonly kind: "date";
+  readonly column: string;
+  /** What it becomes; those that the encoding suits and that the training rows last long enough for unless given. */
+  readonly parts?: readonly DatePart[];
+  /** "ordered" unless given: numbers, as trees take them; "circles" for models that only weigh: one feature a month and a weekday, and points on circles. */
+  readonly encoding?: "ordered" | "circles";
+  /** Whether no feature may be below 0. */
+  readonly nonNegative?: boolean;
+}
+
 export type FeatureSpec =
   | NumberFeature
   | OneHotFeature
@@ -103,11 +117,14 @@ export type FeatureSpec =
   | BucketFeature
   | CrossFeature
   | TextFeature
-  | ImageFeature;
+  | ImageFeature
+  | DateFeature;
 
 export interface PlanColumn {
   readonly name: string;
   readonly type: ColumnType;
+  /** How its cells become the numbers of the graph's input; as they are unless given. */
+  readonly reading?: ColumnReading;
 }
 
 /** What is to be made of which columns. Columns no feature names are not asked for when serving. */

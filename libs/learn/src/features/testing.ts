@@ -1,6 +1,7 @@
 /** For specs: fitted features run through ONNX Runtime on the same rows, beside `transform`. */
 import { GraphBuilder, loadRuntime, type Runtime } from "@aimass/onnx";
 import type { Matrix } from "../matrix.ts";
+import { type ColumnReading, momentReader } from "./column-reading.ts";
 import type { Batch, ColumnData, RgbImage } from "./columns.ts";
 import { featureGraphOptions } from "./feature-graph.ts";
 import type { Features } from "./features.ts";
@@ -50,10 +51,21 @@ export class ServedFeatures {
   /** The graph's output, row-major. Images of a batch must have one size. */
   async run(batch: Batch): Promise<Float32Array> {
     const feeds: Record<string, Tensor> = {};
-    for (const { name } of this.features.columns) feeds[name] = tensorOf(batch.columns.get(name) as ColumnData);
+    for (const { name, reading } of this.features.columns) {
+      const column = batch.columns.get(name) as ColumnData;
+      feeds[name] = reading === undefined ? tensorOf(column) : wideTensorOf(column, reading);
+    }
     const { features } = await this.session.run(feeds);
     return (features as Tensor).data as Float32Array;
   }
+}
+
+function wideTensorOf(column: ColumnData, reading: ColumnReading): Tensor {
+  const values =
+    column.type === "string" && reading.kind !== "shifted"
+      ? Float64Array.from(column.values, momentReader(reading.kind))
+      : Float64Array.from(column.values as Float64Array);
+  return new runtime.Tensor("float64", values, [values.length]);
 }
 
 function tensorOf(column: ColumnData): Tensor {

@@ -1,5 +1,5 @@
-import { ColumnKind, type ColumnMeaningSchema } from "@aimass/api/registry";
-import { booleanWords, type ColumnProfile, defaultMissing } from "@aimass/datasets";
+import { ColumnKind, type ColumnMeaningSchema, type TensorSpec } from "@aimass/api/registry";
+import { booleanWords, type ColumnProfile, columnKind, defaultMissing } from "@aimass/datasets";
 import { declaredSignature, graphFileName, readModel } from "@aimass/onnx";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { TrainingFacts } from "./training-facts.ts";
@@ -38,4 +38,21 @@ function textMeaning({ statistics, frequent }: ColumnProfile): ColumnMeaning {
   if (looks === "text") return { kind: ColumnKind.TEXT };
   const categories = (frequent?.values ?? []).map(({ value }) => value);
   return { kind: looks === "id" ? ColumnKind.ID : ColumnKind.CATEGORY, categories };
+}
+
+/** Columns of days and moments, as inputs of FP64 take them. */
+export function momentsOf(profiles: TrainingFacts["profiles"]): ReadonlyMap<string, "date" | "datetime"> {
+  const kinds = profiles.map((profile) => [profile.name, columnKind(profile)] as const);
+  return new Map(kinds.flatMap(([name, kind]) => (kind === "date" || kind === "datetime" ? [[name, kind]] : [])));
+}
+
+/** The same of a version that was trained before, by what its inputs mean. */
+export function momentsOfInputs(inputs: readonly TensorSpec[]): ReadonlyMap<string, "date" | "datetime"> {
+  const words = { [ColumnKind.DATE]: "date", [ColumnKind.DATETIME]: "datetime" } as const;
+  return new Map(
+    inputs.flatMap(({ name, column }) => {
+      const kind = words[column?.kind as keyof typeof words];
+      return kind === undefined ? [] : [[name, kind] as const];
+    }),
+  );
 }

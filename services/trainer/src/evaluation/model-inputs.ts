@@ -1,9 +1,12 @@
 import type { AimassError } from "@aimass/core";
-import type { Batch, ColumnData } from "@aimass/learn";
+import { type Batch, type ColumnData, momentReader } from "@aimass/learn";
 import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { unfit } from "./model-fit.ts";
 
 type Metadata = Extract<InferenceSession["inputMetadata"][number], { readonly isTensor: true }>;
+
+/** Kinds of columns by name. */
+export type Moments = ReadonlyMap<string, "date" | "datetime">;
 
 const numberTypes = ["float32", "float64", "int64", "int32", "bool"];
 
@@ -11,13 +14,19 @@ const numberTypes = ["float32", "float64", "int64", "int32", "bool"];
 export class ModelInputs {
   readonly #metadata: readonly Metadata[];
   readonly #columns: readonly string[] | undefined;
+  readonly #moments: Moments;
 
-  /** Throws FAILED_PRECONDITION for inputs that no column could fill. */
-  constructor(metadata: InferenceSession["inputMetadata"], columns: readonly string[] | undefined) {
+  /** `moments`: columns of texts that inputs of FP64 take as days or seconds. Throws FAILED_PRECONDITION for inputs that no column could fill. */
+  constructor(
+    metadata: InferenceSession["inputMetadata"],
+    columns: readonly string[] | undefined,
+    moments: Moments = new Map(),
+  ) {
     const other = metadata.find(({ isTensor }) => !isTensor);
     if (other !== undefined) throw unfit(`The model's input "${other.name}" is not a tensor.`);
     this.#metadata = metadata as readonly Metadata[];
     this.#columns = columns;
+    this.#moments = moments;
   }
 
   /** Ranges of rows that may go into one run: images of one run are of one size. */
@@ -47,6 +56,10 @@ export class ModelInputs {
     const shape = input.shape.length === 2 ? [rows, 1] : [rows];
     if (column.type === "image") return images(input, column, from, to);
     if (column.type === "string") {
+      const moment = this.#moments.get(input.name);
+      if (input.type === "float64" && moment !== undefined) {
+        return numbers(input, column.values.slice(from, to).map(momentReader(moment)), shape);
+      }
       if (input.type !== "string")
         throw unfit(`The model's input "${input.name}" is ${input.type}; the column holds text.`);
       const texts = column.values.slice(from, to).map((text) => text ?? "");

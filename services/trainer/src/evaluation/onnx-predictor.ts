@@ -3,11 +3,13 @@ import { InferenceSession, type Tensor } from "onnxruntime-node";
 import type { Answer, Predictor } from "./answer.ts";
 import { ClassScores } from "./class-scores.ts";
 import { isNumber, shapes, unfit } from "./model-fit.ts";
-import { ModelInputs } from "./model-inputs.ts";
+import { ModelInputs, type Moments } from "./model-inputs.ts";
 
 export interface OnnxPredictorOptions {
   /** Columns the model may ask for, in the order of an input [N, features]; those of the batch unless given. */
   readonly columns?: readonly string[];
+  /** Columns of ISO 8601 texts that the model takes as days or seconds. */
+  readonly moments?: Moments;
   /** Of a classification: the trained classes. */
   readonly classes?: ClassLabels;
   /** Of a model that tells classes otherwise: their names in the order of its scores. `classes` unless given. */
@@ -32,7 +34,7 @@ export class OnnxPredictor implements Predictor, AsyncDisposable {
 
   private constructor(session: InferenceSession, options: OnnxPredictorOptions) {
     this.#session = session;
-    this.#inputs = new ModelInputs(session.inputMetadata, options.columns);
+    this.#inputs = new ModelInputs(session.inputMetadata, options.columns, options.moments);
     if (options.classes === undefined) return;
     this.#scores = new ClassScores(options.classes, options.scored ?? options.classes.values.map(String));
   }

@@ -1,5 +1,5 @@
 import type { ColumnProfile } from "@aimass/datasets";
-import { defaultPlan, type Estimator, type FeaturePlan, type FeatureSpec } from "@aimass/learn";
+import { defaultPlan, type Estimator, type FeaturePlan, type FeatureSpec, planColumn } from "@aimass/learn";
 
 /** Terms kept of a text for an estimator that writes every cell out. */
 const mostDenseTerms = 1000;
@@ -38,13 +38,19 @@ export function planFeatures(
       return { ...spec, maxTerms: mostDenseTerms };
     }
     if (spec.kind === "number" && nonNegative && spec.scale === undefined) return { ...spec, scale: "minMax" };
+    if (spec.kind === "date") {
+      return { ...spec, nonNegative, encoding: estimator.sparse ? "circles" : "ordered" };
+    }
     if (spec.kind === "image" && spec.size === undefined) return { ...spec, size: imageSize(columns, spec.column) };
     return withUnknown(spec, unknown);
   };
   const features = [...defaults.features, ...(hand?.features ?? [])].map(adapt);
-  const used = new Set(features.flatMap(columnsOf));
+  const byColumn = new Map(features.flatMap((spec) => columnsOf(spec).map((name) => [name, spec] as const)));
   return {
-    columns: columns.filter(({ name }) => used.has(name)).map(({ name, type }) => ({ name, type })),
+    columns: columns.flatMap((column) => {
+      const spec = byColumn.get(column.name);
+      return spec === undefined ? [] : [planColumn(column, spec)];
+    }),
     features,
     notes,
   };

@@ -1,7 +1,7 @@
 import type { BucketFeature, CrossPart, Feature, FeaturePlan as PlanMessage, TextFeature } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
 import type { ColumnType } from "@aimass/datasets";
-import type { FeatureSpec, NumberFeature } from "@aimass/learn";
+import { type DatePart, dateParts, type FeatureSpec, type NumberFeature } from "@aimass/learn";
 
 /** A column that features by hand may read. */
 export interface NamedColumn {
@@ -63,8 +63,14 @@ function readFeature({ kind }: Feature, field: string, context: HandPlanContext)
       return readText(kind.value, at, context);
     case "image":
       return readImage(kind.value, at, context);
+    case "date":
+      return readDate(kind.value, at, context);
     default:
-      throw wrong(field, "The feature has no kind.", "Use one of: number, one_hot, hash, bucket, cross, text, image.");
+      throw wrong(
+        field,
+        "The feature has no kind.",
+        "Use one of: number, one_hot, hash, bucket, cross, text, image, date.",
+      );
   }
 }
 
@@ -181,6 +187,26 @@ function readImage(
     ...(withoutPixels && { pixels: false }),
     ...(histogram !== undefined && { histogram }),
   };
+}
+
+function readDate(
+  { column, parts }: { column: string; parts: string[] },
+  at: string,
+  context: HandPlanContext,
+): FeatureSpec {
+  checkColumn(column, at, ["string"], context);
+  const unknown = parts.find((part) => !dateParts.some((one) => one === part));
+  if (unknown !== undefined) {
+    throw wrong(`${at}.parts`, `A date has no part "${unknown}".`, `Use some of: ${dateParts.join(", ")}.`);
+  }
+  if (context.nonNegative && parts.includes("season")) {
+    throw wrong(
+      `${at}.parts`,
+      "The recipe takes no negative features.",
+      'Leave "season" out; "months" is what it takes.',
+    );
+  }
+  return { kind: "date", column, ...(parts.length > 0 && { parts: parts as DatePart[] }) };
 }
 
 /** An option, when it is not 0. */

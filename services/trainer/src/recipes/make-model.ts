@@ -1,4 +1,5 @@
 import type { Batch } from "@aimass/learn";
+import { momentsOf } from "../data/column-meanings.ts";
 import type { TrainingData } from "../data/training-data.ts";
 import { firstRows } from "../evaluation/batches.ts";
 import { type Measurement, measurePipeline, prefixed, type ReportInit } from "../evaluation/evaluate.ts";
@@ -117,7 +118,7 @@ async function evaluate(work: JobWork, data: TrainingData, pipeline: FittedPipel
   const whole = { ...base, importances };
   report.evaluated(whole);
   const batch = first as Batch;
-  const sample: ServedSample = { batch, own: predict(pipeline, batch) };
+  const sample: ServedSample = { batch, own: predict(pipeline, batch), moments: momentsOf(data.profiles) };
   return { metrics, report: whole, sample, predictions };
 }
 

@@ -1,5 +1,6 @@
 import { AimassError } from "@aimass/core";
 import type { Batch, ClassPrediction, Prediction } from "@aimass/learn";
+import type { Moments } from "../evaluation/model-inputs.ts";
 import { OnnxPredictor } from "../evaluation/onnx-predictor.ts";
 
 /** Largest difference between what the trainer predicts and what its graph answers; of numbers relative to the larger of 1 and the number. */
@@ -9,11 +10,13 @@ const tolerance = 1e-5;
 export interface ServedSample {
   readonly batch: Batch;
   readonly own: Prediction;
+  /** Columns that the graph takes as days or seconds. */
+  readonly moments: Moments;
 }
 
 /** Runs a graph over rows whose prediction is known. Throws FAILED_PRECONDITION (SKEW) when ONNX Runtime answers something else. */
-export async function checkServed(onnx: Uint8Array, { batch, own }: ServedSample): Promise<void> {
-  await using predictor = await OnnxPredictor.open(onnx);
+export async function checkServed(onnx: Uint8Array, { batch, own, moments }: ServedSample): Promise<void> {
+  await using predictor = await OnnxPredictor.open(onnx, { moments });
   for await (const { from, to, outputs } of predictor.outputs(batch)) {
     const data = (name: string) => (outputs.get(name)?.data ?? []) as ArrayLike<unknown>;
     if (own.kind === "numbers") compareNumbers(own.values.subarray(from, to), data("y") as ArrayLike<number>, from);

@@ -3,7 +3,16 @@ import type { FeaturePlan, FeatureSpec } from "@aimass/learn";
 import type { TrainingData } from "../data/training-data.ts";
 import type { DataFacts } from "./auto-candidates.ts";
 
-const defaults = { categories: 200, bins: 256, buckets: 10, pairs: 1024, side: 32, terms: 50_000, denseTerms: 1000 };
+const defaults = {
+  dateParts: 8,
+  categories: 200,
+  bins: 256,
+  buckets: 10,
+  pairs: 1024,
+  side: 32,
+  terms: 50_000,
+  denseTerms: 1000,
+};
 
 /** What matters of data and their features. `rowsShare`: of the training rows that a trial is fitted to. */
 export function factsOf(data: TrainingData, plan: FeaturePlan, rowsShare: number): DataFacts {
@@ -45,6 +54,8 @@ function width(spec: FeatureSpec, profiles: readonly ColumnProfile[]): number {
       return Math.min(spec.maxTerms ?? defaults.terms, defaults.denseTerms);
     case "image":
       return pixels(spec);
+    case "date":
+      return defaults.dateParts;
   }
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { momentsOf } from "../data/column-meanings.ts";
 import type { TrainingData } from "../data/training-data.ts";
 import { gatesOf, judge, type Rival, readGate, type Verdict } from "../evaluation/gates.ts";
 import { writeModelFiles } from "../evaluation/model-files.ts";
@@ -16,7 +17,10 @@ export interface GateVerdict {
 /** Milliseconds that one row takes, as `Job.metrics` tells it: the 95th percentile. Runs the model that was made, whatever made it. */
 export async function measureLatency(work: JobWork, data: TrainingData, made: MadeModel): Promise<number> {
   const path = await writeModelFiles(made.files, join(work.directory, "made"));
-  await using predictor = await OnnxPredictor.open(path, { columns: work.spec.features });
+  await using predictor = await OnnxPredictor.open(path, {
+    columns: work.spec.features,
+    moments: momentsOf(data.profiles),
+  });
   const { p50, p95 } = await latencyOf(predictor, data, work);
   work.report.log(`One row takes ${rounded(p50)} ms (median), ${rounded(p95)} ms (95th percentile) on this trainer.`);
   return p95;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Version } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { decodeImages } from "@aimass/learn";
+import { momentsOf, momentsOfInputs } from "../data/column-meanings.ts";
 import { type FreshRows, freshRows } from "../data/fresh-rows.ts";
 import type { RowSelection } from "../data/row-selection.ts";
 import type { TrainingData } from "../data/training-data.ts";
@@ -9,6 +10,7 @@ import { firstRows } from "../evaluation/batches.ts";
 import { measure } from "../evaluation/evaluate.ts";
 import type { Rival } from "../evaluation/gates.ts";
 import { writeModelFiles } from "../evaluation/model-files.ts";
+import type { Moments } from "../evaluation/model-inputs.ts";
 import { OnnxPredictor } from "../evaluation/onnx-predictor.ts";
 import type { JobWork, MadeModel } from "./job-work.ts";
 
@@ -55,7 +57,8 @@ async function measured(
   const known = new Set(data.facts.read.schema.columns.map((column) => column.name));
   const scored = version.signature?.outputs.find(({ labels }) => labels.length > 0)?.labels;
   const path = await writeModelFiles(await filesOf(work, version), join(directory, `version-${version.version}`));
-  await using predictor = await open(work, data, path, scored);
+  const theirMoments = momentsOfInputs(version.signature?.inputs ?? []);
+  await using predictor = await open(work, data, path, { scored, moments: theirMoments });
   const isNamed = predictor.inputs.every((input) => known.has(input));
   const columns = [...new Set([...(isNamed ? predictor.inputs : work.spec.features), data.target])];
   const latency = { latency_ms: (await latencyOf(predictor, data, work, columns)).p95 };
@@ -70,7 +73,10 @@ async function measured(
   if (fresh.kind === "unknown") report.warn(`${name} may know some of the held-out rows: ${fresh.why}.`);
   const theirs = await measure(data, predictor, rows, { signal, columns });
   const ownPath = await writeModelFiles(made.files, join(directory, "made"));
-  await using own = await open(work, data, ownPath, made.classes.length > 0 ? made.classes : undefined);
+  await using own = await open(work, data, ownPath, {
+    scored: made.classes.length > 0 ? made.classes : undefined,
+    moments: momentsOf(data.profiles),
+  });
   const ours = await measure(data, own, rows, { signal });
   return { version: version.version, metrics: { ...theirs.metrics, ...latency }, own: ours.metrics };
 }
@@ -109,11 +115,12 @@ function open(
   { spec, threads }: JobWork,
   data: TrainingData,
   path: string,
-  scored: readonly string[] | undefined,
+  { scored, moments }: { scored: readonly string[] | undefined; moments: Moments },
 ): Promise<OnnxPredictor> {
   return OnnxPredictor.open(path, {
     columns: spec.features,
     threads,
+    moments,
     ...(data.labels !== undefined && { classes: data.labels }),
     ...(scored !== undefined && { scored }),
   });

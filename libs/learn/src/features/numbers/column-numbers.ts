@@ -2,13 +2,15 @@ import { type Batch, numbersOf } from "../columns.ts";
 import { columnsOf, type FeaturePlan } from "../plan.ts";
 import { NumberStatistics } from "../statistics/number-statistics.ts";
 
-/** Statistics of the number and boolean columns a plan uses, gathered once for all features and the baseline. */
+/** Statistics of the number, boolean and date columns a plan uses, gathered once for all features and the baseline. */
 export class ColumnNumbers {
   private readonly columns: ReadonlyMap<string, NumberStatistics>;
 
   constructor(plan: FeaturePlan) {
     const used = new Set(plan.features.flatMap(columnsOf));
-    const names = plan.columns.filter(({ name, type }) => used.has(name) && (type === "number" || type === "boolean"));
+    const names = plan.columns.filter(
+      ({ name, type, reading }) => used.has(name) && (type === "number" || type === "boolean" || reading !== undefined),
+    );
     this.columns = new Map(names.map(({ name }) => [name, new NumberStatistics()]));
   }
 
