@@ -1,6 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import { memoryFile } from "./data-file.ts";
+import { profileDataset } from "./dataset.ts";
 import { detectFormat } from "./detect-format.ts";
 
 const told = (bytes: string | Uint8Array) => detectFormat(memoryFile(Buffer.from(bytes)));
@@ -16,6 +18,9 @@ describe("the format of a file", () => {
     ["{},x\n1,2\n", "csv"],
     ['"{""a"": 1}",b\n', "csv"],
     ["PAR1…", "parquet"],
+    ["ORC,Obj\n1,2\n", "csv"],
+    ["[x],y\n1,2\n", "csv"],
+    ["<5,>5\n1,2\n", "csv"],
   ])("%j is %s", async (text, format) => {
     expect(await told(text)).toBe(format);
   });
@@ -36,6 +41,57 @@ describe("the format of a file", () => {
     await expect(told(bytes)).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringContaining(why),
+    });
+  });
+
+  it.each([
+    ["zstd", Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0]), "Zstandard", "Unpack it first"],
+    ["an Arrow file", Buffer.from("ARROW1\0\0\xff", "latin1"), "a Feather (Arrow) file", "to_parquet"],
+    ["an ORC file", Buffer.from("ORC\n\x08\x01", "latin1"), "an ORC file", "read_orc"],
+    ["a NumPy array", Buffer.from("\x93NUMPY\x01\0", "latin1"), "a NumPy array", "numpy.load"],
+    ["an SQLite database", Buffer.from("SQLite format 3\0", "latin1"), "an SQLite database", "Export"],
+    ["a workbook of old", Buffer.from("\xd0\xcf\x11\xe0\xa1", "latin1"), "an old Excel workbook", "read_excel"],
+    ["an array of objects", Buffer.from('[{"a": 1}, {"a": 2}]'), "a JSON array", "jq -c '.[]'"],
+    ["an array over lines", Buffer.from('[\n  {"a": 1}\n]'), "a JSON array", "lines=True"],
+    ["an object over lines", Buffer.from('{\n  "a": 1\n}'), "JSON over several lines", "jq -c ."],
+    ["a page", Buffer.from("\ufeff\n<!DOCTYPE html><html><table>"), "an HTML page", "read_html"],
+    ["XML", Buffer.from('<?xml version="1.0"?><rows/>'), "XML", "Save the table as CSV"],
+  ])("that is %s is called what it is, whatever format is said", async (_, bytes, what, remedy) => {
+    const refused = {
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(what),
+      remedy: expect.stringContaining(remedy),
+    };
+    await expect(told(bytes)).rejects.toMatchObject(refused);
+    for (const format of ["csv", "json-lines"] as const) {
+      await expect(profileDataset({ format, file: memoryFile(bytes) })).rejects.toMatchObject(refused);
+    }
+  });
+
+  it.each([
+    [
+      "a workbook",
+      ["[Content_Types].xml", "docProps/app.xml", "xl/workbook.xml"],
+      "an Excel workbook (.xlsx)",
+      "read_excel",
+    ],
+    ["a sheet of LibreOffice", ["mimetype", "content.xml"], "an OpenDocument file", "Save the sheet as CSV"],
+    ["arrays", ["x.npy", "y.npy"], "NumPy arrays (.npz)", "numpy.load"],
+    ["a packed table", ["data/table.csv"], 'a ZIP archive of "data/table.csv"', "Unpack it"],
+    ["a packed model", ["model.onnx", "model.yaml"], "a packed model", "aimass models push"],
+  ])("that is an archive of %s is called what it is", async (_, names, what, remedy) => {
+    const file = memoryFile(zipSync(Object.fromEntries(names.map((name) => [name, new Uint8Array(3)]))));
+    await expect(profileDataset({ format: await detectFormat(file), file })).rejects.toMatchObject({
+      message: expect.stringContaining(what),
+      remedy: expect.stringContaining(remedy),
+    });
+  });
+
+  it("of Parquet without rows is refused for that", async () => {
+    const path = fileURLToPath(new URL("./parquet/fixtures/pyarrow-no-rows.parquet", import.meta.url));
+    await expect(profileDataset({ format: "parquet", file: path })).rejects.toMatchObject({
+      message: "The Parquet file has no rows.",
+      remedy: "Upload a file with at least one row.",
     });
   });
 });

@@ -16,9 +16,6 @@ export async function detectFormat(file: DataFile, signal?: AbortSignal): Promis
   const magic = bytes.toString("latin1", 0, 4);
   if (magic === "PAR1") return "parquet";
   if (magic === "PK\x03\x04" || magic === "PK\x05\x06") return "image-zip";
-  if (magic === "\x89PNG" || magic.startsWith("\xff\xd8\xff")) {
-    throw badFile("The file is one image.", "Pack folders of images into a ZIP file: label/name.png.");
-  }
   const text = bytes.toString("utf8", skipByteOrderMark(bytes));
   if (text.includes("\0")) throw badFile("The file's format is not known: it is not text.", remedy);
   const line = /^\s*([^\r\n]*)/.exec(text)?.[1] ?? "";

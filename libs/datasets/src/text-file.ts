@@ -1,4 +1,5 @@
 import { badFile } from "./cells/bad-cell.ts";
+import { refuseOtherFormats } from "./other-formats.ts";
 
 const lf = 0x0a;
 
@@ -8,7 +9,7 @@ export function skipByteOrderMark(bytes: Uint8Array): number {
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
     throw badFile("The file is UTF-16.", "Save it as UTF-8.");
   }
-  if (first === 0x1f && second === 0x8b) throw badFile("The file is compressed with gzip.", "Unpack it first.");
+  refuseOtherFormats(bytes);
   if (first === 0x50 && second === 0x4b && third === 0x03) {
     throw badFile("The file is a ZIP archive or a spreadsheet, not text.", "Unpack it, or save the sheet as CSV.");
   }

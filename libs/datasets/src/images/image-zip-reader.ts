@@ -2,6 +2,7 @@ import type { Batch, ColumnData } from "../batch.ts";
 import { badFile } from "../cells/bad-cell.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
 import { overLimit } from "../limits.ts";
+import { refuseOtherArchives } from "../other-formats.ts";
 import { collectStatistics } from "../profile/batch-statistics.ts";
 import { type Inference, inferenceOf } from "../profile/inference.ts";
 import { checkColumns, type DatasetSchema, quote, selectColumns } from "../schema.ts";
@@ -81,6 +82,7 @@ const litter = /(^|\/)(__MACOSX\/|\.[^/]+$|Thumbs\.db$|desktop\.ini$)/i;
 function imagesOf(entries: readonly ZipEntry[]): LabelledEntry[] {
   const kept = entries.filter(({ name }) => !litter.test(name));
   if (kept.length === 0) throw badFile("The ZIP file has no images.", "Pack one folder a class: label/name.png.");
+  refuseOtherArchives(entries.map(({ name }) => name));
   const seen = new Set<string>();
   let root: string | undefined;
   const images = kept.map((entry) => {
