@@ -18,6 +18,18 @@ export interface BodyMeter {
   remove(bytes: number): void;
 }
 
+/** What is asked of a body while it comes. */
+export interface BodyRules {
+  /** Counts it. */
+  readonly meter?: BodyMeter;
+  /** How long the whole of it may take, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Least bytes in each ten seconds; a slower body is refused. */
+  readonly leastBytes?: number;
+  /** Looks at the beginning once 64 KiB of it have come and more follows. What it throws refuses the rest. */
+  readonly onStart?: (start: Buffer) => void;
+}
+
 /** One request as a server sees it, whatever HTTP it came by. No method throws because the client has gone. */
 export interface ServerCall {
   readonly protocol: "http/1.1" | "h2";
@@ -31,10 +43,10 @@ export interface ServerCall {
   /** Aborts with an AbortError when the client goes before it has its answer. Made on first use. */
   readonly signal: AbortSignal;
   /**
-   * The whole body. Rejects with RESOURCE_EXHAUSTED above `limitBytes` or when the meter has no room, and with CANCELLED when the client hung up
-   * half-way. Read once. What `body` resolves with stays counted by the meter: the caller removes it.
+   * The whole body. Rejects with RESOURCE_EXHAUSTED above `limitBytes` or when the meter has no room, with CANCELLED when the client hung up
+   * half-way, with DEADLINE_EXCEEDED when it comes too slowly. Read once. What `body` resolves with stays counted by the meter: the caller removes it.
    */
-  body(limitBytes: number, meter?: BodyMeter): Promise<Buffer>;
+  body(limitBytes: number, rules?: BodyRules): Promise<Buffer>;
   /** The body as it comes; a slow reader slows the client down. Throws CANCELLED when the body is cut short. Read once. */
   chunks(): AsyncIterable<Buffer>;
   /**

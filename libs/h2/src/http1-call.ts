@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer, BodyMeter, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
+import type { Answer, BodyRules, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
 import { declaredLength, plainFields } from "./fields.ts";
 import { whenWritable } from "./http2-call.ts";
 import { readBody, readChunks, truncatedBody } from "./read-body.ts";
@@ -47,9 +47,9 @@ export class Http1Call implements ServerCall {
     return controller.signal;
   }
 
-  body(limitBytes: number, meter?: BodyMeter): Promise<Buffer> {
+  body(limitBytes: number, rules: BodyRules = {}): Promise<Buffer> {
     const declaredBytes = declaredLength(this.headers);
-    return readBody(this.#request, { limitBytes, declaredBytes, meter, isWhole: () => this.#request.complete });
+    return readBody(this.#request, { limitBytes, declaredBytes, rules, isWhole: () => this.#request.complete });
   }
 
   chunks(): AsyncIterable<Buffer> {

@@ -1,5 +1,5 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { Answer, BodyMeter, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
+import type { Answer, BodyRules, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
 import { declaredLength, plainFields } from "./fields.ts";
 import { readBody, readChunks, truncatedBody } from "./read-body.ts";
 import { roundTrip } from "./round-trip.ts";
@@ -46,9 +46,9 @@ export class Http2Call implements ServerCall {
     return controller.signal;
   }
 
-  body(limitBytes: number, meter?: BodyMeter): Promise<Buffer> {
+  body(limitBytes: number, rules: BodyRules = {}): Promise<Buffer> {
     const declaredBytes = declaredLength(this.headers);
-    return readBody(this.#stream, { limitBytes, declaredBytes, meter, isWhole: () => this.#isWhole() });
+    return readBody(this.#stream, { limitBytes, declaredBytes, rules, isWhole: () => this.#isWhole() });
   }
 
   chunks(): AsyncIterable<Buffer> {

@@ -1,4 +1,4 @@
-export type { Answer, BodyMeter, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
+export type { Answer, BodyMeter, BodyRules, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
 export type { ClientStream, StreamRequest, UnaryRequest, UnaryResult } from "./client-call.ts";
 export { type Listener, type ListenOptions, listen } from "./listener.ts";
 export { TokenBucket } from "./token-bucket.ts";

@@ -1,6 +1,12 @@
 import type { Readable } from "node:stream";
 import { AimassError } from "@aimass/core";
-import type { BodyMeter } from "./call.ts";
+import type { BodyRules } from "./call.ts";
+
+/** A body's beginning, of which `onStart` may judge. */
+const startBytes = 64 * 1024;
+
+/** How long the rate of a body is looked at. */
+const rateWindowMs = 10_000;
 
 /** The sentence for a body that ended before it was whole. */
 export function truncatedBody(): AimassError {
@@ -22,6 +28,24 @@ function noRoom(): AimassError {
   });
 }
 
+function tooLate(timeoutMs: number): AimassError {
+  return new AimassError("DEADLINE_EXCEEDED", `The request body did not come within ${Math.round(timeoutMs)} ms.`, {
+    reason: "BODY_TOO_LATE",
+    remedy: "Allow more time, or send less at once.",
+  });
+}
+
+function tooSlow(leastBytes: number): AimassError {
+  return new AimassError(
+    "DEADLINE_EXCEEDED",
+    `The request body came at less than ${leastBytes} bytes in ten seconds.`,
+    {
+      reason: "BODY_TOO_SLOW",
+      remedy: "Begin a request when its body is at hand.",
+    },
+  );
+}
+
 /**
  * Collects a body. `isWhole` is asked at its end, because node:http2 reports 'end' for a body cut short too. `declaredBytes` is the content-length, so
  * that an oversize body is refused before it is read.
@@ -32,16 +56,19 @@ export function readBody(
     limitBytes: number;
     declaredBytes: number | undefined;
     isWhole: () => boolean;
-    meter: BodyMeter | undefined;
+    rules: BodyRules;
   },
 ): Promise<Buffer> {
-  const { limitBytes, declaredBytes, isWhole, meter } = options;
+  const { limitBytes, declaredBytes, isWhole, rules } = options;
+  const { meter, onStart } = rules;
   if (declaredBytes !== undefined && declaredBytes > limitBytes) return Promise.reject(oversizeBody(limitBytes));
   if (source.destroyed) return Promise.reject(truncatedBody());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let isStartJudged = onStart === undefined;
     const settle = () => {
+      pace[Symbol.dispose]();
       source.off("data", onData);
       source.off("end", onEnd);
       source.off("close", onClose);
@@ -52,11 +79,20 @@ export function readBody(
       meter?.remove(size);
       reject(error);
     };
+    const judgeStart = () => {
+      isStartJudged = true;
+      try {
+        onStart?.(Buffer.concat(chunks).subarray(0, startBytes));
+      } catch (error) {
+        refuse(AimassError.from(error));
+      }
+    };
     const onData = (chunk: Buffer) => {
       if (meter?.add(chunk.length) === false) return refuse(noRoom());
       size += chunk.length;
       chunks.push(chunk);
       if (size > limitBytes) refuse(oversizeBody(limitBytes));
+      else if (!isStartJudged && size >= startBytes) judgeStart();
     };
     const onEnd = () => {
       if (!isWhole()) return refuse(truncatedBody());
@@ -64,10 +100,34 @@ export function readBody(
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
     };
     const onClose = () => refuse(truncatedBody());
+    const pace = watchPace(rules, { size: () => size, refuse });
     source.on("data", onData);
     source.on("end", onEnd);
     source.on("close", onClose);
   });
+}
+
+/** Refuses a body that takes too long, or comes too slowly. */
+function watchPace(
+  { timeoutMs, leastBytes }: BodyRules,
+  body: { readonly size: () => number; readonly refuse: (error: AimassError) => void },
+): Disposable {
+  let seen = 0;
+  const look = (least: number) => {
+    if (body.size() - seen < least) body.refuse(tooSlow(least));
+    seen = body.size();
+  };
+  const timers: NodeJS.Timeout[] = [];
+  if (timeoutMs !== undefined) {
+    timers.push(setTimeout(() => body.refuse(tooLate(timeoutMs)), Math.min(timeoutMs, 2 ** 31 - 1)));
+  }
+  if (leastBytes !== undefined) timers.push(setInterval(() => look(leastBytes), rateWindowMs));
+  for (const timer of timers) timer.unref();
+  return {
+    [Symbol.dispose]: () => {
+      for (const timer of timers) clearInterval(timer);
+    },
+  };
 }
 
 /** A body piece by piece, with the same check at its end. */

@@ -100,6 +100,17 @@ export class Policy {
     return false;
   }
 
+  /** Whether any grant allows a principal this at all, wherever: whom nothing does can be refused before it is known what they want. */
+  allowsSomewhere(principal: Principal, verb: string, nowMs: number): boolean {
+    if (this.allows(principal, verb, everything, nowMs)) return true;
+    for (const subject of subjectsOf(principal.id, this.#index.principal(principal.id))) {
+      for (const grant of this.#index.grantsOf(subject)) {
+        if (!grant.deny && grant.expiresAtMs > nowMs && grant.verbs.has(verb)) return true;
+      }
+    }
+    return false;
+  }
+
   /** Forgets what was decided by the state before; called when the state changes. */
   forget(): void {
     this.#remembered.clear();

@@ -9,11 +9,20 @@ export const defaultInflateLimit = 256 * 1024 * 1024;
 const leastWorthCompressing = 1024;
 
 const inflaters = {
-  gzip: { sync: zlib.gunzipSync, async: promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gunzip) },
-  deflate: { sync: zlib.inflateSync, async: promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflate) },
+  gzip: {
+    sync: zlib.gunzipSync,
+    async: promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gunzip),
+    stream: zlib.createGunzip,
+  },
+  deflate: {
+    sync: zlib.inflateSync,
+    async: promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflate),
+    stream: zlib.createInflate,
+  },
   "raw deflate": {
     sync: zlib.inflateRawSync,
     async: promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflateRaw),
+    stream: zlib.createInflateRaw,
   },
 };
 
@@ -44,6 +53,53 @@ export async function inflate(
   if (inflater === undefined) return body;
   try {
     return await inflater.async(body, { maxOutputLength: limit });
+  } catch (error) {
+    throw inflateError(error, encoding, limit);
+  }
+}
+
+/** Bytes of one piece of `inflatePieces`. */
+const pieceBytes = 64 * 1024;
+
+/**
+ * `inflate` piece by piece, on a thread of the pool and no further than its reader has come: whoever stops reading stops the work. For bodies of strangers,
+ * of which the reader counts every piece before it keeps it.
+ */
+export async function* inflatePieces(
+  body: Uint8Array,
+  encoding: string | undefined,
+  limit = defaultInflateLimit,
+): AsyncIterable<Buffer> {
+  const inflater = inflaterFor(body, encoding);
+  if (inflater === undefined) {
+    yield Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    return;
+  }
+  const stream = inflater.stream({ chunkSize: pieceBytes });
+  stream.end(body);
+  let size = 0;
+  const pieces = stream[Symbol.asyncIterator]();
+  try {
+    while (true) {
+      const piece = await nextPiece(pieces, encoding, limit);
+      if (piece === undefined) return;
+      size += piece.length;
+      if (size > limit) throw inflateError({ code: "ERR_BUFFER_TOO_LARGE" }, encoding, limit);
+      yield piece;
+    }
+  } finally {
+    stream.destroy();
+  }
+}
+
+async function nextPiece(
+  pieces: AsyncIterator<Buffer>,
+  encoding: string | undefined,
+  limit: number,
+): Promise<Buffer | undefined> {
+  try {
+    const { done, value } = await pieces.next();
+    return done ? undefined : value;
   } catch (error) {
     throw inflateError(error, encoding, limit);
   }

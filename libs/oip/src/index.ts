@@ -8,7 +8,7 @@ export {
 } from "./bytes-elements.ts";
 export { type CellKind, type CellMeaning, cellsOf } from "./cell-meaning.ts";
 export { classify } from "./classify.ts";
-export { acceptedEncoding, compress, defaultInflateLimit, inflate, inflateSync } from "./compression.ts";
+export { acceptedEncoding, compress, defaultInflateLimit, inflate, inflatePieces, inflateSync } from "./compression.ts";
 export {
   type Datatype,
   datatypes,
@@ -38,7 +38,7 @@ export {
   type Parameters,
   stringParameter,
 } from "./parameters.ts";
-export { type PeekedModel, peekModel } from "./peek.ts";
+export { type PeekedModel, peekModel, peekModelStart } from "./peek.ts";
 export { decodePredict, type PredictCall } from "./predict.ts";
 export { checkByteLength } from "./read-tensor.ts";
 export { encodeRestError, httpStatus } from "./rest-errors.ts";

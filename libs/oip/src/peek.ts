@@ -33,6 +33,27 @@ export function peekModel(body: Uint8Array, offset = 0): PeekedModel {
   return { name, version, hasSequence: hasSequence || parameters > maxParameters };
 }
 
+/**
+ * Model name and version as far as the beginning of an encoded ModelInferRequest tells them, for an early refusal: what follows may say otherwise.
+ * Undefined when the name is not among it.
+ */
+export function peekModelStart(start: Uint8Array, offset = 0): Pick<PeekedModel, "name" | "version"> | undefined {
+  const reader = new WireReader(start, offset, "ModelInferRequest");
+  let name: string | undefined;
+  let version = "";
+  try {
+    while (!reader.done) {
+      const tag = reader.tag();
+      if (tag === 10) name = reader.text();
+      else if (tag === 18) version = reader.text();
+      else reader.skip(tag);
+    }
+  } catch {
+    // The start ends within a field.
+  }
+  return name === undefined ? undefined : { name, version };
+}
+
 function isSequence(reader: WireReader): boolean {
   const outer = reader.enter();
   const end = reader.end;

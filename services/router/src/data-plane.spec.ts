@@ -357,16 +357,20 @@ describe("access", () => {
 
   it("limits the bodies one caller has in memory, and gives the room back", async () => {
     const { r, a, b } = await mesh({ AIMASS_MAX_RECEIVED_BYTES: "1000000" });
+    r.grant([...ada, inferGrant("user:ada", "default"), inferGrant("anonymous", "default")]);
     const plain = a.behaviour;
     a.behaviour = b.behaviour = async (call, body) => {
       await sleep(100);
       await plain(call, body);
     };
     const large = inferBody("m", { bytes: 200_000 });
-    const answers = await Promise.all(Array.from({ length: 6 }, () => infer(r.client, large)));
+    const answers = await Promise.all(Array.from({ length: 6 }, () => infer(r.client, large, { authorization })));
     expect(answers.filter((x) => x.status === 0)).toHaveLength(2);
     expect(answers.find((x) => x.status === 8)?.message).toMatch(/no room/);
-    await expect.poll(async () => (await infer(r.client, large)).status).toBe(0);
+    await expect.poll(async () => (await infer(r.client, large, { authorization })).status).toBe(0);
+    // Callers without a credential share an eighth.
+    expect((await infer(r.client, large)).status).toBe(8);
+    expect((await infer(r.client, inferBody("m", { bytes: 100_000 }))).status).toBe(0);
     expect(await r.telemetry.metricsText()).toMatch(/aimass_router_received_bytes[^\n]* 0\n/);
   });
 

@@ -82,7 +82,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const inference = new Inference({ policy, table, calls, quota, metrics, clock });
   const facts = new ModelFacts({ inference, calls, info });
   const received = new ReceivedBytes(limits.receivedBytes);
-  const infer = new InferDoor({ inference, callers, received, limitBytes: limits.messageBytes });
+  const infer = new InferDoor({ inference, callers, received, limitBytes: limits.messageBytes, clock });
   const stream = new StreamDoor({ infer, callers, received, limitBytes: limits.messageBytes, clock });
   const defaultModel = () => config.defaultModel ?? onlyModel(table.models);
   const rest = new RestDoor({
@@ -92,6 +92,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     callers,
     received,
     limitBytes: limits.messageBytes,
+    clock,
     defaultModel,
   });
   const backends = createBackends(config, clock);

@@ -1,7 +1,8 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { frame, readFrames, readUnaryFrame, trailerFrame } from "./frames.ts";
+import { ReceivedBytes } from "../pipeline/received-bytes.ts";
+import { assertUnaryFrame, frame, readFrames, trailerFrame, withPlainFrame } from "./frames.ts";
 import { parseRestPath } from "./rest-path.ts";
 
 async function* inPieces(bytes: Buffer, cuts: readonly number[]): AsyncIterable<Buffer> {
@@ -13,6 +14,9 @@ async function* inPieces(bytes: Buffer, cuts: readonly number[]): AsyncIterable<
   }
 }
 
+const received = new ReceivedBytes(1024 * 1024);
+const meter = received.of("user:ada");
+
 describe("readFrames()", () => {
   it("finds the same messages however the bytes are cut", async () => {
     const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 12 });
@@ -20,7 +24,10 @@ describe("readFrames()", () => {
       fc.asyncProperty(messages, fc.array(fc.nat(), { maxLength: 20 }), async (sent, cuts) => {
         const bytes = Buffer.concat(sent.map((message) => frame(message)));
         const got: Buffer[] = [];
-        for await (const framed of readFrames(inPieces(bytes, cuts), undefined, 1000)) got.push(framed);
+        for await (const framed of readFrames(inPieces(bytes, cuts), { limitBytes: 1000, meter })) {
+          got.push(framed);
+          meter.remove(framed.length);
+        }
         expect(got.map((g) => g.subarray(5).toString("hex"))).toEqual(sent.map((m) => Buffer.from(m).toString("hex")));
       }),
     );
@@ -28,7 +35,7 @@ describe("readFrames()", () => {
 
   it("refuses a message over the limit before its bytes have come, and one cut short", async () => {
     const read = async (bytes: Buffer) => {
-      for await (const _ of readFrames(inPieces(bytes, []), undefined, 100));
+      for await (const _ of readFrames(inPieces(bytes, []), { limitBytes: 100, meter }));
     };
     const huge = Buffer.from([0, 0x7f, 0xff, 0xff, 0xff]);
     await expect(read(huge)).rejects.toMatchObject({ code: "RESOURCE_EXHAUSTED" });
@@ -37,22 +44,25 @@ describe("readFrames()", () => {
 
   it("unfolds compressed messages, within the limit", async () => {
     const packed = frame(gzipSync(Buffer.alloc(5000, 1)), 1);
-    const framed = await readUnaryFrame(packed, "gzip", 10_000);
+    const unfold = (encoding: string | undefined, limitBytes: number) =>
+      withPlainFrame(packed, { encoding, limitBytes, meter }, async (plain) => plain);
+    assertUnaryFrame(packed);
+    const framed = await unfold("gzip", 10_000);
     expect(framed).toHaveLength(5005);
     expect(framed[0]).toBe(0);
-    await expect(async () => await readUnaryFrame(packed, "gzip", 1000)).rejects.toMatchObject({
-      reason: "BODY_TOO_LARGE",
-    });
-    await expect(async () => await readUnaryFrame(packed, undefined, 10_000)).rejects.toMatchObject({
-      reason: "BAD_FRAME",
-    });
+    await expect(unfold("gzip", 1000)).rejects.toMatchObject({ reason: "BODY_TOO_LARGE" });
+    await expect(unfold(undefined, 10_000)).rejects.toMatchObject({ reason: "BAD_FRAME" });
+    expect(received.totalBytes).toBe(0);
   });
 
   it("throws nothing but its own errors, whatever comes", async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), async (bytes) => {
         try {
-          for await (const _ of readFrames(inPieces(Buffer.from(bytes), [7, 11]), "gzip", 1000));
+          const options = { encoding: "gzip", limitBytes: 1000, meter };
+          for await (const framed of readFrames(inPieces(Buffer.from(bytes), [7, 11]), options)) {
+            await withPlainFrame(framed, options, async () => {}).finally(() => meter.remove(framed.length));
+          }
         } catch (error) {
           expect(error).toMatchObject({ name: "AimassError" });
         }

@@ -1,5 +1,6 @@
 import { AimassError } from "@aimass/core";
-import { inflate } from "@aimass/oip";
+import type { BodyMeter } from "@aimass/h2";
+import { type Decompression, decompress } from "./decompress.ts";
 
 /** Length of the prefix of a gRPC message: a flag byte and four bytes of length. */
 export const prefixBytes = 5;
@@ -22,32 +23,43 @@ export function trailerFrame(trailers: Readonly<Record<string, string>>): Buffer
   return frame(Buffer.from(lines.join("")), trailerFlag);
 }
 
-/**
- * The one message of a unary body, framed and not compressed. Returns the body itself when it is that already.
- * Throws INVALID_ARGUMENT when the body is not exactly one message.
- */
-export function readUnaryFrame(
-  body: Buffer,
-  encoding: string | undefined,
-  limitBytes: number,
-): Buffer | Promise<Buffer> {
+/** Throws INVALID_ARGUMENT when a body is not exactly one framed message. */
+export function assertUnaryFrame(body: Buffer): void {
   if (body.length < prefixBytes || body.readUInt32BE(1) !== body.length - prefixBytes) throw badFrame();
-  return body[0] === 0 ? body : unfold(body, encoding, limitBytes);
 }
 
 /**
- * The messages of a streaming body, each framed and not compressed. Throws RESOURCE_EXHAUSTED for a message above the limit, INVALID_ARGUMENT when the
- * last one is cut short.
+ * The messages of a streaming body, each framed and as it came, counted by the meter from their first byte on; who reads them removes them. Throws
+ * RESOURCE_EXHAUSTED for a message above the limit or without room, INVALID_ARGUMENT when the last one is cut short.
  */
 export async function* readFrames(
   chunks: AsyncIterable<Buffer>,
-  encoding: string | undefined,
+  { limitBytes, meter }: { readonly limitBytes: number; readonly meter: BodyMeter },
+): AsyncIterable<Buffer> {
+  let held = 0;
+  try {
+    for await (const framed of splitFrames(chunks, limitBytes, (bytes) => {
+      if (!meter.add(bytes)) throw noRoom();
+      held += bytes;
+    })) {
+      held -= framed.length;
+      yield framed;
+    }
+  } finally {
+    meter.remove(held);
+  }
+}
+
+async function* splitFrames(
+  chunks: AsyncIterable<Buffer>,
   limitBytes: number,
+  take: (bytes: number) => void,
 ): AsyncIterable<Buffer> {
   const parts: Buffer[] = [];
   let held = 0;
   let needed = prefixBytes;
   for await (const chunk of chunks) {
+    take(chunk.length);
     parts.push(chunk);
     held += chunk.length;
     while (held >= needed) {
@@ -57,7 +69,7 @@ export async function* readFrames(
       if (needed - prefixBytes > limitBytes) throw tooLarge(limitBytes);
       if (held < needed) break;
       const framed = all.subarray(0, needed);
-      yield framed[0] === 0 ? framed : await unfold(framed, encoding, limitBytes);
+      yield framed;
       parts[0] = all.subarray(needed);
       held -= needed;
       needed = prefixBytes;
@@ -66,9 +78,29 @@ export async function* readFrames(
   if (held > 0) throw badFrame();
 }
 
-async function unfold(framed: Buffer, encoding: string | undefined, limitBytes: number): Promise<Buffer> {
+/** A framed message that is not compressed. The meter counts what was decompressed, without its prefix. */
+async function plainFrame(framed: Buffer, options: Decompression): Promise<Buffer> {
+  const { encoding } = options;
   if (framed[0] !== 1 || encoding === undefined || encoding === "identity") throw badFrame();
-  return frame(await inflate(framed.subarray(prefixBytes), encoding, limitBytes));
+  return frame(await decompress(framed.subarray(prefixBytes), options));
+}
+
+/** Works with a framed message that is not compressed, counted for as long. */
+export async function withPlainFrame<T>(
+  framed: Buffer,
+  options: Decompression,
+  work: (plain: Buffer) => Promise<T>,
+): Promise<T> {
+  const plain = framed[0] === 0 ? framed : await plainFrame(framed, options);
+  try {
+    return await work(plain);
+  } finally {
+    if (plain !== framed) options.meter.remove(plain.length - prefixBytes);
+  }
+}
+
+function noRoom(): AimassError {
+  return new AimassError("RESOURCE_EXHAUSTED", "There is no room for more request bodies now.", { retryAfterMs: 500 });
 }
 
 function badFrame(): AimassError {

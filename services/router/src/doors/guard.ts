@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { AimassError } from "@aimass/core";
-import type { Answer, BodyMeter, HeaderFields, ResponseWriter, ServerCall } from "@aimass/h2";
+import type { Answer, BodyRules, HeaderFields, ResponseWriter, ServerCall } from "@aimass/h2";
 
 /** Which hosts the router answers as, and whose pages may call it. */
 export interface GuardOptions {
@@ -78,8 +78,8 @@ class CrossOriginCall implements ServerCall {
   get signal() {
     return this.#call.signal;
   }
-  body(limitBytes: number, meter?: BodyMeter): Promise<Buffer> {
-    return this.#call.body(limitBytes, meter);
+  body(limitBytes: number, rules?: BodyRules): Promise<Buffer> {
+    return this.#call.body(limitBytes, rules);
   }
   chunks(): AsyncIterable<Buffer> {
     return this.#call.chunks();

@@ -1,23 +1,27 @@
 import { ModelInferRequestSchema, ModelInferResponseSchema } from "@aimass/api/inference";
-import { AimassError } from "@aimass/core";
-import type { HeaderFields, ServerCall } from "@aimass/h2";
-import { inflate, peekModel } from "@aimass/oip";
+import { AimassError, type Clock } from "@aimass/core";
+import type { BodyMeter, HeaderFields, ServerCall } from "@aimass/h2";
+import { peekModel, peekModelStart } from "@aimass/oip";
 import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
 import type { Inference } from "../inference/inference.ts";
 import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
 import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
-import { frame, prefixBytes, readUnaryFrame, trailerFrame } from "./frames.ts";
+import type { Decompression } from "./decompress.ts";
+import { assertUnaryFrame, frame, prefixBytes, trailerFrame, withPlainFrame } from "./frames.ts";
 import { answerStatus, type Protocol, webContentType } from "./protocol.ts";
 import { okTrailers } from "./rpc-status.ts";
-import { withBody } from "./with-body.ts";
+import { type WithBodyOptions, withBody, withDecompressed } from "./with-body.ts";
 
 /** Path of the call that runs a model, at the door and at the replica. */
 export const inferPath = "/inference.GRPCInferenceService/ModelInfer";
 
 /** Largest JSON body that is decoded here; larger requests come as proto or by REST, whose JSON the replica reads. */
 const jsonLimitBytes = 1024 * 1024;
+
+/** How many times its size a compressed body of a caller without a credential may become. */
+export const anonymousRatio = 100;
 
 const grpcHeaders: HeaderFields = Object.freeze({ "content-type": "application/grpc" });
 const replicaPath = () => inferPath;
@@ -28,13 +32,16 @@ export class InferDoor {
   readonly #callers: CallerFactory;
   readonly #received: ReceivedBytes;
   readonly #limitBytes: number;
+  readonly #clock: Clock;
 
   constructor(options: {
     inference: Inference;
     callers: CallerFactory;
     received: ReceivedBytes;
     limitBytes: number;
+    clock: Clock;
   }) {
+    this.#clock = options.clock;
     this.#received = options.received;
     this.#inference = options.inference;
     this.#callers = options.callers;
@@ -42,6 +49,15 @@ export class InferDoor {
   }
 
   async answer(call: ServerCall, protocol: Protocol): Promise<void> {
+    try {
+      await this.#answer(call, protocol);
+    } catch (error) {
+      this.#inference.countUnrun(error);
+      throw error;
+    }
+  }
+
+  async #answer(call: ServerCall, protocol: Protocol): Promise<void> {
     switch (protocol) {
       case "grpc":
         return this.#answerGrpc(call);
@@ -51,6 +67,16 @@ export class InferDoor {
       default:
         return this.#answerConnect(call);
     }
+  }
+
+  /** Counts what was refused before it could run. */
+  countUnrun(error: unknown): void {
+    this.#inference.countUnrun(error);
+  }
+
+  /** Throws UNAUTHENTICATED for a caller who may run nothing, whatever the request says. */
+  assertNoStranger(caller: TracedCaller): void {
+    this.#inference.assertNoStranger(caller);
   }
 
   /** Runs one framed request for a caller. */
@@ -71,9 +97,10 @@ export class InferDoor {
   async #answerGrpc(call: ServerCall): Promise<void> {
     const { headers } = call;
     const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
-    await withBody(this.#bodyOf(call, caller, this.#limitBytes + prefixBytes), async (body) => {
-      const framed = readUnaryFrame(body, headers["grpc-encoding"], this.#limitBytes);
-      const served = await this.infer(framed instanceof Buffer ? framed : await framed, caller);
+    using _ = caller.span;
+    await withBody(this.#bodyOf(call, caller, this.#limitBytes + prefixBytes, prefixBytes), async ({ body, meter }) => {
+      assertUnaryFrame(body);
+      const served = await this.inferFramed(body, { encoding: headers["grpc-encoding"], meter, caller });
       const trailers = clientTrailers(served);
       if (served.code !== "OK") return answerStatus(call, "grpc", trailers);
       call.respond({ status: 200, headers: grpcHeaders, body: served.result.body, trailers });
@@ -84,11 +111,14 @@ export class InferDoor {
     const { headers } = call;
     const isText = protocol === "grpc-web-text";
     const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
+    using _ = caller.span;
     const framedLimit = this.#limitBytes + prefixBytes;
     const bodyLimit = isText ? Math.ceil(framedLimit / 3) * 4 : framedLimit;
-    await withBody(this.#bodyOf(call, caller, bodyLimit), async (sent) => {
+    const options = this.#bodyOf(call, caller, bodyLimit, isText ? undefined : prefixBytes);
+    await withBody(options, async ({ body: sent, meter }) => {
       const body = isText ? Buffer.from(sent.toString("latin1"), "base64") : sent;
-      const served = await this.infer(await readUnaryFrame(body, headers["grpc-encoding"], this.#limitBytes), caller);
+      assertUnaryFrame(body);
+      const served = await this.inferFramed(body, { encoding: headers["grpc-encoding"], meter, caller });
       const trailers = clientTrailers(served);
       if (served.code !== "OK") return answerStatus(call, protocol, trailers);
       const answer = Buffer.concat([served.result.body, trailerFrame(trailers)]);
@@ -107,11 +137,14 @@ export class InferDoor {
     if (call.method !== "POST" || (!isJson && type !== "application/proto")) throw wrongType(call, type);
     const timeoutMs = parseMilliseconds("connect-timeout-ms", headers["connect-timeout-ms"]);
     const caller = this.#callers.create(call, "router.infer", timeoutMs);
+    using _ = caller.span;
     const limitBytes = isJson ? jsonLimitBytes : this.#limitBytes;
-    await withBody(this.#bodyOf(call, caller, limitBytes), async (sent) => {
+    await withBody(this.#bodyOf(call, caller, limitBytes, isJson ? undefined : 0), async ({ body: sent, meter }) => {
       if (!isJson) await call.confirmBody();
-      const body = await inflate(sent, headers["content-encoding"], limitBytes);
-      const served = await this.infer(frame(isJson ? encodeJsonRequest(body) : body), caller);
+      const decompression = this.#decompression(caller, headers["content-encoding"], meter, isJson ? undefined : 0);
+      const served = await withDecompressed(sent, { ...decompression, limitBytes }, (body) =>
+        this.infer(frame(isJson ? encodeJsonRequest(body) : body), caller),
+      );
       if (served.code !== "OK") return answerStatus(call, "connect", clientTrailers(served));
       const message = served.result.body.subarray(prefixBytes);
       call.respond({
@@ -122,9 +155,51 @@ export class InferDoor {
     });
   }
 
-  #bodyOf(call: ServerCall, caller: TracedCaller, limitBytes: number) {
-    return { call, caller, received: this.#received, limitBytes };
+  /** Runs one framed request, which may be compressed, for a caller. */
+  inferFramed(
+    framed: Buffer,
+    { encoding, meter, caller }: { encoding: string | undefined; meter: BodyMeter; caller: TracedCaller },
+  ): Promise<Served> {
+    return withPlainFrame(framed, this.#decompression(caller, encoding, meter, 0), (plain) =>
+      this.infer(plain, caller),
+    );
   }
+
+  /** How a body is read; `at` says where the message begins in it, undefined that its model cannot be read from its start. */
+  #bodyOf(call: ServerCall, caller: TracedCaller, limitBytes: number, at: number | undefined): WithBodyOptions {
+    this.#inference.assertNoStranger(caller);
+    const remainingMs = caller.deadlineAt - this.#clock.monotonic();
+    const isCompressed = [call.headers["grpc-encoding"], call.headers["content-encoding"]].some(isEncoding);
+    const onStart = isCompressed || at === undefined ? undefined : this.#judge(caller, at);
+    return { call, caller, received: this.#received, limitBytes, remainingMs, ...(onStart && { onStart }) };
+  }
+
+  #decompression(
+    caller: TracedCaller,
+    encoding: string | undefined,
+    meter: BodyMeter,
+    at: number | undefined,
+  ): Decompression {
+    return {
+      encoding,
+      limitBytes: this.#limitBytes,
+      meter,
+      ...(caller.principal.kind === "anonymous" && { maxRatio: anonymousRatio }),
+      ...(at !== undefined && { onStart: this.#judge(caller, at) }),
+    };
+  }
+
+  /** Decides by the model that the start of a request names, before the rest is read or decompressed. */
+  #judge(caller: TracedCaller, at: number): (start: Buffer) => void {
+    return (start) => {
+      const named = peekModelStart(start, at);
+      if (named !== undefined) this.#inference.assertRunnable({ caller, model: named.name, version: named.version });
+    };
+  }
+}
+
+function isEncoding(encoding: string | undefined): boolean {
+  return encoding !== undefined && encoding !== "identity";
 }
 
 function decodeToJson(message: Uint8Array): Buffer {

@@ -7,8 +7,8 @@ import {
   RepositoryIndexResponse_ModelIndexSchema,
   ServerMetadataResponseSchema,
 } from "@aimass/api/inference";
-import { AimassError } from "@aimass/core";
-import type { Answer, HeaderFields, ServerCall } from "@aimass/h2";
+import { AimassError, type Clock } from "@aimass/core";
+import type { Answer, BodyMeter, HeaderFields, ServerCall } from "@aimass/h2";
 import { encodeRestError } from "@aimass/oip";
 import { create } from "@bufbuild/protobuf";
 import type { Inference } from "../inference/inference.ts";
@@ -19,18 +19,14 @@ import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts"
 import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
 import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
 import { publicName, type VersionRoutes } from "../routes/model-routes.ts";
+import type { Decompression } from "./decompress.ts";
+import { anonymousRatio } from "./infer-door.ts";
 import { plainJson } from "./plain-json.ts";
 import { parseRestPath, type RestTarget } from "./rest-path.ts";
-import { withBody } from "./with-body.ts";
+import { withBody, withDecompressed } from "./with-body.ts";
 
 /** Headers of a REST request that its replica reads. */
-const forwardedHeaders = [
-  "content-type",
-  "content-encoding",
-  "accept-encoding",
-  "accept",
-  "inference-header-content-length",
-];
+const forwardedHeaders = ["content-type", "accept-encoding", "accept", "inference-header-content-length"];
 
 /** Headers of a replica's answer that are not the caller's business, or are made anew by the connection to it. */
 const droppedHeaders = new Set(["aimass-queue-depth", "connection", "keep-alive", "transfer-encoding", "date"]);
@@ -39,7 +35,7 @@ const droppedHeaders = new Set(["aimass-queue-depth", "connection", "keep-alive"
 const sequenceKey = Buffer.from('"sequence_');
 const sequenceSearchBytes = 64 * 1024;
 
-/** The protocol's REST form and `/predict`. Bodies go to the replica as they came. */
+/** The protocol's REST form and `/predict`. Bodies go to the replica as they came, but for their compression. */
 export class RestDoor {
   readonly #inference: Inference;
   readonly #facts: ModelFacts;
@@ -47,6 +43,7 @@ export class RestDoor {
   readonly #callers: CallerFactory;
   readonly #received: ReceivedBytes;
   readonly #limitBytes: number;
+  readonly #clock: Clock;
   readonly #defaultModel: () => string | undefined;
 
   constructor(options: {
@@ -56,6 +53,7 @@ export class RestDoor {
     callers: CallerFactory;
     received: ReceivedBytes;
     limitBytes: number;
+    clock: Clock;
     defaultModel: () => string | undefined;
   }) {
     this.#inference = options.inference;
@@ -64,6 +62,7 @@ export class RestDoor {
     this.#callers = options.callers;
     this.#received = options.received;
     this.#limitBytes = options.limitBytes;
+    this.#clock = options.clock;
     this.#defaultModel = options.defaultModel;
   }
 
@@ -131,22 +130,49 @@ export class RestDoor {
   }
 
   async #run(target: RestTarget, call: ServerCall): Promise<void> {
+    try {
+      await this.#answerRun(target, call);
+    } catch (error) {
+      this.#inference.countUnrun(error);
+      throw error;
+    }
+  }
+
+  async #answerRun(target: RestTarget, call: ServerCall): Promise<void> {
     const caller = this.#caller(call, `router.${target.action}`);
+    using _ = caller.span;
     const model = target.model === "" ? this.#assertDefaultModel() : target.model;
-    const options = { call, caller, received: this.#received, limitBytes: this.#limitBytes };
-    await withBody(options, async (body) => {
-      const served = await this.#inference.run({
-        caller,
-        model,
-        version: target.version,
-        format: "rest",
-        path: (routes) => replicaPath(target, model, routes),
-        headers: pickHeaders(call.headers),
-        body,
-        isIdempotent: !mayBeSequence(call.headers, body),
-      });
+    const { version } = target;
+    // Model and caller are known by now: who may not is told before the body is read.
+    this.#inference.assertRunnable({ caller, model, version });
+    const limitBytes = this.#limitBytes;
+    const remainingMs = caller.deadlineAt - this.#clock.monotonic();
+    const options = { call, caller, received: this.#received, limitBytes, remainingMs };
+    await withBody(options, async ({ body: sent, meter }) => {
+      const served = await withDecompressed(sent, this.#decompression(call, caller, meter), (body) =>
+        this.#inference.run({
+          caller,
+          model,
+          version,
+          format: "rest",
+          path: (routes) => replicaPath(target, model, routes),
+          headers: pickHeaders(call.headers),
+          body,
+          isIdempotent: !mayBeSequence(body),
+        }),
+      );
       call.respond({ status: served.result.status, headers: answerHeaders(served), body: served.result.body });
     });
+  }
+
+  /** Decompressed here, where it is counted, and sent to the replica as it then is. */
+  #decompression(call: ServerCall, caller: TracedCaller, meter: BodyMeter): Decompression {
+    return {
+      encoding: call.headers["content-encoding"],
+      limitBytes: this.#limitBytes,
+      meter,
+      ...(caller.principal.kind === "anonymous" && { maxRatio: anonymousRatio }),
+    };
   }
 
   #caller(call: ServerCall, name: string): TracedCaller {
@@ -213,9 +239,8 @@ function replicaPath(target: RestTarget, model: string, routes: VersionRoutes): 
   return `/v2/models/${model}/versions/${routes.version}/infer`;
 }
 
-/** A compressed body cannot be looked into here. */
-function mayBeSequence(headers: HeaderFields, body: Buffer): boolean {
-  return headers["content-encoding"] !== undefined || body.subarray(0, sequenceSearchBytes).includes(sequenceKey);
+function mayBeSequence(body: Buffer): boolean {
+  return body.subarray(0, sequenceSearchBytes).includes(sequenceKey);
 }
 
 function pickHeaders(headers: HeaderFields): HeaderFields {

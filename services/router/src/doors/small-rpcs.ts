@@ -19,7 +19,7 @@ export interface SmallRpcsOptions {
 }
 
 /** Largest message of these calls. */
-const messageLimitBytes = 1024 * 1024;
+const messageLimitBytes = 64 * 1024;
 
 /** How often a health watch looks. */
 const healthEveryMs = 500;

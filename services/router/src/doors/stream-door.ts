@@ -1,5 +1,5 @@
 import { AimassError, type Clock } from "@aimass/core";
-import type { ResponseWriter, ServerCall } from "@aimass/h2";
+import type { BodyMeter, ResponseWriter, ServerCall } from "@aimass/h2";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory } from "../pipeline/caller-factory.ts";
@@ -58,31 +58,39 @@ export class StreamDoor {
     const timeoutMs = parseGrpcTimeout(headers["grpc-timeout"]);
     const endsAt = timeoutMs === undefined ? undefined : this.#clock.monotonic() + timeoutMs;
     // A bad credential ends the stream before it begins.
-    const { principal, span } = this.#callers.create(call, "router.stream", timeoutMs);
-    span.end();
+    const caller = this.#callers.create(call, "router.stream", timeoutMs);
+    caller.span.end();
+    this.#infer.assertNoStranger(caller);
+    const meter = this.#received.of(caller.principal.id);
     const writer = call.open(200, { "content-type": "application/grpc" });
     const answers = new OrderedAnswers(writer);
     try {
-      for await (const framed of readFrames(call.chunks(), headers["grpc-encoding"], this.#limitBytes)) {
+      for await (const framed of readFrames(call.chunks(), { limitBytes: this.#limitBytes, meter })) {
         const remainingMs = endsAt === undefined ? undefined : endsAt - this.#clock.monotonic();
-        const meter = this.#received.of(principal.id);
-        if (!meter.add(framed.length)) throw noRoom();
-        const answering = this.#answerOne(call, framed, remainingMs).finally(() => meter.remove(framed.length));
+        const answering = this.#answerOne(call, { framed, meter, remainingMs }).finally(() =>
+          meter.remove(framed.length),
+        );
         await answers.add(answering);
       }
       await answers.settled();
       writer.end(okTrailers);
     } catch (error) {
+      this.#infer.countUnrun(error);
       await answers.settled();
       writer.end(errorTrailers(AimassError.from(error)));
     }
   }
 
-  async #answerOne(call: ServerCall, framed: Buffer, remainingMs: number | undefined): Promise<Uint8Array> {
+  async #answerOne(
+    call: ServerCall,
+    { framed, meter, remainingMs }: { framed: Buffer; meter: BodyMeter; remainingMs: number | undefined },
+  ): Promise<Uint8Array> {
     try {
       // The credential is looked at for each message: a long stream ends with the right to use it.
       const caller = this.#callers.create(call, "router.infer", remainingMs);
-      return frame(streamAnswer(await this.#infer.infer(framed, caller)));
+      return frame(
+        streamAnswer(await this.#infer.inferFramed(framed, { encoding: call.headers["grpc-encoding"], meter, caller })),
+      );
     } catch (error) {
       return frame(inBandError(AimassError.from(error).advice));
     }
@@ -97,10 +105,6 @@ function streamAnswer(served: Served): Uint8Array {
   }
   const response = Buffer.concat([served.result.body.subarray(prefixBytes), finalResponse]);
   return new BinaryWriter().tag(2, 2).bytes(response).finish();
-}
-
-function noRoom(): AimassError {
-  return new AimassError("RESOURCE_EXHAUSTED", "There is no room for more request bodies now.", { retryAfterMs: 500 });
 }
 
 function inBandError(message: string): Uint8Array {

@@ -1,17 +1,51 @@
-import type { ServerCall } from "@aimass/h2";
+import type { BodyMeter, ServerCall } from "@aimass/h2";
 import type { TracedCaller } from "../pipeline/caller-factory.ts";
 import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
+import { type Decompression, decompress } from "./decompress.ts";
 
-/** Reads a caller's body and counts it for as long as `work` needs it. */
-export async function withBody<T>(
-  options: { call: ServerCall; caller: TracedCaller; received: ReceivedBytes; limitBytes: number },
-  work: (body: Buffer) => Promise<T>,
-): Promise<T> {
-  const meter = options.received.of(options.caller.principal.id);
-  const body = await options.call.body(options.limitBytes, meter);
+/** Least bytes of a body in each ten seconds: nobody holds memory and a place by sending next to nothing. */
+const leastBytes = 10 * 1024;
+
+/** A body with what else must be counted with it. */
+export interface ReceivedBody {
+  readonly body: Buffer;
+  readonly meter: BodyMeter;
+}
+
+export interface WithBodyOptions {
+  readonly call: ServerCall;
+  readonly caller: TracedCaller;
+  readonly received: ReceivedBytes;
+  readonly limitBytes: number;
+  /** Milliseconds until the caller's deadline. */
+  readonly remainingMs: number;
+  /** As in BodyRules. */
+  readonly onStart?: (start: Buffer) => void;
+}
+
+/** Reads a caller's body by the deadline and counts it for as long as `work` needs it. */
+export async function withBody<T>(options: WithBodyOptions, work: (received: ReceivedBody) => Promise<T>): Promise<T> {
+  const { call, caller, received, limitBytes, remainingMs, onStart } = options;
+  const meter = received.of(caller.principal.id);
+  const rules = { meter, timeoutMs: Math.max(1, remainingMs), leastBytes, ...(onStart !== undefined && { onStart }) };
+  const body = await call.body(limitBytes, rules);
   try {
-    return await work(body);
+    return await work({ body, meter });
   } finally {
     meter.remove(body.length);
+  }
+}
+
+/** Decompresses a body and counts what comes of it for as long as `work` needs it. */
+export async function withDecompressed<T>(
+  body: Buffer,
+  options: Decompression,
+  work: (plain: Buffer) => Promise<T>,
+): Promise<T> {
+  const plain = await decompress(body, options);
+  try {
+    return await work(plain);
+  } finally {
+    if (plain !== body) options.meter.remove(plain.length);
   }
 }

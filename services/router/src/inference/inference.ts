@@ -6,6 +6,7 @@ import {
   assertVisibleVersion,
   findRunnableModel,
   findVisibleModel,
+  signInFirst,
 } from "../pipeline/access.ts";
 import type { ReplicaCall, Served } from "../pipeline/call.ts";
 import type { TracedCaller } from "../pipeline/caller-factory.ts";
@@ -26,6 +27,8 @@ export class Inference {
   readonly #quota: Quota;
   readonly #metrics: RouterMetrics;
   readonly #clock: Clock;
+  /** Errors that metrics know already. */
+  readonly #counted = new WeakSet<object>();
 
   constructor(options: {
     policy: PolicyStore;
@@ -67,6 +70,31 @@ export class Inference {
     } finally {
       span.end();
     }
+  }
+
+  /**
+   * Throws what `run` would throw before it asks a replica, for who may not: to decide before a body is read. The decision is made again when the call runs.
+   */
+  assertRunnable(call: Pick<InferenceCall, "caller" | "model" | "version">): void {
+    const request = this.#accessRequest(call);
+    const model = findRunnableModel(request);
+    assertRunnableVersion(request, resolveVersion(model, call.version, call.caller.draw));
+  }
+
+  /** Counts a call that was refused before it came to `run`: by its credential, its body, its frames. */
+  countUnrun(error: unknown): void {
+    if (typeof error === "object" && error !== null && this.#counted.has(error)) return;
+    this.#countRefusal(undefined, error, this.#clock.monotonic());
+  }
+
+  /** Throws UNAUTHENTICATED for a caller without a credential whom nothing is granted: whatever model they mean, it is not for them. */
+  assertNoStranger(caller: TracedCaller): void {
+    const { policy } = this.#policy;
+    const now = this.#clock.now();
+    const maySomething = ["model.infer", "model.view"].some((verb) =>
+      policy.allowsSomewhere(caller.principal, verb, now),
+    );
+    if (caller.principal.kind === "anonymous" && !maySomething) throw signInFirst();
   }
 
   /** Asks one replica about a model the caller may see. */
@@ -114,6 +142,7 @@ export class Inference {
   }
 
   #countRefusal(model: ModelRoutes | undefined, error: unknown, startedAt: number): void {
+    if (typeof error === "object" && error !== null) this.#counted.add(error);
     const code = error instanceof AimassError && error.code in statusCodes ? error.code : "INTERNAL";
     const seconds = (this.#clock.monotonic() - startedAt) / 1000;
     this.#metrics.count({ model: model?.name ?? "", version: "", code, seconds });

@@ -107,7 +107,8 @@ function noSuchModel(name: string): AimassError {
   });
 }
 
-function signInFirst(): AimassError {
+/** The refusal of whoever has no credential. */
+export function signInFirst(): AimassError {
   return new AimassError("UNAUTHENTICATED", "This call needs a credential.", {
     reason: "CREDENTIAL_MISSING",
     remedy: "Send `authorization: Bearer <access token or API key>`.",
