@@ -5,6 +5,7 @@ import {
   TensorProto_DataLocation as DataLocation,
   type GraphProto,
   type ModelProto,
+  type NodeProto,
   type TensorProto,
 } from "@aimass/api/onnx";
 import { AimassError } from "@aimass/core";
@@ -18,9 +19,11 @@ export interface ExternalReference {
   readonly length: string | undefined;
 }
 
-/** Every external reference of a model: weights, attributes and subgraphs included. */
+/** Every external reference of a model: weights, attributes, subgraphs and functions included. */
 export function externalReferences(model: ModelProto): ExternalReference[] {
-  return model.graph === undefined ? [] : [...tensorsOf(model.graph)].filter(isExternal).map(reference);
+  const nodes = model.functions.flatMap((one) => one.node);
+  const tensors = [...(model.graph === undefined ? [] : tensorsOf(model.graph)), ...tensorsOfNodes(nodes)];
+  return tensors.filter(isExternal).map(reference);
 }
 
 /**
@@ -49,7 +52,11 @@ export async function assertSafeReferences(directory: string, model: ModelProto)
 
 function* tensorsOf(graph: GraphProto): Generator<TensorProto> {
   yield* graph.initializer;
-  for (const node of graph.node) for (const attribute of node.attribute) yield* tensorsOfAttribute(attribute);
+  yield* tensorsOfNodes(graph.node);
+}
+
+function* tensorsOfNodes(nodes: readonly NodeProto[]): Generator<TensorProto> {
+  for (const node of nodes) for (const attribute of node.attribute) yield* tensorsOfAttribute(attribute);
 }
 
 function* tensorsOfAttribute(attribute: AttributeProto): Generator<TensorProto> {

@@ -1,3 +1,4 @@
+export { analyseRows, type RowVerdict } from "./batching/row-analysis.ts";
 export { type AdaptedModel, adaptBfloat16 } from "./bfloat16.ts";
 export {
   type ComparableSignature,
@@ -25,4 +26,10 @@ export { endWithParent } from "./probe/end-with-parent.ts";
 export type { ProbeResult } from "./probe/messages.ts";
 export { type ProbeOptions, probeModel } from "./probe/probe-model.ts";
 export { loadRuntime, type Runtime } from "./probe/runtime.ts";
-export { type DeclaredSignature, declaredSignature, type Signature, type TensorSpec } from "./signature.ts";
+export {
+  type Batching,
+  type DeclaredSignature,
+  declaredSignature,
+  type Signature,
+  type TensorSpec,
+} from "./signature.ts";

@@ -134,6 +134,63 @@ export function batchMixingModel(): Uint8Array {
   return graph.toBytes();
 }
 
+/** Splits texts at every "." and leaves empty pieces out, so that a row of the input gives any number of rows: text BYTES[N] → pieces BYTES[P]. Not batchable. */
+export function splittingModel(): Uint8Array {
+  const graph = new GraphBuilder("splitting", { opset: 20, irVersion: 9 });
+  const text = graph.input("text", "BYTES", ["N"]);
+  const parts = graph.node("StringSplit", [text], { delimiter: { string: "." } }, { outputs: ["parts", "counts"] });
+  const flat = graph.node("Reshape", [parts, graph.constant("flat", "INT64", [1], BigInt64Array.of(-1n))]);
+  const isEmpty = graph.node("Equal", [flat, graph.constant("empty", "BYTES", [1], [""])]);
+  const kept = [flat, graph.node("Not", [isEmpty])];
+  graph.output(graph.node("Compress", kept, { axis: { int: 0 } }, { outputs: ["pieces"] }), "BYTES", ["P"]);
+  return graph.toBytes();
+}
+
+/**
+ * A classifier as dynamic quantisation makes them, that gives the label alone: x FP32[N,16] → label INT64[N]. The scale is taken from all rows, so an outlier changes
+ * the labels of its neighbours. Not batchable.
+ */
+export function quantisedLabelModel(): Uint8Array {
+  const random = seededNumbers(11);
+  const graph = new GraphBuilder("quantised_label");
+  const hidden = graph.node("Relu", [quantisedProduct(graph, graph.input("x", "FP32", ["N", 16]), 16, 32, random)]);
+  const scores = quantisedProduct(graph, hidden, 32, 3, random);
+  graph.output(
+    graph.node("ArgMax", [scores], { axis: { int: 1 }, keepdims: { int: 0 } }, { outputs: ["label"] }),
+    "INT64",
+    ["N"],
+  );
+  return graph.toBytes();
+}
+
+/** The mean of embedded ids, dynamically quantised: ids INT64[N,L], of 0 to 49 → scores FP32[N,3]. Not batchable. */
+export function quantisedTokensModel(): Uint8Array {
+  const random = seededNumbers(13);
+  const graph = new GraphBuilder("quantised_tokens");
+  const table = Float32Array.from({ length: 50 * 8 }, (_, i) => (random() - 0.5) * (i < 8 ? 40 : 1));
+  const ids = graph.input("ids", "INT64", ["N", "L"]);
+  const embedded = graph.node("Gather", [graph.constant("table", "FP32", [50, 8], table), ids]);
+  const mean = graph.node("ReduceMean", [embedded], { axes: { ints: [1] }, keepdims: { int: 0 } });
+  const scores = graph.node("Identity", [quantisedProduct(graph, mean, 8, 3, random)], {}, { outputs: ["scores"] });
+  graph.output(scores, "FP32", ["N", 3]);
+  return graph.toBytes();
+}
+
+/** value · weights as onnxruntime.quantization.quantize_dynamic writes it. */
+function quantisedProduct(graph: GraphBuilder, value: string, from: number, to: number, random: () => number): string {
+  const name = graph.freshName("quantised");
+  const weights = Uint8Array.from({ length: from * to }, () => Math.floor(random() * 256));
+  const w = graph.constant(`${name}/w`, "UINT8", [from, to], weights);
+  const zero = graph.constant(`${name}/zero`, "UINT8", [], Uint8Array.of(128));
+  const scale = graph.constant(`${name}/scale`, "FP32", [], Float32Array.of(0.01));
+  const [elements, itsScale, itsZero] = ["elements", "scale_of_x", "zero_of_x"].map((part) => `${name}/${part}`);
+  const made = { outputs: [elements, itsScale, itsZero] as string[] };
+  graph.node("DynamicQuantizeLinear", [value], {}, made);
+  const product = graph.node("MatMulInteger", [elements as string, w, itsZero as string, zero]);
+  const real = graph.node("Cast", [product], { to: { int: 1 } });
+  return graph.node("Mul", [real, graph.node("Mul", [itsScale as string, scale])]);
+}
+
 /** Scores of three classes: x FP32[N,3] → scores FP32[N,3], which sum to 1. */
 export function softmaxModel(): Uint8Array {
   const graph = new GraphBuilder("softmax");

@@ -1,5 +1,5 @@
 import type { ModelProto, TypeProto, ValueInfoProto } from "@aimass/api/onnx";
-import type { SignatureSchema, TensorSpecSchema } from "@aimass/api/registry";
+import { BatchingBasis, type SignatureSchema, type TensorSpecSchema } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Datatype, elementTypeOfOnnx, onnxTypeName } from "./element-types.ts";
@@ -25,6 +25,14 @@ export interface Signature {
   readonly producer: string;
   readonly batchable: boolean;
   readonly memoryBytes: bigint;
+  readonly batching: Batching;
+}
+
+/** Why a model is batched or not; fits `aimass.registry.v1.Batching`. */
+export interface Batching {
+  readonly basis: BatchingBasis;
+  /** One sentence. */
+  readonly reason: string;
 }
 
 /** What the file says of itself, before anything ran. `ranks` of undeclared shapes are unknown. */
@@ -54,8 +62,37 @@ export function declaredSignature(model: ModelProto): DeclaredSignature {
     producer,
     batchable: false,
     memoryBytes: 0n,
+    batching: { basis: BatchingBasis.UNSPECIFIED, reason: "" },
   };
+  assertNames(signature);
   return { signature, shapeless };
+}
+
+/** The names of a signature are the keys of requests and answers: each once, and none that JavaScript keeps for itself. */
+function assertNames({ inputs, outputs }: Signature): void {
+  for (const [what, specs] of [
+    ["input", inputs],
+    ["output", outputs],
+  ] as const) {
+    const seen = new Set<string>();
+    for (const { name } of specs) {
+      if (name === "__proto__") {
+        throw unusable(
+          `The ${what} "__proto__" cannot be served: ONNX Runtime's JavaScript binding takes and gives values by name, and this name sets an object's prototype.`,
+        );
+      }
+      if (name === "") throw unusable(`An ${what} has no name.`);
+      if (seen.has(name)) throw unusable(`The model has two ${what}s of the name ${JSON.stringify(name)}.`);
+      seen.add(name);
+    }
+  }
+}
+
+function unusable(message: string): AimassError {
+  return new AimassError("INVALID_ARGUMENT", message, {
+    reason: "UNUSABLE_NAME",
+    remedy: "Give every input and every output a name of its own when you export the model.",
+  });
 }
 
 function tensorSpec(value: ValueInfoProto, what: string, shapeless: Set<string>): TensorSpec {

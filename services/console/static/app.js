@@ -73,6 +73,29 @@ function fill(id, rows) {
   element(id).tBodies[0].replaceWith(body);
 }
 
+/** Why versions are batched or not, by "model version"; a version never changes. */
+const batching = new Map();
+const mostVersions = 100;
+
+/** What is said of the newest version's batches: asked once for each version. */
+async function loadBatching(models) {
+  const missing = models.filter((m) => Number(m.newestVersion ?? 0) > 0 && !batching.has(versionKey(m)));
+  await Promise.all(
+    missing.slice(0, mostVersions).map(async (m) => {
+      const wanted = { project: m.project, model: m.name, version: String(m.newestVersion) };
+      const answer = await call("aimass.registry.v1.ModelService/GetVersion", wanted).catch(() => undefined);
+      const signature = answer?.version?.signature;
+      if (signature === undefined) return;
+      batching.set(
+        versionKey(m),
+        [signature.batchable ? "yes" : "no", signature.batching?.reason].filter(Boolean).join(": "),
+      );
+    }),
+  );
+}
+
+const versionKey = (m) => `${m.project}.${m.name} ${m.newestVersion}`;
+
 async function overview() {
   const none = () => undefined;
   const [me, models, deployments, nodes, jobs] = await Promise.all([
@@ -82,6 +105,7 @@ async function overview() {
     call("aimass.scheduler.v1.FleetService/ListNodes").catch(none),
     call("aimass.trainer.v1.TrainingService/ListJobs").catch(none),
   ]);
+  await loadBatching(models.models ?? []);
   element("who").textContent = [me.principal, ...(me.roles ?? [])].join(" · ");
   fill(
     "models",
@@ -89,6 +113,7 @@ async function overview() {
       modelName(m),
       m.newestVersion,
       (m.aliases ?? []).map((a) => `${a.name} → ${a.version}`).join(", "),
+      batching.get(versionKey(m)),
       m.description,
     ]),
   );

@@ -1,13 +1,22 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { BatchingBasis } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import type { InferenceSession } from "onnxruntime-node";
+import { analyseRows, type RowVerdict } from "../batching/row-analysis.ts";
 import { adaptBfloat16 } from "../bfloat16.ts";
 import { assertSafeBundle, assertSafeReferences } from "../external-data.ts";
 import { GraphBuilder } from "../graph-builder.ts";
 import { graphFileName, readModel, writeModel } from "../model-file.ts";
-import { type DeclaredSignature, declaredSignature, type Signature, type TensorSpec } from "../signature.ts";
+import {
+  type Batching,
+  type DeclaredSignature,
+  declaredSignature,
+  type Signature,
+  type TensorSpec,
+} from "../signature.ts";
 import { cleanRuntimeMessage } from "./clean-message.ts";
+import { type ListedValues, listedValues } from "./listed-values.ts";
 import type { ProbeResult } from "./messages.ts";
 import { loadRuntime, quietSession, type Runtime } from "./runtime.ts";
 import { Trial, type TrialResult } from "./trial-run.ts";
@@ -17,31 +26,56 @@ import { Trial, type TrialResult } from "./trial-run.ts";
  * Throws INVALID_ARGUMENT for what no runtime or protocol could serve.
  */
 export async function inspectBundle(directory: string): Promise<ProbeResult> {
-  const { declared, source } = await prepare(directory);
+  const { declared, source, verdict, listed } = await prepare(directory);
   const runtime = await loadRuntime();
   await settle(runtime);
   const before = residentBytes();
   const session = await load(runtime, source);
   const signature = withInferredShapes(declared, session);
-  const trial = await new Trial(runtime, session, signature).run();
+  const trial = await new Trial(runtime, session, signature, listed).run(verdict.proven);
   const memoryBytes = Math.max(0, residentBytes() - before);
+  const batching = batchingOf(verdict, trial);
   return {
-    signature: finalSignature(signature, declared, trial, memoryBytes),
+    signature: {
+      ...finalSignature(signature, declared, trial),
+      memoryBytes: BigInt(memoryBytes),
+      batchable: batching.basis === BatchingBasis.PROVEN,
+      batching,
+    },
     memoryBytes,
     ran: trial.ran,
-    notes: trial.notes,
+    notes: [...trial.notes, ...(batching.basis === BatchingBasis.PROVEN ? [] : [`Not batched: ${batching.reason}`])],
   };
 }
 
+/** Proof first; trial runs only take away. */
+function batchingOf(verdict: RowVerdict, { whyNotBatched }: TrialResult): Batching {
+  if (!verdict.proven) return { basis: BatchingBasis.GRAPH, reason: verdict.reason };
+  if (whyNotBatched === undefined) return { basis: BatchingBasis.PROVEN, reason: verdict.reason };
+  return { basis: BatchingBasis.TRIAL, reason: `In trial runs ${whyNotBatched}` };
+}
+
+interface Prepared {
+  readonly declared: DeclaredSignature;
+  readonly source: string | Uint8Array;
+  readonly verdict: RowVerdict;
+  readonly listed: ReadonlyMap<string, ListedValues>;
+}
+
 /** What is needed of the file once it is read: the parsed model is let go, so that its memory is not taken for the session's. */
-async function prepare(directory: string): Promise<{ declared: DeclaredSignature; source: string | Uint8Array }> {
+async function prepare(directory: string): Promise<Prepared> {
   const path = join(directory, graphFileName);
   const bytes = await readFile(path).catch(() => undefined);
   if (bytes === undefined) await assertSafeBundle(directory);
   const model = readModel(bytes ?? new Uint8Array());
   await assertSafeReferences(directory, model);
   const adapted = adaptBfloat16(model);
-  return { declared: declaredSignature(model), source: adapted === undefined ? path : writeModel(adapted.model) };
+  return {
+    declared: declaredSignature(model),
+    source: adapted === undefined ? path : writeModel(adapted.model),
+    verdict: analyseRows(model),
+    listed: model.graph === undefined ? new Map() : listedValues(model.graph),
+  };
 }
 
 /** A first session, so that what the runtime takes for itself does not count as the model's. */
@@ -81,26 +115,22 @@ function withInferredShapes({ signature, shapeless }: DeclaredSignature, session
   return { ...signature, inputs: signature.inputs.map(complete), outputs: signature.outputs.map(complete) };
 }
 
-/** Where a file says less or something else than what came out, what came out is believed: a contradicted axis is dynamic. */
-function finalSignature(
-  signature: Signature,
-  { shapeless }: DeclaredSignature,
-  trial: TrialResult,
-  memoryBytes: number,
-): Signature {
+/** Where a file says less or something else than what came out, what came out is believed: an axis that any run contradicts is dynamic. */
+function finalSignature(signature: Signature, { shapeless }: DeclaredSignature, { shapes }: TrialResult): Signature {
   const outputs = signature.outputs.map((spec) => {
-    const actual = trial.shapes.get(spec.name);
-    if (actual === undefined) return spec;
-    if (actual.length !== spec.shape.length) {
-      return { ...spec, shape: actual.map(() => -1n), axisNames: actual.map(() => "") };
+    const seen = shapes.get(spec.name);
+    const first = seen?.[0];
+    if (seen === undefined || first === undefined) return spec;
+    if (seen.some((lengths) => lengths.length !== spec.shape.length)) {
+      return { ...spec, shape: first.map(() => -1n), axisNames: first.map(() => "") };
     }
     if (shapeless.has(spec.name)) return spec;
     const shape = spec.shape.map((axis, index) =>
-      axis >= 0n && axis !== BigInt(actual[index] as number) ? -1n : axis,
+      axis >= 0n && seen.some((lengths) => axis !== BigInt(lengths[index] as number)) ? -1n : axis,
     );
     return { ...spec, shape };
   });
-  return { ...signature, outputs, batchable: trial.batchable, memoryBytes: BigInt(memoryBytes) };
+  return { ...signature, outputs };
 }
 
 function residentBytes(): number {

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TypeProto, TypeProtoSchema, type ValueInfoProto } from "@aimass/api/onnx";
+import { BatchingBasis } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,7 +14,10 @@ import {
   echoModel,
   externalDataModel,
   multiInputModel,
+  quantisedLabelModel,
+  quantisedTokensModel,
   slowModel,
+  splittingModel,
   textLengthModel,
   textModel,
   tinyModel,
@@ -90,7 +94,81 @@ describe("probing a model that works", () => {
   it("does not batch where an answer depends on its neighbours, and says so", async () => {
     const { signature, notes } = await probe(batchMixingModel());
     expect(signature.batchable).toBe(false);
-    expect(notes.join()).toMatch(/output "y" differs in a batch/);
+    expect(notes.join()).toMatch(/ReduceMean.* works along the axis of the rows/);
+  });
+
+  it("says what decided on batching: the graph, or trial runs", async () => {
+    const proven = await probe(tinyModel());
+    expect(proven.signature.batching).toEqual({
+      basis: BatchingBasis.PROVEN,
+      reason: "Each row stays on its own through the graph's one node.",
+    });
+    for (const model of [quantisedLabelModel(), quantisedTokensModel(), splittingModel()]) {
+      const { signature, notes } = await probe(model);
+      expect([signature.batchable, signature.batching.basis]).toEqual([false, BatchingBasis.GRAPH]);
+      expect(notes).toEqual([`Not batched: ${signature.batching.reason}`]);
+    }
+    const picky = new GraphBuilder("picky");
+    const wide = picky.node("Reshape", [
+      picky.input("x", "FP32", ["N"]),
+      picky.constant("s", "INT64", [2], BigInt64Array.of(-1n, 7n)),
+    ]);
+    const back = picky.node(
+      "Reshape",
+      [wide, picky.constant("f", "INT64", [1], BigInt64Array.of(-1n))],
+      {},
+      { outputs: ["y"] },
+    );
+    picky.output(back, "FP32", ["N"]);
+    const { signature } = await probe(picky.toBytes());
+    expect([signature.batchable, signature.batching.basis]).toEqual([false, BatchingBasis.GRAPH]);
+  });
+
+  it("batches a model whose file says that its output has one row, and shows the axis as it is", async () => {
+    const graph = new GraphBuilder("labels");
+    const best = graph.node(
+      "ArgMax",
+      [graph.input("x", "FP32", ["N", 3])],
+      { axis: { int: 1 }, keepdims: { int: 0 } },
+      { outputs: ["label"] },
+    );
+    graph.output(best, "INT64", [1]);
+    const { signature } = await probe(graph.toBytes());
+    expect([shapes(signature.outputs), signature.batchable]).toEqual([["label INT64[-1]"], true]);
+    const mixing = new GraphBuilder("sums");
+    const sums = mixing.node(
+      "CumSum",
+      [mixing.input("x", "FP32", ["N", 3]), mixing.constant("a", "INT64", [], BigInt64Array.of(0n))],
+      {},
+      { outputs: ["y"] },
+    );
+    mixing.output(sums, "FP32", [1, 3]);
+    expect(shapes((await probe(mixing.toBytes())).signature.outputs)).toEqual(["y FP32[-1,3]"]);
+  });
+
+  it("tries the categories a graph lists, where all others are an error", async () => {
+    const graph = new GraphBuilder("categories", { domains: { "ai.onnx.ml": 1 } });
+    const encode = (column: string, cats: readonly string[], outputs: string[]) =>
+      graph.node(
+        "OneHotEncoder",
+        [column],
+        { cats_strings: { strings: cats }, zeros: { int: 0 } },
+        { domain: "ai.onnx.ml", outputs },
+      );
+    encode(graph.input("city", "BYTES", ["N", 1]), ["Bern", "Genf"], ["a"]);
+    const both = graph.input("two", "BYTES", ["N", 2]);
+    const column = (at: bigint) =>
+      graph.node(
+        "ArrayFeatureExtractor",
+        [both, graph.constant(`at${at}`, "INT64", [1], BigInt64Array.of(at))],
+        {},
+        { domain: "ai.onnx.ml" },
+      );
+    encode(column(0n), ["red", "green"], ["b"]);
+    encode(column(1n), ["small", "large"], ["c"]);
+    for (const name of ["a", "b", "c"]) graph.output(name, "FP32", ["N", 1, 2]);
+    const { ran, signature } = await probe(graph.toBytes());
+    expect([ran, signature.batching.basis]).toEqual([true, BatchingBasis.PROVEN]);
   });
 
   it("leaves out inputs that have a default", async () => {
@@ -143,6 +221,23 @@ describe("probing a file that does not work", () => {
     expect(error.message).not.toMatch(/(\/\w+){2}|\.cc/);
     const future = await refusal(probe(new GraphBuilder("future", { opset: 99 }).toBytes()));
     expect(future.code).toBe("INVALID_ARGUMENT");
+  });
+
+  it("refuses names that requests and answers cannot use: __proto__, and one name twice", async () => {
+    const negative = (input: string, outputs: readonly string[]) => {
+      const graph = new GraphBuilder("names");
+      graph.node("Neg", [graph.input(input, "FP32", ["N"])], {}, { outputs: [outputs[0] as string] });
+      for (const output of outputs) graph.output(output, "FP32", ["N"]);
+      return graph.toBytes();
+    };
+    for (const model of [negative("__proto__", ["y"]), negative("x", ["__proto__"]), negative("x", ["y", "y"])]) {
+      const error = await refusal(probe(model));
+      expect([error.code, error.reason]).toEqual(["INVALID_ARGUMENT", "UNUSABLE_NAME"]);
+    }
+    expect((await refusal(probe(negative("x", ["y", "y"])))).message).toBe(
+      'The model has two outputs of the name "y".',
+    );
+    expect((await probe(negative("constructor", ["toString"]))).ran).toBe(true);
   });
 
   it("says when the protocol cannot carry an output", async () => {

@@ -209,7 +209,7 @@ function describeVersion(v: Version): string[] {
     `signature  ${signature(v.signature)}`,
     ...columns(v.signature).map((line, i) => `${i === 0 ? "columns   " : "          "} ${line}`),
     ...classes(v.signature).map((line, i) => `${i === 0 ? "classes   " : "          "} ${line}`),
-    `batches    ${v.signature?.batchable ? `up to ${v.serving?.maxBatchSize || 32}` : "no"}`,
+    `batches    ${batching(v)}`,
     `opsets     ${Object.entries(v.signature?.opsets ?? {})
       .map(([domain, n]) => `${domain || "ai.onnx"} ${n}`)
       .join(", ")}`,
@@ -223,6 +223,13 @@ function describeVersion(v: Version): string[] {
           `           split ${lineage.split}; parameters ${lineage.parametersJson}`,
         ]),
   ];
+}
+
+/** Whether requests share runs, and why. */
+function batching({ signature, serving }: Version): string {
+  const yes = signature?.batchable ? `up to ${serving?.maxBatchSize || 32}` : "no";
+  const reason = signature?.batching?.reason ?? "";
+  return reason === "" ? yes : `${yes}: ${reason}`;
 }
 
 function versionView(v: Version): object {

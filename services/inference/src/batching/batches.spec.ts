@@ -2,7 +2,7 @@ import { bytesFromElements, elementSize, type Tensor } from "@aimass/oip";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { alignOffset, packRequests, unpack } from "./packed-tensors.ts";
-import { splitOutputs } from "./split-outputs.ts";
+import { splitOutputs, unlikeRows } from "./split-outputs.ts";
 
 /** Tensors of one name, type and inner shape, with any number of rows each, filled with anything. */
 const requests = fc
@@ -45,9 +45,8 @@ describe("a batch", () => {
           joined,
           all.map(([tensor]) => tensor?.shape[0] ?? 0),
         );
-        expect(parts).toBeDefined();
         all.forEach(([given], i) => {
-          const [got] = parts?.[i] ?? [];
+          const [got] = parts[i] ?? [];
           expect(got?.shape).toEqual(given?.shape);
           expect(Buffer.from(got?.bytes ?? []).equals(Buffer.from(given?.bytes ?? []))).toBe(true);
         });
@@ -68,7 +67,11 @@ describe("a batch", () => {
 
   it("is not split when an output does not have a row for each of its rows", () => {
     const output: Tensor = { name: "y", datatype: "UINT8", shape: [1, 4], bytes: new Uint8Array(4) };
-    expect(splitOutputs([output], [1, 1])).toBeUndefined();
-    expect(splitOutputs([{ ...output, shape: [] }], [1, 1])).toBeUndefined();
+    expect(unlikeRows([output], 2)).toBe('output "y" has 1 rows for 2 rows of its inputs.');
+    expect(unlikeRows([{ ...output, shape: [] }], 2)).toMatch(/no axes for 2 rows/);
+    // Two outputs, of which one grows: neither is divided.
+    expect(unlikeRows([{ ...output, shape: [2, 2] }, output], 2)).toMatch(/1 rows for 2/);
+    expect(unlikeRows([{ ...output, shape: [3, 2], bytes: new Uint8Array(7) }], 3)).toMatch(/no whole rows/);
+    expect(unlikeRows([{ ...output, shape: [2, 2] }], 2)).toBeUndefined();
   });
 });

@@ -2,13 +2,25 @@ import { AimassError } from "@aimass/core";
 import type { Tensor } from "@aimass/oip";
 
 /**
- * Splits the outputs of a batch into those of its requests, as views: request `i` gets the next `rows[i]` rows of axis 0 of every output.
- *
- * @returns undefined when an output's axis 0 is not the sum of `rows`: the model does not keep the batch apart
+ * Why the outputs of a run are not rows of its inputs; undefined when they are: each output has as many rows as all requests together, and bytes for exactly
+ * these. Of anything else nobody can say whose it is.
  */
-export function splitOutputs(outputs: readonly Tensor[], rows: readonly number[]): Tensor[][] | undefined {
+export function unlikeRows(outputs: readonly Tensor[], total: number): string | undefined {
+  for (const { name, shape, bytes, datatype } of outputs) {
+    const named = `output ${JSON.stringify(name)}`;
+    if (shape[0] !== total) {
+      const shown = shape[0] === undefined ? "no axes" : `${shape[0]} rows`;
+      return `${named} has ${shown} for ${total} rows of its inputs.`;
+    }
+    if (datatype !== "BYTES" && total > 0 && bytes.byteLength % total !== 0)
+      return `${named} has bytes that are no whole rows.`;
+  }
+  return undefined;
+}
+
+/** Splits outputs that are rows of their inputs (`unlikeRows`), as views: request `i` gets the next `rows[i]` rows of axis 0 of every output. */
+export function splitOutputs(outputs: readonly Tensor[], rows: readonly number[]): Tensor[][] {
   const total = rows.reduce((sum, n) => sum + n, 0);
-  if (outputs.some((output) => output.shape[0] !== total)) return undefined;
   const parts: Tensor[][] = rows.map(() => []);
   for (const output of outputs) {
     const ends = output.datatype === "BYTES" ? stringRowEnds(output, total) : undefined;

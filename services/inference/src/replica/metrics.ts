@@ -1,5 +1,5 @@
 import type { Code } from "@aimass/core";
-import type { BoundCounter, Metrics } from "@aimass/telemetry";
+import type { BoundCounter, Logger, Metrics } from "@aimass/telemetry";
 import type { Servable, ServableObserver } from "../servables/servable.ts";
 import type { ServableSet } from "../servables/servable-set.ts";
 import type { ServingPlan } from "../servables/serving-plan.ts";
@@ -17,6 +17,7 @@ export class ReplicaMetrics {
   readonly #run;
   readonly #batch;
   readonly #requests;
+  readonly #unbatched;
   /** Hears how long bringing a version on demand back took. */
   readonly recalled: (seconds: number) => void;
   /** Hears that a version on demand was put aside. */
@@ -43,6 +44,10 @@ export class ReplicaMetrics {
       help: "Inference requests by outcome.",
       labels: [...labels, "code"],
     });
+    this.#unbatched = metrics.counter("aimass_inference_batching_stopped_total", {
+      help: "Versions whose requests no longer share runs, because a run did not keep their rows apart.",
+      labels,
+    });
     const recalls = metrics.histogram("aimass_inference_recall_seconds", {
       help: "Time to bring a version on demand back into memory.",
       boundaries: latencyBoundaries,
@@ -54,8 +59,8 @@ export class ReplicaMetrics {
     this.evicted = () => evictions.add();
   }
 
-  /** What a servable reports to. */
-  observer(plan: ServingPlan): ServableObserver {
+  /** What a servable reports to; `log` is told what people should know at once. */
+  observer(plan: ServingPlan, log: Logger): ServableObserver {
     const labels = labelsOf(plan);
     const [queue, run, batch] = [this.#queue.with(labels), this.#run.with(labels), this.#batch.with(labels)];
     return {
@@ -63,6 +68,10 @@ export class ReplicaMetrics {
       ran: (seconds, rows) => {
         run.record(seconds);
         batch.record(rows);
+      },
+      stoppedBatching: (reason) => {
+        this.#unbatched.add(1, labels);
+        log.warn("requests of a version no longer share runs", { ...labels, reason });
       },
     };
   }
@@ -86,6 +95,7 @@ export class ReplicaMetrics {
   forget(servable: Servable): void {
     const labels = labelsOf(servable.plan);
     for (const histogram of [this.#queue, this.#run, this.#batch]) histogram.remove(labels);
+    this.#unbatched.remove(labels);
     for (const code of this.#bound.get(servable)?.keys() ?? []) this.#requests.remove({ ...labels, code });
   }
 }

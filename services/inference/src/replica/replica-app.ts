@@ -100,7 +100,7 @@ export async function startReplica(
       const plan = planServing(version, cpusOf(device));
       return new Servable(plan, {
         clock,
-        observer: metrics.observer(plan),
+        observer: metrics.observer(plan, log),
         onDemand,
         wake: dispatcher.wake,
         onDemanded,

@@ -47,7 +47,12 @@ export function modelMetadata(
     platform,
     inputs: servable.plan.inputs.map(tensor),
     outputs: servable.plan.outputs.map(tensor),
-    properties: { device, version: String(servable.plan.name.version), ...batchProperties(servable) },
+    properties: {
+      device,
+      version: String(servable.plan.name.version),
+      batching: batchingSentence(servable),
+      ...batchProperties(servable),
+    },
   });
 }
 
@@ -90,7 +95,13 @@ export function modelConfig(servable: Servable, name: string, kind: "cpu" | "gpu
       },
     }),
     modelTransactionPolicy: { decoupled: false },
+    parameters: { batching: { stringValue: batchingSentence(servable) } },
   });
+}
+
+/** Whether requests share runs, and why. */
+function batchingSentence({ batching: { shared, reason } }: Servable): string {
+  return `${shared ? "Requests share runs." : "Each request runs alone."}${reason === "" ? "" : ` ${reason}`}`;
 }
 
 /** Counts and durations of a version, in the protocol's words. */

@@ -52,13 +52,15 @@ async function serve(
   const plan = planServing(version, 1);
   const servable = new Servable(plan, {
     clock: systemClock,
-    observer: { queued() {}, ran() {} },
+    observer: { queued() {}, ran() {}, stoppedBatching() {} },
     onDemand: false,
     wake: dispatcher.wake,
     onDemanded() {},
   });
-  const options = { path: join(directory, "model.onnx"), threads: 1, hasBfloat16: false, executionProviders: ["cpu"] };
+  const path = join(directory, "model.onnx");
+  const options = { path, threads: 1, hasBfloat16: false, analysesRows: true, executionProviders: ["cpu"] };
   const sessions = [await slot.load(plan.name, options, runLimitMs)];
+  servable.judge(sessions[0]?.rows);
   const size = { memoryBytes: 0, leastBytes: 0, maxBatchSize: plan.maxBatchSize, batchLimit: "" };
   const times = { openMicros: 0, loadMicros: 0 };
   servable.facts = { sessions, isApart: false, ...size, ...times, parityDigest: new Uint8Array() };

@@ -142,6 +142,7 @@ export class Loader {
     const { maxBatchSize, sessionBytes, leastBytes, why: batchLimit } = fit;
     const isApart = isSlow(profile);
     const { sessions, openMicros, memoryBytes } = await this.#keeper.open(servable, path, { isApart, sessionBytes });
+    servable.judge(sessions[0]?.rows);
     try {
       signal.throwIfAborted();
       servable.state = { kind: "warming" };

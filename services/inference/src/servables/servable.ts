@@ -1,8 +1,9 @@
 import { AimassError, type Clock } from "@aimass/core";
 import type { Tensor } from "@aimass/oip";
+import type { RowVerdict } from "@aimass/onnx";
 import { packRequests, unpack } from "../batching/packed-tensors.ts";
 import { RequestQueue, type Waiting } from "../batching/request-queue.ts";
-import { splitOutputs } from "../batching/split-outputs.ts";
+import { splitOutputs, unlikeRows } from "../batching/split-outputs.ts";
 import type { SlotRun, SlotSession } from "../slots/slot.ts";
 import type { ServingPlan } from "./serving-plan.ts";
 import type { ValidInputs } from "./validate-inputs.ts";
@@ -41,6 +42,14 @@ export interface LoadFacts {
 export interface ServableObserver {
   queued(seconds: number): void;
   ran(seconds: number, rows: number): void;
+  /** Its requests no longer share runs: it did not keep their rows apart. */
+  stoppedBatching(reason: string): void;
+}
+
+/** Whether requests share runs now, and why. */
+export interface BatchingState {
+  readonly shared: boolean;
+  readonly reason: string;
 }
 
 /** What a request says of itself. */
@@ -89,7 +98,7 @@ export class Servable {
   readonly #queue: RequestQueue<Pending>;
   readonly #handed = new Set<HandedBatch>();
   #running = 0;
-  #batches: boolean;
+  #batching: BatchingState;
   #onIdle: (() => void)[] = [];
   #onRunsDone: (() => void)[] = [];
 
@@ -112,7 +121,7 @@ export class Servable {
     this.#wake = options.wake;
     this.#onDemanded = options.onDemanded;
     this.#queue = new RequestQueue(plan.queueLimit);
-    this.#batches = plan.batchable;
+    this.#batching = { shared: plan.batching.kind === "shared", reason: plan.batching.reason };
   }
 
   /** Rows a batch may have here. */
@@ -138,6 +147,21 @@ export class Servable {
   /** Memory it takes now, in bytes. */
   get memoryBytes(): number {
     return this.isResident ? (this.facts?.memoryBytes ?? 0) : 0;
+  }
+
+  get batching(): BatchingState {
+    return this.#batching;
+  }
+
+  /** Whether its graph has to be looked at before its requests may share runs. */
+  get awaitsVerdict(): boolean {
+    return this.plan.batching.kind === "found out on load";
+  }
+
+  /** Takes what a look at the graph showed; once the graph has shown otherwise in a run, that holds. */
+  judge(verdict: RowVerdict | undefined): void {
+    if (verdict === undefined || !this.awaitsVerdict || this.facts !== undefined) return;
+    this.#batching = { shared: verdict.proven, reason: verdict.reason };
   }
 
   /** Gives up its sessions, for the caller to free once `runsDone`. Requests wait from now on. */
@@ -185,7 +209,7 @@ export class Servable {
     if (this.state.kind !== "ready") return Promise.reject(this.#notReady());
     return new Promise((resolve, reject) => {
       const { tensors, samples } = inputs;
-      const batchKey = this.#batches ? inputs.batchKey : undefined;
+      const batchKey = this.#batching.shared ? inputs.batchKey : undefined;
       const enqueuedAt = this.#clock.monotonic();
       const terms = { deadline, priority, signal, onGivenUp: () => this.#giveUp(pending) };
       const pending: Pending = { tensors, samples, batchKey, ...terms, enqueuedAt, resolve, reject };
@@ -223,7 +247,9 @@ export class Servable {
 
   /** Takes the next batch off the queue and runs it; false when nothing was left to run. Calls `done` after the run. */
   runNext(session: SlotSession, now: number, done: () => void): boolean {
-    const batch = this.#queue.takeBatch(this.maxBatchSize, now, (pending) => this.#expire(pending));
+    // What came before batching stopped still has a key; a batch of one row takes no second request.
+    const mostRows = this.#batching.shared ? this.maxBatchSize : 1;
+    const batch = this.#queue.takeBatch(mostRows, now, (pending) => this.#expire(pending));
     if (batch.length === 0) {
       this.#checkIdle();
       return false;
@@ -261,17 +287,12 @@ export class Servable {
       if (result === undefined) return;
       const { outputs, micros } = result;
       const tensors = unpack(outputs);
-      const parts =
-        batch.length === 1
-          ? [tensors]
-          : splitOutputs(
-              tensors,
-              batch.map((pending) => pending.samples),
-            );
-      if (parts === undefined) {
-        this.#batches = false;
-        return await this.#runEach(session, batch);
-      }
+      const samples = batch.map((pending) => pending.samples);
+      const found = this.#batching.shared || batch.length > 1 ? unlikeRows(tensors, rows) : undefined;
+      if (found !== undefined && rows > 0) this.#stopBatching(found);
+      if (found !== undefined && batch.length > 1) return await this.#runEach(session, batch);
+      // Alone, whatever came out is the request's own.
+      const parts = batch.length === 1 ? [tensors] : splitOutputs(tensors, samples);
       const outputMs = this.#clock.monotonic() - repliedAt;
       const times = {
         size: rows,
@@ -287,6 +308,14 @@ export class Servable {
       this.#fail(batch[0] as Pending, AimassError.from(error));
     }
     this.#checkIdle();
+  }
+
+  /** From now on each request runs alone. */
+  #stopBatching(found: string): void {
+    if (!this.#batching.shared) return;
+    const reason = `It did not keep rows apart on this replica: ${found}`;
+    this.#batching = { shared: false, reason };
+    this.#observer.stoppedBatching(reason);
   }
 
   /** Waits for a batch on a thread's list; undefined when it was taken back meanwhile. */

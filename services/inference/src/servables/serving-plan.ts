@@ -1,4 +1,4 @@
-import type { Version } from "@aimass/api/registry";
+import { BatchingBasis, BatchingChoice, type Version } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { type CellMeaning, cellsOf, type Datatype, isDatatype } from "@aimass/oip";
 import type { VersionName } from "./version-name.ts";
@@ -16,6 +16,12 @@ export interface TensorPlan {
   readonly cells: CellMeaning | undefined;
 }
 
+/** Whether requests share runs. Of versions inspected before reasons were kept, the replica that loads them finds out: until then each request runs alone. */
+export interface BatchingPlan {
+  readonly kind: "shared" | "alone" | "found out on load";
+  readonly reason: string;
+}
+
 /** How a version is served: its signature and options with every default filled in. */
 export interface ServingPlan {
   readonly name: VersionName;
@@ -25,6 +31,8 @@ export interface ServingPlan {
   readonly batchable: boolean;
   /** Axis 0 of every output is the rows of the request: proven, or by the names that the graph itself gives its axes. */
   readonly isByRow: boolean;
+  /** Why requests share runs, or do not. */
+  readonly batching: BatchingPlan;
   /** Rows a batch may have; 1 when not batchable. */
   readonly maxBatchSize: number;
   readonly batchDelayMs: number;
@@ -58,13 +66,14 @@ export function planServing(version: Version, cpus: number): ServingPlan {
   }
   const inputs = signature.inputs.map(planTensor);
   const outputs = signature.outputs.map(planTensor);
-  const batchable = signature.batchable && inputs.length > 0;
+  const batchable = signature.batchable && inputs.length > 0 && serving?.batching !== BatchingChoice.OFF;
   return {
     name,
     inputs,
     outputs,
     batchable,
     isByRow: batchable || sharesAxis0([...signature.inputs, ...signature.outputs]),
+    batching: planBatching(version, batchable),
     maxBatchSize: batchable ? positive(serving?.maxBatchSize, 32) : 1,
     batchDelayMs: positive(serving?.batchDelayUs, 0) / 1000,
     queueLimit: positive(serving?.queueLimit, 1024),
@@ -77,6 +86,18 @@ export function planServing(version: Version, cpus: number): ServingPlan {
     fileBytes: version.files.reduce((sum, file) => sum + Number(file.sizeBytes), 0),
     probedMemoryBytes: Number(signature.memoryBytes),
   };
+}
+
+function planBatching({ signature, serving }: Version, batchable: boolean): BatchingPlan {
+  const { basis, reason } = signature?.batching ?? { basis: BatchingBasis.UNSPECIFIED, reason: "" };
+  if (serving?.batching === BatchingChoice.OFF)
+    return { kind: "alone", reason: reason || "Its owner switched batching off." };
+  if (!batchable) return { kind: "alone", reason: reason || "Rows met in the trial runs of its inspection." };
+  if (basis === BatchingBasis.PROVEN || basis === BatchingBasis.STATED) return { kind: "shared", reason };
+  if (basis !== BatchingBasis.UNSPECIFIED) return { kind: "alone", reason };
+  if (serving?.batching === BatchingChoice.STATED)
+    return { kind: "shared", reason: `Its owner states: ${serving.batchingStatement}` };
+  return { kind: "found out on load", reason: "It was inspected before graphs were followed." };
 }
 
 function planTensor(spec: NonNullable<Version["signature"]>["inputs"][number]): TensorPlan {

@@ -31,7 +31,8 @@ const datatypeByOrtType = new Map(Object.entries(ortTypes).map(([datatype, type]
 
 /** Packed inputs as feeds of a run; numbers are read in place, but for BF16. Throws for BYTES that are not UTF-8. */
 export function toFeeds(packed: PackedTensors): Record<string, OrtTensor> {
-  const feeds: Record<string, OrtTensor> = {};
+  // Without a prototype, so that no name is special.
+  const feeds: Record<string, OrtTensor> = Object.create(null);
   for (const tensor of packed.tensors) feeds[tensor.name] = toOrtTensor(tensor, packed.buffer);
   return feeds;
 }

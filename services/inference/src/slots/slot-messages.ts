@@ -1,3 +1,4 @@
+import type { RowVerdict } from "@aimass/onnx";
 import type { PackedTensors } from "../batching/packed-tensors.ts";
 import type { Probe } from "./probe-run.ts";
 
@@ -17,6 +18,8 @@ export interface SessionOptions {
   readonly threads: number;
   /** Whether an input or an output is BF16. */
   readonly hasBfloat16: boolean;
+  /** Whether to say if the graph keeps rows apart: of versions inspected before that was asked. */
+  readonly analysesRows: boolean;
   /** In order of preference: "cuda", "cpu" … */
   readonly executionProviders: readonly string[];
 }
@@ -43,6 +46,7 @@ export type SlotReply =
       readonly micros: number;
       readonly outputs?: PackedTensors;
       readonly digest?: Uint8Array;
+      readonly rows?: RowVerdict;
     }
   | { readonly id: number; readonly ok: false; readonly message: string };
 

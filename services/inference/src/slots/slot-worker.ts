@@ -6,6 +6,7 @@ import { openSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { loadRuntime } from "@aimass/onnx";
 import { clearedRecord, recordSize, writeRecord } from "../crashes/crash-note.ts";
+import { graphRows } from "./graph-rows.ts";
 import { type OpenModel, openModel } from "./open-model.ts";
 import { packOutputs, toFeeds } from "./ort-tensors.ts";
 import { runProbe } from "./probe-run.ts";
@@ -16,7 +17,7 @@ interface Held extends OpenModel {
   readonly note: Uint8Array;
 }
 
-type Found = Pick<Extract<SlotReply, { ok: true }>, "outputs" | "digest">;
+type Found = Pick<Extract<SlotReply, { ok: true }>, "outputs" | "digest" | "rows">;
 
 const port = parentPort as NonNullable<typeof parentPort>;
 const { notePath, noteRecord, tickets: ticketMemory } = workerData as SlotStart;
@@ -61,7 +62,7 @@ async function perform(ask: Exclude<SlotRequest, { kind: "stop" }>): Promise<Fou
     case "load":
       return noted(ask.note, async () => {
         sessions.set(ask.session, { ...(await openModel(runtime, ask.options)), note: ask.note });
-        return {};
+        return ask.options.analysesRows ? { rows: await graphRows(ask.options.path) } : {};
       });
     case "run": {
       if (!tickets.begin(ask.ticket)) return {};

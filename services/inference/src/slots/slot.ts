@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { AimassError } from "@aimass/core";
-import { cleanRuntimeMessage } from "@aimass/onnx";
+import { cleanRuntimeMessage, type RowVerdict } from "@aimass/onnx";
 import type { PackedTensors } from "../batching/packed-tensors.ts";
 import { encodeRecord } from "../crashes/crash-note.ts";
 import { type VersionName, versionKey } from "../servables/version-name.ts";
@@ -21,6 +21,8 @@ export interface SlotSession {
   readonly version: VersionName;
   /** A single run may take this long, in milliseconds. */
   readonly runLimitMs: number;
+  /** Whether the graph keeps rows apart, where that was asked. */
+  readonly rows?: RowVerdict;
 }
 
 /** What a run gave. */
@@ -108,8 +110,8 @@ export class Slot {
         options,
         note: encodeRecord(version),
       } as const;
-      await this.#ask(ask, { version, limitMs: loadLimitMs, rows: 0 });
-      return session;
+      const { rows } = await this.#ask(ask, { version, limitMs: loadLimitMs, rows: 0 });
+      return rows === undefined ? session : { ...session, rows };
     } catch (error) {
       this.#sessions -= 1;
       throw error;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   ArtifactService,
+  BatchingSchema,
   ServingOptionsSchema,
   SignatureSchema,
   TensorSpecSchema,
@@ -105,6 +106,8 @@ export class ControlPlane implements AsyncDisposable {
     inputs: readonly string[];
     outputs: readonly string[];
     batchable?: boolean;
+    /** What decided on batching; nothing: the version was inspected before that was kept. */
+    batching?: MessageInitShape<typeof BatchingSchema>;
     memoryBytes?: number;
     serving?: MessageInitShape<typeof ServingOptionsSchema>;
     /** What the registry says of the file when it lies. */
@@ -122,6 +125,7 @@ export class ControlPlane implements AsyncDisposable {
         inputs: options.inputs.map(tensorSpec),
         outputs: options.outputs.map(tensorSpec),
         batchable: options.batchable ?? false,
+        ...(options.batching !== undefined && { batching: create(BatchingSchema, options.batching) }),
         memoryBytes: BigInt(options.memoryBytes ?? 0),
       }),
       serving: create(ServingOptionsSchema, options.serving ?? {}),

@@ -1,3 +1,4 @@
+import { BatchingChoice } from "@aimass/api/registry";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readManifest } from "./manifest.ts";
@@ -24,6 +25,21 @@ inputs: anything people like
     expect([...manifest.classes]).toEqual([["probabilities", ["honest", "fraud"]]]);
   });
 
+  it("switches batching off, or states why rows do not meet", () => {
+    expect(readManifest("batching: off").serving).toMatchObject({
+      batching: BatchingChoice.OFF,
+      batchingStatement: "",
+    });
+    const stated = readManifest(
+      'serving: { max_batch_size: 8 }\nbatching: { stated: "Rows are looked up one by one." }',
+    );
+    expect(stated.serving).toMatchObject({
+      maxBatchSize: 8,
+      batching: BatchingChoice.STATED,
+      batchingStatement: "Rows are looked up one by one.",
+    });
+  });
+
   it("that is empty says nothing", () => {
     expect(readManifest("# nothing\n")).toMatchObject({ description: undefined, serving: undefined });
   });
@@ -40,6 +56,10 @@ inputs: anything people like
     ],
     ["serving: { instances: -1 }", "serving.instances is not a whole number"],
     ["serving: { instances: 1.5 }", "serving.instances is not a whole number"],
+    ["batching: on", "batching is not known"],
+    ["batching: {}", "batching is not known"],
+    ["batching: { stated: ' ' }", "batching.stated is empty"],
+    ["batching: { stated: yes it is, because: x }", "batching.because is not known"],
     ["columns: [a]", "columns is not a map"],
     ["columns: { a: { kind: float } }", "columns.a.kind is no kind of column"],
     ["columns: { a: { missing: NA } }", "columns.a.missing is not a list"],

@@ -1,4 +1,4 @@
-import { type ServingOptions, ServingOptionsSchema } from "@aimass/api/registry";
+import { BatchingChoice, type ServingOptions, ServingOptionsSchema } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { parseDocument } from "yaml";
@@ -40,6 +40,9 @@ const servingFields = {
 
 const mostPriorityLevels = 100;
 
+/** Longest statement of why rows do not meet, in characters. */
+const longestStatement = 500;
+
 /**
  * Reads a `model.yaml`:
  *
@@ -47,6 +50,7 @@ const mostPriorityLevels = 100;
  * description: What the model is for.
  * labels: { team: risk }
  * serving: { max_batch_size: 16, run_limit_ms: 5000 }
+ * batching: off            # or { stated: "why no row depends on the others" }
  * outputs:
  *   - name: probabilities
  *     labels: [no, yes]
@@ -63,7 +67,7 @@ export function readManifest(text: string): Manifest {
   return {
     description: top.description === undefined ? undefined : asText(top.description, "description"),
     labels: top.labels === undefined ? undefined : readLabels(top.labels),
-    serving: top.serving === undefined ? undefined : readServing(top.serving),
+    serving: readOptions(top),
     classes: top.outputs === undefined ? new Map() : readClasses(top.outputs),
     columns: top.columns === undefined ? {} : readColumns(top.columns),
   };
@@ -80,6 +84,34 @@ export function assertServing(serving: ServingOptions): void {
       );
   }
   assertPriorities(serving);
+  assertStatement(serving);
+}
+
+/** Who says that rows do not meet says why, in words that are shown; nobody says why otherwise. */
+function assertStatement({ batching, batchingStatement }: ServingOptions): void {
+  const statement = batchingStatement.trim();
+  const field = "serving.batching_statement";
+  if (batching === BatchingChoice.STATED && statement === "") {
+    throw invalid(
+      field,
+      "Batching is stated without a statement.",
+      "Say in a sentence why no row depends on the others.",
+    );
+  }
+  if (batching !== BatchingChoice.STATED && statement !== "") {
+    throw invalid(
+      field,
+      "There is a statement about batching, but batching is not stated.",
+      "Choose BATCHING_CHOICE_STATED.",
+    );
+  }
+  if (statement.length > longestStatement) {
+    throw invalid(
+      field,
+      `The statement about batching has ${statement.length} characters.`,
+      `At most ${longestStatement} fit.`,
+    );
+  }
 }
 
 function assertPriorities({ priorityLevels, defaultPriorityLevel }: ServingOptions): void {
@@ -116,6 +148,32 @@ function readLabels(value: unknown): Record<string, string> {
   return Object.fromEntries(
     Object.entries(asMap(value, "labels")).map(([key, label]) => [key, asText(label, `labels.${key}`)]),
   );
+}
+
+/** The keys `serving` and `batching` together. */
+function readOptions(top: Record<string, unknown>): ServingOptions | undefined {
+  if (top.serving === undefined && top.batching === undefined) return undefined;
+  const serving = top.serving === undefined ? create(ServingOptionsSchema) : readServing(top.serving);
+  if (top.batching !== undefined) readBatching(top.batching, serving);
+  return serving;
+}
+
+function readBatching(value: unknown, serving: ServingOptions): void {
+  const remedy = 'Write "batching: off", or "batching: { stated: why no row depends on the others }".';
+  if (value === "off" || value === false) {
+    serving.batching = BatchingChoice.OFF;
+    return;
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw wrong("batching", "is not known", remedy);
+  const { stated, ...others } = value as Record<string, unknown>;
+  const other = Object.keys(others)[0];
+  if (other !== undefined || stated === undefined)
+    throw wrong(`batching${other === undefined ? "" : `.${other}`}`, "is not known", remedy);
+  serving.batching = BatchingChoice.STATED;
+  serving.batchingStatement = asText(stated, "batching.stated").trim();
+  if (serving.batchingStatement === "") throw wrong("batching.stated", "is empty", remedy);
+  assertStatement(serving);
 }
 
 function readServing(value: unknown): ServingOptions {

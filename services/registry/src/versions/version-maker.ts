@@ -1,8 +1,10 @@
 import {
+  BatchingChoice,
   type BundleFile,
   BundleFileSchema,
   type CreateVersionRequest,
   type ServingOptions,
+  ServingOptionsSchema,
   type Version,
   VersionSchema,
 } from "@aimass/api/registry";
@@ -11,10 +13,11 @@ import type { Actor } from "../actor.ts";
 import type { ArtifactAccess } from "../artifacts/artifact-access.ts";
 import { assertTexts, invalid, type ModelName } from "../names.ts";
 import type { Reader } from "../reader.ts";
+import { applyBatchingChoice } from "./batching-choice.ts";
 import { type BundleEntry, bundleDigest, type ListedFile, readBundle, readFiles } from "./bundle.ts";
 import { withColumns } from "./columns.ts";
 import type { Inspection, Inspector } from "./inspection.ts";
-import { assertServing } from "./manifest.ts";
+import { assertServing, type Manifest } from "./manifest.ts";
 import type { Versions } from "./versions.ts";
 
 const maxKeyLength = 200;
@@ -78,7 +81,8 @@ function assemble(
   { bundle, code, sizes }: HeldFiles,
 ): Version {
   const columns = Object.keys(request.columns).length > 0 ? request.columns : manifest.columns;
-  const serving: ServingOptions | undefined = request.serving ?? manifest.serving;
+  const serving = servingOf(request, manifest);
+  applyBatchingChoice(signature, serving);
   return create(VersionSchema, {
     signature: withColumns(signature, columns),
     files: encodeFiles(bundle, sizes),
@@ -88,6 +92,15 @@ function assemble(
     ...(serving === undefined ? {} : { serving }),
     ...(request.lineage === undefined ? {} : { lineage: { ...request.lineage, code: encodeFiles(code, sizes) } }),
   });
+}
+
+/** What the request says of serving, and of batching, unless it leaves that to model.yaml. */
+function servingOf({ serving }: CreateVersionRequest, manifest: Manifest): ServingOptions | undefined {
+  const own = manifest.serving;
+  if (serving === undefined || serving.batching !== BatchingChoice.UNSPECIFIED || own === undefined)
+    return serving ?? own;
+  const { batching, batchingStatement } = own;
+  return create(ServingOptionsSchema, { ...serving, batching, batchingStatement });
 }
 
 function encodeFiles(entries: readonly BundleEntry[], sizes: ReadonlyMap<string, number>): BundleFile[] {

@@ -235,6 +235,13 @@ export declare type NodeProto = Message<"onnx.NodeProto"> & {
   domain: string;
 
   /**
+   * Tells functions of one name apart.
+   *
+   * @generated from field: string overload = 8;
+   */
+  overload: string;
+
+  /**
    * @generated from field: repeated onnx.AttributeProto attribute = 5;
    */
   attribute: AttributeProto[];
@@ -341,6 +348,13 @@ export declare type ModelProto = Message<"onnx.ModelProto"> & {
    * @generated from field: repeated onnx.StringStringEntryProto metadata_props = 14;
    */
   metadataProps: StringStringEntryProto[];
+
+  /**
+   * Operators that the model defines itself.
+   *
+   * @generated from field: repeated onnx.FunctionProto functions = 25;
+   */
+  functions: FunctionProto[];
 };
 
 /**
@@ -348,6 +362,78 @@ export declare type ModelProto = Message<"onnx.ModelProto"> & {
  * Use `create(ModelProtoSchema)` to create a new message.
  */
 export declare const ModelProtoSchema: GenMessage<ModelProto>;
+
+/**
+ * An operator as a graph of others; its nodes may refer to the attributes of whoever calls it (`AttributeProto.ref_attr_name`).
+ *
+ * @generated from message onnx.FunctionProto
+ */
+export declare type FunctionProto = Message<"onnx.FunctionProto"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated string input = 4;
+   */
+  input: string[];
+
+  /**
+   * @generated from field: repeated string output = 5;
+   */
+  output: string[];
+
+  /**
+   * Names of attributes without a default.
+   *
+   * @generated from field: repeated string attribute = 6;
+   */
+  attribute: string[];
+
+  /**
+   * @generated from field: repeated onnx.NodeProto node = 7;
+   */
+  node: NodeProto[];
+
+  /**
+   * @generated from field: string doc_string = 8;
+   */
+  docString: string;
+
+  /**
+   * @generated from field: repeated onnx.OperatorSetIdProto opset_import = 9;
+   */
+  opsetImport: OperatorSetIdProto[];
+
+  /**
+   * @generated from field: string domain = 10;
+   */
+  domain: string;
+
+  /**
+   * Attributes with their defaults.
+   *
+   * @generated from field: repeated onnx.AttributeProto attribute_proto = 11;
+   */
+  attributeProto: AttributeProto[];
+
+  /**
+   * @generated from field: repeated onnx.ValueInfoProto value_info = 12;
+   */
+  valueInfo: ValueInfoProto[];
+
+  /**
+   * @generated from field: string overload = 13;
+   */
+  overload: string;
+};
+
+/**
+ * Describes the message onnx.FunctionProto.
+ * Use `create(FunctionProtoSchema)` to create a new message.
+ */
+export declare const FunctionProtoSchema: GenMessage<FunctionProto>;
 
 /**
  * @generated from message onnx.GraphProto
