@@ -95,7 +95,9 @@ function columnsOf(metadata: FileMetaData, limits: Limits): ParquetColumn[] {
         "Write it as flat columns, or leave it out.",
       );
     }
-    if (name === "" || seen.has(name)) throw badFile(`Column name ${quote(name)} is empty or occurs twice.`, remedy);
+    if (name === "") throw badFile("A column of the Parquet file has no name.", "Name every column.");
+    if (seen.has(name))
+      throw badFile(`Two columns of the Parquet file are called ${quote(name)}.`, "Rename one of them.");
     seen.add(name);
     const conversion = conversionOf(element);
     if (conversion === undefined) {
