@@ -12,6 +12,8 @@ export interface Block {
   names(): string[];
   /** `batch.rows` × `width`. Throws INVALID_ARGUMENT with column and row for data that do not fit. */
   transform(batch: Batch): Matrix;
+  /** Of a column of categories: rows of a batch whose category was not learnt. */
+  strangers?(batch: Batch): { readonly column: string; readonly rows: number } | undefined;
   /** Adds the same computation to a graph; returns the name of an FP32 [N, width] value. */
   addToGraph(graph: FeatureGraph): string;
   /** Plain data that `blockFromJson` turns back into the block. */

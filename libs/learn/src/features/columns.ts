@@ -105,7 +105,8 @@ function finite(values: Float32Array): Float32Array {
 function wrongType(name: string, found: ColumnType, wanted: string): AimassError {
   return new AimassError("INVALID_ARGUMENT", `Column "${name}" holds ${found} values where ${wanted} are needed.`, {
     field: name,
-    remedy: "Choose a feature for that type of column, or declare the column's type when the dataset is read.",
+    remedy:
+      "Choose a feature for that type of column, or declare the column's type when the dataset is pushed (--type NAME=string).",
   });
 }
 

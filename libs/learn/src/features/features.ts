@@ -79,6 +79,13 @@ export class Features {
     return this.layout === "dense" ? joinDense(parts, batch.rows) : joinSparse(parts, batch.rows);
   }
 
+  /** By column of categories how many rows of a batch have one that was not learnt. */
+  strangers(batch: Batch): ReadonlyMap<string, number> {
+    const read = readColumns(batch, this.columns);
+    const found = this.blocks.map((block) => block.strangers?.(read));
+    return new Map(found.flatMap((one) => (one === undefined ? [] : [[one.column, one.rows] as const])));
+  }
+
   /**
    * Adds inputs and computation to a graph made with `featureGraphOptions`, before anything else is. `missing`: words that the data were read with as
    * "no value"; the graph takes them for that, too.

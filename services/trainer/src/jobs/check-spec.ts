@@ -45,7 +45,7 @@ function checkWay(spec: JobSpec): void {
     }
     if (spec.folds === 0 && !spec.data?.unknownCategories) return;
     const [field, what] = spec.folds === 0 ? ["data.unknown_categories", "features"] : ["folds", "training"];
-    throw invalid(`spec.${field}`, `A script does its own ${what}.`, `Leave ${field} out.`);
+    throw invalid(`spec.${field}`, `A script does its own ${what}.`, `Leave ${spoken(`spec.${field}`)} out.`);
   }
   const recipe = getRecipe(name);
   checkTask(recipe.tasks, `The recipe "${name}"`, task);
@@ -62,7 +62,7 @@ function checkSplit({ split }: JobSpec, testShare: number): void {
   if (split === undefined) return;
   within("spec.split.validation_share", split.validationShare, 0, 0.5);
   if (testShare + split.validationShare > 0.9) {
-    const message = `Held out and for validation are ${testShare + split.validationShare} of the rows.`;
+    const message = `Held out (--test-share) and for validation (--validation) are ${testShare + split.validationShare} of the rows.`;
     throw invalid("spec.split.validation_share", message, "Leave at least a tenth for training.");
   }
   if (split.timeBy !== "" && (split.stratifyBy !== "" || split.groupBy !== "")) {
@@ -82,9 +82,28 @@ function checkData({ data }: JobSpec): void {
   word("spec.data.unknown_categories", data.unknownCategories, ["other", "none", "frequent"]);
 }
 
+/** Fields that the command line has flags for, which is what most people gave. */
+const flags: Readonly<Record<string, string>> = {
+  "spec.test_share": "--test-share",
+  "spec.split.validation_share": "--validation",
+  "spec.folds": "--cv",
+  "spec.priority": "--priority",
+  "spec.time_limit_seconds": "--time-limit",
+  "spec.data.missing": "--missing",
+  "spec.data.missing_target": "--missing-target",
+  "spec.data.duplicates": "--duplicates",
+  "spec.data.unknown_categories": "--unknown-categories",
+};
+
+/** A field as a file has it, and its flag. */
+function spoken(field: string): string {
+  const flag = flags[field];
+  return `${field.slice("spec.".length)}${flag === undefined ? "" : ` (${flag})`}`;
+}
+
 function word(field: string, value: string, words: readonly string[]): void {
   if (value === "" || words.includes(value)) return;
-  throw invalid(field, `${field.slice("spec.".length)} is "${value}".`, `It must be one of: ${words.join(", ")}.`);
+  throw invalid(field, `${spoken(field)} is "${value}".`, `It must be one of: ${words.join(", ")}.`);
 }
 
 function whole(field: string, value: number, from: number, to: number): void {
@@ -93,7 +112,7 @@ function whole(field: string, value: number, from: number, to: number): void {
 
 function within(field: string, value: number, from: number, to: number): void {
   if (value >= from && value <= to) return;
-  throw invalid(field, `${field.slice("spec.".length)} is ${value}.`, `It must be from ${from} to ${to}.`);
+  throw invalid(field, `${spoken(field)} is ${value}.`, `It must be from ${from} to ${to}.`);
 }
 
 function invalid(field: string, message: string, remedy?: string): AimassError {

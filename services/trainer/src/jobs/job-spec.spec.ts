@@ -85,6 +85,20 @@ describe("a job's spec", () => {
     expect(fitSpec(checkSpec(create(JobSpecSchema, init)), few).features).toEqual(["day"]);
   });
 
+  it("names the flag beside the field of a file, since most people gave the flag", () => {
+    expect(() => resolve({ testShare: 0.9 })).toThrow(/test_share \(--test-share\) is 0\.9/);
+    expect(() => resolve({ folds: 99 })).toThrow(/folds \(--cv\) is 99/);
+    expect(() => resolve({ target: "holes", features: ["a"] })).toThrow(/4 empty cells/);
+    const advice = (() => {
+      try {
+        return String(resolve({ target: "holes", features: ["a"] }));
+      } catch (error) {
+        return (error as AimassError).advice;
+      }
+    })();
+    expect(advice).toContain("--missing-target drop");
+  });
+
   it("with classes that hardly come again is refused with what to do", () => {
     const price = create(ColumnSchema, { name: "price", type: ColumnType.NUMBER, distinct: 90n });
     const table = create(DatasetVersionSchema, { ...dataset, columns: [...dataset.columns, price] });

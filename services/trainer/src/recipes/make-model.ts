@@ -86,6 +86,7 @@ async function evaluate(work: JobWork, data: TrainingData, pipeline: FittedPipel
   const own = phase(report, progressAt.evaluate, progressAt.importance);
   own.progress(0, "evaluating");
   const predictions = new PredictionBaseline(data.labels);
+  const strangers = new Map<string, number>();
   let first: Batch | undefined;
   const heldOut = await measurePipeline(
     data,
@@ -96,13 +97,18 @@ async function evaluate(work: JobWork, data: TrainingData, pipeline: FittedPipel
       onBatch: (batch, answer) => {
         first ??= firstRows(batch, sampleRows);
         predictions.add(answer);
+        for (const [column, rows] of pipeline.features.strangers(batch)) {
+          strangers.set(column, (strangers.get(column) ?? 0) + rows);
+        }
       },
       onRows: (rows) => own.progress(rows / data.rows.test, "evaluating"),
     },
   );
   report.log(`held-out: ${shown(heldOut.metrics)}`);
+  const warnings = strangerWarnings(strangers, heldOut.rows);
+  for (const warning of warnings) report.warn(warning);
   const metrics = { ...known.metrics, ...heldOut.metrics, ...(await otherParts(data, pipeline, signal)) };
-  const base = { ...known.report, ...reportOf(data, heldOut, metrics) };
+  const base = { ...known.report, ...reportOf(data, heldOut, metrics), warnings: [...data.warnings, ...warnings] };
   report.evaluated(base);
   const importances = await importancesOf(
     data,
@@ -120,6 +126,16 @@ async function evaluate(work: JobWork, data: TrainingData, pipeline: FittedPipel
   const batch = first as Batch;
   const sample: ServedSample = { batch, own: predict(pipeline, batch), moments: momentsOf(data.profiles) };
   return { metrics, report: whole, sample, predictions };
+}
+
+/** A split by time or groups may hold out what training has nothing of. */
+function strangerWarnings(strangers: ReadonlyMap<string, number>, rows: number): string[] {
+  return [...strangers].flatMap(([column, count]) => {
+    if (2 * count <= rows) return [];
+    return [
+      `In ${count} of ${rows} held-out rows the "${column}" is none that training could learn: what is learnt from it says nothing of them.`,
+    ];
+  });
 }
 
 async function otherParts(data: TrainingData, pipeline: FittedPipeline, signal: AbortSignal) {

@@ -47,6 +47,17 @@ describe("a column of one value and gaps", () => {
   });
 });
 
+describe("categories of the held-out part", () => {
+  it("that training did not see are told of, those that it saw are not", async () => {
+    const csv = table("at,week,side,y", 300, (i) => [i, `w${Math.floor(i / 30)}`, ["l", "r"][i % 2], i % 2]);
+    const spec = { recipe: "ridge", target: "y", split: { timeBy: "at" } };
+    const { told } = await train(csv, spec);
+    expect(told).toMatch(/In 60 of 60 held-out rows the "week" is none that training could learn/);
+    expect(told).not.toMatch(/the "side" is none/);
+    expect((await train(csv, { ...spec, split: {} })).told).not.toMatch(/is none that training/);
+  });
+});
+
 describe("columns that hold for no other row", () => {
   const csv = table("id,code,alive,a,y", 200, (i) => [i, `K-${i + 1000}`, i % 2, i % 10, i % 2]);
   const spec = { recipe: "decision-tree", target: "y", task: "classification" };

@@ -28,13 +28,13 @@ export function checkSearch(spec: JobSpec, recipe: EstimatorRecipe): void {
   if (search === undefined) return;
   const { method, trials, budgetSeconds, parallel } = search;
   if (method !== "" && !methods.includes(method)) {
-    throw invalid("method", `There is no search method "${method}".`, `Use one of: ${methods.join(", ")}.`);
+    throw invalid("method", `There is no search method "${method}" (--search).`, `Use one of: ${methods.join(", ")}.`);
   }
   checkBounds("trials", trials, { to: mostTrials, meaning: "0 is the default" });
   checkBounds("parallel", parallel, { to: mostParallel, meaning: "0 is as many as the worker may use CPUs" });
   if (!(budgetSeconds >= 0 && budgetSeconds <= mostSeconds)) {
     const remedy = `It must be from 0 (the default) to ${mostSeconds}.`;
-    throw invalid("budget_seconds", `The budget is ${budgetSeconds} s.`, remedy);
+    throw invalid("budget_seconds", `The budget (--budget) is ${budgetSeconds} s.`, remedy);
   }
   if (search.metric !== "") readSearchMetric(search.metric);
   if (!isAuto && search.recipes.length > 0) {
@@ -94,7 +94,7 @@ function checkAuto({ parameters, choices, search }: JobSpec): void {
 
 function checkBounds(name: string, value: number, { to, meaning }: { to: number; meaning: string }): void {
   if (value >= 0 && value <= to) return;
-  throw invalid(name, `${name} is ${value}.`, `It must be from 0 to ${to}; ${meaning}.`);
+  throw invalid(name, `${name} (--${name}) is ${value}.`, `It must be from 0 to ${to}; ${meaning}.`);
 }
 
 function checkName(name: string, field: string): void {

@@ -79,6 +79,16 @@ export class CategoryIds implements Discrete {
     return ids;
   }
 
+  /** Rows with a value that is none of the categories that were learnt. */
+  strangers(batch: Batch): { readonly column: string; readonly rows: number } {
+    const { column, type } = this.state;
+    let rows = 0;
+    for (const value of categoriesOf(batch, column, type)) {
+      if (!isMissing(value) && !this.places.has(value)) rows++;
+    }
+    return { column, rows };
+  }
+
   addToGraph(graph: FeatureGraph): string {
     const { column, type, missing } = this.state;
     const categories = [...this.places.keys()];

@@ -24,6 +24,10 @@ export class OneHotBlock implements Block {
     return 1 / Math.max(this.width, 1);
   }
 
+  strangers(batch: Batch): { readonly column: string; readonly rows: number } | undefined {
+    return this.discrete instanceof CategoryIds ? this.discrete.strangers(batch) : undefined;
+  }
+
   names(): string[] {
     return this.discrete.labels().slice(0, this.width);
   }
