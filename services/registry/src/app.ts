@@ -89,10 +89,10 @@ export async function startRegistry(
   const parted = { store, journal: busJournal(bus), clock };
   const projects = new Projects(parted);
   const models = new Models(parted);
-  const versions = new Versions(parted);
+  const versions = new Versions({ ...parted, models });
   const aliases = new Aliases(parted);
   const datasets = new Datasets(parted);
-  const access = new ArtifactAccess({ store, artifacts, clock });
+  const access = new ArtifactAccess({ store, artifacts, clock, uploaderMs: limits.artifactGraceMs });
   const work = new WorkDirectory(join(stateDirectory, "inspections"));
   const probe = onnxProbe({
     timeoutMs: limits.probeTimeoutMs,

@@ -125,4 +125,7 @@ interface ArtifactHoldTable {
   sha256: Buffer;
   principal: string;
   held_at: Date;
+  /** Absent: did not bring the bytes. */
+  uploaded_project: string | null;
+  uploaded_at: Date | null;
 }

@@ -3,9 +3,9 @@ import { formatResource, type PolicyStore } from "@aimass/identity";
 import { callerOf, requireVerb } from "@aimass/rpc";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { Actor } from "./actor.ts";
-import { modelNotFound, projectNotFound } from "./errors.ts";
+import { datasetNotFound, modelNotFound, projectNotFound } from "./errors.ts";
 import type { ModelRow, Models } from "./models/models.ts";
-import { type ModelName, projectOf } from "./names.ts";
+import { type ModelName, projectOf, shorten } from "./names.ts";
 import type { ProjectRow, Projects } from "./projects/projects.ts";
 import type { Reader } from "./reader.ts";
 
@@ -59,6 +59,11 @@ export class Gate {
     return { ...name, actor: { id }, row };
   }
 
+  /** A verb on what has this name or will have it. Errors: PERMISSION_DENIED. */
+  named(context: HandlerContext, name: ModelName, verb: string): void {
+    requireVerb(context, this.#policy, verb, formatResource(name.project, name.model), this.#clock);
+  }
+
   /** A verb on a project. Errors: NOT_FOUND when it is not there or nothing in it may be seen; PERMISSION_DENIED. */
   async project(context: HandlerContext, named: string, verb: string): Promise<{ project: string; actor: Actor }> {
     const project = projectOf(named);
@@ -73,10 +78,48 @@ export class Gate {
   /** Someone who may make a version of any model in the project, or a dataset. Errors: like `project`. */
   async uploader(context: HandlerContext, named: string): Promise<{ project: string; actor: Actor }> {
     const project = projectOf(named);
-    const { principal } = callerOf(context);
-    const within = this.#policy.policy.allowsWithin(principal, "version.create", project, this.#clock.now());
-    if (within && (await this.#projects.find(project)) !== undefined) return { project, actor: { id: principal.id } };
-    return this.project(context, named, "dataset.write");
+    const { principal, mayUpload } = this.reader(context);
+    const row = await this.#projects.find(project);
+    if (row !== undefined && mayUpload(project)) return { project, actor: { id: principal } };
+    if (row === undefined || !this.maySeeProject(context, row)) throw projectNotFound(project);
+    // Asked for to be refused with it: what brings a model needs this verb, what brings a dataset the other.
+    requireVerb(context, this.#policy, "version.create", project, this.#clock);
+    return { project, actor: { id: principal } };
+  }
+
+  /**
+   * Someone who may make a model of this name: in the project, and with no deny on the name. A name that is denied is refused before anybody looks whether
+   * it is there. Errors: like `project`; PERMISSION_DENIED.
+   */
+  async newModel(context: HandlerContext, named: NamedModel): Promise<{ project: string; actor: Actor }> {
+    const admitted = await this.project(context, named.project, "model.create");
+    const resource = formatResource(admitted.project, named.model);
+    const { may } = this.reader(context);
+    if (may("model.create", resource) && may("model.view", resource)) return admitted;
+    throw notThisName(admitted.actor.id, "model", resource);
+  }
+
+  /** Someone who may make a version of a dataset of this name, new or not. Errors: like `newModel`. */
+  async newDataset(
+    context: HandlerContext,
+    named: { project: string; dataset: string },
+  ): Promise<{ project: string; actor: Actor }> {
+    const project = projectOf(named.project);
+    const resource = formatResource(project, named.dataset);
+    const { principal, may } = this.reader(context);
+    if (!may("dataset.write", resource)) await this.project(context, project, "dataset.write");
+    if ((await this.#projects.find(project)) === undefined) throw projectNotFound(project);
+    if (may("dataset.write", resource) && may("dataset.view", resource)) return { project, actor: { id: principal } };
+    throw notThisName(principal, "dataset", resource);
+  }
+
+  /** A verb on a dataset, by the project's rights and those on its name. Errors: NOT_FOUND when it may not be seen; PERMISSION_DENIED. */
+  dataset(context: HandlerContext, name: { project: string; dataset: string }, verb: string): void {
+    requireVerb(context, this.#policy, verb, formatResource(name.project, name.dataset), this.#clock, {
+      hidden: true,
+      notFound: datasetNotFound(name.project, name.dataset).message,
+      viewVerb: "dataset.view",
+    });
   }
 
   /** For lists: whether a model may be seen. */
@@ -97,6 +140,9 @@ export class Gate {
       principal: principal.id,
       isService: principal.kind === "service",
       may: (verb, resource) => this.#policy.policy.allows(principal, verb, resource, this.#clock.now()),
+      mayUpload: (project) =>
+        this.#policy.policy.allowsWithin(principal, "version.create", project, this.#clock.now()) ||
+        this.#policy.policy.allowsWithin(principal, "dataset.write", project, this.#clock.now()),
     };
   }
 
@@ -108,4 +154,12 @@ export class Gate {
       reason: "SERVICE_ROLE",
     });
   }
+}
+
+/** The same whether something of this name is there or not. */
+function notThisName(principal: string, kind: string, resource: string): AimassError {
+  return new AimassError("PERMISSION_DENIED", `${principal} may not make a ${kind} named ${shorten(resource)}.`, {
+    reason: "ACCESS_DENIED",
+    remedy: "Take another name, or ask someone with grant.write on the project.",
+  });
 }

@@ -4,6 +4,8 @@ export interface Reader {
   readonly principal: string;
   /** Whether they may do `verb` on `resource`. */
   may(verb: string, resource: string): boolean;
+  /** Whether they may bring files to a project. */
+  mayUpload(project: string): boolean;
   /** A service of the mesh in its own name: not bound to projects. */
   readonly isService: boolean;
 }

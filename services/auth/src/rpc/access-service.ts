@@ -54,7 +54,11 @@ export function createAccessService({ guard, grants }: AccessServiceOptions): Se
         throw new AimassError("INVALID_ARGUMENT", `"${id.slice(0, 100)}" is not a principal.`, { field: "principal" });
       const principal: Principal = { kind, id, groups: [], roles: [] };
       const decision = guard.policy.policy.decide(principal, request.verb, request.resource, clock.now());
-      return { allowed: decision.allowed, reason: decision.reason, grantId: decision.grantId ?? "" };
+      const { allowed, reason, grantId = "" } = decision;
+      if (allowed || guard.policy.policy.allows(caller, "grant.read", request.resource, clock.now()))
+        return { allowed, reason, grantId };
+      // A deny names what it hides: who may not read grants there hears the same as of what nobody was granted.
+      return { allowed, reason: `Nothing grants ${id} ${request.verb} on ${request.resource}.`, grantId: "" };
     },
     async putProjectPolicy({ project, maxSnapshotAgeSeconds }, context) {
       if (!isProjectName(project))

@@ -72,12 +72,14 @@ export class Aliases {
     });
   }
 
-  /** Removes an alias; no error when there is none. */
-  remove(actor: Actor, name: AliasName, reason: string): Promise<void> {
+  /** Removes an alias; no error when there is none, unless something else is expected. Errors: FAILED_PRECONDITION. */
+  remove(actor: Actor, name: AliasName, plan: { expected: Expected; reason: string }): Promise<void> {
+    const { expected, reason } = plan;
     assertReason(reason);
     return this.#store.withTransaction(async (tx) => {
       await lockModel(tx, name);
       const current = await findTarget(tx, name);
+      assertExpected(name, current, expected);
       if (current === 0n) return;
       await this.#write(tx, actor, name, { from: current, to: 0n, reason, rollback: false });
     });

@@ -7,43 +7,48 @@ import type { Database, Transaction } from "../database.ts";
 import type { Reader } from "../reader.ts";
 
 /**
- * Who may read which artifact: whoever may read something that refers to it, and whoever brought its bytes. Knowing a digest is not enough: a stranger who
- * names the digest of a hidden artifact is treated as if it were not here, and becomes its reader by uploading the very same bytes.
+ * Who may read which artifact: whoever may read something that refers to it, and for a while whoever brought its bytes to a project and may still do so. Knowing
+ * a digest is not enough: a stranger who names the digest of a hidden artifact is treated as if it were not here, and becomes its reader by uploading the very
+ * same bytes. A hold keeps an artifact from collection and lets nobody read it.
  */
 export class ArtifactAccess {
   readonly #store: Store<Database>;
   readonly #artifacts: ArtifactStore;
   readonly #clock: Clock;
+  readonly #uploaderMs: number;
 
-  constructor(options: { store: Store<Database>; artifacts: ArtifactStore; clock: Clock }) {
+  /** `uploaderMs`: how long after an upload its bytes may be read without anything that refers to them. */
+  constructor(options: { store: Store<Database>; artifacts: ArtifactStore; clock: Clock; uploaderMs: number }) {
     this.#store = options.store;
     this.#artifacts = options.artifacts;
     this.#clock = options.clock;
+    this.#uploaderMs = options.uploaderMs;
   }
 
   /** Whether this reader may read the artifact; says nothing of whether it is here. */
   async mayRead(reader: Reader, sha256: string): Promise<boolean> {
     if (reader.isService) return reader.may("artifact.read", "*");
     const digest = Buffer.from(sha256, "hex");
-    const held = await this.#store.db
-      .selectFrom("artifact_hold")
-      .select("principal")
-      .where("sha256", "=", digest)
-      .where("principal", "=", reader.principal)
-      .executeTakeFirst();
-    if (held !== undefined) return true;
+    if (await this.#hasUploaded(reader, digest)) return true;
     return (await this.#mayReadModel(reader, digest)) || (await this.#mayReadDataset(reader, digest));
   }
 
   /** Whether this reader may read the artifact, and it is here. */
   async find(reader: Reader, sha256: string): Promise<{ sizeBytes: number } | undefined> {
     const found = await this.#artifacts.has(sha256);
-    return found !== undefined && (await this.mayRead(reader, sha256)) ? found : undefined;
+    // Asked whether or not it is here, so that both take the same time.
+    const may = await this.mayRead(reader, sha256);
+    return may ? found : undefined;
   }
 
-  /** Writes down that the reader brought an artifact, or is about to refer to it: garbage collection leaves it for the whole grace from now on. */
+  /** Writes down that somebody is about to refer to an artifact: garbage collection leaves it for the whole grace from now on. False when it is not here. */
   async note(principal: string, sha256: string): Promise<boolean> {
     return this.#store.withTransaction((tx) => this.#note(tx, principal, sha256));
+  }
+
+  /** Writes down that somebody brought all bytes of an artifact to a project. */
+  async noteUpload(principal: string, sha256: string, project: string): Promise<boolean> {
+    return this.#store.withTransaction((tx) => this.#note(tx, principal, sha256, project));
   }
 
   /**
@@ -62,16 +67,28 @@ export class ArtifactAccess {
   }
 
   /** False when the artifact is not here. */
-  async #note(tx: Transaction, principal: string, sha256: string): Promise<boolean> {
+  async #note(tx: Transaction, principal: string, sha256: string, uploadedTo?: string): Promise<boolean> {
     await lockArtifact(tx, sha256);
     if ((await this.#artifacts.has(sha256)) === undefined) return false;
-    const row = { sha256: Buffer.from(sha256, "hex"), principal, held_at: new Date(this.#clock.now()) };
+    const now = new Date(this.#clock.now());
+    const upload = uploadedTo === undefined ? {} : { uploaded_project: uploadedTo, uploaded_at: now };
     await tx
       .insertInto("artifact_hold")
-      .values(row)
-      .onConflict((conflict) => conflict.columns(["sha256", "principal"]).doUpdateSet({ held_at: row.held_at }))
+      .values({ sha256: Buffer.from(sha256, "hex"), principal, held_at: now, ...upload })
+      .onConflict((conflict) => conflict.columns(["sha256", "principal"]).doUpdateSet({ held_at: now, ...upload }))
       .execute();
     return true;
+  }
+
+  async #hasUploaded(reader: Reader, digest: Buffer): Promise<boolean> {
+    const upload = await this.#store.db
+      .selectFrom("artifact_hold")
+      .select("uploaded_project")
+      .where("sha256", "=", digest)
+      .where("principal", "=", reader.principal)
+      .where("uploaded_at", ">", new Date(this.#clock.now() - this.#uploaderMs))
+      .executeTakeFirst();
+    return upload?.uploaded_project != null && reader.mayUpload(upload.uploaded_project);
   }
 
   async #mayReadModel(reader: Reader, digest: Buffer): Promise<boolean> {
@@ -89,11 +106,11 @@ export class ArtifactAccess {
   async #mayReadDataset(reader: Reader, digest: Buffer): Promise<boolean> {
     const rows = await this.#store.db
       .selectFrom("dataset_version")
-      .select("project")
+      .select(["project", "dataset"])
       .distinct()
       .where("sha256", "=", digest)
       .execute();
-    return rows.some((row) => reader.may("dataset.read", row.project));
+    return rows.some((row) => reader.may("dataset.read", formatResource(row.project, row.dataset)));
   }
 }
 

@@ -54,7 +54,7 @@ async function openDatabase(url: string): Promise<Store<Database>> {
 async function useStorage(at: ArtifactLocation): Promise<void> {
   location = at;
   artifacts = await openArtifactStore({ location, clock, uploadTtlMs: graceMs });
-  access = new ArtifactAccess({ store, artifacts, clock });
+  access = new ArtifactAccess({ store, artifacts, clock, uploaderMs: 3_600_000 });
   // As the first start of an installation does.
   await tieOf(store).then((tie) => tie.verify());
 }

@@ -10,7 +10,7 @@ import type { Reader } from "../reader.ts";
 import { ArtifactAccess, lockArtifact } from "./artifact-access.ts";
 import { UploadCompletion } from "./upload-completion.ts";
 
-const ada: Reader = { principal: "user:ada", isService: false, may: () => false };
+const ada: Reader = { principal: "user:ada", isService: false, mayUpload: () => true, may: () => false };
 
 let database: TestDatabase;
 let directory: TempDirectory;
@@ -25,7 +25,7 @@ beforeEach(async () => {
   artifacts = new FileArtifactStore({ directory: directory.path });
   completion = new UploadCompletion({
     artifacts,
-    access: new ArtifactAccess({ store, artifacts, clock: systemClock }),
+    access: new ArtifactAccess({ store, artifacts, clock: systemClock, uploaderMs: 3_600_000 }),
   });
 });
 

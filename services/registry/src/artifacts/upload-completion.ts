@@ -2,6 +2,7 @@ import type { ArtifactStore, Upload } from "@aimass/artifacts";
 import { AimassError, type Code, KeyedLock } from "@aimass/core";
 import type { Reader } from "../reader.ts";
 import type { ArtifactAccess } from "./artifact-access.ts";
+import { projectOfOwner } from "./upload-owner.ts";
 
 /** What a caller is told of an upload that became an artifact. */
 export interface CompletedUpload {
@@ -52,7 +53,7 @@ export class UploadCompletion {
 
   async #finish(reader: Reader, upload: Upload): Promise<void> {
     await this.#artifacts.finish(upload.id);
-    await this.#access.note(reader.principal, upload.sha256);
+    await this.#access.noteUpload(reader.principal, upload.sha256, projectOfOwner(upload.owner));
   }
 }
 

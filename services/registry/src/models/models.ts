@@ -51,6 +51,12 @@ export class Models {
     return this.get(plan);
   }
 
+  /** Makes a model that is not there, in a transaction that needs it. */
+  async ensure(tx: Transaction, actor: Actor, name: ModelName): Promise<void> {
+    const made = await this.#insert(tx, actor, { ...name, description: "", labels: {}, allowExisting: true });
+    if (made) await this.#tell(tx, actor, name, Change.CREATED);
+  }
+
   find(name: ModelName): Promise<ModelRow | undefined> {
     return this.#store.db
       .selectFrom("model")
@@ -150,7 +156,7 @@ export class Models {
   }
 
   #tell(tx: Transaction, actor: Actor, name: ModelName, change: Change): Promise<void> {
-    const value = create(ModelChangedSchema, { ...name, change });
+    const value = create(ModelChangedSchema, { project: name.project, model: name.model, change });
     const resource = formatResource(name.project, name.model);
     return this.#journal(tx, { actor, resource, audited: true, payload: { case: "modelChanged", value } });
   }

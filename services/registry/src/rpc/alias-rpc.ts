@@ -22,7 +22,8 @@ export function aliasRpc({ gate, aliases }: { gate: Gate; aliases: Aliases }): S
     },
     async deleteAlias(request, context) {
       const { actor, project, model } = await gate.model(context, request, "alias.move");
-      await aliases.remove(actor, { project, model, alias: request.alias }, request.reason);
+      const { expectedVersion: expected, reason } = request;
+      await aliases.remove(actor, { project, model, alias: request.alias }, { expected, reason });
       return {};
     },
     async listAliasMoves(request, context) {

@@ -232,7 +232,7 @@ describe("an artifact", () => {
     const sha256 = await upload(ada, script);
     await ada.models.createModel({ name: "scripted" });
     const files = [{ path: "model.onnx", sha256: await upload(ada, tinyModel()) }];
-    const lineage = { jobId: "j1", howJson: '["python","train.py"]', featurePlanJson: '{"columns":[]}' };
+    const lineage = { howJson: '["python","train.py"]', featurePlanJson: '{"columns":[]}' };
     const request = { model: "scripted", files, lineage: { ...lineage, code: [{ path: "src/train.py", sha256 }] } };
     const { version } = await ada.models.createVersion(request, { timeoutMs: 60_000 });
     expect(version?.lineage).toMatchObject({

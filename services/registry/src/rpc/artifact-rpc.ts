@@ -11,6 +11,7 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { ArtifactAccess } from "../artifacts/artifact-access.ts";
 import type { StorageTie } from "../artifacts/storage-tie.ts";
 import { UploadCompletion } from "../artifacts/upload-completion.ts";
+import { ownerOf, projectOfOwner } from "../artifacts/upload-owner.ts";
 import type { Gate } from "../gate.ts";
 import type { RegistryMetrics } from "../metrics.ts";
 import { invalid } from "../names.ts";
@@ -80,7 +81,7 @@ export function artifactRpc(options: ArtifactRpcOptions): ServiceImpl<typeof Art
 async function openUpload(options: ArtifactRpcOptions, context: HandlerContext, id: string): Promise<Upload> {
   const upload = await options.artifacts.findUpload(id);
   const { principal } = options.gate.reader(context);
-  const project = upload?.owner.slice(upload.owner.indexOf(" ") + 1) ?? "";
+  const project = upload === undefined ? "" : projectOfOwner(upload.owner);
   if (upload === undefined || upload.owner !== ownerOf(principal, project)) throw uploadNotFound();
   await options.gate.uploader(context, project);
   return upload;
@@ -121,8 +122,4 @@ function readSize(size: bigint, maximum: number): number {
     `An artifact of ${size} bytes is not taken.`,
     `Artifacts may have 0 to ${maximum} bytes.`,
   );
-}
-
-function ownerOf(principal: string, project: string): string {
-  return `${principal} ${project}`;
 }

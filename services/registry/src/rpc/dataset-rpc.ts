@@ -1,10 +1,10 @@
 import type { DatasetService, DatasetVersion } from "@aimass/api/registry";
+import { formatResource } from "@aimass/identity";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { DatasetMaker } from "../datasets/dataset-maker.ts";
 import type { DatasetReader } from "../datasets/dataset-reader.ts";
 import type { Datasets } from "../datasets/datasets.ts";
 import { previewDataset } from "../datasets/preview.ts";
-import { datasetNotFound } from "../errors.ts";
 import type { Gate } from "../gate.ts";
 import { projectOf } from "../names.ts";
 import { fillPage, pageInfo, readPage } from "../pages.ts";
@@ -20,7 +20,7 @@ export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof Datas
   const { gate, datasets, maker } = options;
   return {
     async createDatasetVersion(request, context) {
-      const { project, actor } = await gate.project(context, request.project, "dataset.write");
+      const { project, actor } = await gate.newDataset(context, request);
       const by = { actor, reader: gate.reader(context) };
       return { datasetVersion: await maker.make(by, project, request, context.signal) };
     },
@@ -29,7 +29,7 @@ export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof Datas
     },
     async previewDataset(request, context) {
       const version = await find(options, request, context);
-      await gate.project(context, version.project, "dataset.read");
+      gate.dataset(context, version, "dataset.read");
       return previewDataset(options.reader, version, request.rows, context.signal);
     },
     async listDatasets(request, context) {
@@ -37,7 +37,7 @@ export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof Datas
       const reader = gate.reader(context);
       const slice = await fillPage(readPage(request.page, 2), (after, limit) => datasets.list(project, after, limit), {
         key: (item) => [item.project, item.dataset],
-        admit: (item) => reader.may("dataset.view", item.project),
+        admit: (item) => reader.may("dataset.view", formatResource(item.project, item.dataset)),
       });
       return { datasets: [...slice.items], page: pageInfo(slice) };
     },
@@ -52,7 +52,7 @@ async function find(
 ): Promise<DatasetVersion> {
   const name = { project: projectOf(request.project), dataset: request.dataset };
   const found = await datasets.get(name, request.version).catch((error: unknown) => error as Error);
-  if (!gate.reader(context).may("dataset.view", name.project)) throw datasetNotFound(name.project, name.dataset);
+  gate.dataset(context, name, "dataset.view");
   if (found instanceof Error) throw found;
   return found;
 }

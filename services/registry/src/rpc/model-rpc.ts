@@ -1,8 +1,9 @@
-import { type ModelService, ReviewDecision } from "@aimass/api/registry";
-import type { ServiceImpl } from "@connectrpc/connect";
+import { type CreateVersionRequest, type ModelService, ReviewDecision } from "@aimass/api/registry";
+import { callerOf } from "@aimass/rpc";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Gate } from "../gate.ts";
 import type { Models } from "../models/models.ts";
-import { invalid } from "../names.ts";
+import { assertModelName, invalid, projectOf } from "../names.ts";
 import { fillPage, pageInfo, readPage } from "../pages.ts";
 import { diffVersions } from "../versions/diff.ts";
 import type { VersionMaker } from "../versions/version-maker.ts";
@@ -19,7 +20,7 @@ interface ModelRpcOptions {
 export function modelRpc({ gate, models, versions, maker }: ModelRpcOptions): ServiceImpl<typeof ModelService> {
   return {
     async createModel(request, context) {
-      const { project, actor } = await gate.project(context, request.project, "model.create");
+      const { project, actor } = await gate.newModel(context, { project: request.project, model: request.name });
       const { name: model, description, labels, allowExisting } = request;
       return { model: encodeModel(await models.create(actor, { project, model, description, labels, allowExisting })) };
     },
@@ -43,8 +44,10 @@ export function modelRpc({ gate, models, versions, maker }: ModelRpcOptions): Se
       return {};
     },
     async createVersion(request, context) {
-      const { actor, project, model } = await gate.model(context, request, "version.create");
-      return { version: await maker.make(actor, gate.reader(context), { project, model }, request) };
+      const { actor, project, model } = await admitVersion(gate, models, context, request);
+      const reader = gate.reader(context);
+      const fromTrainer = callerOf(context).service.role === "trainer";
+      return { version: await maker.make({ actor, reader, fromTrainer }, { project, model }, request) };
     },
     async getVersion(request, context) {
       const name = await gate.model(context, request, "model.view");
@@ -76,6 +79,18 @@ export function modelRpc({ gate, models, versions, maker }: ModelRpcOptions): Se
       return { version: await versions.decideReview(actor, { project, model }, { version, approved, comment }) };
     },
   };
+}
+
+/** Whoever may add a version to a model, or, when that is asked for and it is not there, make the model and the version. */
+async function admitVersion(gate: Gate, models: Models, context: HandlerContext, request: CreateVersionRequest) {
+  const { project, model, createModel } = request;
+  if (!createModel || (await models.find({ project: projectOf(project), model })) !== undefined) {
+    return gate.model(context, request, "version.create");
+  }
+  assertModelName(model);
+  const admitted = await gate.newModel(context, { project, model });
+  gate.named(context, { ...admitted, model }, "version.create");
+  return { ...admitted, model };
 }
 
 function readDecision(decision: ReviewDecision): boolean {

@@ -27,6 +27,7 @@ const segmentPattern = /^[^\p{C}/\\:*?"<>|]{1,255}$/u;
  */
 export function readBundle(files: readonly ListedFile[]): readonly BundleEntry[] {
   const entries = readFiles(files, "files");
+  assertNothingHidden(files);
   if (entries.some((entry) => entry.path === graphPath)) return entries;
   throw invalid("files", `The bundle has no file "${graphPath}".`, `Name the ONNX graph "${graphPath}".`);
 }
@@ -55,6 +56,15 @@ export function bundleDigest(ordered: readonly BundleEntry[]): Buffer {
   const hash = createHash("sha256");
   for (const { path, sha256 } of ordered) hash.update(path).update("\0").update(Buffer.from(sha256, "hex"));
   return hash.digest();
+}
+
+/** Hidden files and what looks like options are no parts of a model, and whoever fetches one into a folder does not expect them. */
+function assertNothingHidden(files: readonly ListedFile[]): void {
+  for (const [index, { path }] of files.entries()) {
+    if (!path.split("/").some((segment) => /^[.-]/.test(segment))) continue;
+    const remedy = 'No part of a path in a bundle begins with "." or "-".';
+    throw invalid(`files[${index}].path`, `"${shorten(path)}" cannot be a path in a bundle.`, remedy);
+  }
 }
 
 function assertPath(path: string, field: string): void {

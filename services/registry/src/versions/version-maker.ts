@@ -41,14 +41,19 @@ export class VersionMaker {
   }
 
   /** Goes on even when nobody waits for the result any more. Errors: see ModelService.CreateVersion. */
-  make(actor: Actor, reader: Reader, name: ModelName, request: CreateVersionRequest): Promise<Version> {
-    const making = this.#make(actor, reader, name, request).finally(() => this.#running.delete(making));
+  make(by: VersionAuthor, name: ModelName, request: CreateVersionRequest): Promise<Version> {
+    const making = this.#make(by, name, request).finally(() => this.#running.delete(making));
     this.#running.add(making);
     return making;
   }
 
-  async #make(actor: Actor, reader: Reader, name: ModelName, request: CreateVersionRequest): Promise<Version> {
+  async #make(
+    { actor, reader, fromTrainer }: VersionAuthor,
+    name: ModelName,
+    request: CreateVersionRequest,
+  ): Promise<Version> {
     assertRequest(request);
+    if (!fromTrainer) assertNoJob(request);
     const bundle = readBundle(request.files);
     const draft = { ...name, bundleDigest: bundleDigest(bundle), idempotencyKey: request.idempotencyKey };
     const repeat = await this.#versions.findRepeat(draft);
@@ -61,10 +66,25 @@ export class VersionMaker {
     const inspection = await this.#inspector.inspect(bundle);
     const version = assemble(request, inspection, { bundle, code, sizes });
     assertTexts(version);
+    version.claimed = !fromTrainer;
     // Waiting and trying may take longer than artifacts are kept that nothing refers to.
     await this.#artifacts.hold(reader, digests);
-    return this.#versions.register(actor, { ...draft, version });
+    return this.#versions.register(actor, { ...draft, version, createModel: request.createModel });
   }
+}
+
+/** Who makes a version. */
+export interface VersionAuthor {
+  readonly actor: Actor;
+  readonly reader: Reader;
+  /** A trainer brings it, for whoever ordered the job: lineage and metrics are what it measured. */
+  readonly fromTrainer: boolean;
+}
+
+/** Errors: INVALID_ARGUMENT. */
+function assertNoJob(request: CreateVersionRequest): void {
+  if ((request.lineage?.jobId ?? "") === "") return;
+  throw invalid("lineage.job_id", "The trainer alone says which job made a version.", "Leave it out.");
 }
 
 interface HeldFiles {

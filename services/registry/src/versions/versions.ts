@@ -8,7 +8,7 @@ import type { Actor } from "../actor.ts";
 import type { Database, StateName, Transaction } from "../database.ts";
 import { versionNotFound } from "../errors.ts";
 import type { Journal } from "../journal.ts";
-import { lockModel } from "../models/models.ts";
+import { lockModel, type Models } from "../models/models.ts";
 import { invalid, type ModelName } from "../names.ts";
 import { type Page, type Slice, sliceOf } from "../pages.ts";
 import { decodeVersion, encodeBody, type VersionRow } from "./version-body.ts";
@@ -20,6 +20,8 @@ export interface VersionDraft extends ModelName {
   readonly bundleDigest: Buffer;
   /** Empty: none. */
   readonly idempotencyKey: string;
+  /** The model is made in the same transaction when it is not there. */
+  readonly createModel: boolean;
 }
 
 /** The versions of models: numbered 1, 2, 3 … per model without gaps, immutable but for their state. */
@@ -27,15 +29,22 @@ export class Versions {
   readonly #store: Store<Database>;
   readonly #journal: Journal;
   readonly #clock: Clock;
+  readonly #models: Pick<Models, "ensure">;
 
-  constructor(options: { store: Store<Database>; journal: Journal; clock: Clock }) {
+  constructor(options: {
+    store: Store<Database>;
+    journal: Journal;
+    clock: Clock;
+    models: Pick<Models, "ensure">;
+  }) {
     this.#store = options.store;
     this.#journal = options.journal;
     this.#clock = options.clock;
+    this.#models = options.models;
   }
 
   /** The version made with this key before, if any. Errors: INVALID_ARGUMENT when it was made of other files. */
-  async findRepeat(draft: Omit<VersionDraft, "version">): Promise<Version | undefined> {
+  async findRepeat(draft: Omit<VersionDraft, "version" | "createModel">): Promise<Version | undefined> {
     if (draft.idempotencyKey === "") return undefined;
     return repeatOf(await findByKey(this.#store.db, draft), draft);
   }
@@ -43,6 +52,7 @@ export class Versions {
   /** Registers the next version. Errors: NOT_FOUND (the model is gone), INVALID_ARGUMENT (the key was used for other files). */
   register(actor: Actor, draft: VersionDraft): Promise<Version> {
     return this.#store.withTransaction(async (tx) => {
+      if (draft.createModel) await this.#models.ensure(tx, actor, draft);
       const model = await lockModel(tx, draft);
       const before = draft.idempotencyKey === "" ? undefined : await findByKey(tx, draft);
       const repeat = repeatOf(before, draft);
@@ -236,7 +246,7 @@ function selectVersion(db: Reader, name: ModelName) {
   return db.selectFrom("version").selectAll().where("project", "=", name.project).where("model", "=", name.model);
 }
 
-function findByKey(db: Reader, draft: Omit<VersionDraft, "version">): Promise<VersionRow | undefined> {
+function findByKey(db: Reader, draft: Omit<VersionDraft, "version" | "createModel">): Promise<VersionRow | undefined> {
   return selectVersion(db, draft).where("idempotency_key", "=", draft.idempotencyKey).executeTakeFirst();
 }
 

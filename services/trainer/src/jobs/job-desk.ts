@@ -64,9 +64,9 @@ export class JobDesk {
   #check(spec: JobSpec | undefined, { require }: Requester): JobSpec {
     const checked = checkSpec(spec);
     this.#checkQueueing(checked);
-    const { project, model, alias, script, priority } = checked;
+    const { project, dataset, model, alias, script, priority } = checked;
     require("job.create", project);
-    require("dataset.read", project);
+    require("dataset.read", formatResource(project, dataset));
     require("version.create", formatResource(project, model));
     if (script !== undefined) require("code.run", project);
     if (alias !== "") require("alias.move", formatResource(project, model, alias));

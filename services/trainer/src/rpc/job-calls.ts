@@ -1,10 +1,12 @@
 import { type Job, JobSchema, type TrainingService } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
+import { formatResource } from "@aimass/identity";
 import { callerOf, requireVerb } from "@aimass/rpc";
 import { create } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { requesterOf } from "../jobs/requester.ts";
 import { recipes } from "../recipes/catalogue.ts";
+import { type Allows, maySeeJob } from "./job-rights.ts";
 import { readPage } from "./page.ts";
 import type { TrainingServiceOptions } from "./training-service-options.ts";
 
@@ -30,14 +32,17 @@ export function jobCalls(options: TrainingServiceOptions): Calls {
       const { principal } = callerOf(context);
       const { size, before } = readPage(page);
       const wanted = project === "" ? await jobs.projects() : [project];
-      const allowed = wanted.filter((name) => policy.policy.allows(principal, "job.view", name, clock.now()));
-      const found = await jobs.list(allowed, { size: size + 1, before });
+      const allows: Allows = (verb, resource) => policy.policy.allows(principal, verb, resource, clock.now());
+      const allowed = wanted.filter((name) => allows("job.view", name));
+      const found = await visibleJobs(options, allowed, { size: size + 1, before }, allows);
       const shown = found.slice(0, size);
       return { jobs: shown, page: { nextToken: found.length > size ? (shown.at(-1)?.id ?? "") : "" } };
     },
     async cancelJob({ id }, context) {
       const { spec } = await visibleJob(options, id, context);
-      requireVerb(context, policy, "job.create", spec?.project ?? "", clock);
+      const { project = "", model = "" } = spec ?? {};
+      requireVerb(context, policy, "job.create", project, clock);
+      requireVerb(context, policy, "version.create", formatResource(project, model), clock);
       const job = await jobs.cancel(id);
       if (job === undefined) throw notFound(id);
       return { job };
@@ -70,6 +75,24 @@ function recipeMessage({ name, description, tasks, parameters }: (typeof recipes
   };
 }
 
+/** The newest jobs that may be seen, as many as are asked for; those that may not are passed over. */
+async function visibleJobs(
+  { jobs }: TrainingServiceOptions,
+  projects: readonly string[],
+  page: { size: number; before: string },
+  allows: Allows,
+): Promise<Job[]> {
+  const visible: Job[] = [];
+  let { before } = page;
+  while (visible.length < page.size) {
+    const found = await jobs.list(projects, { size: page.size, before });
+    visible.push(...found.filter(({ spec }) => maySeeJob(spec, allows)));
+    if (found.length < page.size) break;
+    before = found.at(-1)?.id ?? "";
+  }
+  return visible.slice(0, page.size);
+}
+
 async function visibleJob(options: TrainingServiceOptions, id: string, context: HandlerContext): Promise<Job> {
   const job = await options.jobs.find(id);
   if (job === undefined) throw notFound(id);
@@ -78,8 +101,9 @@ async function visibleJob(options: TrainingServiceOptions, id: string, context: 
 }
 
 function requireView({ policy, clock }: TrainingServiceOptions, { id, spec }: Job, context: HandlerContext): void {
-  const hidden = { hidden: true, notFound: notFound(id).message, viewVerb: "job.view" } as const;
-  requireVerb(context, policy, "job.view", spec?.project ?? "", clock, hidden);
+  const { principal } = callerOf(context);
+  if (!maySeeJob(spec, (verb, resource) => policy.policy.allows(principal, verb, resource, clock.now())))
+    throw notFound(id);
 }
 
 function notFound(id: string): AimassError {

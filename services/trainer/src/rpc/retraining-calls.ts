@@ -1,9 +1,10 @@
 import type { TrainingService } from "@aimass/api/trainer";
-import { defaultProject } from "@aimass/identity";
+import { defaultProject, formatResource } from "@aimass/identity";
 import { callerOf, requireVerb } from "@aimass/rpc";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { requesterOf } from "../jobs/requester.ts";
 import { readRule } from "../retrainings/retraining-rule.ts";
+import { type Allows, maySeeJob } from "./job-rights.ts";
 import type { TrainingServiceOptions } from "./training-service-options.ts";
 
 type Calls = Pick<ServiceImpl<typeof TrainingService>, "putRetraining" | "listRetrainings" | "deleteRetraining">;
@@ -14,18 +15,28 @@ export function retrainingCalls({ desk, retrainings, policy, clock }: TrainingSe
     async putRetraining({ retraining }, context) {
       const rule = readRule(retraining);
       const requester = requesterOf(policy, clock, context);
+      const old = (await retrainings.list([rule.project])).find((candidate) => candidate.name === rule.name);
+      if (old !== undefined) requester.require("version.create", formatResource(rule.project, old.spec?.model ?? ""));
       const { datasetVersion: newest } = await desk.try(rule.spec, requester);
       return { retraining: await retrainings.put(rule, requester.id, newest) };
     },
     async listRetrainings({ project }, context) {
       const { principal } = callerOf(context);
       const wanted = project === "" ? await retrainings.projects() : [project];
-      const allowed = wanted.filter((name) => policy.policy.allows(principal, "job.view", name, clock.now()));
-      return { retrainings: await retrainings.list(allowed) };
+      const allows: Allows = (verb, resource) => policy.policy.allows(principal, verb, resource, clock.now());
+      const found = await retrainings.list(wanted.filter((name) => allows("job.view", name)));
+      return { retrainings: found.filter(({ spec }) => maySeeJob(spec, allows)) };
     },
-    async deleteRetraining({ project, name }, context) {
-      requireVerb(context, policy, "job.create", project || defaultProject, clock);
-      await retrainings.delete(project || defaultProject, name);
+    async deleteRetraining({ project: named, name }, context) {
+      const project = named || defaultProject;
+      requireVerb(context, policy, "job.create", project, clock);
+      const { principal } = callerOf(context);
+      const allows: Allows = (verb, resource) => policy.policy.allows(principal, verb, resource, clock.now());
+      const rule = (await retrainings.list([project])).find((candidate) => candidate.name === name);
+      // One that may not be seen is left as one that is not there.
+      if (rule === undefined || !maySeeJob(rule.spec, allows)) return {};
+      requireVerb(context, policy, "version.create", formatResource(project, rule.spec?.model ?? ""), clock);
+      await retrainings.delete(project, name);
       return {};
     },
   };

@@ -1,6 +1,7 @@
 import { Level } from "@aimass/api/auth";
 import { EventSchema, SignedEventSchema } from "@aimass/api/events";
 import { JobState } from "@aimass/api/trainer";
+import { waitFor } from "@aimass/testkit";
 import { fromBinary } from "@bufbuild/protobuf";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -106,6 +107,51 @@ describe("a job's report", () => {
     const { id } = await mesh.create(client);
     const missing = await failure(client.getJobReport({ id }));
     expect(missing).toMatchObject({ code: "NOT_FOUND", message: `Nothing is known yet of the model of job "${id}".` });
+  });
+});
+
+describe("a job of a model that somebody may not see", () => {
+  it("is not there for them, nor is a rule that trains it, and lists go on behind it", async () => {
+    const { trainer, client } = await mesh.start({ workers: 0 });
+    const [eve, mia] = [await mesh.clientOf(trainer, "user:eve"), await mesh.clientOf(trainer, "user:mia")];
+    const open = [await mesh.create(client, { model: "open" }), await mesh.create(client, { model: "open" })];
+    const secret = [await mesh.create(client, { model: "secret" }), await mesh.create(client, { model: "secret" })];
+    const { id } = secret[0] ?? expect.fail();
+    const every = { seconds: 3600n, nanos: 0 };
+    const rule = { project: "default", name: "nightly", spec: { ...planeSpec, model: "secret" }, every };
+    await client.putRetraining({ retraining: rule });
+    expect((await eve.listJobs({})).jobs).toHaveLength(4);
+    expect((await eve.listRetrainings({})).retrainings).toHaveLength(1);
+    for (const subject of ["user:eve", "user:mia"]) mesh.auth.deny(subject, "default.secret");
+    await waitFor(async () => (await eve.listJobs({})).jobs.length === 2 && (await mia.listJobs({})).jobs.length === 2);
+    const first = await eve.listJobs({ page: { size: 1 } });
+    const second = await eve.listJobs({ page: { size: 1, token: first.page?.nextToken ?? "" } });
+    const shown = [...first.jobs, ...second.jobs].map((job) => job.id);
+    expect(shown).toEqual(open.map((job) => job.id).toReversed());
+    expect(second.page?.nextToken).toBe("");
+    expect((await mia.listRetrainings({})).retrainings).toEqual([]);
+    await mia.deleteRetraining({ name: "nightly" });
+    const calls = [
+      () => mia.getJob({ id }),
+      () => mia.getJobReport({ id }),
+      () => mia.cancelJob({ id }),
+      () => mesh.watch(mia, id),
+    ];
+    for (const call of calls) {
+      expect(await failure(call())).toMatchObject({ code: "NOT_FOUND", message: `There is no job "${id}".` });
+    }
+    for (const subject of ["user:eve", "user:mia"]) mesh.auth.deny(subject, "default.secret", false);
+    await waitFor(async () => (await mia.listJobs({})).jobs.length === 4);
+    expect((await mia.listRetrainings({})).retrainings).toHaveLength(1);
+    expect((await mia.getJob({ id })).job?.state).toBe(JobState.QUEUED);
+  });
+
+  it("is trained on no dataset whose name is denied", async () => {
+    const { client } = await mesh.start({ workers: 0 });
+    mesh.auth.deny("user:ada", "default.plane");
+    await waitFor(async () => (await failure(mesh.create(client))).code === "PERMISSION_DENIED");
+    mesh.auth.deny("user:ada", "default.plane", false);
+    await waitFor(async () => (await mesh.create(client)).id !== "");
   });
 });
 

@@ -9,6 +9,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 export interface SmallAuth extends RpcServer {
   /** Changes what somebody may do in the project "default"; trainers hear of it within a second. */
   grant(subject: string, level: Level, verbs?: readonly string[]): void;
+  /** Denies a subject everything on a model, or takes that back. */
+  deny(subject: string, resource: string, isDenied?: boolean): void;
 }
 
 /**
@@ -21,6 +23,12 @@ export async function startSmallAuth(identity: ServiceIdentity): Promise<SmallAu
   let version = 0n;
   const grant = (subject: string, level: Level, verbs: readonly string[] = []) => {
     grants.set(subject, grantEntry(subject, level, verbs));
+    version += 1n;
+  };
+  const deny = (subject: string, resource: string, isDenied = true) => {
+    const entry = grantEntry(`${subject}-denied`, Level.MANAGE, [], { subject, resource, effect: Effect.DENY });
+    if (isDenied) grants.set(entry.key, entry);
+    else grants.delete(entry.key);
     version += 1n;
   };
   [Level.VIEW, Level.EDIT, Level.DEPLOY, Level.MANAGE].forEach((level, i) => void grant(people[i] ?? "", level));
@@ -48,22 +56,28 @@ export async function startSmallAuth(identity: ServiceIdentity): Promise<SmallAu
         acknowledgePolicy: () => ({}),
       }),
   });
-  return { address: server.address, drain: (graceMs) => server.drain(graceMs), grant };
+  return { address: server.address, drain: (graceMs) => server.drain(graceMs), grant, deny };
 }
 
 function person(id: string): PolicyEntry {
   return create(PolicyEntrySchema, { key: `principal/${id}`, entry: { case: "principal", value: { id } } });
 }
 
-function grantEntry(subject: string, level: Level, verbs: readonly string[]): PolicyEntry {
+function grantEntry(
+  id: string,
+  level: Level,
+  verbs: readonly string[],
+  other: { subject?: string; resource?: string; effect?: Effect } = {},
+): PolicyEntry {
   const value = create(GrantSchema, {
-    id: subject,
-    subject,
+    id,
+    subject: id,
     resource: "default",
     level,
     verbs: [...verbs],
     effect: Effect.ALLOW,
     createdAt: timestampFromMs(0),
+    ...other,
   });
-  return create(PolicyEntrySchema, { key: `grant/${subject}`, entry: { case: "grant", value } });
+  return create(PolicyEntrySchema, { key: `grant/${id}`, entry: { case: "grant", value } });
 }

@@ -280,6 +280,13 @@ export declare type Version = Message<"aimass.registry.v1.Version"> & {
    * @generated from field: bytes bundle_digest = 15;
    */
   bundleDigest: Uint8Array;
+
+  /**
+   * True: lineage and metrics are what the uploader says. False: a job of the trainer trained and measured this version.
+   *
+   * @generated from field: bool claimed = 16;
+   */
+  claimed: boolean;
 };
 
 /**
@@ -611,6 +618,8 @@ export declare const ServingOptionsSchema: GenMessage<ServingOptions>;
  */
 export declare type Lineage = Message<"aimass.registry.v1.Lineage"> & {
   /**
+   * Set by the trainer alone.
+   *
    * @generated from field: string job_id = 1;
    */
   jobId: string;
@@ -979,6 +988,14 @@ export declare type CreateVersionRequest = Message<"aimass.registry.v1.CreateVer
    * @generated from field: map<string, aimass.registry.v1.ColumnMeaning> columns = 10;
    */
   columns: { [key: string]: ColumnMeaning };
+
+  /**
+   * True: makes the model too when it is not there, in one step with the version: a version that is refused leaves no model. Needs the verb
+   * model.create on the project then.
+   *
+   * @generated from field: bool create_model = 11;
+   */
+  createModel: boolean;
 };
 
 /**
@@ -1435,6 +1452,13 @@ export declare type DeleteAliasRequest = Message<"aimass.registry.v1.DeleteAlias
    * @generated from field: string reason = 4;
    */
   reason: string;
+
+  /**
+   * Where the alias must point now; 0: it must not exist. Absent: wherever it points.
+   *
+   * @generated from field: optional int64 expected_version = 5;
+   */
+  expectedVersion?: bigint | undefined;
 };
 
 /**
@@ -2009,7 +2033,8 @@ export declare const AliasService: GenService<{
     output: typeof RollbackAliasResponseSchema;
   },
   /**
-   * Removes an alias; its history stays. Idempotent. Verb: alias.move on model@alias.
+   * Removes an alias; its history stays. Compare-and-set like MoveAlias. Idempotent. Errors: ABORTED. Verb: alias.move
+   * on model@alias.
    *
    * @generated from rpc aimass.registry.v1.AliasService.DeleteAlias
    */
