@@ -188,7 +188,7 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     );
     const taken = file("taken");
     mkdirSync(join(taken, "model.onnx", "something"), { recursive: true });
-    expectFailure(await aimass.run("models", "pull", "tiny:2", taken), 1, /cannot be written \(EISDIR\)/);
+    expectFailure(await aimass.run("models", "pull", "tiny:2", taken), 1, /model\.onnx is there with other content/);
     expect(readdirSync(taken)).toEqual(["model.onnx"]);
   });
 
@@ -290,6 +290,83 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     await json("users", "group", "fraud", "user:ada");
     expect(await json<unknown[]>("users", "list")).toHaveLength(2);
     expect(await words("users", "disable", "ada")).toMatch(/is disabled/);
+  });
+
+  it("replaces nothing that was pulled over, unless told to, and pulls the same again", async () => {
+    const folder = file("pulled");
+    await json("models", "pull", "tiny:2", folder);
+    const graph = join(folder, "model.onnx");
+    const pulled = readFileSync(graph);
+    await json("models", "pull", "tiny:2", folder);
+    writeFileSync(graph, "mine");
+    expectFailure(await aimass.run("models", "pull", "tiny:2", folder), 1, /there with other content.*--force/s);
+    expect(readFileSync(graph, "utf8")).toBe("mine");
+    await json("models", "pull", "tiny:2", folder, "--force");
+    expect(readFileSync(graph)).toEqual(pulled);
+  });
+
+  it("moves and removes an alias only from where it is expected to be", async () => {
+    await json("models", "push", "pinned", file("tiny.onnx"));
+    await json("models", "alias", "pinned", "live", "1");
+    const alias = (...more: string[]) => aimass.run("models", "alias", "pinned", "live", ...more);
+    expectFailure(await alias("--delete", "--expect", "7"), 1, /points at v?1/);
+    expectFailure(await alias("--delete", "--expect", "abc"), 2, /--expect is "abc"/);
+    expectFailure(await alias("1", "--expect", "abc"), 2, /--expect is "abc"/);
+    expectFailure(await alias("1", "--delete"), 2, /v1 was named too/);
+    expectFailure(await aimass.run("models", "rollback", "pinned", "live", "--expect", "7"), 1, /points at v?1/);
+    expect(await words("models", "show", "pinned")).toMatch(/live/);
+    expect((await alias("--delete", "--expect", "1")).status).toBe(0);
+  });
+
+  it("ends no deployment that it was only asked about, and saves none that names what is not there", async () => {
+    expect(await json("deploy", "tiny", "--delete", "--dry-run")).toMatchObject({ wouldDelete: true });
+    expectFailure(await aimass.run("deploy", "tiny", "--delete", "--replicas", "2"), 2, /--replicas/);
+    expectFailure(await aimass.run("deploy", "tiny", "--version", "99"), 1, /no version 99 that is READY/);
+    expectFailure(await aimass.run("deploy", "tiny", "--alias", "nope", "--no-wait"), 1, /no alias "nope"/);
+    expect(await json("deploy", "tiny")).toMatchObject({
+      deployment: { spec: { versions: [], aliases: ["default"] } },
+    });
+    expect(await json("predict", "tiny")).toMatchObject({ model_name: expect.stringContaining("tiny") });
+  });
+
+  it("runs a file under no name that others use, and leaves no model behind what is refused", async () => {
+    expectFailure(await aimass.run("run", file("tiny.onnx")), 1, /tiny already, which is not from a run.*--name/s);
+    expectFailure(await aimass.run("run", file("words.onnx"), "--name", "tiny"), 1, /pushed and does not serve/);
+    expectFailure(await aimass.run("run", file("words.onnx"), "--replicas", "0"), 2, /--replicas is "0"/);
+    writeFileSync(file("broken.onnx"), "no model");
+    expectFailure(await aimass.run("models", "push", "empty", file("broken.onnx")), 2, /./);
+    expectFailure(await aimass.run("models", "show", "empty"), 4, /no model "default\.empty"/);
+  });
+
+  it("grants nothing on a name that nothing has, unless told that it is still to come", async () => {
+    const add = (resource: string, ...more: string[]) =>
+      aimass.run("grants", "add", "anonymous", resource, "--level", "infer", ...more);
+    expectFailure(
+      await add("default.tinny"),
+      1,
+      /There is no model or dataset default\.tinny.*default\.tiny\?.*--force/s,
+    );
+    expectFailure(await add("defualt"), 1, /There is no project defualt.*default\?/s);
+    expectFailure(await add("default.tiny@lvie"), 1, /There is no alias/);
+    const { grant } = JSON.parse((await add("default.later", "--force", "--json")).stdout);
+    await json("grants", "remove", grant.id);
+  });
+
+  it("says which right a push lacks, makes keys with an end, and lets none of them make keys", async () => {
+    const { secret, key } = await json<{ secret: string; key: { expiresAt: string } }>(
+      "keys",
+      "create",
+      "-s",
+      "looker",
+    );
+    expect(Date.parse(key.expiresAt) - Date.now()).toBeLessThan(91 * 24 * 3_600_000);
+    await json("grants", "add", "service-account:looker", "default", "--level", "view");
+    const looker = new Command({ AIMASS_SERVER: up.url, AIMASS_API_KEY: secret });
+    expectFailure(await looker.run("models", "push", "tiny", file("tiny.onnx")), 3, /version\.create on default\.tiny/);
+    expectFailure(await looker.run("datasets", "push", diabetes), 3, /dataset\.write on default\.diabetes/);
+    expectFailure(await looker.run("keys", "create"), 3, /An API key cannot make keys/);
+    expect(await json<{ key: object }>("keys", "create", "--for", "never")).not.toHaveProperty("key.expiresAt");
+    expectFailure(await aimass.run("keys", "create", "--for", "soon"), 2, /--for is "soon"/);
   });
 
   it("shows how the mesh is and that its ledger is whole", async () => {

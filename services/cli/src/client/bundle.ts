@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
-import { createWriteStream, renameSync, rmSync } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { createReadStream, createWriteStream, renameSync, rmSync } from "node:fs";
+import { lstat, readdir, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ArtifactService, type BundleFile, ModelService, type Version } from "@aimass/api/registry";
 import { AimassError, makeFolder } from "@aimass/core";
-import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import { formatResource } from "@aimass/identity";
 import { bytes } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
 import type { Connection } from "./connection.ts";
+import { assertMay } from "./own-rights.ts";
 import { uploadFile } from "./upload.ts";
 
 /** Uploads a bundle and makes it the next version of a model, which is made when missing. */
@@ -22,30 +23,19 @@ export async function pushModel(o: {
   labels?: Record<string, string>;
 }): Promise<Version> {
   const files: { path: string; sha256: Uint8Array<ArrayBuffer>; sizeBytes: bigint }[] = [];
-  for (const file of await bundleFiles(o.path)) {
+  const found = await bundleFiles(o.path);
+  await assertMay(o.connection, "version.create", formatResource(o.project, o.model));
+  for (const file of found) {
     const bar = o.output.progress(`uploading ${file.path}`);
     const uploaded = await uploadFile(o.connection, o.project, file.source, (sent, total) =>
       bar(total === 0 ? 1 : sent / total, bytes(sent)),
     );
     files.push({ path: file.path, sha256: uploaded.sha256 as Uint8Array<ArrayBuffer>, sizeBytes: uploaded.sizeBytes });
   }
-  const client = o.connection.client(ModelService);
-  await ensureModel(client, o.project, o.model);
-  const { version } = await client.createVersion(
-    { project: o.project, model: o.model, files, description: o.description ?? "", labels: o.labels ?? {} },
-    { timeoutMs: 300_000 },
-  );
+  const { project, model, description = "", labels = {} } = o;
+  const request = { project, model, files, description, labels, createModel: true };
+  const { version } = await o.connection.client(ModelService).createVersion(request, { timeoutMs: 300_000 });
   return version as Version;
-}
-
-/** Makes a model when it is missing. Looks first: who may add versions to a model need not be allowed to make models. */
-async function ensureModel(client: Client<typeof ModelService>, project: string, name: string): Promise<void> {
-  try {
-    await client.getModel({ project, name });
-  } catch (error) {
-    if (ConnectError.from(error).code !== Code.NotFound) throw error;
-    await client.createModel({ project, name, allowExisting: true });
-  }
 }
 
 /** The files of a bundle: one .onnx file, or a folder with model.onnx. Errors: NOT_FOUND, INVALID_ARGUMENT. */
@@ -56,7 +46,10 @@ async function bundleFiles(path: string): Promise<{ path: string; source: string
   if (info.isFile()) return [{ path: "model.onnx", source: path }];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const bundle = files.map((source) => ({ path: relative(path, source).split(sep).join("/"), source }));
+  const bundle = files
+    .map((source) => ({ path: relative(path, source).split(sep).join("/"), source }))
+    // What the system and editors leave in folders (.DS_Store, .git) is no part of a model.
+    .filter((file) => !file.path.split("/").some((segment) => segment.startsWith(".")));
   if (!bundle.some((file) => file.path === "model.onnx")) {
     throw new AimassError("INVALID_ARGUMENT", `${path} has no model.onnx.`, {
       remedy: "Name the graph model.onnx, or push the .onnx file itself.",
@@ -65,16 +58,48 @@ async function bundleFiles(path: string): Promise<{ path: string; source: string
   return bundle;
 }
 
-/** Downloads one file of a bundle and checks its digest. Errors: DATA_LOSS, FAILED_PRECONDITION where it cannot be written. */
-export async function pullFile(
+/**
+ * Downloads the files of a bundle into a folder and checks their digests. What is there already with the same content stays; other content is replaced only with
+ * `force`, and nothing is written when one file would be refused. Errors: DATA_LOSS; FAILED_PRECONDITION where something else is or nothing can be written.
+ */
+export async function pullFiles(
   connection: Connection,
   output: Output,
-  file: BundleFile,
-  folder: string,
+  files: readonly BundleFile[],
+  o: { folder: string; force: boolean },
 ): Promise<void> {
+  const folder = resolve(o.folder);
+  const wanted: BundleFile[] = [];
+  for (const file of files) {
+    const state = await stateOf(targetOf(folder, file), file);
+    if (state === "other" && !o.force)
+      throw new AimassError("FAILED_PRECONDITION", `${join(o.folder, file.path)} is there with other content.`, {
+        remedy: "Name another folder, or replace it with --force.",
+      });
+    if (state !== "same") wanted.push(file);
+  }
+  for (const file of wanted) await pullFile(connection, output, file, folder);
+}
+
+function targetOf(folder: string, file: BundleFile): string {
   const target = resolve(folder, file.path);
-  if (!target.startsWith(folder + sep))
-    throw new AimassError("DATA_LOSS", `The bundle has a path that leaves the folder: ${file.path}.`);
+  if (!target.startsWith(folder + sep) || file.path.split("/").some((segment) => /^[.-]/.test(segment)))
+    throw new AimassError("DATA_LOSS", `The bundle has a path that nobody should follow: ${file.path}.`);
+  return target;
+}
+
+/** What is where a file goes. */
+async function stateOf(path: string, file: BundleFile): Promise<"none" | "same" | "other"> {
+  const info = await lstat(path).catch(() => undefined);
+  if (info === undefined) return "none";
+  if (!info.isFile() || BigInt(info.size) !== file.sizeBytes) return "other";
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest().equals(file.sha256) ? "same" : "other";
+}
+
+async function pullFile(connection: Connection, output: Output, file: BundleFile, folder: string): Promise<void> {
+  const target = targetOf(folder, file);
   const temporary = `${target}.part`;
   const hash = createHash("sha256");
   const bar = output.progress(`downloading ${file.path}`);

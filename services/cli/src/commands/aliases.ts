@@ -1,6 +1,7 @@
 import { AliasService } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
+import { wholeNumber } from "../training/arguments.ts";
 import { action, modelArgument, versionNumber } from "./context.ts";
 import { waitUntilServed } from "./deploy.ts";
 
@@ -21,8 +22,13 @@ export function addAliases(models: Command): void {
         async (context, options, [name, alias, version]) => {
           const { project, model } = modelArgument(name as string);
           const client = context.connection.client(AliasService);
+          const expected = expectedVersion(options.expect);
           if (options.delete) {
-            await client.deleteAlias({ project, model, alias: alias as string, reason: options.message });
+            if (version !== undefined)
+              throw new AimassError("INVALID_ARGUMENT", `--delete removes ${alias}; v${version} was named too.`, {
+                remedy: "Leave the version out, or give --expect VERSION.",
+              });
+            await client.deleteAlias({ project, model, alias: alias as string, reason: options.message, ...expected });
             context.output.result({ deleted: alias }, () => `The alias ${alias} is gone; its history stays.`);
             return;
           }
@@ -30,7 +36,6 @@ export function addAliases(models: Command): void {
             throw new AimassError("INVALID_ARGUMENT", "No version was named.", {
               remedy: "Name one, or use --delete.",
             });
-          const expected = options.expect === undefined ? {} : { expectedVersion: BigInt(options.expect) };
           const { move } = await client.moveAlias({
             project,
             model,
@@ -61,14 +66,16 @@ export function addAliases(models: Command): void {
     .argument("<model>")
     .argument("[alias]", "the alias", "default")
     .option("-m, --message <text>", "why, for the history", "")
+    .option("--expect <version>", "only when it points there now")
     .option("--no-wait", "do not wait for the traffic to move")
     .action(
-      action<{ message: string; wait: boolean }>(async (context, options, [name, alias]) => {
+      action<{ message: string; expect?: string; wait: boolean }>(async (context, options, [name, alias]) => {
         const { project, model } = modelArgument(name as string);
         const startedAt = performance.now();
-        const { move } = await context.connection
-          .client(AliasService)
-          .rollbackAlias({ project, model, alias: alias as string, reason: options.message });
+        const { move } = await context.connection.client(AliasService).rollbackAlias({
+          ...{ project, model, alias: alias as string, reason: options.message },
+          ...expectedVersion(options.expect),
+        });
         const summary = options.wait
           ? await waitUntilServed(
               context.connection,
@@ -84,4 +91,10 @@ export function addAliases(models: Command): void {
         );
       }),
     );
+}
+
+/** Where --expect says that an alias points now; 0: nowhere. Errors: INVALID_ARGUMENT. */
+function expectedVersion(text: string | undefined): { expectedVersion?: bigint } {
+  if (text === undefined) return {};
+  return { expectedVersion: BigInt(wholeNumber("--expect", text)) };
 }

@@ -8,11 +8,13 @@ import {
   type ReadOptionsSchema,
 } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
+import { formatResource } from "@aimass/identity";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import type { Connection } from "../client/connection.ts";
 import { datasetFile, formats } from "../client/dataset-file.ts";
+import { assertMay } from "../client/own-rights.ts";
 import { upload } from "../client/upload.ts";
 import { numberTable } from "../output/charts.ts";
 import { bytes, enumName, modelName, time } from "../output/format.ts";
@@ -162,8 +164,9 @@ export async function pushDataset(o: {
   source?: string;
   read?: ReadOptions;
 }): Promise<DatasetVersion> {
-  const bar = o.output.progress(`uploading ${basename(o.file)}`);
   const { source, format } = await datasetFile(o.file, o.format);
+  await assertMay(o.connection, "dataset.write", formatResource(o.project, o.dataset));
+  const bar = o.output.progress(`uploading ${basename(o.file)}`);
   const { sha256 } = await upload(o.connection, o.project, source, (sent, total) =>
     bar(total === 0 ? 1 : sent / total, bytes(sent)),
   );

@@ -1,4 +1,3 @@
-import { ModelService } from "@aimass/api/registry";
 import type { DeploymentSpecSchema } from "@aimass/api/scheduler";
 import {
   type Deployment,
@@ -6,6 +5,7 @@ import {
   type DeploymentSpec,
   type DeploymentStatus,
   Loading,
+  type PutDeploymentResponse,
   RolloutPhase,
   Sharing,
 } from "@aimass/api/scheduler";
@@ -16,7 +16,7 @@ import type { Command } from "commander";
 import type { Connection } from "../client/connection.ts";
 import { bytes, enumName, modelName } from "../output/format.ts";
 import { type Output, table } from "../output/output.ts";
-import { action, modelArgument } from "./context.ts";
+import { action, type CommandContext, modelArgument } from "./context.ts";
 
 interface DeployOptions {
   readonly replicas?: string;
@@ -39,28 +39,21 @@ export function addDeploy(program: Command): void {
     .argument("<model>")
     .option("-r, --replicas <n>", "replicas that hold each version")
     .option("-a, --alias <name...>", 'aliases to serve (default "default")')
-    .option("-v, --version <n...>", "versions to serve beside them, by number")
+    .option("-v, --version <n...>", 'versions to serve beside them, by number; "none" for none')
     .option("--dedicated", "on replicas of its own")
     .option("--device <kind>", "cpu or gpu")
     .option("--keep-warm <n>", "earlier versions kept loaded for instant rollback")
     .option("--on-demand", "put aside when others need the memory, brought back by the next request")
     .option("--resident", "always in memory (the default)")
     .option("--dry-run", "only say whether it fits and what is short")
-    .option("--delete", "end the deployment")
+    .option("--delete", "end the deployment; with --dry-run only say what would end")
     .option("--no-wait", "do not wait until it serves")
     .action(
-      action<DeployOptions>(async ({ connection, output }, options, [name]) => {
+      action<DeployOptions>(async (context, options, [name]) => {
+        const { connection, output } = context;
         const { project, model } = modelArgument(name as string);
-        const client = connection.client(DeploymentService);
-        if (options.delete) {
-          await client.deleteDeployment({ project, model });
-          output.result({ deleted: name }, () => `${name} is no longer deployed.`);
-          return;
-        }
-        const current = await currentSpec(connection, project, model);
-        const spec = { ...plain(current), ...specOf(project, model, options) };
-        if (options.wait && !options.dryRun) await assertTarget(connection, { ...spec, project, model });
-        const answer = await client.putDeployment({ spec, dryRun: options.dryRun ?? false });
+        if (options.delete) return await endDeployment(context, options, { project, model });
+        const answer = await putWishes(connection, specOf(project, model, options), options.dryRun ?? false);
         if (options.dryRun) {
           const plan = answer.plan;
           output.result(plan, () => [
@@ -74,7 +67,7 @@ export function addDeploy(program: Command): void {
           return;
         }
         const summary = options.wait
-          ? await waitUntilServed(connection, { project, model }, { output })
+          ? await waitUntilServed(connection, { project, model }, { output, whole: true })
           : (answer.deployment?.status?.summary ?? "");
         output.result({ deployment: answer.deployment, summary }, () => summary || `${name} is being deployed.`);
         output.hint(`Next: aimass predict ${name} · aimass status`);
@@ -82,21 +75,74 @@ export function addDeploy(program: Command): void {
     );
 }
 
-/** Deploys with the given wishes and waits until it is served. Returns the summary sentence. */
+/** Fields of a spec that somebody wishes for; the others stay as they are. */
+export type Wishes = MessageInitShape<typeof DeploymentSpecSchema> & { project: string; model: string };
+
+/** How often a deployment that others change at the same time is read again. */
+const mostReads = 5;
+
+/**
+ * Lays wishes over the deployment as it is, or makes one of them. Somebody else's change in between is read and kept. Errors: FAILED_PRECONDITION when it names
+ * what is not there to be served, or does not fit.
+ */
+export async function putWishes(
+  connection: Connection,
+  wishes: Wishes,
+  dryRun = false,
+): Promise<PutDeploymentResponse> {
+  for (let reads = 1; ; reads++) {
+    const current = await currentDeployment(connection, wishes.project, wishes.model);
+    const spec = { ...plain(current?.spec), ...wishes };
+    try {
+      return await connection.client(DeploymentService).putDeployment({ spec, dryRun, etag: current?.etag ?? "" });
+    } catch (error) {
+      if (ConnectError.from(error).code !== Code.Aborted || reads === mostReads) throw error;
+    }
+  }
+}
+
+/** Deploys with the given wishes and waits until it is served, by the expected version where one is named. Returns the summary sentence. */
 export async function deployModel(
   connection: Connection,
-  spec: MessageInitShape<typeof DeploymentSpecSchema> & { project: string; model: string },
-  output?: Output,
+  wishes: Wishes,
+  options: { output?: Output; expected?: ExpectedAlias } = {},
 ): Promise<string> {
-  await connection.client(DeploymentService).putDeployment({ spec });
-  return (
-    (await waitUntilServed(
-      connection,
-      { project: spec.project, model: spec.model },
-      output === undefined ? {} : { output },
-    )) ?? ""
-  );
+  await putWishes(connection, wishes);
+  return (await waitUntilServed(connection, wishes, { ...options, whole: true })) ?? "";
 }
+
+async function endDeployment(
+  { connection, output }: CommandContext,
+  options: DeployOptions,
+  at: { project: string; model: string },
+): Promise<void> {
+  const name = modelName(at.project, at.model);
+  const other = deployWishes.find((wish) => options[wish] !== undefined);
+  if (other !== undefined)
+    throw new AimassError("INVALID_ARGUMENT", `--delete ends the deployment; --${other} is for one that goes on.`, {
+      remedy: "Give one of them.",
+    });
+  if (options.dryRun) {
+    const current = await currentDeployment(connection, at.project, at.model);
+    const what = current === undefined ? `${name} is not deployed.` : `Would end: ${name}: ${current.status?.summary}`;
+    output.result({ wouldDelete: current !== undefined, deployment: current }, () => what);
+    return;
+  }
+  await connection.client(DeploymentService).deleteDeployment(at);
+  output.result({ deleted: name }, () => `${name} is no longer deployed.`);
+}
+
+/** Options that say how to deploy. */
+const deployWishes = [
+  "replicas",
+  "alias",
+  "version",
+  "dedicated",
+  "device",
+  "keepWarm",
+  "onDemand",
+  "resident",
+] as const satisfies readonly (keyof DeployOptions)[];
 
 /** An alias that was just moved: the wait is over only when it is served by this version. */
 export interface ExpectedAlias {
@@ -105,16 +151,16 @@ export interface ExpectedAlias {
 }
 
 /**
- * Waits until every alias of a deployed model is served by the version it points at, on as many replicas as there are for it. Returns the summary sentence;
+ * Waits until every alias of a deployed model is served by the version it points at, with `whole` on every replica the deployment wants. Returns the summary sentence;
  * undefined when the model is not deployed, or does not serve the expected alias.
  * Errors: FAILED_PRECONDITION with the rollout's own reason when it fails; DEADLINE_EXCEEDED.
  */
 export async function waitUntilServed(
   connection: Connection,
   model: { project: string; model: string },
-  options: { output?: Output; expected?: ExpectedAlias; timeoutMs?: number } = {},
+  options: { output?: Output; expected?: ExpectedAlias; timeoutMs?: number; whole?: boolean } = {},
 ): Promise<string | undefined> {
-  const { output, expected, timeoutMs = 120_000 } = options;
+  const { output, expected, timeoutMs = 120_000, whole = false } = options;
   const name = modelName(model.project, model.model);
   const progress = output?.progress(`deploying ${name}`) ?? (() => {});
   // Leaving the loop does not end a Connect call, nor the timer of its own deadline: this signal does both jobs.
@@ -127,7 +173,8 @@ export async function waitUntilServed(
       const { status, spec } = deployment as Deployment;
       if (status === undefined) continue;
       if (expected !== undefined && !servedAliases(spec?.aliases).includes(expected.alias)) return undefined;
-      const served = isServed(status, spec?.versions ?? [], expected);
+      const replicas = whole ? (spec?.replicas ?? 1) : 1;
+      const served = isServed(status, { versions: spec?.versions ?? [], replicas, expected });
       progress(served ? 1 : 0.5, phases(status));
       if (served) return status.summary;
     }
@@ -144,7 +191,14 @@ export async function waitUntilServed(
 }
 
 /** Errors: FAILED_PRECONDITION when a wanted version has failed. */
-function isServed(status: DeploymentStatus, versions: readonly bigint[], expected: ExpectedAlias | undefined): boolean {
+function isServed(
+  status: DeploymentStatus,
+  {
+    versions,
+    replicas,
+    expected,
+  }: { versions: readonly bigint[]; replicas: number; expected: ExpectedAlias | undefined },
+): boolean {
   const seen =
     expected === undefined ||
     status.aliases.some((a) => a.alias === expected.alias && a.wantedVersion === expected.version);
@@ -162,7 +216,13 @@ function isServed(status: DeploymentStatus, versions: readonly bigint[], expecte
     }
   }
   const shifted = aliases.every((alias) => alias.servedVersion === alias.wantedVersion);
-  return shifted && [...wanted].every((version) => phaseOf(version)?.phase === RolloutPhase.SERVING);
+  return (
+    shifted &&
+    [...wanted].every((version) => {
+      const at = phaseOf(version);
+      return at?.phase === RolloutPhase.SERVING && at.replicaIds.length >= replicas;
+    })
+  );
 }
 
 function servedAliases(named: readonly string[] = []): readonly string[] {
@@ -194,40 +254,13 @@ export function deploymentTable(deployments: readonly Deployment[]): string[] {
   );
 }
 
-/**
- * A deployment may wait for an alias to come; a person who waits for the deployment wants to be told. Errors: FAILED_PRECONDITION when nothing that it
- * names exists. What the caller may not see is left to the scheduler to judge.
- */
-async function assertTarget(
-  connection: Connection,
-  {
-    project,
-    model,
-    aliases,
-    versions = [],
-  }: MessageInitShape<typeof DeploymentSpecSchema> & { project: string; model: string },
-): Promise<void> {
-  if (versions.length > 0) return;
-  const found = await connection
-    .client(ModelService)
-    .getModel({ project, name: model })
-    .catch(() => undefined);
-  if (found?.model === undefined) return;
-  const wanted = servedAliases(aliases);
-  if (found.model.aliases.some(({ name }) => wanted.includes(name))) return;
-  const name = modelName(project, model);
-  throw new AimassError("FAILED_PRECONDITION", `${name} has no alias "${wanted.join('", "')}" to serve.`, {
-    remedy: `Point one at a version with \`aimass models alias ${name} ${wanted[0]} VERSION\`, or name a version with --version.`,
-  });
-}
-
-async function currentSpec(
+async function currentDeployment(
   connection: Connection,
   project: string,
   model: string,
-): Promise<DeploymentSpec | undefined> {
+): Promise<Deployment | undefined> {
   try {
-    return (await connection.client(DeploymentService).getDeployment({ project, model })).deployment?.spec;
+    return (await connection.client(DeploymentService).getDeployment({ project, model })).deployment;
   } catch (error) {
     if (ConnectError.from(error).code === Code.NotFound) return undefined;
     throw error;
@@ -241,13 +274,15 @@ function plain(spec: DeploymentSpec | undefined): MessageInitShape<typeof Deploy
   return fields;
 }
 
-function specOf(project: string, model: string, o: DeployOptions): MessageInitShape<typeof DeploymentSpecSchema> {
+function specOf(project: string, model: string, o: DeployOptions): Wishes {
   return {
     project,
     model,
     ...(o.replicas === undefined ? {} : { replicas: count("--replicas", o.replicas) }),
     ...(o.alias === undefined ? {} : { aliases: o.alias }),
-    ...(o.version === undefined ? {} : { versions: o.version.map((v) => BigInt(count("--version", v))) }),
+    ...(o.version === undefined
+      ? {}
+      : { versions: o.version.flatMap((v) => (v === "none" ? [] : [BigInt(count("--version", v))])) }),
     ...(o.dedicated === undefined ? {} : { sharing: Sharing.DEDICATED }),
     ...(o.device === undefined ? {} : { deviceKind: o.device }),
     ...loadingOf(o),

@@ -63,7 +63,6 @@ export function addGrants(program: Command): void {
     .option("--force", "also on what is not there yet")
     .action(
       action<GrantOptions>(async ({ connection, output }, options, [subject, resource]) => {
-        if (!options.force) await assertThere(connection, resource as string);
         const grant: MessageInitShape<typeof GrantSchema> = {
           subject: subject as string,
           resource: resource as string,
@@ -72,6 +71,7 @@ export function addGrants(program: Command): void {
           effect: options.deny ? Effect.DENY : Effect.ALLOW,
           ...(options.for === undefined ? {} : { expiresAt: endAfter(options.for) }),
         };
+        if (!options.force && connection.isSignedIn) await assertThere(connection, resource as string);
         const answer = await connection.client(AccessService).putGrant({ grant });
         output.result(answer, () => [
           `${answer.grant?.id}: ${subject} ${options.deny ? "may not" : "may"} ${[options.level, ...(options.verb ?? [])].filter(Boolean).join(", ")} on ${resource}.`,

@@ -1,9 +1,9 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { AliasService, ModelService, ReviewDecision, type Version, VersionState } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
-import { pullFile, pushModel } from "../client/bundle.ts";
+import { pullFiles, pushModel } from "../client/bundle.ts";
 import { bytes, classes, columns, enumName, modelName, signature, time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { addAliases } from "./aliases.ts";
@@ -117,7 +117,7 @@ export function addModels(program: Command): void {
                 .map((a) => a.name)
                 .join(" "),
               signature(v.signature),
-              metrics(v.metrics),
+              Object.keys(v.metrics).length === 0 ? "" : `${metrics(v.metrics)}${claimed(v)}`,
               time(v.createdAt),
               v.createdBy,
             ]),
@@ -161,14 +161,16 @@ export function addModels(program: Command): void {
     .command("pull")
     .description("download the files of a version")
     .argument("<model>", '"model", "model:version" or "model@alias"')
-    .argument("[folder]", "where to", ".")
+    .argument("[folder]", "where to; MODEL-VERSION when left out")
+    .option("--force", "replace files that are there with other content")
     .action(
-      action(async ({ connection, output }, _options, [name, folder]) => {
-        const { version } = await connection.client(ModelService).getVersion(versionArgument(name as string));
-        for (const file of (version as Version).files)
-          await pullFile(connection, output, file, resolve(folder as string));
-        output.result({ version: version?.version, files: version?.files }, () =>
-          (version as Version).files.map((f) => `${join(folder as string, f.path)}  ${bytes(f.sizeBytes)}`),
+      action<{ force?: boolean }>(async ({ connection, output }, { force = false }, [name, named]) => {
+        const found = await connection.client(ModelService).getVersion(versionArgument(name as string));
+        const { version, model, files } = found.version as Version;
+        const folder = named ?? `${model}-${version}`;
+        await pullFiles(connection, output, files, { folder, force });
+        output.result({ version, folder, files }, () =>
+          files.map((f) => `${join(folder, f.path)}  ${bytes(f.sizeBytes)}`),
         );
       }),
     );
@@ -215,11 +217,11 @@ function describeVersion(v: Version): string[] {
       .join(", ")}`,
     `files      ${v.files.map((f) => `${f.path} (${bytes(f.sizeBytes)})`).join(", ")}`,
     `created    ${time(v.createdAt)} by ${v.createdBy}`,
-    ...(Object.keys(v.metrics).length === 0 ? [] : [`metrics    ${metrics(v.metrics)}`]),
+    ...(Object.keys(v.metrics).length === 0 ? [] : [`metrics    ${metrics(v.metrics)}${claimed(v)}`]),
     ...(lineage === undefined
       ? []
       : [
-          `lineage    ${lineage.recipe} on ${lineage.dataset} v${lineage.datasetVersion}, job ${lineage.jobId}`,
+          `lineage    ${lineage.recipe} on ${lineage.dataset} v${lineage.datasetVersion}, ${lineage.jobId === "" ? "by hand" : `job ${lineage.jobId}`}${claimed(v)}`,
           `           split ${lineage.split}; parameters ${lineage.parametersJson}`,
         ]),
   ];
@@ -240,4 +242,9 @@ function metrics(values: Readonly<Record<string, number>>): string {
   return Object.entries(values)
     .map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
     .join(", ");
+}
+
+/** Says that what was shown is the uploader's word. */
+function claimed(v: Version): string {
+  return v.claimed ? " (claimed by the uploader)" : "";
 }

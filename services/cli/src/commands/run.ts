@@ -1,11 +1,14 @@
 import { basename, extname } from "node:path";
-import { AliasService, VersionState } from "@aimass/api/registry";
+import { AliasService, ModelService, VersionState } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { pushModel } from "../client/bundle.ts";
+import type { Connection } from "../client/connection.ts";
 import { exampleInputs } from "../client/predict-inputs.ts";
 import { infer, modelMetadata, type RestTensor } from "../client/rest-inference.ts";
 import { enumName, modelName, signature } from "../output/format.ts";
+import { wholeNumber } from "../training/arguments.ts";
 import { action, modelArgument } from "./context.ts";
 import { deployModel } from "./deploy.ts";
 
@@ -14,15 +17,22 @@ export function addRun(program: Command): void {
     .command("run")
     .description("push an ONNX file, deploy it, call it once, and print how to call it yourself")
     .argument("<file>", "an .onnx file, or a folder with model.onnx")
-    .option("-n, --name <model>", "its name; the file's when left out")
-    .option("-r, --replicas <n>", "replicas that hold it", "1")
+    .option("-n, --name <model>", "its name; the file's when left out, which must then be new or from an earlier run")
+    .option("-r, --replicas <n>", "replicas that hold it; 1, or as many as there are already")
     .action(
-      action<{ name?: string; replicas: string }>(async ({ connection, output, server }, options, [file]) => {
+      action<{ name?: string; replicas?: string }>(async ({ connection, output, server }, options, [file]) => {
         const startedAt = performance.now();
         const { project, model } = modelArgument(
           options.name ?? basename(file as string, extname(file as string)).replace(/[^a-zA-Z0-9_-]+/g, "-"),
         );
         const full = modelName(project, model);
+        const replicas =
+          options.replicas === undefined ? {} : { replicas: wholeNumber("--replicas", options.replicas, 1) };
+        const before = await servedBefore(connection, project, model);
+        if (before?.madeBy === "others" && options.name === undefined)
+          throw new AimassError("FAILED_PRECONDITION", `There is a model ${full} already, which is not from a run.`, {
+            remedy: `Take another name with --name, or say --name ${full} to make this its next version and the one that serves.`,
+          });
         const version = await pushModel({ connection, output, project, model, path: file as string });
         output.say(`pushed    ${full} v${version.version} ${signature(version.signature)}`);
         if (version.state !== VersionState.READY) {
@@ -32,15 +42,12 @@ export function addRun(program: Command): void {
             { remedy: `The project wants a review: aimass models review ${full}:${version.version} --request` },
           );
         }
-        await connection
-          .client(AliasService)
-          .moveAlias({ project, model, alias: "default", version: version.version, reason: "aimass run" });
-        const replicas = Number(options.replicas);
-        if (!Number.isInteger(replicas) || replicas < 1)
-          throw new AimassError("INVALID_ARGUMENT", `--replicas is "${options.replicas}".`, {
-            remedy: "Give a whole number from 1.",
-          });
-        output.say(`deployed  ${await deployModel(connection, { project, model, replicas }, output)}`);
+        if (before?.madeBy === "others")
+          await assertCompatible(connection, { project, model }, before, version.version);
+        const alias = { project, model, alias: "default", version: version.version };
+        await connection.client(AliasService).moveAlias({ ...alias, reason: runReason });
+        const wishes = { project, model, ...replicas };
+        output.say(`deployed  ${await deployModel(connection, wishes, { output, expected: alias })}`);
         const at = { model: full, version: "" };
         const inputs = exampleInputs(await modelMetadata(connection, at));
         const answer = await infer(connection, at, inputs);
@@ -64,6 +71,47 @@ export function addRun(program: Command): void {
         ]);
       }),
     );
+}
+
+/** Why an alias was moved, in its history: by this a later run knows what is its own. */
+const runReason = "aimass run";
+
+/** What the alias "default" of a model points at. */
+interface ServedBefore {
+  readonly madeBy: "run" | "others";
+  /** 0: at nothing, or at nothing any more. */
+  readonly version: bigint;
+}
+
+/** What is there under a name; undefined when there is no such model. */
+async function servedBefore(connection: Connection, project: string, model: string): Promise<ServedBefore | undefined> {
+  try {
+    const { moves } = await connection.client(AliasService).listAliasMoves({ project, model, alias: "default" });
+    const last = moves[0];
+    return { madeBy: last?.reason === runReason ? "run" : "others", version: last?.toVersion ?? 0n };
+  } catch (error) {
+    if (ConnectError.from(error).code === Code.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Errors: FAILED_PRECONDITION when whoever calls the model now could not call the new version. */
+async function assertCompatible(
+  connection: Connection,
+  at: { project: string; model: string },
+  { version: before }: ServedBefore,
+  version: bigint,
+): Promise<void> {
+  if (before === 0n) return;
+  const sides = { left: String(before), right: String(version) };
+  const { compatible, differences } = await connection.client(ModelService).diffVersions({ ...at, ...sides });
+  if (compatible) return;
+  const full = modelName(at.project, at.model);
+  throw new AimassError(
+    "FAILED_PRECONDITION",
+    `v${version} is pushed and does not serve: a client of v${before} could not call it unchanged (${differences.join("; ")}).`,
+    { remedy: `Move the alias yourself if that is meant: aimass models alias ${full} default ${version}` },
+  );
 }
 
 /** Calls of a model, ready to paste. */

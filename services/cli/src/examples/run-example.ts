@@ -49,7 +49,7 @@ export async function runExample(run: Run, example: Example): Promise<ExampleRes
   await push(run, example);
   const job = await train(run, example);
   if (!job.aliasMoved) await moveAlias(run, example.name, job.modelVersion);
-  const summary = await deployModel(run.connection, { project, model: example.name, replicas: 1 }, output);
+  const summary = await deployModel(run.connection, { project, model: example.name, replicas: 1 }, { output });
   output.say(`deploy  ${summary}`);
   const answers: ExampleAnswer[] = [];
   for (const call of example.calls) {

@@ -1,4 +1,5 @@
-import { type Deployment, DeploymentSchema, type DeploymentService } from "@aimass/api/scheduler";
+import type { ServableModel } from "@aimass/api/registry";
+import { type Deployment, DeploymentSchema, type DeploymentService, type DeploymentSpec } from "@aimass/api/scheduler";
 import { AimassError, type Clock } from "@aimass/core";
 import type { PolicyStore, Principal } from "@aimass/identity";
 import { callerOf, requireVerb } from "@aimass/rpc";
@@ -28,28 +29,35 @@ export interface DeploymentServiceOptions {
 
 /** `aimass.scheduler.v1.DeploymentService`. */
 export function createDeploymentService(o: DeploymentServiceOptions): ServiceImpl<typeof DeploymentService> {
-  const require = (context: HandlerContext, verb: string, key: string): Principal =>
-    requireVerb(context, o.policy, verb, key, o.clock, { hidden: true, notFound: noModel(key) });
+  const require = (context: HandlerContext, verb: string, key: string, notFound = notDeployed(key)): Principal =>
+    requireVerb(context, o.policy, verb, key, o.clock, { hidden: true, notFound });
   const findVisible = async (context: HandlerContext, key: string): Promise<Deployment> => {
+    const deployment = await o.deployments.find(key);
     require(context, "deployment.view", key);
-    return found(await o.deployments.find(key), key);
+    return found(deployment, key);
   };
   return {
     async putDeployment(request, context) {
       const spec = normaliseSpec(request.spec);
       const key = `${spec.project}.${spec.model}`;
-      const principal = require(context, "deployment.write", key);
+      const refusal = refusalOf(() => require(context, "deployment.write", key, noModel(key)));
+      // Whoever may see a model but not deploy it is told so of one that is there alone: a hidden one and a missing one read the same.
+      if (refusal !== undefined && refusal.code !== "PERMISSION_DENIED") throw refusal;
       const models = await o.readLibrary(context.signal);
-      if (!models.has(key)) throw new AimassError("NOT_FOUND", noModel(key));
+      const model = models.get(key);
+      if (model === undefined) throw new AimassError("NOT_FOUND", noModel(key));
+      if (refusal !== undefined) throw refusal;
+      const { principal } = callerOf(context);
+      assertNamed(spec, model, (await o.deployments.find(key))?.spec);
       const tried = await tryDeployment(o.store, spec, { models, ...o.timings });
       const plan = encodePlan(tried, key);
       if (request.dryRun) return { plan };
       refuseShortages(key, tried);
       await o.deployments.put(key, spec, { etag: request.etag, actor: principal.id });
-      const stored = await o.deployments.find(key);
+      const put = await o.deployments.find(key);
       const status = tried.outcome.statuses.get(key);
       // Until the leader has looked at it, the status is what the plan foresees.
-      const deployment = stored && create(DeploymentSchema, { ...(status && { status }), ...stored });
+      const deployment = put && create(DeploymentSchema, { ...(status && { status }), ...put });
       return deployment === undefined ? { plan } : { plan, deployment };
     },
     async getDeployment(request, context) {
@@ -67,7 +75,11 @@ export function createDeploymentService(o: DeploymentServiceOptions): ServiceImp
     },
     async deleteDeployment(request, context) {
       const { key } = readModelName(request);
-      const principal = require(context, "deployment.write", key);
+      const { principal } = callerOf(context);
+      const sees = o.policy.policy.allows(principal, "model.view", key, o.clock.now());
+      // What may not be seen is as if it were not deployed: ending that changes nothing, for those who may end deployments here.
+      if (!sees && o.policy.policy.allows(principal, "deployment.write", projectOf(key), o.clock.now())) return {};
+      require(context, "deployment.write", key);
       await o.deployments.remove(key, principal.id);
       return {};
     },
@@ -95,9 +107,53 @@ function noModel(key: string): string {
   return `There is no model ${key} with a version that is READY.`;
 }
 
+/** The same for what is not deployed and for what the caller may not know of. */
+function notDeployed(key: string): string {
+  return `${key} is not deployed.`;
+}
+
 function found(deployment: Deployment | undefined, key: string): Deployment {
   if (deployment !== undefined) return deployment;
-  throw new AimassError("NOT_FOUND", `${key} is not deployed.`, { remedy: `Deploy it: aimass deploy ${key}` });
+  throw new AimassError("NOT_FOUND", notDeployed(key));
+}
+
+function projectOf(key: string): string {
+  return key.slice(0, key.indexOf("."));
+}
+
+/** What a check refuses a call with; undefined when it lets it in. */
+function refusalOf(check: () => unknown): AimassError | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    return AimassError.from(error);
+  }
+}
+
+/** Errors: FAILED_PRECONDITION for an alias or a version that is not there to be served; what the deployment named before may have gone since. */
+function assertNamed(spec: DeploymentSpec, model: ServableModel, before: DeploymentSpec | undefined): void {
+  const name = `${spec.project}.${spec.model}`;
+  const ready = new Set([...model.versions.map(({ version }) => version), ...(before?.versions ?? [])]);
+  const version = spec.versions.find((wanted) => !ready.has(wanted));
+  if (version !== undefined) {
+    throw new AimassError("FAILED_PRECONDITION", `${name} has no version ${version} that is READY.`, {
+      reason: "NOTHING_TO_SERVE",
+      field: "spec.versions",
+      remedy: `READY are: ${model.versions.map((each) => each.version).join(", ") || "none"}.`,
+    });
+  }
+  const aliases = new Set([...model.aliases.map((each) => each.name), ...(before?.aliases ?? [])]);
+  const alias = spec.aliases.find((wanted) => !aliases.has(wanted));
+  // Versions named by number are served whatever becomes of the alias that is meant when none is named.
+  if (alias === undefined || (alias === "default" && spec.aliases.length === 1 && spec.versions.length > 0)) return;
+  throw new AimassError("FAILED_PRECONDITION", `${name} has no alias "${alias}" to serve.`, {
+    reason: "NOTHING_TO_SERVE",
+    field: "spec.aliases",
+    remedy:
+      `Its aliases: ${model.aliases.map((each) => each.name).join(", ") || "none yet"}. ` +
+      `Point it at a version with \`aimass models alias ${spec.project === "default" ? spec.model : name} ${alias} VERSION\`, or name a version.`,
+  });
 }
 
 function refuseShortages(key: string, plan: DeploymentPlan): void {
