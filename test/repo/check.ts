@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { boundaryViolations } from "./rules/boundaries.ts";
 import { type Lockfile, missingPlatforms } from "./rules/lockfile.ts";
 import { type PackageManifest, skeletonViolations, unpinnedDependencies } from "./rules/packages.ts";
+import { unshownPromises } from "./rules/promises.ts";
 import { packageOf, repositoryFiles, repositoryPaths, root } from "./rules/source-files.ts";
 import { undocumentedVariables } from "./rules/variables.ts";
 
@@ -32,6 +33,7 @@ const manifest = (folder: string) =>
   JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as PackageManifest;
 const readme = (folder: string) =>
   existsSync(join(root, folder, "README.md")) ? readFileSync(join(root, folder, "README.md"), "utf8") : undefined;
+const readText = (path: string) => (existsSync(join(root, path)) ? readFileSync(join(root, path), "utf8") : undefined);
 const dependencies = (folder: string) => {
   const { dependencies = {}, optionalDependencies = {} } = manifest(folder);
   return [...Object.keys(dependencies), ...Object.keys(optionalDependencies)];
@@ -87,6 +89,10 @@ const checks: readonly Check[] = [
         (p) =>
           `${p.wantedBy} wants ${p.name}, which package-lock.json lacks: run \`node test/repo/complete-lockfile.ts\`.`,
       ),
+  },
+  {
+    name: "promises of SECURITY.md",
+    run: () => unshownPromises(readText("SECURITY.md") ?? "| SECURITY.md | is missing |", readText),
   },
   {
     name: "documented variables",

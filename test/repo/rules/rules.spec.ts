@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { boundaryViolations, importsOf } from "./boundaries.ts";
 import { missingPlatforms, platformEntry } from "./lockfile.ts";
 import { skeletonViolations, unpinnedDependencies } from "./packages.ts";
+import { unshownPromises } from "./promises.ts";
 import { undocumentedVariables } from "./variables.ts";
 
 const everything = () => ["@aimass/core", "@aimass/rpc", "@aimass/store", "@aimass/oip", "pg"];
@@ -101,5 +102,21 @@ describe("lockfile", () => {
     expect(entry("@biomejs/cli-linux-arm64-musl")).toMatchObject({ os: ["linux"], cpu: ["arm64"], libc: ["musl"] });
     expect(entry("argon2-win32-x64-msvc")).toMatchObject({ os: ["win32"], cpu: ["x64"] });
     expect(() => entry("@tool/something")).toThrow("does not tell");
+  });
+});
+
+describe("promises", () => {
+  const table = (cell: string) =>
+    `# Security\n\n| threat | protection | shown by |\n|---|---|---|\n| a thief | locked out | ${cell} |\n`;
+  const files = new Map([["door.spec.ts", 'it("keeps thieves out", () => {});']]);
+  const found = (cell: string) => unshownPromises(table(cell), (path) => files.get(path));
+
+  it("are each shown by a test that is there", () => {
+    expect(found("[keeps thieves out](door.spec.ts)")).toEqual([]);
+    expect(found("believe me")).toEqual(['"a thief" names no test.']);
+    expect(found("[keeps thieves out](window.spec.ts)")).toEqual([
+      '"a thief" names window.spec.ts, which is not there.',
+    ]);
+    expect(found("[keeps cats out](door.spec.ts)")[0]).toMatch(/the test "keeps cats out"/);
   });
 });

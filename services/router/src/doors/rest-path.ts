@@ -43,6 +43,13 @@ const ofModel: Readonly<Record<string, RestAction>> = {
   stats: "stats",
 };
 
+/** Every path that is offered, with NAME where a model's name goes. */
+export const restPaths: readonly string[] = [
+  ...Object.keys(fixed).map((path) => `/${path}`),
+  ...Object.keys(ofModel).map((action) => `/v2/models/NAME${action === "" ? "" : `/${action}`}`),
+  "/models/NAME/predict",
+];
+
 const sharedMemory = "Send tensors in the request: as binary data they are not copied needlessly.";
 
 /** Paths of Triton that make no sense here, by their beginning. */
