@@ -69,7 +69,8 @@ class PolicyFollower {
 
   async run(): Promise<void> {
     const { clock, signal, store, stateFile } = this.#options;
-    if (stateFile !== undefined && (await store.load(stateFile))) {
+    if (stateFile !== undefined && store.version === 0n) await store.load(stateFile);
+    if (store.version > 0n) {
       this.#log.info("policy loaded from disk", { version: store.version.toString(), ageMs: store.ageMs() });
     }
     const onFailure = (error: unknown) => this.#log.warn("policy stream broken", { error });

@@ -17,7 +17,7 @@ import { createDataPlane, type DataPlane } from "./data-plane.ts";
 import { followRoutes } from "./routes/follow-routes.ts";
 import { RouteTable } from "./routes/route-table.ts";
 
-/** Starts a router: it listens at once and answers as soon as it has routes and a policy, from disk or from the mesh. */
+/** Starts a router: it listens once what it had saved is read, and answers as soon as it has routes and a policy, from disk or from the mesh. */
 export async function startRouter(config: RouterConfig, env: Environment): Promise<RunningService> {
   const clock = systemClock;
   const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
@@ -30,6 +30,11 @@ export async function startRouter(config: RouterConfig, env: Environment): Promi
   const stateFile = (name: string) =>
     config.stateDirectory === undefined ? undefined : join(config.stateDirectory, name);
   const policyFile = stateFile("policy.bin");
+  const routesFile = stateFile("routes.bin");
+  await Promise.all([
+    policyFile === undefined ? undefined : policy.load(policyFile),
+    routesFile === undefined ? undefined : table.load(routesFile),
+  ]);
   const following = [
     followPolicy({
       ...shared,
@@ -38,7 +43,7 @@ export async function startRouter(config: RouterConfig, env: Environment): Promi
       store: policy,
       ...(policyFile !== undefined && { stateFile: policyFile }),
     }),
-    followRoutes({ ...shared, addresses: config.backends.scheduler, table, stateFile: stateFile("routes.bin") }),
+    followRoutes({ ...shared, addresses: config.backends.scheduler, table, stateFile: routesFile }),
   ];
   const listeners = await openDoors(config, plane);
   const admin = await serveAdmin({ listen: config.adminListen, telemetry, ready: () => plane.info.ready() });

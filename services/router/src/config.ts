@@ -83,7 +83,9 @@ function readLimits(v: Variables): RouterLimits {
 function readTls(v: Variables): RouterConfig["tls"] {
   const key = v.secret("AIMASS_TLS_KEY", "");
   const cert = v.secret("AIMASS_TLS_CERT", "");
-  return key === "" || cert === "" ? undefined : { key, cert };
+  if (key === "" && cert === "") return undefined;
+  // Half a pair is a mistake, and clear text in its place would go unnoticed: the missing half is named as any variable that is required.
+  return { key: key || v.secret("AIMASS_TLS_KEY"), cert: cert || v.secret("AIMASS_TLS_CERT") };
 }
 
 function readList(text: string | undefined): string[] {

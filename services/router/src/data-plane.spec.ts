@@ -302,6 +302,26 @@ describe("a version that is swapped under load", () => {
   });
 });
 
+describe("what is gone", () => {
+  it("is let go: series of versions, and what was known of replicas that held them", async () => {
+    const { r, a, replicas } = await mesh();
+    a.behaviour = refuse(13, "broken");
+    await expect
+      .poll(async () => {
+        await infer(r.client, inferBody("m"));
+        return r.plane.pool.ejected;
+      })
+      .toBe(1);
+    expect(await r.telemetry.metricsText()).toContain('model="default.m",version="1"');
+    r.route([...replicas, modelEntry("m", { 1: ["b"], 2: ["b"] })]);
+    expect(r.plane.pool.ejected).toBe(0);
+    r.route([...replicas, modelEntry("m", { 2: ["b"] })]);
+    expect(await r.telemetry.metricsText()).not.toContain('model="default.m",version="1"');
+    expect((await infer(r.client, inferBody("m"))).status).toBe(0);
+    expect(await r.telemetry.metricsText()).toContain('model="default.m",version="2"');
+  });
+});
+
 describe("access", () => {
   const key = createApiKey();
   const authorization = `Bearer ${key.text}`;

@@ -51,6 +51,9 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const { limits } = config;
   const metrics = new RouterMetrics(telemetry);
   const pool = new ReplicaPool(table, clock);
+  const series = table.onChange(() =>
+    metrics.keepOnly((model, version) => table.models.get(model)?.versions.has(version) === true),
+  );
   const room = new WaitingRoom(clock, limits.heldCalls);
   pool.onChange(() => room.wake());
   const budget = new RetryBudget(clock);
@@ -130,6 +133,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     info,
     pool,
     [Symbol.dispose]: () => {
+      series[Symbol.dispose]();
       pool[Symbol.dispose]();
       for (const backend of Object.values(backends)) backend.close();
     },

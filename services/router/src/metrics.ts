@@ -2,6 +2,7 @@ import type { BoundCounter, BoundHistogram, Counter, Histogram, Telemetry } from
 
 /** What is counted of one model version's calls with one code. */
 interface CallSeries {
+  readonly labels: { readonly model: string; readonly version: string; readonly code: string };
   readonly requests: BoundCounter;
   readonly seconds: BoundHistogram;
 }
@@ -51,11 +52,21 @@ export class RouterMetrics {
     let series = this.#series.get(key);
     if (series === undefined) {
       const labels = { model: call.model, version: call.version, code: call.code };
-      series = { requests: this.#requests.with(labels), seconds: this.#seconds.with(labels) };
+      series = { labels, requests: this.#requests.with(labels), seconds: this.#seconds.with(labels) };
       this.#series.set(key, series);
     }
     series.requests.add();
     series.seconds.record(call.seconds);
+  }
+
+  /** Forgets the series of versions that are served no more: each would stay for ever, and new ones have no place once there are too many. */
+  keepOnly(isServed: (model: string, version: string) => boolean): void {
+    for (const [key, { labels }] of this.#series) {
+      if (labels.version === "" || isServed(labels.model, labels.version)) continue;
+      this.#series.delete(key);
+      this.#requests.remove(labels);
+      this.#seconds.remove(labels);
+    }
   }
 
   countProxied(service: string, outcome: string): void {

@@ -23,6 +23,7 @@ import {
   type TestRouter,
 } from "../testing/router-fixture.ts";
 import { refuse, startReplica, type TinyReplica } from "../testing/tiny-replica.ts";
+import { frame } from "./frames.ts";
 
 const cleanups: (() => unknown)[] = [];
 
@@ -51,6 +52,11 @@ describe("ModelInfer by clients of others", () => {
     ["gRPC-Web over HTTP/2", (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "2" })],
     ["Connect with proto", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: true })],
     ["Connect with JSON", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false })],
+    ["gRPC with JSON", (baseUrl) => createGrpcTransport({ baseUrl, useBinaryFormat: false })],
+    [
+      "gRPC-Web with JSON",
+      (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: false }),
+    ],
     [
       "gRPC with gzip",
       (baseUrl) => createGrpcTransport({ baseUrl, sendCompression: compressionGzip, compressMinBytes: 0 }),
@@ -92,6 +98,27 @@ describe("ModelInfer by clients of others", () => {
     expect(trailers.subarray(5).toString()).toContain("grpc-status: 0\r\n");
   });
 
+  it.each(["application/grpc-web+json", "application/grpc-web-text+json"])("works by %s", async (type) => {
+    const { r } = await mesh();
+    const isText = type.includes("text");
+    const sent = frame(Buffer.from(JSON.stringify({ modelName: "m", id: "7" })));
+    const answer = await fetch(`${r.url}/inference.GRPCInferenceService/ModelInfer`, {
+      method: "POST",
+      headers: { "content-type": type },
+      body: isText ? sent.toString("base64") : sent,
+    });
+    expect(answer.headers.get("content-type")).toBe(type);
+    const bytes = isText ? Buffer.from(await answer.text(), "base64") : Buffer.from(await answer.arrayBuffer());
+    expect(JSON.parse(bytes.subarray(5, 5 + bytes.readUInt32BE(1)).toString())).toMatchObject({ id: "7" });
+  });
+
+  it("refuses another codec", async () => {
+    const { r } = await mesh();
+    const headers = { "content-type": "application/grpc+thrift", te: "trailers" };
+    const path = "/inference.GRPCInferenceService/ModelInfer";
+    expect((await r.client.unary({ path, headers, body: inferBody("m") })).headers["grpc-status"]).toBe("3");
+  });
+
   it("refuses a JSON body over 1 MiB and names the ways that take it", async () => {
     const { r } = await mesh();
     const answer = await fetch(`${r.url}/inference.GRPCInferenceService/ModelInfer`, {
@@ -100,7 +127,10 @@ describe("ModelInfer by clients of others", () => {
       body: JSON.stringify({ modelName: "m", id: "x".repeat(1_200_000) }),
     });
     expect(answer.status).toBe(413);
-    expect(((await answer.json()) as { code: string }).code).toBe("resource_exhausted");
+    const { code, message } = (await answer.json()) as { code: string; message: string };
+    expect(code).toBe("resource_exhausted");
+    expect(message).toContain("useBinaryFormat: true");
+    expect(message).not.toContain("operator");
   });
 });
 
@@ -302,6 +332,7 @@ describe("pages of others", () => {
     expect((await ask({ origin: "null" })).status).toBe(403);
     expect((await ask({ origin: r.url })).status).toBe(200);
     const allowed = await ask({ origin: "https://app.example.com" });
+    expect(allowed.headers.get("access-control-expose-headers")?.split(",")).toContain("trailer-aimass-version");
     expect([allowed.status, allowed.headers.get("access-control-allow-origin")]).toEqual([
       200,
       "https://app.example.com",

@@ -6,7 +6,7 @@ import type { ControlProxy } from "../control/control-proxy.ts";
 import { backendOf } from "../control/public-services.ts";
 import type { Guard } from "./guard.ts";
 import { type InferDoor, inferPath } from "./infer-door.ts";
-import { answerError, type Protocol, protocolOf } from "./protocol.ts";
+import { answerError, codecOf, type Protocol, protocolOf } from "./protocol.ts";
 import type { RestDoor } from "./rest-door.ts";
 import { type StreamDoor, streamInferPath } from "./stream-door.ts";
 import { answerByHandler } from "./universal-adapter.ts";
@@ -71,8 +71,11 @@ export class FrontDoor {
   }
 
   #answerStream(call: ServerCall, protocol: Protocol): Promise<void> {
-    if (protocol === "grpc") return this.#options.stream.answer(call);
-    throw new AimassError("UNIMPLEMENTED", "ModelStreamInfer works by gRPC only.", { remedy: "Call ModelInfer." });
+    if (protocol === "grpc" && codecOf(call.headers["content-type"]) === "proto")
+      return this.#options.stream.answer(call);
+    throw new AimassError("UNIMPLEMENTED", "ModelStreamInfer works by gRPC with protobuf only.", {
+      remedy: "Call ModelInfer.",
+    });
   }
 
   #fail(call: ServerCall, thrown: unknown, protocol: Protocol): void {

@@ -10,8 +10,16 @@ export interface GuardOptions {
   readonly allowedOrigins: readonly string[];
 }
 
-const exposedHeaders =
-  "grpc-status,grpc-message,grpc-status-details-bin,aimass-version,aimass-ignored-columns,inference-header-content-length,retry-after";
+const exposedHeaders = [
+  "grpc-status",
+  "grpc-message",
+  "grpc-status-details-bin",
+  "aimass-version",
+  "trailer-aimass-version",
+  "aimass-ignored-columns",
+  "inference-header-content-length",
+  "retry-after",
+].join(",");
 
 /** Protects people's browsers: a page of another site gets no answer, by its own name (Origin) or by one that was pointed here (Host, DNS rebinding). */
 export class Guard {

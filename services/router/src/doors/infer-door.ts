@@ -10,7 +10,7 @@ import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
 import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
 import type { Decompression } from "./decompress.ts";
 import { assertUnaryFrame, frame, prefixBytes, trailerFrame, withPlainFrame } from "./frames.ts";
-import { answerStatus, type Protocol, webContentType } from "./protocol.ts";
+import { answerStatus, type Codec, codecOf, grpcContentType, type Protocol } from "./protocol.ts";
 import { okTrailers } from "./rpc-status.ts";
 import { type WithBodyOptions, withBody, withDecompressed } from "./with-body.ts";
 
@@ -53,7 +53,7 @@ export class InferDoor {
       await this.#answer(call, protocol);
     } catch (error) {
       this.#inference.countUnrun(error);
-      throw error;
+      throw isJsonCall(call) ? namingBinary(error) : error;
     }
   }
 
@@ -98,12 +98,15 @@ export class InferDoor {
     const { headers } = call;
     const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
     using _ = caller.span;
-    await withBody(this.#bodyOf(call, caller, this.#limitBytes + prefixBytes, prefixBytes), async ({ body, meter }) => {
+    const codec = assertCodec(call);
+    const options = this.#bodyOf(call, caller, this.#limitOf(codec) + prefixBytes, startOf(codec));
+    await withBody(options, async ({ body, meter }) => {
       assertUnaryFrame(body);
-      const served = await this.inferFramed(body, { encoding: headers["grpc-encoding"], meter, caller });
+      const served = await this.inferFramed(body, { encoding: headers["grpc-encoding"], meter, caller, codec });
       const trailers = clientTrailers(served);
       if (served.code !== "OK") return answerStatus(call, "grpc", trailers);
-      call.respond({ status: 200, headers: grpcHeaders, body: served.result.body, trailers });
+      const answered = { "content-type": grpcContentType("grpc", codec) };
+      call.respond({ status: 200, headers: answered, body: answerFrame(served, codec), trailers });
     });
   }
 
@@ -112,19 +115,20 @@ export class InferDoor {
     const isText = protocol === "grpc-web-text";
     const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
     using _ = caller.span;
-    const framedLimit = this.#limitBytes + prefixBytes;
+    const codec = assertCodec(call);
+    const framedLimit = this.#limitOf(codec) + prefixBytes;
     const bodyLimit = isText ? Math.ceil(framedLimit / 3) * 4 : framedLimit;
-    const options = this.#bodyOf(call, caller, bodyLimit, isText ? undefined : prefixBytes);
+    const options = this.#bodyOf(call, caller, bodyLimit, isText ? undefined : startOf(codec));
     await withBody(options, async ({ body: sent, meter }) => {
       const body = isText ? Buffer.from(sent.toString("latin1"), "base64") : sent;
       assertUnaryFrame(body);
-      const served = await this.inferFramed(body, { encoding: headers["grpc-encoding"], meter, caller });
+      const served = await this.inferFramed(body, { encoding: headers["grpc-encoding"], meter, caller, codec });
       const trailers = clientTrailers(served);
       if (served.code !== "OK") return answerStatus(call, protocol, trailers);
-      const answer = Buffer.concat([served.result.body, trailerFrame(trailers)]);
+      const answer = Buffer.concat([answerFrame(served, codec), trailerFrame(trailers)]);
       call.respond({
         status: 200,
-        headers: { "content-type": webContentType(protocol) },
+        headers: { "content-type": grpcContentType(protocol, codec) },
         body: isText ? Buffer.from(answer.toString("base64")) : answer,
       });
     });
@@ -158,11 +162,22 @@ export class InferDoor {
   /** Runs one framed request, which may be compressed, for a caller. */
   inferFramed(
     framed: Buffer,
-    { encoding, meter, caller }: { encoding: string | undefined; meter: BodyMeter; caller: TracedCaller },
+    {
+      encoding,
+      meter,
+      caller,
+      codec = "proto",
+    }: { encoding: string | undefined; meter: BodyMeter; caller: TracedCaller; codec?: Codec },
   ): Promise<Served> {
-    return withPlainFrame(framed, this.#decompression(caller, encoding, meter, 0), (plain) =>
-      this.infer(plain, caller),
+    const start = codec === "proto" ? 0 : undefined;
+    const decompression = { ...this.#decompression(caller, encoding, meter, start), limitBytes: this.#limitOf(codec) };
+    return withPlainFrame(framed, decompression, (plain) =>
+      this.infer(codec === "proto" ? plain : frame(encodeJsonRequest(plain.subarray(prefixBytes))), caller),
     );
+  }
+
+  #limitOf(codec: Codec): number {
+    return codec === "proto" ? this.#limitBytes : jsonLimitBytes;
   }
 
   /** How a body is read; `at` says where the message begins in it, undefined that its model cannot be read from its start. */
@@ -198,8 +213,42 @@ export class InferDoor {
   }
 }
 
+/** The codec of a gRPC or gRPC-Web call. Throws INVALID_ARGUMENT for one that is not known. */
+function assertCodec(call: ServerCall): Codec {
+  const type = call.headers["content-type"];
+  const codec = codecOf(type);
+  if (codec === undefined) throw wrongType(call, type ?? "");
+  return codec;
+}
+
+/** Where a message begins in its frame, when its model can be read from there. */
+function startOf(codec: Codec): number | undefined {
+  return codec === "proto" ? prefixBytes : undefined;
+}
+
+function answerFrame(served: Served, codec: Codec): Buffer {
+  const { body } = served.result;
+  return codec === "proto" ? body : frame(decodeToJson(body.subarray(prefixBytes)));
+}
+
 function isEncoding(encoding: string | undefined): boolean {
   return encoding !== undefined && encoding !== "identity";
+}
+
+function isJsonCall({ headers }: ServerCall): boolean {
+  return headers["content-type"]?.split(";", 1)[0]?.endsWith("json") === true;
+}
+
+/** No operator can raise the limit of JSON: what to do instead. */
+function namingBinary(error: unknown): unknown {
+  if (!(error instanceof AimassError) || error.reason !== "BODY_TOO_LARGE") return error;
+  const message = `A request in JSON may have ${jsonLimitBytes} bytes here.`;
+  return new AimassError("RESOURCE_EXHAUSTED", message, {
+    reason: "BODY_TOO_LARGE",
+    remedy:
+      "Send it in binary (`useBinaryFormat: true` in Connect's transports), by gRPC, or by REST, which takes large JSON.",
+    cause: error,
+  });
 }
 
 function decodeToJson(message: Uint8Array): Buffer {
@@ -237,7 +286,8 @@ function wrongType(call: ServerCall, type: string): AimassError {
     "INVALID_ARGUMENT",
     `${call.method} with content type "${type.slice(0, 100)}" does not work here.`,
     {
-      remedy: "POST with application/grpc, application/grpc-web, application/proto or application/json.",
+      remedy:
+        "POST with application/grpc, application/grpc-web (each with +proto or +json), application/proto or application/json.",
     },
   );
 }

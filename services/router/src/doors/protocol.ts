@@ -33,7 +33,7 @@ export function answerStatus(
     call.respond(connectError(trailers, connectStatus));
     return;
   }
-  const contentType = protocol === "grpc" ? "application/grpc" : webContentType(protocol);
+  const contentType = grpcContentType(protocol, codecOf(call.headers["content-type"]) ?? "proto");
   call.respond({ status: 200, headers: { "content-type": contentType, ...trailers } });
 }
 
@@ -47,7 +47,17 @@ function connectError(trailers: HeaderFields, status: number | undefined): Answe
   };
 }
 
-/** The content type of gRPC-Web answers. */
-export function webContentType(protocol: Protocol): string {
-  return protocol === "grpc-web-text" ? "application/grpc-web-text+proto" : "application/grpc-web+proto";
+/** How the messages of a gRPC or gRPC-Web call are encoded. */
+export type Codec = "proto" | "json";
+
+/** The codec that a content type of gRPC or gRPC-Web names; undefined for one that is not known here. */
+export function codecOf(contentType: string | undefined): Codec | undefined {
+  const [, subtype = "proto"] = (contentType?.split(";", 1)[0] ?? "").trim().split("+");
+  return subtype === "proto" || subtype === "json" ? subtype : undefined;
+}
+
+/** The content type of answers by gRPC or gRPC-Web. */
+export function grpcContentType(protocol: Protocol, codec: Codec): string {
+  if (protocol === "grpc") return codec === "proto" ? "application/grpc" : "application/grpc+json";
+  return `application/${protocol}+${codec}`;
 }

@@ -103,12 +103,19 @@ export class ReplicaPool implements Disposable {
       for (const version of routes.newestFirst) {
         const key = `${version.model}/${version.version}`;
         known.add(key);
+        this.#forgetOthers(key, version.replicaIds);
         if (version.replicaIds.length > 0) this.#unservedSince.delete(key);
         else if (!this.#unservedSince.has(key)) this.#unservedSince.set(key, now);
       }
     }
     for (const key of this.#placements.keys()) if (!known.has(key)) this.#placements.delete(key);
     for (const key of this.#unservedSince.keys()) if (!known.has(key)) this.#unservedSince.delete(key);
+  }
+
+  /** Lets go of what is known of replicas that hold a version no more. */
+  #forgetOthers(key: string, replicaIds: readonly string[]): void {
+    const byReplica = this.#placements.get(key);
+    for (const id of byReplica?.keys() ?? []) if (!replicaIds.includes(id)) byReplica?.delete(id);
   }
 
   #notify(): void {

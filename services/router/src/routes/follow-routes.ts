@@ -26,7 +26,8 @@ export interface FollowRoutesOptions {
 export async function followRoutes(options: FollowRoutesOptions): Promise<void> {
   const { addresses, identity, table, stateFile, clock, telemetry, signal } = options;
   const log = telemetry.log.scope("router.routes");
-  if (stateFile !== undefined && (await table.load(stateFile))) {
+  if (stateFile !== undefined && !table.hasState) await table.load(stateFile);
+  if (table.hasState) {
     log.info("saved routes loaded", { version: String(table.version), ageMs: table.ageMs() });
   }
   using saver = createSaver(options);
