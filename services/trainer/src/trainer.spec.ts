@@ -206,7 +206,7 @@ describe("a worker that is killed", () => {
     mesh.registry.afterVersion = () => promise;
     const { client } = await mesh.start();
     const { id } = await mesh.create(client);
-    await waitFor(() => mesh.registry.versions.length === 1, { what: "a version" });
+    await waitFor(() => mesh.registry.versions.length === 1, { timeoutMs: 30_000, what: "a version" });
     const [pid = expect.fail()] = await workerPids();
     process.kill(pid, "SIGKILL");
     await waitFor(async () => (await client.getJob({ id })).job?.attempt === 2, { timeoutMs: 10_000 });

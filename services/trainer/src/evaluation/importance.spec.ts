@@ -16,7 +16,7 @@ const predictor = {
 };
 
 function importances(seed: bigint, repeats = 3) {
-  return withJob({ bytes, spec: { recipe: "ridge", target: "y" } }, async (work) => {
+  return withJob({ bytes, spec: { recipe: "ridge", target: "y", features: ["a", "b", "word"] } }, async (work) => {
     await using data = await TrainingData.open(work);
     const options = { repeats, seed, columns: ["b", "a", "word"], report: work.report, signal: work.signal };
     return await importancesOf(data, predictor, options);
