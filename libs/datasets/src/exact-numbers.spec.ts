@@ -83,6 +83,12 @@ describe("whole numbers", () => {
     },
   );
 
+  it("of JSON that are text for the sake of one have the lengths they are written with", async () => {
+    const file = memoryFile(text("json-lines", ["123456", "7", "-20", "9007199254740993", "8"]));
+    const { columns } = await profileDataset({ format: "json-lines", file });
+    expect(columns[0]).toMatchObject({ type: "string", count: 5, statistics: { shortest: 1, longest: 16 } });
+  });
+
   it("without a sign are the numbers that were written, beyond 2^63 too", async () => {
     const bytes = await fixture("pyarrow-exact-numbers");
     expect((await read("parquet", bytes, {}, "u64")).values).toEqual([

@@ -67,12 +67,21 @@ export class JsonColumnInference {
     const text = written.hasLongNumbers ? written.text(this.name, value) : "";
     const lost = text === "" ? undefined : lostDigits(text, value);
     if (lost === "whole") {
+      if (this.#firstLong === undefined) this.#addLengths();
       this.#firstLong ??= { row, text };
       this.statistics.addText(text);
       return;
     }
     if (lost === "fraction") this.#firstRounded ??= text;
-    this.statistics.addWrittenNumber(value, String(value).length);
+    if (this.#firstLong === undefined) this.statistics.addNumber(value);
+    else this.statistics.addWrittenNumber(value, String(value).length);
+  }
+
+  /** Of the numbers before the first that makes the column text: whole ones are longest at their ends and shortest near zero. */
+  #addLengths(): void {
+    const { count, minimum, maximum, nearest } = this.statistics.numbers;
+    if (count === 0) return;
+    for (const value of [minimum, maximum, nearest]) this.statistics.addLength(String(value).length);
   }
 
   #otherwise(kind: Kind, value: JsonScalar): string {

@@ -4,6 +4,10 @@ const zero = 0x30;
 const nine = 0x39;
 const point = 0x2e;
 
+/** More digits than these, before a number's point and in all, a 64-bit float may not keep. */
+const mostWholeDigits = 15;
+const mostDigits = 17;
+
 /** What a line of JSON is made of, seen without parsing it. */
 export interface LineShape {
   /** Colons outside strings: the members of a flat object. */
@@ -20,14 +24,22 @@ export function lineShape(bytes: Uint8Array, start: number, end: number): LineSh
   let depth = 0;
   let deepest = 0;
   let hasLongNumbers = false;
+  // Of the number under way, from the first digit that is not zero on.
+  let digits = 0;
+  let most = mostWholeDigits;
   for (let at = start; at < end; at++) {
     const byte = bytes[at] as number;
     if (byte >= zero && byte <= nine) {
-      const digits = digitsFrom(bytes, at, end);
-      if (digits.whole > 15 || digits.all > 17) hasLongNumbers = true;
-      at = digits.end - 1;
+      if (digits > 0 || byte !== zero) digits++;
+      if (digits > most) hasLongNumbers = true;
       continue;
     }
+    if (byte === point) {
+      most = mostDigits;
+      continue;
+    }
+    digits = 0;
+    most = mostWholeDigits;
     switch (byte) {
       case quote:
         at = stringEnd(bytes, at + 1, end);
@@ -46,20 +58,6 @@ export function lineShape(bytes: Uint8Array, start: number, end: number): LineSh
     }
   }
   return { members, depth: deepest, hasLongNumbers };
-}
-
-/** Counts the digits of a number before its exponent. */
-function digitsFrom(bytes: Uint8Array, from: number, end: number): { whole: number; all: number; end: number } {
-  let all = 0;
-  let whole = -1;
-  let at = from;
-  for (; at < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte >= zero && byte <= nine) all++;
-    else if (byte === point && whole < 0) whole = all;
-    else break;
-  }
-  return { whole: whole < 0 ? all : whole, all, end: at };
 }
 
 function stringEnd(bytes: Uint8Array, from: number, end: number): number {

@@ -29,13 +29,13 @@ export class ColumnStatisticsCollector {
   /** A number as it is written, in a column that may turn out to be of texts; `length` in characters. */
   addWrittenNumber(value: number, length: number): void {
     this.addNumber(value);
-    this.#addLength(length);
+    this.addLength(length);
   }
 
   addText(text: string): void {
     this.texts++;
     this.counts.addText(text);
-    this.#addLength(surrogate.test(text) ? Array.from(text).length : text.length);
+    this.addLength(surrogate.test(text) ? Array.from(text).length : text.length);
     if (!this.#dates && !this.#datetimes) return;
     const kind = dateKind(text);
     if (kind !== "date") this.#dates = false;
@@ -88,7 +88,8 @@ export class ColumnStatisticsCollector {
     return { name, type: "string", count, statistics, ...this.#common() };
   }
 
-  #addLength(length: number): void {
+  /** A value's length in characters, where it was not told with the value. */
+  addLength(length: number): void {
     if (length < this.#shortest) this.#shortest = length;
     if (length > this.#longest) this.#longest = length;
   }

@@ -3,6 +3,8 @@ export class Moments {
   count = 0;
   minimum = Number.POSITIVE_INFINITY;
   maximum = Number.NEGATIVE_INFINITY;
+  /** The one nearest to zero. */
+  nearest = Number.POSITIVE_INFINITY;
   mean = 0;
   integers = true;
   #squares = 0;
@@ -11,6 +13,7 @@ export class Moments {
     this.count++;
     if (value < this.minimum) this.minimum = value;
     if (value > this.maximum) this.maximum = value;
+    if (Math.abs(value) < Math.abs(this.nearest)) this.nearest = value;
     const distance = value - this.mean;
     this.mean += distance / this.count;
     this.#squares += distance * (value - this.mean);
