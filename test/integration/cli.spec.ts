@@ -1,4 +1,4 @@
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -25,6 +25,8 @@ interface RunningMesh {
   /** Process id of the supervisor, which the launcher started. */
   readonly supervisor: number;
   readonly url: string;
+  /** The addresses it says that others can reach. */
+  readonly listeners: readonly string[];
   /** Where it says that the administrator's password is. */
   readonly passwordFile: string;
   /** Resolves with the exit status. */
@@ -33,13 +35,23 @@ interface RunningMesh {
 
 async function startMesh(): Promise<RunningMesh> {
   const command = new Command({ XDG_CONFIG_HOME: join(temporary.path, "nobody") });
-  const launcher = command.start(["up", "--data", data, "--port", "0", "--replicas", "1", "--json"]);
+  const launcher = command.start([
+    "up",
+    "--data",
+    data,
+    "--port",
+    "0",
+    "--replicas",
+    "1",
+    "--no-triton-ports",
+    "--json",
+  ]);
   const ended = new Promise<number | null>((resolve) => launcher.once("close", resolve));
   let words = "";
   launcher.stderr?.on("data", (chunk: Buffer) => {
     words += chunk;
   });
-  const { url, passwordFile } = await new Promise<{ url: string; passwordFile: string }>((resolve, reject) => {
+  const said = await new Promise<Pick<RunningMesh, "url" | "listeners" | "passwordFile">>((resolve, reject) => {
     let text = "";
     launcher.stdout?.on("data", (chunk: Buffer) => {
       text += chunk;
@@ -48,7 +60,7 @@ async function startMesh(): Promise<RunningMesh> {
     ended.then((status) => reject(new Error(`aimass up ended with ${status}: ${text}${words}`)));
   });
   const [child] = childProcessesOf(launcher.pid ?? expect.fail());
-  return { launcher, supervisor: child?.pid ?? expect.fail(), url, passwordFile, ended };
+  return { launcher, supervisor: child?.pid ?? expect.fail(), ...said, ended };
 }
 
 /** Every process of the mesh on the data directory: its descendants, and on Linux whatever names the directory. */
@@ -437,6 +449,10 @@ describe("aimass login", { timeout: 90_000 }, () => {
 });
 
 describe("aimass up", { timeout: 90_000 }, () => {
+  it("listens where it says and nowhere else, and with --no-triton-ports not on 8000 and 8001", async () => {
+    expect(up.listeners).toEqual([new URL(up.url).host]);
+  });
+
   it("refuses a data directory that a mesh is using, and leaves that mesh alone", async () => {
     const before = childProcessesOf(up.supervisor);
     expectFailure(await aimass.run("up", "--data", data, "--port", "0"), 1, /already runs on .*--data/s);
@@ -482,6 +498,27 @@ describe("aimass up", { timeout: 90_000 }, () => {
     const pids = processesOf(up);
     up.launcher.kill("SIGKILL");
     await expectAllGone(pids, 20_000);
+  });
+});
+
+describe("aimass up from npm", { timeout: 90_000 }, () => {
+  it("ends when npm's shell is told to end, which passes no signal on", async () => {
+    const own = join(temporary.path, "from-npm");
+    const program = fileURLToPath(new URL("../../services/cli/bin/aimass.js", import.meta.url));
+    const shell = spawn(
+      "sh",
+      ["-c", '"$0" "$@"; true', process.execPath, program, "up", "--data", own, "--port", "0"],
+      {
+        env: { ...process.env, npm_command: "exec" },
+        stdio: "ignore",
+      },
+    );
+    const file = join(own, "supervisor.pid");
+    await waitFor(() => existsSync(file) && readFileSync(file, "utf8") !== "", { timeoutMs: 30_000 });
+    const supervisor = Number(readFileSync(file, "utf8").split(" ")[0]);
+    const launchers = childProcessesOf(shell.pid as number).map(({ pid }) => pid);
+    shell.kill("SIGTERM");
+    await expectAllGone([supervisor, ...launchers], 40_000);
   });
 });
 

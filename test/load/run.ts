@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { FleetService } from "@aimass/api/scheduler";
-import { systemClock } from "@aimass/core";
+import { readConfig, systemClock } from "@aimass/core";
 import { ServiceIdentity } from "@aimass/identity";
 import { mlpModel, tinyModel } from "@aimass/onnx/samples";
 import { rowRequest } from "../support/row-request.ts";
@@ -11,8 +11,10 @@ import { closedLoop, type LoadResult, type LoadTarget } from "./closed-loop.ts";
 
 /** Calls in flight. */
 const concurrencies = [1, 8, 64];
-const rounds = Number(process.env.AIMASS_BENCH_ROUNDS ?? 3);
-const seconds = Number(process.env.AIMASS_BENCH_SECONDS ?? 2);
+const { rounds, seconds } = readConfig(process.env, (v) => ({
+  rounds: v.integer("AIMASS_BENCH_ROUNDS", { fallback: 3, minimum: 1, maximum: 1000 }),
+  seconds: v.number("AIMASS_BENCH_SECONDS", { fallback: 2, minimum: 0.1, maximum: 3600 }),
+}));
 const models = [
   { name: "tiny", features: 4, onnx: tinyModel() },
   { name: "mlp", features: 784, onnx: mlpModel({ layers: [784, 512, 512, 10], seed: 1 }) },

@@ -82,7 +82,7 @@ function createVariables(env: Environment, problems: string[]): Variables {
   };
   const number = (name: string, o: { fallback?: number; minimum: number; maximum: number }, whole: boolean): number => {
     const text = required(name, o.fallback === undefined ? undefined : String(o.fallback));
-    const value = Number(text);
+    const value = text.trim() === "" ? Number.NaN : Number(text);
     const fits = text !== "" && Number.isFinite(value) && value >= o.minimum && value <= o.maximum;
     if (text !== "" && !(fits && (!whole || Number.isInteger(value)))) {
       problems.push(

@@ -39,6 +39,16 @@ const child = spawn(node, ["--disable-warning=ExperimentalWarning", main, ...pro
 child.channel?.unref();
 // Signals are passed on; the child decides when to end. It takes a Ctrl-C that the terminal also sent it for one.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+if (process.env.npm_command !== undefined) {
+  // npm runs us in a shell that passes no signal on: whoever ends npm alone wants us to end, too.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    child.kill("SIGTERM");
+  }, 1000);
+  watch.unref();
+}
 child.on("exit", (code, signal) => {
   process.exitCode = code ?? (signal === null ? 1 : 128 + 2);
 });

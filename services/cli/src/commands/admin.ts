@@ -44,7 +44,7 @@ function addContainerSecrets(admin: Command): void {
     .option("--owner <uid>", "the user the containers run as")
     .action(
       action<{ databaseHost: string; natsHost: string; owner?: string }>(async ({ output }, options, [folder]) => {
-        const owner = options.owner === undefined ? undefined : Number(options.owner);
+        const owner = options.owner === undefined ? undefined : readUid(options.owner);
         const { databaseHost, natsHost } = options;
         const result = writeContainerSecrets(folder as string, { databaseHost, natsHost, owner });
         output.result({ folder, result }, () => `The secrets in ${folder} were ${result}.`);
@@ -74,6 +74,13 @@ async function resetAdmin(data: string, revokeKeys: boolean): Promise<{ password
   } finally {
     await postgres.stop();
   }
+}
+
+function readUid(text: string): number {
+  if (/^\d{1,10}$/.test(text)) return Number(text);
+  throw new AimassError("INVALID_ARGUMENT", `--owner is "${text}".`, {
+    remedy: "Give the number of a user: --owner 1000.",
+  });
 }
 
 /** The auth service resets its own database: the command line only starts it and reads the password from its output. */

@@ -5,7 +5,7 @@ import { embeddedTarget, remoteTarget } from "../demo/demo-target.ts";
 import type { Output } from "../output/output.ts";
 import { Mesh } from "../up/mesh.ts";
 import { action } from "./context.ts";
-import { describeEvent, meshOptions, type UpOptions, untilStopped, withUpOptions } from "./up.ts";
+import { describeEvent, meshOptions, openDoors, type UpOptions, untilStopped, withUpOptions } from "./up.ts";
 
 interface DemoOptions extends UpOptions {
   readonly exit?: boolean;
@@ -37,7 +37,10 @@ async function embeddedDemo(output: Output, options: DemoOptions): Promise<void>
   output.say("AI Mass: starting PostgreSQL and every service on this machine …");
   const mesh = await Mesh.start({ ...meshOptions(options), onProgress: (event) => output.say(describeEvent(event)) });
   try {
-    output.say(`  mesh         ready on ${mesh.url()} after ${seconds(startedAt)}`);
+    output.say(
+      `  mesh         ready on ${mesh.url()} after ${seconds(startedAt)}; listens on ${mesh.listeners.join(", ")}`,
+    );
+    for (const line of openDoors(mesh)) output.say(line);
     output.say("");
     const demo = new Demo(embeddedTarget(mesh), (line) => output.say(line));
     const result = await demo.run();

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { dataPath } from "../up/data-directory.ts";
-import { Mesh, type MeshEvent } from "../up/mesh.ts";
+import { Mesh, type MeshEvent, type MeshOptions } from "../up/mesh.ts";
 import { action } from "./context.ts";
 
 export interface UpOptions {
@@ -10,6 +10,8 @@ export interface UpOptions {
   readonly port: string;
   readonly host: string;
   readonly replicas: string;
+  /** False with --no-triton-ports. */
+  readonly tritonPorts: boolean;
 }
 
 /** Where the embedded mesh keeps its data when nobody says. */
@@ -33,10 +35,12 @@ export function addUp(program: Command): void {
         passwordFile: mesh.data.adminPasswordFile,
         ...(mesh.databasePlace && { database: mesh.databasePlace }),
       };
-      output.result({ url: mesh.url(), ...data, seconds: Number(seconds) }, () => [
+      output.result({ url: mesh.url(), listeners: mesh.listeners, ...data, seconds: Number(seconds) }, () => [
         "",
         `AI Mass is ready on ${mesh.url()} after ${seconds} s. Data: ${mesh.data.path}`,
         ...(mesh.databasePlace === undefined ? [] : [`Its database is in ${mesh.databasePlace}; back up both.`]),
+        `Listens on ${mesh.listeners.join(", ")}.`,
+        ...openDoors(mesh),
         "",
         `  sign in      npx aimass login --password-file ${mesh.data.adminPasswordFile}`,
         "  try it       npx aimass run model.onnx        npx aimass status        npx aimass --help",
@@ -58,11 +62,12 @@ export function withUpOptions(command: Command): Command {
     .option("--data <dir>", "where everything is kept", defaultData())
     .option("--port <n>", "the router's port; 0 takes a free one", "5000")
     .option("--host <address>", "the address to listen on", "127.0.0.1")
+    .option("--no-triton-ports", "do not also listen on 8000 and 8001, where Triton's clients look")
     .option("--replicas <n>", "replica processes, each on its share of the CPUs", "2");
 }
 
 /** Checked options for a mesh. Errors: INVALID_ARGUMENT. */
-export function meshOptions(o: UpOptions): { data: string; port: number; host: string; replicas: number } {
+export function meshOptions(o: UpOptions): Pick<MeshOptions, "data" | "port" | "host" | "replicas" | "tritonPorts"> {
   const port = Number(o.port);
   if (!Number.isInteger(port) || port < 0 || port > 65535)
     throw new AimassError("INVALID_ARGUMENT", `--port is "${o.port}".`, { remedy: "Give a number from 0 to 65535." });
@@ -72,7 +77,7 @@ export function meshOptions(o: UpOptions): { data: string; port: number; host: s
     throw new AimassError("INVALID_ARGUMENT", `--replicas is "${o.replicas}".`, {
       remedy: `Give a number from 1 to ${most}.`,
     });
-  return { data: dataPath(o.data), port, host: o.host, replicas };
+  return { data: dataPath(o.data), port, host: o.host, replicas, tritonPorts: o.tritonPorts };
 }
 
 /** One line for a person. */
@@ -85,6 +90,17 @@ export function describeEvent(event: MeshEvent): string {
     case "warning":
       return `  note: ${event.message}`;
   }
+}
+
+/** What whoever opens a mesh to others should know. */
+export function openDoors(mesh: Pick<Mesh, "host">): string[] {
+  const isLoopback = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(mesh.host);
+  const hasTls = ["AIMASS_TLS_CERT", "AIMASS_TLS_CERT_FILE"].some((name) => Boolean(process.env[name]));
+  if (isLoopback || hasTls) return [];
+  return [
+    `WARNING: others can reach ${mesh.host}, and there is no TLS: passwords, keys and data go over the network in clear text.`,
+    "  Set AIMASS_TLS_CERT_FILE and AIMASS_TLS_KEY_FILE, or put a proxy with TLS in front; without need, leave --host out.",
+  ];
 }
 
 /** A terminal's Ctrl-C may reach us twice, from the terminal and from the launcher: within this time it is one. */

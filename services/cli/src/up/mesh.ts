@@ -67,6 +67,7 @@ export class Mesh {
   readonly #processes = new Map<string, SupervisedProcess>();
   readonly #clock: Clock;
   readonly #options: MeshOptions;
+  #listeners: readonly string[] = [];
   #postgres: EmbeddedPostgres | undefined;
   #stopping = false;
 
@@ -109,6 +110,11 @@ export class Mesh {
   /** Base URL of a router. */
   url(router = 0): string {
     return `http://${this.host === "0.0.0.0" ? "127.0.0.1" : this.host}:${this.routerPorts[router]}`;
+  }
+
+  /** Every address the routers listen on, Triton's ports among them: what others can reach. Everything else listens on loopback. */
+  get listeners(): readonly string[] {
+    return this.#listeners.flatMap((listen) => listen.split(","));
   }
 
   /** The administrator's password of the first start; undefined once it was changed and the file removed. */
@@ -220,6 +226,7 @@ export class Mesh {
         ...defined(this.#options.env ?? {}),
       },
     });
+    this.#listeners = this.#routerListeners(await this.#tritonPorts());
     return [
       spec("auth", "auth", "auth/src/main.ts", {
         ...withDatabase,
@@ -245,7 +252,7 @@ export class Mesh {
         AIMASS_SUPERVISOR_LOCK: this.data.lockFile,
         AIMASS_DEVICES: process.env.AIMASS_DEVICES ?? cpuDevices(replicas, availableParallelism()),
       }),
-      ...this.#routerListeners(await this.#tritonPorts()).map((listen, i) =>
+      ...this.#listeners.map((listen, i) =>
         spec(i === 0 ? "router" : `router-${i + 1}`, "router", "router/src/main.ts", { AIMASS_LISTEN: listen }),
       ),
     ];
@@ -277,7 +284,8 @@ export class Mesh {
     return { path, file: new LogFile({ path, clock: this.#clock, onTrouble }) };
   }
 
-  #launch(spec: ProcessSpec, startedAt: number, signal: AbortSignal): Promise<void> {
+  #launch(spec: ProcessSpec, firstStartedAt: number, signal: AbortSignal): Promise<void> {
+    let startedAt = firstStartedAt;
     return new Promise((resolve, reject) => {
       const onTimeout = () =>
         reject(
@@ -299,6 +307,7 @@ export class Mesh {
           reject(state.error);
         } else if (state.kind === "restarting" && !this.#stopping) {
           died += 1;
+          startedAt = this.#clock.monotonic();
           this.#tell({ kind: "restarting", part: spec.name, reason: state.reason });
           if (died === 5) reject(process_.failure(state.reason));
         }
