@@ -8,7 +8,7 @@ type Session = Awaited<ReturnType<typeof openSession>>;
 export const eventChannel = "events_event";
 const batchSize = 50;
 /** Wake-ups come by NOTIFY; this is for the one that gets lost. */
-const pollMs = 1_000;
+const pollMs = 5_000;
 const takeOverPollMs = 250;
 
 interface RunOptions extends ConsumeOptions {

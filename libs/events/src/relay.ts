@@ -5,7 +5,7 @@ import type { EventCarrier } from "./event-carrier.ts";
 import { signMessage } from "./signed-event.ts";
 
 /** Wake-ups come by NOTIFY; this is for the one that gets lost, and for what a relay that died left behind. */
-const pollMs = 1_000;
+const pollMs = 5_000;
 const batchSize = 100;
 
 export interface RelayOptions<Database> {

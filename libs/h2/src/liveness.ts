@@ -8,6 +8,8 @@ export interface LivenessOptions {
   readonly pingTimeoutMs: number;
   /** Silence after a PING that counts as death. */
   readonly deadAfterMs: number;
+  /** Whether anybody waits for the peer now. While nobody does, it is asked less often. Default: always. */
+  readonly isBusy?: () => boolean;
   /** Sends a PING and calls back when it is answered. */
   readonly ping: (answered: () => void) => void;
   /** Bytes received on the connection so far: any of them is a sign of life. */
@@ -17,6 +19,9 @@ export interface LivenessOptions {
   readonly onDeath: () => void;
 }
 
+/** Time between two looks while nobody waits for the peer, in milliseconds. */
+const restMs = 500;
+
 /** Watches a connection: asks by PING again and again, and takes anything that comes in for a sign of life. */
 export class Liveness implements Disposable {
   readonly #options: LivenessOptions;
@@ -24,6 +29,9 @@ export class Liveness implements Disposable {
   #timer: Disposable | undefined;
   #isDisposed = false;
   #isStalled = false;
+  #isResting = false;
+  /** Time from the last look to the next. */
+  #waitMs = 0;
   #bytes = 0;
   #heardAt: number;
   #answeredAt: number;
@@ -46,16 +54,29 @@ export class Liveness implements Disposable {
     this.#timer?.[Symbol.dispose]();
   }
 
+  /** Somebody waits for the peer from now on: asks at once, unless it was asked just before. */
+  wake(): void {
+    if (this.#isDisposed || !this.#isResting) return;
+    this.#timer?.[Symbol.dispose]();
+    this.#tickedAt = this.#options.clock.monotonic();
+    this.#judge(this.#tickedAt);
+    if (!this.#isDisposed) this.#tickLater();
+  }
+
   #tickLater(): void {
+    const isBusy = this.#options.isBusy?.() ?? true;
+    // An unanswered question is watched closely in any case.
+    this.#isResting = !isBusy && this.#askedAt === undefined && !this.#isStalled;
+    this.#waitMs = this.#isResting ? Math.max(restMs, this.#tickMs) : this.#tickMs;
     // Looked at after the next poll for input: if it was this process that stood still, what the peer said is read by then.
-    this.#timer = this.#options.clock.timer(this.#tickMs, () => {
+    this.#timer = this.#options.clock.timer(this.#waitMs, () => {
       setImmediate(() => (this.#isDisposed ? undefined : this.#tick()));
     });
   }
 
   #tick(): void {
     const now = this.#options.clock.monotonic();
-    const lateMs = now - this.#tickedAt - this.#tickMs;
+    const lateMs = now - this.#tickedAt - this.#waitMs;
     this.#tickedAt = now;
     // Time during which this process did not run says nothing about the peer.
     if (lateMs > this.#tickMs && this.#askedAt !== undefined) this.#askedAt += lateMs;

@@ -162,6 +162,7 @@ export class UpstreamSession {
       pingIntervalMs,
       pingTimeoutMs,
       deadAfterMs,
+      isBusy: () => this.#stallListeners.size > 0,
       bytesRead: () => session.socket?.bytesRead ?? 0,
       ping: (answered) => {
         this.#payOwedResets();
@@ -176,6 +177,7 @@ export class UpstreamSession {
   #watchForStall(stream: ClientHttp2Stream, onStall: (() => void) | undefined): void {
     if (onStall === undefined) return;
     this.#stallListeners.add(onStall);
+    if (this.#stallListeners.size === 1) this.#liveness?.wake();
     stream.once("close", () => this.#stallListeners.delete(onStall));
   }
 

@@ -25,6 +25,9 @@ import { createRouteService } from "./rpc/route-service.ts";
 
 const services = [DeploymentService, FleetService, ReplicaService, RouteService];
 
+/** Ticks between two looks of what follows the leader. */
+const feedTicks = 10;
+
 /** Roles of the services that are not for users. */
 const allowedRoles = new Map<string, readonly string[]>([
   [ReplicaService.typeName, ["inference"]],
@@ -51,7 +54,14 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSe
   const readLibrary = registryLibrary({ addresses: config.registryAddresses, identity, telemetry });
   const deployments = new Deployments(store, changes, bus);
   const quarantine = new Quarantine(store, changes, bus);
-  const routes = new RouteFeed({ store, changes, clock, log: telemetry.log.scope("scheduler.routes"), ...timings });
+  const routes = new RouteFeed({
+    store,
+    changes,
+    clock,
+    log: telemetry.log.scope("scheduler.routes"),
+    ...timings,
+    tickMs: timings.tickMs * feedTicks,
+  });
   const assignments = new WantedFeed(assignmentsFrom(store));
   const dedicated = new WantedFeed(dedicatedFrom(store));
   const metrics = createSchedulerMetrics(telemetry.metrics);
@@ -89,7 +99,8 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSe
     changes,
     clock,
     log: telemetry.log.scope("scheduler.assignments"),
-    tickMs: timings.tickMs,
+    // Told of every change; the clock only covers what a broken connection misses.
+    tickMs: timings.tickMs * feedTicks,
     signal,
   };
   const running = Promise.all([

@@ -50,7 +50,8 @@ export class Changes implements AsyncDisposable {
  */
 export async function runOnChange(options: {
   readonly clock: Clock;
-  readonly tickMs: number;
+  /** Longest wait between two runs; asked after each. */
+  readonly tickMs: number | (() => number);
   readonly signal: AbortSignal;
   readonly subscribe: (wake: () => void) => Disposable;
   readonly work: () => Promise<void>;
@@ -67,7 +68,7 @@ export async function runOnChange(options: {
   using _subscription = options.subscribe(wake);
   while (!signal.aborted) {
     if (!isDue)
-      await napUntil(clock, tickMs, signal, (wakeUp) => {
+      await napUntil(clock, typeof tickMs === "number" ? tickMs : tickMs(), signal, (wakeUp) => {
         ring = wakeUp;
       });
     if (signal.aborted) return;

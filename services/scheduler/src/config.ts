@@ -62,7 +62,7 @@ export function readSchedulerConfig(env: Environment): SchedulerConfig {
         detachMs: ms("AIMASS_SCHEDULER_DETACH_MS", 2000, 0),
         drainMs: ms("AIMASS_SCHEDULER_DRAIN_MS", 5000, 0),
         tickMs: ms("AIMASS_SCHEDULER_TICK_MS", 500, 50),
-        libraryMs: ms("AIMASS_SCHEDULER_LIBRARY_MS", 5000, 100),
+        libraryMs: ms("AIMASS_SCHEDULER_LIBRARY_MS", 15_000, 100),
         heartbeatMs: ms("AIMASS_SCHEDULER_HEARTBEAT_MS", 2000, 100),
         forgetMs: ms("AIMASS_SCHEDULER_FORGET_MS", hourMs, 1000, 720 * hourMs),
       },

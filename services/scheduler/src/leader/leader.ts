@@ -22,6 +22,7 @@ import type { RouteLog } from "../routes/route-log.ts";
 import { type Decided, type DecidedChanges, diffDecided, readDecided, saveDecided } from "../state/decided.ts";
 import { judgeObserved, type Observed, readObserved } from "../state/observed.ts";
 import { LibraryFollower } from "./library-follower.ts";
+import { earliestExpiry, nextTick } from "./next-tick.ts";
 import { findTransitions, type Transition } from "./transitions.ts";
 
 export interface LeaderTimings {
@@ -52,7 +53,7 @@ export interface LeaderOptions {
 const newSpecPatienceMs = 500;
 
 /** How often what is long gone is looked for. */
-const forgetEveryMs = 10_000;
+const forgetEveryMs = 60_000;
 
 /** Registry events after which the library is read again. */
 const libraryEvents = ["aliasMoved", "versionChanged", "modelChanged"] as const;
@@ -122,11 +123,13 @@ class Term {
   #known: { decided: Decided; routes: RouteLog } | undefined;
   readonly #seenEtags = new Set<string>();
   #wake = () => {};
+  #nextTickMs: number;
 
   private constructor(options: LeaderOptions, token: bigint, since: number) {
     this.#options = options;
     this.#token = token;
     this.#since = since;
+    this.#nextTickMs = options.timings.tickMs;
     this.#library = new LibraryFollower({
       read: options.readLibrary,
       clock: options.clock,
@@ -150,10 +153,10 @@ class Term {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, timings, changes, log } = this.#options;
+    const { clock, changes, log } = this.#options;
     const passes = runOnChange({
       clock,
-      tickMs: timings.tickMs,
+      tickMs: () => this.#nextTickMs,
       signal,
       subscribe: (wake) => {
         this.#wake = wake;
@@ -174,6 +177,7 @@ class Term {
     } catch (error) {
       // Whether the write happened is unknown: what is at hand may be wrong.
       this.#known = undefined;
+      this.#nextTickMs = this.#options.timings.tickMs;
       this.#options.metrics.failedPasses.add(1);
       throw error;
     }
@@ -187,7 +191,8 @@ class Term {
     const observed = await readObserved(store.db);
     await this.#meetNewSpecs(observed);
     const library = this.#mergeLibrary(observed, decided);
-    const outcome = reconcile(this.#snapshot(observed, decided, library));
+    const snapshot = this.#snapshot(observed, decided, library);
+    const outcome = reconcile(snapshot);
     const after = { decisions: outcome.decisions, library, statuses: datedStatuses(decided, outcome, observed.now) };
     await this.#write(
       {
@@ -199,6 +204,7 @@ class Term {
       routes,
     );
     this.#known = { decided: after, routes };
+    this.#nextTickMs = nextTick(snapshot, outcome, earliestExpiry(observed), this.#options.timings.tickMs);
     metrics.passSeconds.record((clock.monotonic() - started) / 1000);
   }
 
