@@ -50,13 +50,14 @@ export class TestMesh implements AsyncDisposable {
   async push(
     model: string,
     onnx: Uint8Array,
-    options: { moveAlias?: boolean; runLimitMs?: number } = {},
+    options: { moveAlias?: boolean; runLimitMs?: number; manifest?: string } = {},
   ): Promise<Version> {
     const folder = join(this.folder, model);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, "model.onnx"), onnx);
     if (options.runLimitMs !== undefined)
       writeFileSync(join(folder, "model.yaml"), `serving: { run_limit_ms: ${options.runLimitMs} }\n`);
+    if (options.manifest !== undefined) writeFileSync(join(folder, "model.yaml"), options.manifest);
     const version = await pushModel({
       connection: this.admin,
       output: new Output({ json: true }),
@@ -79,7 +80,7 @@ export class TestMesh implements AsyncDisposable {
     model: string,
     onnx: Uint8Array,
     replicas: number,
-    options: { runLimitMs?: number } = {},
+    options: { runLimitMs?: number; manifest?: string } = {},
   ): Promise<Version> {
     const version = await this.push(model, onnx, options);
     await deployModel(this.admin, { project: "default", model, replicas });

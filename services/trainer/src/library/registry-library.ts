@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import {
   AliasService,
   ArtifactService,
+  BatchingChoice,
   type ColumnMeaningSchema,
   DatasetService,
   type DatasetVersion,
@@ -40,6 +41,8 @@ export interface NewVersion {
   /** What the cells of columns mean, by input name. */
   readonly columns: Readonly<Record<string, MessageInitShape<typeof ColumnMeaningSchema>>>;
   readonly lineage: MessageInitShape<typeof LineageSchema>;
+  /** Why no row of the model depends on the others; undefined where that is for the registry to find out alone. */
+  readonly rowsApart: string | undefined;
   readonly idempotencyKey: string;
 }
 
@@ -105,7 +108,11 @@ export class RegistryLibrary {
       await this.#persist(() => this.#upload(project, { bytes, sha256 }, signal), signal);
       files.push({ path, sha256, sizeBytes: BigInt(bytes.length) });
     }
-    const request = { project, model, files, description, labels, metrics, columns, lineage, idempotencyKey };
+    const { rowsApart } = version;
+    const serving =
+      rowsApart === undefined ? {} : { serving: { batching: BatchingChoice.STATED, batchingStatement: rowsApart } };
+    const texts = { project, model, description, idempotencyKey };
+    const request = { ...texts, files, labels, metrics, columns, lineage, ...serving };
     const call = () => this.#models.createVersion(request, { signal, timeoutMs: createVersionMs });
     const answer = await this.#persist(call, signal);
     if (answer.version !== undefined) return answer.version;

@@ -20,6 +20,10 @@ const standing: Partial<Record<VersionState, string>> = {
   [VersionState.IN_REVIEW]: "is in review",
 };
 
+/** Said of the graphs of recipes, for those that the registry's analysis cannot follow: text is parted and put together again in loops. */
+const recipesKeepRowsApart =
+  "A recipe's graph works on each row alone: its tests compare what it gives for many rows with what training computes for each.";
+
 /** What is known of a model once it was judged. */
 interface Judged extends Pick<NewVersion, "metrics" | "columns"> {
   readonly verdict: GateVerdict;
@@ -105,6 +109,8 @@ function newVersion(
       howJson: made.howJson ?? "",
       code: [...(made.code ?? [])],
     },
+    // A script's graph is anybody's; that of a recipe is ours.
+    rowsApart: made.featurePlanJson === undefined ? undefined : recipesKeepRowsApart,
     idempotencyKey: jobId,
   };
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ColumnKind, VersionState } from "@aimass/api/registry";
+import { BatchingChoice, ColumnKind, VersionState } from "@aimass/api/registry";
 import { EvaluationReportSchema, JobSpecSchema } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
 import { defaultLimits } from "@aimass/datasets";
@@ -109,7 +109,12 @@ describe("a job's model", () => {
     expect(ended).toMatchObject({ kind: "succeeded", modelVersion: 1n, aliasMoved: true });
     expect(ended).toMatchObject({ reason: "Version 1 of default.fruit is ready. The alias stable points to it." });
     expect(registry.aliases.get("fruit@stable")).toBe(1n);
-    const { metrics, lineage, labels, columns } = registry.versions[0]?.request ?? expect.fail();
+    const { metrics, lineage, labels, columns, serving } = registry.versions[0]?.request ?? expect.fail();
+    // What the registry cannot follow in a recipe's own graph, it is told.
+    expect(serving).toMatchObject({
+      batching: BatchingChoice.STATED,
+      batchingStatement: expect.stringMatching(/each row alone/),
+    });
     expect(Object.keys(metrics).sort()).toEqual(
       ["cv_mae", "cv_r2", "cv_rmse"]
         .flatMap((name) => [name, `${name}_deviation`])
