@@ -1,4 +1,5 @@
-import { type Address, type Environment, readConfig, type Variables } from "@aimass/core";
+import { type Address, ConfigError, type Environment, readConfig, type Variables } from "@aimass/core";
+import { isAddressRange } from "./control/client-address.ts";
 import type { BackendName } from "./control/public-services.ts";
 
 /** How a router runs. */
@@ -12,6 +13,8 @@ export interface RouterConfig {
   readonly backends: Readonly<Record<BackendName, readonly Address[]>>;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+  /** Addresses and ranges whose X-Forwarded-For and Forwarded are believed. */
+  readonly trustedProxies: readonly string[];
   readonly defaultModel: string | undefined;
   readonly stickyHeader: string;
   readonly limits: RouterLimits;
@@ -52,6 +55,7 @@ export function readRouterConfig(env: Environment): RouterConfig {
     },
     allowedHosts: readList(v.optional("AIMASS_ALLOWED_HOSTS")),
     allowedOrigins: readList(v.optional("AIMASS_ALLOWED_ORIGINS")),
+    trustedProxies: readRanges(v.optional("AIMASS_TRUSTED_PROXIES")),
     defaultModel: v.optional("AIMASS_DEFAULT_MODEL"),
     stickyHeader: v.string("AIMASS_STICKY_HEADER", "x-sticky-key").toLowerCase(),
     limits: readLimits(v),
@@ -86,6 +90,13 @@ function readTls(v: Variables): RouterConfig["tls"] {
   if (key === "" && cert === "") return undefined;
   // Half a pair is a mistake, and clear text in its place would go unnoticed: the missing half is named as any variable that is required.
   return { key: key || v.secret("AIMASS_TLS_KEY"), cert: cert || v.secret("AIMASS_TLS_CERT") };
+}
+
+function readRanges(text: string | undefined): string[] {
+  const ranges = readList(text);
+  const wrong = ranges.filter((range) => !isAddressRange(range));
+  if (wrong.length === 0) return ranges;
+  throw new ConfigError([`AIMASS_TRUSTED_PROXIES has "${wrong[0]}"; a range looks like 10.0.0.0/8.`]);
 }
 
 function readList(text: string | undefined): string[] {

@@ -3,6 +3,7 @@ import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
 import type { Telemetry } from "@aimass/telemetry";
 import type { RouterConfig } from "./config.ts";
 import { Backend } from "./control/backend.ts";
+import { ClientAddress } from "./control/client-address.ts";
 import { ControlProxy } from "./control/control-proxy.ts";
 import { FrontDoor } from "./doors/front-door.ts";
 import { Guard } from "./doors/guard.ts";
@@ -28,7 +29,7 @@ import type { RouteTable } from "./routes/route-table.ts";
 export interface DataPlaneOptions {
   readonly config: Pick<
     RouterConfig,
-    "backends" | "allowedHosts" | "allowedOrigins" | "defaultModel" | "stickyHeader" | "limits"
+    "backends" | "allowedHosts" | "allowedOrigins" | "trustedProxies" | "defaultModel" | "stickyHeader" | "limits"
   >;
   readonly policy: PolicyStore;
   readonly table: RouteTable;
@@ -102,6 +103,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const control = new ControlProxy({
     backends,
     identity,
+    policy,
+    addresses: new ClientAddress(config.trustedProxies),
     refusedTokens,
     clock,
     tracer: telemetry.tracer,

@@ -1,16 +1,30 @@
 import { AimassError, type Clock } from "@aimass/core";
 import { type ClientStream, type HeaderFields, type ServerCall, TransportError, type Upstream } from "@aimass/h2";
-import { refusedTokenHeader, type ServiceIdentity, serviceTokenRefused } from "@aimass/identity";
+import {
+  anonymous,
+  credentialFromHeaders,
+  type PolicyStore,
+  type Principal,
+  refusedTokenHeader,
+  type ServiceIdentity,
+  serviceTokenRefused,
+} from "@aimass/identity";
 import type { Tracer } from "@aimass/telemetry";
 import type { RouterMetrics } from "../metrics.ts";
+import { signInFirst } from "../pipeline/access.ts";
+import { Quota } from "../pipeline/quota.ts";
 import type { RefusedTokens } from "../pipeline/refused-tokens.ts";
 import type { Backend, BackendProcess } from "./backend.ts";
-import { type BackendName, isStreamingPath } from "./public-services.ts";
+import { BegunInTime } from "./begun-in-time.ts";
+import type { ClientAddress } from "./client-address.ts";
+import { type BackendName, isStreamingPath, streamVerbs } from "./public-services.ts";
 import { ReplayableBody } from "./replayable-body.ts";
 
 export interface ControlProxyOptions {
   readonly backends: Readonly<Record<BackendName, Backend>>;
   readonly identity: ServiceIdentity;
+  readonly policy: PolicyStore;
+  readonly addresses: ClientAddress;
   readonly refusedTokens: RefusedTokens;
   readonly clock: Clock;
   readonly tracer: Tracer;
@@ -18,6 +32,11 @@ export interface ControlProxyOptions {
   /** How long a call waits for a process of its service to come up. */
   readonly holdMs: number;
 }
+
+/** Streaming calls under way at a time: all, of one caller, and of all callers without a credential together. */
+const maxStreams = 1024;
+const maxOwnStreams = 128;
+const maxAnonymous = 8;
 
 /** Tries with a fresh token after a service refused one. */
 const maxRefusals = 2;
@@ -36,6 +55,12 @@ const connectionHeaders = new Set([
 /** Passes calls on to the service that answers them, both ways as they flow. Sent again to another process only when provably not begun. */
 export class ControlProxy {
   readonly #options: ControlProxyOptions;
+  /** Each streaming call takes a connection of its own to its service. */
+  readonly #streams = new Quota({
+    totalLimit: maxStreams,
+    principalLimit: maxOwnStreams,
+    anonymousLimit: maxAnonymous,
+  });
 
   constructor(options: ControlProxyOptions) {
     this.#options = options;
@@ -46,7 +71,9 @@ export class ControlProxy {
     const { metrics, tracer } = this.#options;
     using span = tracer.start(`router.${name}`, { parent: call.headers.traceparent, kind: "server" });
     try {
-      await this.#pass(call, name, this.#forwardedHeaders(call, span.traceparent));
+      const headers = this.#forwardedHeaders(call, span.traceparent);
+      if (isStreamingPath(call.path)) await this.#passStream(call, name, headers);
+      else await this.#pass(call, name, headers);
       metrics.countProxied(name, "answered");
     } catch (error) {
       span.fail(error);
@@ -55,8 +82,34 @@ export class ControlProxy {
     }
   }
 
+  async #passStream(call: ServerCall, name: BackendName, headers: HeaderFields): Promise<void> {
+    const principal = this.#principalOf(call);
+    const now = this.#options.clock.now();
+    const { policy } = this.#options.policy;
+    const verbs = streamVerbs[call.path] ?? [];
+    const isForNobody = !verbs.some((verb) => policy.allowsSomewhere(principal, verb, now));
+    if (principal.kind === "anonymous" && isForNobody) throw signInFirst();
+    this.#streams.enter(principal.id);
+    try {
+      await this.#pass(call, name, headers);
+    } finally {
+      this.#streams.leave(principal.id);
+    }
+  }
+
+  /** A credential that does not hold is its service's to refuse; here it counts as none. */
+  #principalOf(call: ServerCall): Principal {
+    try {
+      const credential = credentialFromHeaders((header) => call.headers[header]);
+      return this.#options.policy.policy.authenticate(credential, this.#options.clock.now());
+    } catch {
+      return anonymous;
+    }
+  }
+
   async #pass(call: ServerCall, name: BackendName, headers: HeaderFields): Promise<void> {
-    const body = new ReplayableBody(call.chunks());
+    const begun = new BegunInTime(call.chunks(), this.#options.clock);
+    const body = new ReplayableBody(begun);
     const tried = new Set<BackendProcess>();
     let refusals = 0;
     const endsAt = this.#options.clock.monotonic() + this.#options.holdMs;
@@ -81,6 +134,7 @@ export class ControlProxy {
           continue;
         }
         if (!(error instanceof TransportError)) throw error;
+        if (begun.isLate) throw notBegun();
         if (error.kind === "cancelled") throw new AimassError("CANCELLED", "The caller went away.");
         if (error.started || !body.isReplayable) throw lost(name, error);
       }
@@ -103,10 +157,11 @@ export class ControlProxy {
     const headers: Record<string, string> = {};
     for (const name in call.headers) {
       if (connectionHeaders.has(name) || name.startsWith("aimass-") || name.startsWith("x-forwarded-")) continue;
+      if (name === "forwarded") continue;
       headers[name] = call.headers[name] as string;
     }
     if (headers.te !== undefined) headers.te = "trailers";
-    headers["x-forwarded-for"] = call.remoteAddress;
+    headers["x-forwarded-for"] = this.#options.addresses.of(call);
     headers["x-forwarded-host"] = call.authority;
     headers.traceparent = traceparent;
     return headers;
@@ -200,6 +255,13 @@ function tokenRefused(name: BackendName): AimassError {
       retryAfterMs: 1000,
     },
   );
+}
+
+function notBegun(): AimassError {
+  return new AimassError("DEADLINE_EXCEEDED", "The call was opened, and nothing of its request came.", {
+    reason: "BODY_TOO_LATE",
+    remedy: "Open a call when its first message is at hand.",
+  });
 }
 
 function lost(name: BackendName, cause: TransportError): AimassError {

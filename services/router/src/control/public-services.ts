@@ -33,6 +33,15 @@ const streamingPaths: ReadonlySet<string> = new Set(
     .map((method) => `/${method.parent.typeName}/${method.name}`),
 );
 
+/** What a streaming RPC asks for, one of the verbs somewhere at least: whom none is granted is refused by the headers of the call. */
+export const streamVerbs: Readonly<Record<string, readonly string[]>> = {
+  "/aimass.auth.v1.AuditService/ExportEntries": ["audit.read"],
+  "/aimass.registry.v1.ArtifactService/WriteUpload": ["version.create", "dataset.write"],
+  "/aimass.registry.v1.ArtifactService/ReadArtifact": ["artifact.read", "dataset.read"],
+  "/aimass.scheduler.v1.DeploymentService/WatchDeployment": ["deployment.view"],
+  "/aimass.trainer.v1.TrainingService/WatchJob": ["job.view"],
+};
+
 /** Whether a path is one of a streaming RPC. */
 export function isStreamingPath(path: string): boolean {
   return streamingPaths.has(path);

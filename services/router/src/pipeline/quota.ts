@@ -1,15 +1,19 @@
+import { anonymous } from "@aimass/identity";
 import { refuseByQuota } from "./admission.ts";
 
 /** Counts calls under way, of all callers and of each: no caller takes more than a share of the router. */
 export class Quota {
   readonly #totalLimit: number;
   readonly #principalLimit: number;
+  readonly #anonymousLimit: number;
   readonly #byPrincipal = new Map<string, number>();
   #total = 0;
 
-  constructor(options: { totalLimit: number; principalLimit: number }) {
+  /** `anonymousLimit` is for all callers without a credential together; default: as for one caller. */
+  constructor(options: { totalLimit: number; principalLimit: number; anonymousLimit?: number }) {
     this.#totalLimit = options.totalLimit;
     this.#principalLimit = options.principalLimit;
+    this.#anonymousLimit = options.anonymousLimit ?? options.principalLimit;
   }
 
   get inFlight(): number {
@@ -21,7 +25,7 @@ export class Quota {
     const own = this.#byPrincipal.get(principalId) ?? 0;
     const refusal = refuseByQuota({
       principalInFlight: own,
-      principalLimit: this.#principalLimit,
+      principalLimit: principalId === anonymous.id ? this.#anonymousLimit : this.#principalLimit,
       totalInFlight: this.#total,
       totalLimit: this.#totalLimit,
     });
