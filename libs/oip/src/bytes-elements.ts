@@ -33,14 +33,29 @@ export function countBytesElements(bytes: Uint8Array, tensor = "BYTES"): number 
 
 /** The elements of a BYTES tensor as strings. Throws INVALID_ARGUMENT when one is not UTF-8. */
 export function stringElements(bytes: Uint8Array, tensor = "BYTES"): string[] {
-  return bytesElements(bytes, tensor).map((element, index) => {
-    const text = decodeUtf8(element);
-    if (text !== undefined) return text;
-    throw new AimassError("INVALID_ARGUMENT", `Element ${index} of tensor ${quoted(tensor)} is not UTF-8 text.`, {
-      reason: "NOT_UTF8",
-      field: tensor,
-      remedy: "Strings are UTF-8; carry other bytes as UINT8, or ask for the output in binary.",
-    });
+  const starts = elementStarts(bytes, tensor);
+  return Array.from(starts, (start, index) => textElement(bytes, start, { tensor, index }));
+}
+
+/** Where the elements of a BYTES tensor begin, at their lengths. Throws INVALID_ARGUMENT when a length runs past the end. */
+export function elementStarts(bytes: Uint8Array, tensor: string): Float64Array {
+  const starts = new Float64Array(countBytesElements(bytes, tensor));
+  for (let at = 0, index = 0; index < starts.length; index++) {
+    starts[index] = at;
+    at += 4 + lengthAt(bytes, at, tensor);
+  }
+  return starts;
+}
+
+/** The element that begins at a place. Throws INVALID_ARGUMENT when it is not UTF-8. */
+export function textElement(bytes: Uint8Array, start: number, named: { tensor: string; index: number }): string {
+  const text = decodeUtf8(bytes.subarray(start + 4, start + 4 + lengthAt(bytes, start, named.tensor)));
+  if (text !== undefined) return text;
+  const message = `Element ${named.index} of tensor ${quoted(named.tensor)} is not UTF-8 text.`;
+  throw new AimassError("INVALID_ARGUMENT", message, {
+    reason: "NOT_UTF8",
+    field: named.tensor,
+    remedy: "Strings are UTF-8; carry other bytes as UINT8, or ask for the output in binary.",
   });
 }
 
@@ -49,15 +64,19 @@ export function stringElements(bytes: Uint8Array, tensor = "BYTES"): string[] {
  * Cheaper than `stringElements`: nothing is decoded.
  */
 export function assertTextElements(bytes: Uint8Array, tensor = "BYTES"): void {
-  bytesElements(bytes, tensor).forEach((element, index) => {
-    if (isUtf8(element) && !element.includes(0)) return;
+  for (let at = 0, index = 0; at < bytes.length; index++) {
+    const end = at + 4 + lengthAt(bytes, at, tensor);
+    if (end > bytes.length) throw truncated(bytes, at, tensor);
+    const element = bytes.subarray(at + 4, end);
+    at = end;
+    if (isUtf8(element) && !element.includes(0)) continue;
     const what = isUtf8(element) ? "holds the character U+0000" : "is not UTF-8 text";
     throw new AimassError("INVALID_ARGUMENT", `Element ${index} of tensor ${quoted(tensor)} ${what}.`, {
       reason: "NOT_TEXT",
       field: tensor,
       remedy: "Models take BYTES as UTF-8 text without U+0000; other bytes go into a UINT8 input.",
     });
-  });
+  }
 }
 
 /** Elements framed as a BYTES tensor: uint32 little-endian length ‖ bytes, one after another. */

@@ -1,5 +1,7 @@
 import { AimassError } from "@aimass/core";
+import { defaultInflateLimit } from "./compression.ts";
 import { quoted } from "./datatype.ts";
+import { ByteBudget } from "./element-sink.ts";
 import { integerParameter, type Parameters } from "./parameters.ts";
 import { expectLength, ParameterCollector } from "./read-parameters.ts";
 import { hasTypedData, readTensorHeader, tensorFromContents, tensorFromRaw } from "./read-tensor.ts";
@@ -9,9 +11,10 @@ import { WireReader } from "./wire-reader.ts";
 
 /**
  * Decodes a ModelInferRequest. Tensor bytes are views into `body` wherever the wire holds them little-endian already.
- * Throws INVALID_ARGUMENT naming the tensor, what was given and what would be right; UNIMPLEMENTED for tensors in shared memory.
+ * Throws INVALID_ARGUMENT naming the tensor, what was given and what would be right; UNIMPLEMENTED for tensors in shared memory; RESOURCE_EXHAUSTED for
+ * typed contents that take more than `tensorLimit` bytes as tensors.
  */
-export function decodeInferRequest(body: Uint8Array): InferRequest {
+export function decodeInferRequest(body: Uint8Array, tensorLimit = defaultInflateLimit): InferRequest {
   const reader = new WireReader(body, 0, "ModelInferRequest");
   let modelName = "";
   let modelVersion = "";
@@ -38,7 +41,8 @@ export function decodeInferRequest(body: Uint8Array): InferRequest {
   }
   checkUnique(headers, "input");
   checkUnique(outputs, "output");
-  const inputs = raw.length > 0 ? joinRaw(reader, headers, raw) : joinTyped(reader, headers);
+  const inputs =
+    raw.length > 0 ? joinRaw(reader, headers, raw) : joinTyped(reader, headers, new ByteBudget(tensorLimit));
   return { modelName, modelVersion, id, parameters: collector.parameters, inputs, outputs };
 }
 
@@ -102,10 +106,10 @@ function joinRaw(reader: WireReader, headers: readonly TensorHeader[], raw: read
   return tensors;
 }
 
-function joinTyped(reader: WireReader, headers: readonly TensorHeader[]): Tensor[] {
+function joinTyped(reader: WireReader, headers: readonly TensorHeader[], budget: ByteBudget): Tensor[] {
   return headers.map((header) => {
     if (header.parameters.size > 0) refuseSharedMemory(header.name, header.parameters);
-    return tensorFromContents(reader, header);
+    return tensorFromContents(reader, header, budget);
   });
 }
 

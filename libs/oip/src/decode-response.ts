@@ -1,4 +1,5 @@
 import { AimassError } from "@aimass/core";
+import { ByteBudget } from "./element-sink.ts";
 import { expectLength, ParameterCollector } from "./read-parameters.ts";
 import { readTensorHeader, tensorFromContents, tensorFromRaw } from "./read-tensor.ts";
 import type { InferResponse } from "./tensor.ts";
@@ -49,8 +50,10 @@ function readInferResponse(reader: WireReader): InferResponse {
     else if (field === 3) id = reader.text();
     else collector.read(reader);
   }
+  // What a server answers is as large as it is.
+  const budget = new ByteBudget(Number.POSITIVE_INFINITY);
   const outputs = headers.map((header, index) => {
-    if (raw.length === 0) return tensorFromContents(reader, header);
+    if (raw.length === 0) return tensorFromContents(reader, header, budget);
     const bytes = raw[index];
     if (bytes !== undefined && raw.length === headers.length) return tensorFromRaw(header, bytes);
     throw new AimassError(

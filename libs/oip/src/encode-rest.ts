@@ -1,10 +1,9 @@
 import { AimassError } from "@aimass/core";
 import { quoted } from "./datatype.ts";
-import type { RestInfer } from "./decode-rest.ts";
 import type { Json } from "./json.ts";
 import { elementTexts, writeList } from "./json-elements.ts";
 import type { Parameters } from "./parameters.ts";
-import type { InferResponse, Tensor } from "./tensor.ts";
+import type { InferRequest, InferResponse, Tensor } from "./tensor.ts";
 import { TextChunks } from "./text-chunks.ts";
 
 /** An encoded REST answer. `body` is not compressed: see `compress`. */
@@ -13,12 +12,18 @@ export interface RestAnswer {
   readonly body: Buffer;
 }
 
+/** What a REST request asked for. */
+export interface RestAsked {
+  readonly outputs: InferRequest["outputs"];
+  readonly binaryByDefault: boolean;
+}
+
 /**
  * Encodes the answer of a REST infer call: JSON, with the outputs that were asked for in binary behind it.
  * Throws INVALID_ARGUMENT when an output cannot be JSON (FP16, BF16, BYTES that are not UTF-8) and was not asked for in binary.
  */
-export function encodeRestInfer(response: InferResponse, asked: RestInfer): RestAnswer {
-  const binaryByName = new Map(asked.request.outputs.map((output) => [output.name, output.binary]));
+export function encodeRestInfer(response: InferResponse, asked: RestAsked): RestAnswer {
+  const binaryByName = new Map(asked.outputs.map((output) => [output.name, output.binary]));
   const tail: Uint8Array[] = [];
   const out = new TextChunks();
   out.add(

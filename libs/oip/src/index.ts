@@ -28,7 +28,8 @@ export {
   encodeStreamInferResponse,
 } from "./encode-message.ts";
 export { type AnswerForm, encodePredict } from "./encode-predict.ts";
-export { encodeRestInfer, type RestAnswer } from "./encode-rest.ts";
+export { encodeRestInfer, type RestAnswer, type RestAsked } from "./encode-rest.ts";
+export { fitShape } from "./fit-shape.ts";
 export { fromBf16, fromFp16, toBf16, toFp16 } from "./half.ts";
 export {
   booleanParameter,

@@ -1,4 +1,4 @@
-import { stringElements } from "./bytes-elements.ts";
+import { elementStarts, textElement } from "./bytes-elements.ts";
 import { fromBf16, fromFp16 } from "./half.ts";
 import { elementsOf, type Tensor } from "./tensor.ts";
 import type { TextChunks } from "./text-chunks.ts";
@@ -9,8 +9,9 @@ import type { TextChunks } from "./text-chunks.ts";
  */
 export function elementTexts(tensor: Tensor): (index: number) => string {
   if (tensor.datatype === "BYTES") {
-    const texts = stringElements(tensor.bytes, tensor.name);
-    return (index) => JSON.stringify(texts[index]);
+    const { bytes, name } = tensor;
+    const starts = elementStarts(bytes, name);
+    return (index) => JSON.stringify(textElement(bytes, starts[index] as number, { tensor: name, index }));
   }
   const elements = elementsOf(tensor.datatype, tensor.bytes) as Float64Array;
   switch (tensor.datatype) {

@@ -1,6 +1,7 @@
 import { AimassError } from "@aimass/core";
 import { countBytesElements } from "./bytes-elements.ts";
 import { type Datatype, elementCount, elementSize, formatShape, maxRank, parseDatatype, quoted } from "./datatype.ts";
+import type { ByteBudget } from "./element-sink.ts";
 import { expectLength, ParameterCollector } from "./read-parameters.ts";
 import type { Tensor } from "./tensor.ts";
 import type { ContentsRange, TensorHeader } from "./tensor-header.ts";
@@ -60,10 +61,10 @@ export function tensorFromRaw(header: TensorHeader, bytes: Uint8Array): Tensor {
 }
 
 /** A tensor whose data is in its typed contents. */
-export function tensorFromContents(reader: WireReader, header: TensorHeader): Tensor {
+export function tensorFromContents(reader: WireReader, header: TensorHeader, budget: ByteBudget): Tensor {
   const { name, shape, parameters } = header;
   const datatype = parseDatatype(header.datatypeName, name);
-  const bytes = contentsToBytes(reader, header, datatype, elementCount(shape, name));
+  const bytes = contentsToBytes(reader, header, datatype, { count: elementCount(shape, name), budget });
   return { name, datatype, shape, bytes, parameters };
 }
 

@@ -21,6 +21,7 @@ const input = (datatype: Datatype, shape: number[], data: unknown) => ({
   inputs: [{ name: "x", datatype, shape, data }],
 });
 const bytes = (decoded: RestInfer) => decoded.request.inputs[0]?.bytes as Uint8Array;
+const askedBy = ({ request, binaryByDefault }: RestInfer) => ({ outputs: request.outputs, binaryByDefault });
 const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
 
 describe("REST data in JSON", () => {
@@ -52,7 +53,10 @@ describe("REST data in JSON", () => {
         const decoded = decode(body);
         expect(Array.from(elementsOf("INT64", bytes(decoded)))).toEqual(values);
         const output: Tensor = { name: "y", datatype: "INT64", shape: [values.length], bytes: bytes(decoded) };
-        const answer = encodeRestInfer({ modelName: "m", modelVersion: "1", id: "", outputs: [output] }, decoded);
+        const answer = encodeRestInfer(
+          { modelName: "m", modelVersion: "1", id: "", outputs: [output] },
+          askedBy(decoded),
+        );
         expect(answer.body.toString()).toContain(`"data":[${values.join(",")}]`);
       }),
     );
@@ -110,7 +114,7 @@ describe("REST data in JSON", () => {
     const decoded = decode(input("FP32", [3], ["NaN", "Infinity", "-Infinity"]));
     expect(Array.from(elementsOf("FP32", bytes(decoded)))).toEqual([Number.NaN, Infinity, -Infinity]);
     const output: Tensor = { name: "y", datatype: "FP32", shape: [3], bytes: bytes(decoded) };
-    const answer = encodeRestInfer({ modelName: "m", modelVersion: "1", id: "", outputs: [output] }, decoded);
+    const answer = encodeRestInfer({ modelName: "m", modelVersion: "1", id: "", outputs: [output] }, askedBy(decoded));
     expect(JSON.parse(answer.body.toString()).outputs[0].data).toEqual(["NaN", "Infinity", "-Infinity"]);
   });
 
@@ -201,7 +205,7 @@ describe("binary tensor data", () => {
       outputs: [{ name: "a" }, { name: "b", parameters: { binary_data: false } }],
     });
     const outputs: Tensor[] = ["a", "b"].map((name) => ({ name, datatype: "FP32", shape: [1], bytes: floats(4) }));
-    const answer = encodeRestInfer({ modelName: "m", modelVersion: "2", id: "q", outputs }, asked);
+    const answer = encodeRestInfer({ modelName: "m", modelVersion: "2", id: "q", outputs }, askedBy(asked));
     const length = Number(answer.headers["inference-header-content-length"]);
     const parsed = JSON.parse(answer.body.subarray(0, length).toString());
     expect(parsed).toEqual({

@@ -1,6 +1,7 @@
 import { AimassError } from "@aimass/core";
 import { bytesFromElements } from "./bytes-elements.ts";
 import { type Datatype, elementSize, formatShape, quoted } from "./datatype.ts";
+import type { ByteBudget } from "./element-sink.ts";
 import type { ContentsRange, TensorHeader } from "./tensor-header.ts";
 import { type WireReader, wire } from "./wire-reader.ts";
 
@@ -56,7 +57,7 @@ export function contentsToBytes(
   reader: WireReader,
   header: TensorHeader,
   datatype: Datatype,
-  count: number,
+  { count, budget }: { count: number; budget: ByteBudget },
 ): Uint8Array {
   const list = listOf[datatype];
   const runs: Run[] = [];
@@ -67,6 +68,7 @@ export function contentsToBytes(
   });
   const given = countElements(reader, runs, datatype);
   if (given !== count) throw wrongCount(header, datatype, given, count);
+  budget.take(datatype === "BYTES" ? 0 : count * elementSize(datatype));
   if (datatype === "BYTES") return bytesFromElements(runs.map((run) => reader.bytes.subarray(run.start, run.end)));
   if (datatype === "FP32" || datatype === "FP64") return joinRuns(reader, runs);
   if (datatype === "BOOL" && runs.length === 1 && isZeroOrOne(reader, runs[0] as Run, count)) {

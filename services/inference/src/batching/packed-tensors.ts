@@ -43,6 +43,8 @@ export function packRequests(requests: readonly (readonly Tensor[])[]): PackedTe
     tensors.push({ name, datatype, shape: requests.length === 1 ? shape : [rows, ...shape.slice(1)], offset, length });
     end = offset + length;
   }
+  const packed = requests.length === 1 ? packedBefore(first, tensors) : undefined;
+  if (packed !== undefined) return { buffer: packed, tensors };
   const buffer = new ArrayBuffer(end);
   const bytes = new Uint8Array(buffer);
   for (let i = 0; i < tensors.length; i += 1) {
@@ -54,6 +56,21 @@ export function packRequests(requests: readonly (readonly Tensor[])[]): PackedTe
     }
   }
   return { buffer, tensors };
+}
+
+const handedOver = new WeakSet<ArrayBufferLike>();
+
+/** Says of packed tensors that nobody else needs their memory: a run of this request alone takes it as it is, and it changes hands. */
+export function handOver(tensors: readonly Tensor[]): void {
+  for (const { bytes } of tensors) handedOver.add(bytes.buffer);
+}
+
+/** The buffer that holds the tensors of one request just as they are to be packed; undefined when there is none that may be taken. */
+function packedBefore(tensors: readonly Tensor[], wanted: readonly PackedTensor[]): ArrayBuffer | undefined {
+  const buffer = tensors[0]?.bytes.buffer;
+  if (buffer === undefined || !handedOver.has(buffer)) return undefined;
+  const isPacked = tensors.every(({ bytes }, i) => bytes.buffer === buffer && bytes.byteOffset === wanted[i]?.offset);
+  return isPacked ? (buffer as ArrayBuffer) : undefined;
 }
 
 /** The packed tensors as views into their buffer. */

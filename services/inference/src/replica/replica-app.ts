@@ -13,6 +13,7 @@ import { registryArtifactSource } from "../artifacts/registry-artifact-source.ts
 import { trimCache } from "../artifacts/trim-cache.ts";
 import { AssignmentMemory } from "../assignments/assignment-memory.ts";
 import { SchedulerLink } from "../assignments/scheduler-link.ts";
+import { Codec } from "../codec/codec.ts";
 import { endCrashNote, noteCulprit, readCrashNote, startCrashNote } from "../crashes/crash-note.ts";
 import type { Device } from "../devices/device.ts";
 import { discoverDevices } from "../devices/discover-devices.ts";
@@ -114,7 +115,9 @@ export async function startReplica(
   observeReplica(telemetry.metrics, servables, { ...device, executionProviders: executionProviders.join(",") });
 
   let draining = false;
+  const codec = new Codec();
   const context = {
+    codec,
     servables,
     clock,
     tracer: telemetry.tracer,
@@ -181,6 +184,7 @@ export async function startReplica(
       await closeServiceClients();
       dispatcher[Symbol.dispose]();
       profiler[Symbol.dispose]();
+      await codec[Symbol.asyncDispose]();
       await pool[Symbol.asyncDispose]();
       await admin.close();
       await telemetry[Symbol.asyncDispose]();

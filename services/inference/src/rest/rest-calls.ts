@@ -6,15 +6,8 @@ import {
 } from "@aimass/api/inference";
 import { AimassError } from "@aimass/core";
 import type { ServerCall } from "@aimass/h2";
-import {
-  compress,
-  decodePredict,
-  decodeRestInfer,
-  encodePredict,
-  encodeRestError,
-  encodeRestInfer,
-  inflate,
-} from "@aimass/oip";
+import { compress, encodeRestError, inflate } from "@aimass/oip";
+import type { ReadCall } from "../codec/read-call.ts";
 import { answerTrailers, type CallContext, inferCounted } from "../rpc/call-context.ts";
 import { findServable } from "../rpc/find-servable.ts";
 import type { ModelFacts } from "../rpc/model-calls.ts";
@@ -83,29 +76,41 @@ export class RestCalls {
   }
 
   async #infer(target: RestTarget, call: ServerCall): Promise<void> {
-    const limit = this.#context.bodyLimitBytes;
-    const body = await inflate(await call.body(limit), call.headers["content-encoding"], limit);
-    const header = jsonLength(call.headers["inference-header-content-length"]);
-    const signature = findServable(this.#context.servables, call.headers, {
-      name: target.model,
-      version: target.version,
-    }).plan;
-    const asked = decodeRestInfer(body, header, target.model, target.version, signature);
-    const { response, servable } = await inferCounted(this.#context, call, asked.request);
-    const answer = encodeRestInfer(response, asked);
+    const { read, now } = await this.#read("rest", target, call);
+    const { response, servable } = await inferCounted(this.#context, call, read, now);
+    const asked = { outputs: read.request.outputs, binaryByDefault: read.binaryByDefault };
+    const answer = await this.#context.codec.write({ kind: "rest", response, asked }, call.signal);
     await this.#respond(call, servable, answer.headers, answer.body);
   }
 
   async #predict(target: RestTarget, call: ServerCall): Promise<void> {
-    const limit = this.#context.bodyLimitBytes;
-    const body = await inflate(await call.body(limit), call.headers["content-encoding"], limit);
-    const found = findServable(this.#context.servables, call.headers, { name: target.model, version: target.version });
-    const { plan } = found;
-    const { request, ignoredColumns, isEmpty } = decodePredict(body, plan, target.model, target.version, limit);
-    const headers = { ...jsonType, ...(ignoredColumns !== undefined && { [ignoredHeader]: ignoredColumns }) };
-    if (isEmpty) return this.#respond(call, found, headers, encodePredict({ outputs: [] }, plan));
-    const { response, servable } = await inferCounted(this.#context, call, request);
-    await this.#respond(call, servable, headers, encodePredict(response, plan));
+    const { read, found, now } = await this.#read("predict", target, call);
+    const { response, servable } = read.isEmpty
+      ? { response: { outputs: [] }, servable: found }
+      : await inferCounted(this.#context, call, read, now);
+    const { outputs, isByRow } = servable.plan;
+    const form = { isByRow, outputs: outputs.filter(({ labels }) => labels.length > 0) };
+    const { headers, body } = await this.#context.codec.write({ kind: "predict", response, form }, call.signal);
+    const { ignoredColumns } = read;
+    const all = ignoredColumns === undefined ? headers : { ...headers, [ignoredHeader]: ignoredColumns };
+    await this.#respond(call, servable, all, body);
+  }
+
+  async #read(
+    kind: "rest" | "predict",
+    { model, version }: RestTarget,
+    call: ServerCall,
+  ): Promise<{ read: ReadCall; found: Servable; now: number }> {
+    const { bodyLimitBytes: limitBytes, clock, codec, servables } = this.#context;
+    const body = await inflate(await call.body(limitBytes), call.headers["content-encoding"], limitBytes);
+    const now = clock.monotonic();
+    const jsonLength = kind === "rest" ? jsonLengthOf(call.headers["inference-header-content-length"]) : undefined;
+    const found = findServable(servables, call.headers, { name: model, version });
+    const read = await codec.read({ kind, body, model, version, jsonLength, limitBytes }, found.plan, {
+      signal: call.signal,
+      ownsBody: true,
+    });
+    return { read, found, now };
   }
 
   async #respond(
@@ -134,9 +139,9 @@ export class RestCalls {
   }
 }
 
-function jsonLength(header: string | undefined): { contentLengthHeader?: number } {
-  if (header === undefined) return {};
-  if (/^\d{1,15}$/.test(header)) return { contentLengthHeader: Number(header) };
+function jsonLengthOf(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d{1,15}$/.test(header)) return Number(header);
   throw new AimassError(
     "INVALID_ARGUMENT",
     `Inference-Header-Content-Length is "${header.slice(0, 100)}", which is no length.`,

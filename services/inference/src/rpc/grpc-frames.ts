@@ -27,17 +27,21 @@ export async function* readMessages(
 ): AsyncIterable<Uint8Array> {
   const parts: Buffer[] = [];
   let held = 0;
-  const needed = () => (held < prefixBytes ? prefixBytes : prefixBytes + joined(parts).readUInt32BE(1));
+  let needed = prefixBytes;
   for await (const chunk of chunks) {
     parts.push(chunk);
     held += chunk.length;
-    for (let size = needed(); held >= prefixBytes && held >= size; size = needed()) {
+    // Joined twice a message: for its length, and when it is whole.
+    while (held >= needed) {
       const all = joined(parts);
-      yield await unfolded(all.subarray(prefixBytes, size), all[0] as number, encoding, limitBytes);
-      parts[0] = all.subarray(size);
-      held = parts[0].length;
+      needed = prefixBytes + all.readUInt32BE(1);
+      if (needed - prefixBytes > limitBytes) throw tooLarge(limitBytes);
+      if (held < needed) break;
+      yield await unfolded(all.subarray(prefixBytes, needed), all[0] as number, encoding, limitBytes);
+      parts[0] = all.subarray(needed);
+      held -= needed;
+      needed = prefixBytes;
     }
-    if (held >= prefixBytes && needed() - prefixBytes > limitBytes) throw tooLarge(limitBytes);
   }
   if (held > 0)
     throw new AimassError("INVALID_ARGUMENT", "The stream ended inside a message.", { reason: "BAD_FRAME" });

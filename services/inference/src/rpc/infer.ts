@@ -1,8 +1,18 @@
 import { type InferRequest, type InferResponse, integerParameter } from "@aimass/oip";
+import type { ReadCall } from "../codec/read-call.ts";
 import { checkRequestedOutputs, selectOutputs } from "../servables/select-outputs.ts";
 import type { Servable } from "../servables/servable.ts";
 import type { ServingPlan } from "../servables/serving-plan.ts";
 import { validateInputs } from "../servables/validate-inputs.ts";
+
+export interface InferOptions {
+  /** Monotonic milliseconds. */
+  readonly deadline: number;
+  readonly now: number;
+  readonly signal: AbortSignal;
+  /** Inputs that were checked already, against their plan. */
+  readonly checked?: ReadCall["checked"];
+}
 
 /**
  * Answers one inference request on a servable: checks it, runs it, picks the outputs it asked for. `deadline`: monotonic milliseconds; the request's own `timeout`
@@ -11,10 +21,10 @@ import { validateInputs } from "../servables/validate-inputs.ts";
 export async function infer(
   servable: Servable,
   request: InferRequest,
-  { deadline, now, signal }: { readonly deadline: number; readonly now: number; readonly signal: AbortSignal },
+  { deadline, now, signal, checked }: InferOptions,
 ): Promise<InferResponse> {
   const { plan } = servable;
-  const inputs = validateInputs(plan, request.inputs);
+  const inputs = checked?.plan === plan ? checked.inputs : validateInputs(plan, request.inputs);
   if (request.outputs.length > 0) checkRequestedOutputs(plan, request.outputs);
   const outputs = await servable.infer(inputs, {
     deadline: Math.min(deadline, ownDeadline(request, now)),

@@ -1,7 +1,7 @@
 import { AimassError } from "@aimass/core";
 import type { ServerCall } from "@aimass/h2";
 import { decodeInferRequest, encodeInferResponse } from "@aimass/oip";
-import { answerTrailers, type CallContext, inferCounted } from "./call-context.ts";
+import { answerTrailers, type CallContext, inferCounted, largeBytes, readMessage } from "./call-context.ts";
 import { answerGrpc, answerGrpcError } from "./grpc-answer.ts";
 import { readUnaryMessage } from "./grpc-frames.ts";
 
@@ -10,8 +10,13 @@ export async function modelInfer(context: CallContext, call: ServerCall): Promis
   try {
     const body = await call.body(context.bodyLimitBytes);
     const message = readUnaryMessage(body, call.headers["grpc-encoding"], context.bodyLimitBytes);
-    const request = decodeInferRequest(message instanceof Uint8Array ? message : await message);
-    const { response, servable } = await inferCounted(context, call, request);
+    const plain = message instanceof Uint8Array ? message : await message;
+    const now = context.clock.monotonic();
+    const read =
+      plain.byteLength < largeBytes
+        ? { request: decodeInferRequest(plain) }
+        : await readMessage(context, call, plain, { ownsBody: true });
+    const { response, servable } = await inferCounted(context, call, read, now);
     answerGrpc(call, encodeInferResponse(response, { framed: true }), answerTrailers(context, servable));
   } catch (error) {
     answerGrpcError(call, AimassError.from(error), answerTrailers(context, undefined));

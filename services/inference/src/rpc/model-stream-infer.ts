@@ -1,7 +1,7 @@
 import { AimassError } from "@aimass/core";
 import type { ResponseWriter, ServerCall } from "@aimass/h2";
 import { decodeInferRequest, encodeStreamInferResponse, type InferRequest } from "@aimass/oip";
-import { answerTrailers, type CallContext, inferCounted } from "./call-context.ts";
+import { answerTrailers, type CallContext, inferCounted, largeBytes, readMessage } from "./call-context.ts";
 import { errorTrailers } from "./grpc-answer.ts";
 import { readMessages } from "./grpc-frames.ts";
 
@@ -38,8 +38,13 @@ async function answerOne(
   let request: InferRequest | undefined;
   let framed: Uint8Array;
   try {
-    request = decodeInferRequest(message);
-    const { response } = await inferCounted(context, call, request);
+    const now = context.clock.monotonic();
+    const read =
+      message.byteLength < largeBytes
+        ? { request: decodeInferRequest(message) }
+        : await readMessage(context, call, message, { ownsBody: false });
+    request = read.request;
+    const { response } = await inferCounted(context, call, read, now);
     framed = encodeStreamInferResponse(response, { framed: true });
   } catch (error) {
     framed = encodeStreamInferResponse(failedAnswer(request, AimassError.from(error)), { framed: true });
