@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { textInputs } from "./predict-inputs.ts";
+import { exampleInputs, readInputs, textInputs } from "./predict-inputs.ts";
 
 const metadata = (...inputs: readonly (readonly [name: string, datatype: string])[]) => ({
   ...{ name: "m", versions: ["1"], outputs: [] },
@@ -18,5 +18,24 @@ describe("a text to predict from", () => {
     [metadata(["city", "BYTES"], ["size", "FP32"]), "city BYTES[-1,1], size FP32[-1,1]"],
   ])("is refused where it would be in no input, or made-up numbers beside it", (of, takes) => {
     expect(() => textInputs(of, "hello")).toThrow(`--text is for a model of one string; this one takes ${takes}.`);
+  });
+});
+
+describe("inputs as they were typed", () => {
+  const age = { ...metadata(["age", "FP32"]) };
+
+  it("are rows for inputs of [N,1], whole numbers with all their digits", async () => {
+    expect(await readInputs(age, ['{"age": [40, 22]}'])).toEqual([
+      { name: "age", datatype: "FP32", shape: [2, 1], data: [40, 22] },
+    ]);
+    expect(await readInputs(metadata(["id", "INT64"]), ["id=9007199254740993"])).toEqual([
+      { name: "id", datatype: "INT64", shape: [1, 1], data: [9007199254740993n] },
+    ]);
+  });
+
+  it("are made up of the most frequent categories where the version knows them", () => {
+    const known = new Map([["sex", ["female", "male"]]]);
+    const inputs = exampleInputs(metadata(["sex", "BYTES"], ["name", "BYTES"]), undefined, known);
+    expect(inputs.map(({ data }) => data)).toEqual([["female"], ["How are you?"]]);
   });
 });

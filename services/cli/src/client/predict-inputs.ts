@@ -1,13 +1,22 @@
 import { readFileSync } from "node:fs";
 import { AimassError } from "@aimass/core";
 import { decodeImage, defaultLimits } from "@aimass/datasets";
+import { fitShape } from "@aimass/oip";
+import { parseExact } from "./exact-json.ts";
 import type { InputTensor, RestMetadata, RestTensor } from "./rest-inference.ts";
 import { readTextFile } from "./text-file.ts";
 
 type InputSpec = RestMetadata["inputs"][number];
 
-/** Inputs that fit the metadata: dynamic axes are 1, numbers 0.5 or 1, strings the given text. */
-export function exampleInputs(metadata: RestMetadata, text = "How are you?"): RestTensor[] {
+/** What an example may take from a version: the categories that its columns had in training, most frequent first, by input. */
+export type KnownCategories = ReadonlyMap<string, readonly string[]>;
+
+/** Inputs that fit the metadata: dynamic axes are 1, numbers 0.5 or 1, strings the most frequent category, else the given text. */
+export function exampleInputs(
+  metadata: RestMetadata,
+  text = "How are you?",
+  categories: KnownCategories = new Map(),
+): RestTensor[] {
   return metadata.inputs.map(({ name, datatype, shape }) => {
     const fixed = shape.map((axis) => (axis < 0 ? 1 : axis));
     const count = fixed.reduce((product, axis) => product * axis, 1);
@@ -16,7 +25,14 @@ export function exampleInputs(metadata: RestMetadata, text = "How are you?"): Re
         remedy: "Call it by gRPC, or by REST with binary tensors.",
       });
     }
-    const element = datatype === "BYTES" ? text : datatype === "BOOL" ? true : datatype.startsWith("FP") ? 0.5 : 1;
+    const element =
+      datatype === "BYTES"
+        ? (categories.get(name)?.[0] ?? text)
+        : datatype === "BOOL"
+          ? true
+          : datatype.startsWith("FP")
+            ? 0.5
+            : 1;
     return { name, datatype, shape: fixed, data: Array.from({ length: count }, () => element) };
   });
 }
@@ -103,7 +119,7 @@ function inputNamed(metadata: RestMetadata, name: string): InputSpec {
 
 function parsed(text: string, name = "x"): unknown {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch (error) {
     throw new AimassError("INVALID_ARGUMENT", `The input is not JSON: ${(error as Error).message}.`, {
       cause: error,
@@ -118,8 +134,11 @@ function fitted(input: InputSpec, value: unknown): RestTensor {
   return { name: input.name, datatype: input.datatype, shape: input.shape.map(() => 1), data: [value] };
 }
 
-function tensorOf({ name, datatype }: InputSpec, value: unknown): RestTensor {
-  return { name, datatype, shape: shapeOf(value), data: [value].flat(Number.POSITIVE_INFINITY) };
+/** Axes of length 1 may be left out: n values for [-1,1] are n rows. */
+function tensorOf({ name, datatype, shape: declared }: InputSpec, value: unknown): RestTensor {
+  const given = shapeOf(value);
+  const shape = fitShape(given, declared) ?? given;
+  return { name, datatype, shape, data: [value].flat(Number.POSITIVE_INFINITY) };
 }
 
 function shapeOf(value: unknown): number[] {

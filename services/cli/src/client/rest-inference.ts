@@ -1,5 +1,6 @@
 import { AimassError, type Code } from "@aimass/core";
 import { type Connection, refusedByServer } from "./connection.ts";
+import { parseExact, stringifyExact } from "./exact-json.ts";
 
 /** A tensor as REST v2 writes it. */
 export interface RestTensor {
@@ -59,7 +60,7 @@ export async function infer(
   outputs?: readonly OutputWish[],
 ): Promise<RestAnswer> {
   const header = { inputs: inputs.map(inHeader), ...(outputs === undefined ? {} : { outputs }) };
-  return (await rest(connection, `${modelPath(at)}/infer`, framed(JSON.stringify(header), inputs))) as RestAnswer;
+  return (await rest(connection, `${modelPath(at)}/infer`, framed(stringifyExact(header), inputs))) as RestAnswer;
 }
 
 /** `POST /models/NAME/predict`. */
@@ -95,7 +96,7 @@ function modelPath({ model, version }: ModelAddress): string {
 async function rest(connection: Connection, path: string, post?: RequestInit): Promise<unknown> {
   const response = await connection.fetch(path, post === undefined ? {} : { method: "POST", ...post });
   const text = await response.text();
-  if (response.ok) return JSON.parse(text);
+  if (response.ok) return parseExact(text);
   let message = text || `The server answered ${response.status}.`;
   try {
     message = (JSON.parse(text) as { error: string }).error;

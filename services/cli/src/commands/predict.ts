@@ -1,7 +1,9 @@
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { classifierOutputs, type Prediction, predictionsOf, scoresOutput } from "../client/class-scores.ts";
-import { exampleInputs, readInputs, textInputs } from "../client/predict-inputs.ts";
+import { elementText, exactly } from "../client/exact-json.ts";
+import { knownCategories } from "../client/known-categories.ts";
+import { exampleInputs, type KnownCategories, readInputs, textInputs } from "../client/predict-inputs.ts";
 import {
   type InputTensor,
   infer,
@@ -9,7 +11,7 @@ import {
   type RestAnswer,
   type RestMetadata,
 } from "../client/rest-inference.ts";
-import { bar, figure, numberTable, percent, short } from "../output/charts.ts";
+import { bar, numberTable, percent, short } from "../output/charts.ts";
 import { modelName } from "../output/format.ts";
 import { action, versionArgument } from "./context.ts";
 
@@ -37,13 +39,15 @@ export function addPredict(program: Command): void {
         const { project, model, version } = versionArgument(name as string);
         const at = { model: modelName(project, model), version };
         const metadata = await modelMetadata(connection, at);
-        const inputs = await inputsOf(metadata, options);
+        const inputs = await inputsOf(metadata, options, () =>
+          knownCategories(connection, { project, model, version }),
+        );
         const scores = await scoresOutput(connection, { project, model, version }, metadata);
         const startedAt = performance.now();
         const answer = await infer(connection, at, inputs, classifierOutputs(metadata, scores));
         const ms = performance.now() - startedAt;
         const predictions = predictionsOf(answer, scores);
-        output.result({ ...answer, ...(predictions.length === 0 ? {} : { predictions }), ms }, () => [
+        output.result({ ...exactly(answer), ...(predictions.length === 0 ? {} : { predictions }), ms }, () => [
           ...(options.input === undefined && options.text === undefined ? inputs.map(describeExample) : []),
           ...(predictions.length === 0 ? describeOutputs(answer) : predictions.flatMap(describePrediction)),
           `served by ${answer.model_name} v${answer.model_version} in ${ms.toFixed(1)} ms`,
@@ -52,22 +56,26 @@ export function addPredict(program: Command): void {
     );
 }
 
-async function inputsOf(metadata: RestMetadata, { input, text }: PredictOptions): Promise<readonly InputTensor[]> {
+async function inputsOf(
+  metadata: RestMetadata,
+  { input, text }: PredictOptions,
+  categories: () => Promise<KnownCategories>,
+): Promise<readonly InputTensor[]> {
   if (input !== undefined && text !== undefined)
     throw new AimassError("INVALID_ARGUMENT", "--text and --input were given together.", {
       remedy: "Give one of them.",
     });
   if (input !== undefined) return readInputs(metadata, input);
-  return text === undefined ? exampleInputs(metadata) : textInputs(metadata, text);
+  return text === undefined ? exampleInputs(metadata, undefined, await categories()) : textInputs(metadata, text);
 }
 
 function describeExample(tensor: InputTensor): string {
-  const data = "data" in tensor ? shorten(tensor.data) : `${tensor.bytes.length} bytes`;
+  const data = "data" in tensor ? shorten(tensor.data, tensor.datatype) : `${tensor.bytes.length} bytes`;
   return `${tensor.name} = ${data}  (an example; give yours with --input)`;
 }
 
 function describeOutputs(answer: RestAnswer): string[] {
-  return answer.outputs.map((t) => `${t.name}: ${t.datatype}[${t.shape.join(",")}] = ${shorten(t.data)}`);
+  return answer.outputs.map((t) => `${t.name}: ${t.datatype}[${t.shape.join(",")}] = ${shorten(t.data, t.datatype)}`);
 }
 
 /** The classes of one row, the likeliest first: probabilities with bars, other scores as numbers. */
@@ -82,7 +90,7 @@ function describePrediction(prediction: Prediction): string[] {
   return [prediction.label, ...lines.map((line) => `  ${line}`), ...more];
 }
 
-function shorten(data: readonly unknown[]): string {
-  const shown = data.slice(0, 10).map((v) => (typeof v === "number" ? figure(v) : JSON.stringify(v)));
+function shorten(data: readonly unknown[], datatype: string): string {
+  const shown = data.slice(0, 10).map((value) => elementText(value, datatype));
   return `[${shown.join(", ")}${data.length > 10 ? `, … ${data.length} in all` : ""}]`;
 }
