@@ -21,11 +21,13 @@ export async function collectStatistics(
 class TypedColumn {
   readonly name: string;
   readonly #type: ColumnSchema["type"];
+  readonly #missingWords: readonly string[];
   readonly #values = new ColumnStatisticsCollector();
   readonly #images = new ImageStatistics();
 
-  constructor({ name, type }: ColumnSchema) {
+  constructor({ name, type, missing = [] }: ColumnSchema) {
     this.name = name;
+    this.#missingWords = missing;
     this.#type = type;
   }
 
@@ -52,6 +54,9 @@ class TypedColumn {
 
   finish(): InferredColumn {
     if (this.#type === "image") return { profile: this.#images.finish(this.name), warnings: [] };
-    return finishColumn(this.name, this.#type, this.#values);
+    const { profile, warnings } = finishColumn(this.name, this.#type, this.#values);
+    return this.#missingWords.length === 0
+      ? { profile, warnings }
+      : { profile: { ...profile, missingWords: this.#missingWords }, warnings };
   }
 }

@@ -151,7 +151,8 @@ describe("missing values of a column of numbers", () => {
   it("are read as such again, in that column alone", async () => {
     const text = "v,w\n1,?\n?,a\n2,b\n ?,?\n";
     const file = memoryFile(Buffer.from(text));
-    const { schema, preview } = await profileDataset({ format: "csv", file });
+    const { schema, preview, columns } = await profileDataset({ format: "csv", file });
+    expect((await profileDataset({ format: "csv", file, schema })).columns).toEqual(columns);
     const dataset = await openDataset({ format: "csv", file, schema });
     for await (const batch of dataset.batches({ batchRows: 9 })) {
       expect(batch).toEqual(preview);
