@@ -4,6 +4,7 @@ import { startNats } from "@aimass/testkit";
 import { InferClient } from "../support/infer-client.ts";
 import { TestMesh } from "../support/test-mesh.ts";
 import { rowsOf, Traffic, type TrafficCount, total } from "../support/traffic.ts";
+import { clocksScenario, faketimeLibrary } from "./clocks.ts";
 import { ChaosContext } from "./context.ts";
 import { canHaveDisk, diskFullScenario } from "./disk-full.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
@@ -36,6 +37,11 @@ const results: ChaosResult[] = [];
 /** Scenarios that need a mesh of their own, by the name that `--only` knows them by. */
 const ownMeshes: readonly OwnMesh[] = [
   { name: "sharding", run: shardingScenario },
+  {
+    name: "clocks",
+    run: clocksScenario,
+    needs: { what: "libfaketime", isHere: () => faketimeLibrary !== undefined },
+  },
   { name: "disk-full", run: diskFullScenario, needs: { what: "a small tmpfs (root)", isHere: canHaveDisk } },
 ];
 
