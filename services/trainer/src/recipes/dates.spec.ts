@@ -1,3 +1,4 @@
+import { analyseRows, readModel } from "@aimass/onnx";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { TrainingData } from "../data/training-data.ts";
@@ -69,6 +70,18 @@ describe("a table of days", () => {
     });
     await expect(unknown).rejects.toThrow(/no part "decade"/);
   });
+});
+
+it.each(["ridge", "gradient-boosting"])("graphs of %s over days and long numbers may share runs", async (recipe) => {
+  const csv = table("day,at,long,y", 900, (i) => [
+    iso(19_000 + i),
+    `${iso(19_000 + i)}T0${i % 10}:00:00Z`,
+    2 ** 40 + i,
+    sales(i),
+  ]);
+  const { files } = await train(csv, { recipe, features: ["day", "at", "long"] });
+  const verdict = analyseRows(readModel(files.get("model.onnx") ?? expect.fail()));
+  expect(verdict.proven, verdict.reason).toBe(true);
 });
 
 describe("moments in milliseconds", () => {
