@@ -9,6 +9,7 @@ import { descendants, type ProcessEntry, readProcess } from "./process-table.ts"
 import { limitedCommand, scriptEnvironment } from "./script-command.ts";
 import { openWay, prepareFolders } from "./script-folders.ts";
 import type { ScriptIsolation, ScriptOutcome, ScriptRun } from "./script-run.ts";
+import { sealedStdio } from "./sealed-stdio.ts";
 import { type StartedScript, sendSignal, superviseScript } from "./supervise-script.ts";
 import { systemCallFilter } from "./system-call-filter.ts";
 
@@ -131,11 +132,12 @@ function startSandbox(o: {
   const [program, ...rest] = o.launcher;
   const filter = systemCallFilter();
   const options = [...o.view, ...(filter === undefined ? [] : ["--seccomp", "4"]), "--json-status-fd", "5"];
+  using sealed = sealedStdio(["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"]);
   const child = spawn(program as string, [...rest, "--args", "3", "--", ...o.command], {
     // It must not be in our process group, or whoever stops us would take its moment to tidy up from it.
     detached: true,
     env: { PATH: systemPath },
-    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", "pipe"],
+    stdio: sealed.stdio,
   });
   const [, , , argumentsPipe, filterPipe] = child.stdio as unknown as Writable[];
   for (const pipe of [argumentsPipe, filterPipe]) pipe?.on("error", () => {});

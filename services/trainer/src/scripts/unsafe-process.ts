@@ -7,6 +7,7 @@ import { descendants, type ProcessEntry, readProcesses, readText } from "./proce
 import { limitedCommand, scriptEnvironment } from "./script-command.ts";
 import { prepareFolders } from "./script-folders.ts";
 import type { ScriptIsolation, ScriptOutcome, ScriptRun } from "./script-run.ts";
+import { sealedStdio } from "./sealed-stdio.ts";
 import { type StartedScript, sendSignal, superviseScript } from "./supervise-script.ts";
 
 /** Marks every process of a script by what it inherits. */
@@ -38,11 +39,12 @@ export class UnsafeProcess implements ScriptIsolation {
     const env = { ...scriptEnvironment(run, base), [mark]: id };
     // The kernel counts processes by user, and the trainer's user has others.
     const command = limitedCommand(run, { cpus: await chooseCpus(run.limits.cpus, run.clock), limitProcesses: false });
+    using sealed = sealedStdio(["ignore", "pipe", "pipe"]);
     const child = spawn("/usr/bin/setpriv", ["--pdeathsig", "KILL", "--", ...command], {
       cwd: join(run.directory, "code"),
       detached: true,
       env,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: sealed.stdio,
     });
     await new Promise<void>((resolve, reject) => {
       child.once("spawn", resolve);

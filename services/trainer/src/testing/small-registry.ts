@@ -68,6 +68,7 @@ export async function startSmallRegistry(
     telemetry: silentTelemetry(),
     clock: systemClock,
     services: [DatasetService, ArtifactService, ModelService, AliasService],
+    actingRoles: ["trainer"],
     routes: (router) =>
       router
         .service(DatasetService, {
