@@ -70,6 +70,7 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSe
     store,
     changes,
     bus,
+    deployments,
     readLibrary,
     holder,
     clock,

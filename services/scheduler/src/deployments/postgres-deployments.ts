@@ -73,10 +73,12 @@ export class Deployments {
     });
   }
 
-  /** False when there was none. */
-  remove(key: string, actor: string): Promise<boolean> {
+  /** False when there was none, or none that was made before a time. */
+  remove(key: string, actor: string, madeBefore?: Date): Promise<boolean> {
     return this.#store.withTransaction(async (tx) => {
-      const row = await tx.deleteFrom("deployment").where("key", "=", key).returning("spec").executeTakeFirst();
+      const named = tx.deleteFrom("deployment").where("key", "=", key);
+      const chosen = madeBefore === undefined ? named : named.where("created_at", "<=", madeBefore);
+      const row = await chosen.returning("spec").executeTakeFirst();
       if (row === undefined) return false;
       await this.#tell(tx, fromBinary(DeploymentSpecSchema, row.spec), { change: Change.DELETED, actor });
       return true;

@@ -1,3 +1,4 @@
+import { Change, type Event } from "@aimass/api/events";
 import type { ServableModel } from "@aimass/api/registry";
 import { type DeploymentStatus, DeploymentStatusSchema } from "@aimass/api/scheduler";
 import { AimassError, type Clock, deadlineSignal } from "@aimass/core";
@@ -6,10 +7,11 @@ import { parseModelName } from "@aimass/identity";
 import { holdLease } from "@aimass/store";
 import type { Logger } from "@aimass/telemetry";
 import { clone, equals } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
 import { type Changes, runOnChange } from "../changes.ts";
 import type { SchedulerStore, SchedulerTransaction } from "../database.ts";
+import type { Deployments } from "../deployments/postgres-deployments.ts";
 import { forgetGone } from "../fleet/postgres-fleet.ts";
 import { retainHeld, toLibraryModel } from "../library/library-model.ts";
 import { withMeasured } from "../library/measured-memory.ts";
@@ -41,6 +43,7 @@ export interface LeaderOptions {
   readonly store: SchedulerStore;
   readonly changes: Changes;
   readonly bus: EventBus;
+  readonly deployments: Pick<Deployments, "remove">;
   readonly readLibrary: ReadLibrary;
   readonly holder: string;
   readonly clock: Clock;
@@ -86,12 +89,15 @@ export class Leader {
   }
 
   async #lead(lost: AbortSignal, token: bigint): Promise<void> {
-    const { bus, log } = this.#options;
+    const { bus, log, deployments } = this.#options;
     const term = await Term.begin(this.#options, token);
     this.#leading = true;
     log.info("lead taken", { token: String(token) });
     try {
-      const handle = () => term.libraryChanged();
+      const handle = async (event: Event) => {
+        await endOfDeletedModel(deployments, event);
+        await term.libraryChanged();
+      };
       const subscribing = bus.subscribe({ consumer: "scheduler", kinds: libraryEvents, signal: lost, handle });
       subscribing.catch((error: unknown) =>
         log.warn("registry events not heard; the library is read by the clock", { error }),
@@ -102,6 +108,16 @@ export class Leader {
       log.info("lead given up");
     }
   }
+}
+
+/** A deployment goes with its model: one that stayed would wait for the next model of that name. Bears repetition. */
+async function endOfDeletedModel(
+  deployments: LeaderOptions["deployments"],
+  { payload, occurredAt }: Event,
+): Promise<void> {
+  if (payload.case !== "modelChanged" || payload.value.change !== Change.DELETED || occurredAt === undefined) return;
+  const { project, model } = payload.value;
+  await deployments.remove(`${project}.${model}`, "service:scheduler", timestampDate(occurredAt));
 }
 
 /** What a pass has to write. */
