@@ -14,8 +14,8 @@ import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
 import { type Caller, callerKey } from "./caller.ts";
 
-/** Services that may name a principal they act for. Replicas and agents are not among them: they run strangers' models. */
-const defaultActingRoles: readonly string[] = ["router", "trainer", "scheduler", "console", "registry", "auth"];
+/** Services that may name a principal they act for, where nothing else is said: the router alone, which has seen the principal's credential. */
+const defaultActingRoles: readonly string[] = ["router"];
 
 export interface GateOptions {
   readonly identity: ServiceIdentity;

@@ -32,7 +32,7 @@ export interface ServeRpcOptions {
   readonly allowRoles?: (service: DescService) => readonly string[] | undefined;
   /** Methods for which a credential that does not hold counts as none, such as signing in. Default: none. */
   readonly publicMethods?: (method: DescMethod) => boolean;
-  /** Roles whose `aimass-principal` is believed. Default: all but inference and cli-supervisor. */
+  /** Roles whose `aimass-principal` is believed. Default: router. */
   readonly actingRoles?: readonly string[];
   /** Largest message, in bytes. Default 8 MiB. */
   readonly readMaxBytes?: number;

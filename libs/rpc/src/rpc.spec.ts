@@ -55,12 +55,13 @@ afterEach(async () => {
 
 describe("a unary call", () => {
   it("arrives with the calling service, whom it acts for, and its trace", async () => {
-    const server = await serve({
+    const lookUp: Models = {
       getModel: ({ name }, context) => {
         const { service, principal, traceparent } = callerOf(context);
         return { model: { name, createdBy: principal.id, description: service.role, labels: { traceparent } } };
       },
-    });
+    };
+    const server = await serve(lookUp, {}, { actingRoles: ["router", "trainer"] });
     const headers = { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-00` };
     const client = models(server, { onBehalfOf: "user:ada" });
     const { model } = await client.getModel({ name: "fraud" }, { headers });
@@ -159,6 +160,14 @@ describe("a caller without a right to be here", () => {
     expect((await failure(models(server).getModel({}))).code).toBe("PERMISSION_DENIED");
     const replica = models(server, { identity: identity("inference"), onBehalfOf: "user:admin" });
     expect((await failure(replica.getModel({}))).code).toBe("PERMISSION_DENIED");
+    const open = await serve(ok);
+    for (const role of ["trainer", "inference"]) {
+      const acting = models(open, { identity: identity(role), onBehalfOf: "user:admin" });
+      expect(await failure(acting.getModel({}))).toMatchObject({ code: "PERMISSION_DENIED", reason: "SERVICE_ROLE" });
+    }
+    await models(open, { identity: identity("router"), onBehalfOf: "user:admin" }).getModel({});
+    const lent = await serve(ok, {}, { actingRoles: ["router", "trainer"] });
+    await models(lent, { onBehalfOf: "user:admin" }).getModel({});
     const router = models(server, { identity: identity("router"), onBehalfOf: "service:auth" });
     expect((await failure(router.getModel({}))).code).toBe("UNAUTHENTICATED");
   });

@@ -145,6 +145,8 @@ export async function startRegistry(
     telemetry,
     clock,
     services: [ProjectService, ModelService, AliasService, LibraryService, ArtifactService, DatasetService],
+    // The trainer makes versions for those who ordered its jobs.
+    actingRoles: ["router", "trainer"],
     routes: (router) =>
       router
         .service(ProjectService, projectRpc({ gate, projects }))

@@ -1,5 +1,5 @@
 import { chmod } from "node:fs/promises";
-import { EventSchema, SignedEventSchema } from "@aimass/api/events";
+import { Change, EventSchema, SignedEventSchema } from "@aimass/api/events";
 import { type ReplicaExit, ReplicaExitSchema, ReplicaService, RolloutPhase, RouteService } from "@aimass/api/scheduler";
 import { PushStream, systemClock } from "@aimass/core";
 import { createDatabase, startEmbeddedPostgres } from "@aimass/embedded";
@@ -388,6 +388,52 @@ describe("an alias that moves in the registry", () => {
       await registry[Symbol.asyncDispose]();
       await replica.stop();
       await router.stop();
+      await scheduler.stop(500);
+    }
+  });
+});
+
+describe("a model that is deleted", () => {
+  it("takes its deployment along, and none that was made for a later model of its name", async () => {
+    await using mesh = await startMesh();
+    mesh.publish(fraud, { default: 1 }, [1]);
+    const scheduler = await mesh.scheduler();
+    const replica = new TestReplica("n/cpu-0").start([scheduler.rpc], await mesh.identity("inference"));
+    const registry = await openStore<Record<string, never>>({
+      url: mesh.databaseUrl,
+      schema: "registry",
+      migrations: [],
+    });
+    const identity = await mesh.identity("registry");
+    const facts = { clock: systemClock, telemetry: silentTelemetry(), databaseUrl: mesh.databaseUrl };
+    const bus = await openEventBus({ identity, store: registry, ...facts });
+    const tellDeleted = (agoMs: number) =>
+      registry.withTransaction((tx) => {
+        const value = { project: "default", model: "fraud", change: Change.DELETED };
+        const occurredAt = timestampFromMs(Date.now() - agoMs);
+        return bus.publishFrom(tx, { occurredAt, payload: { case: "modelChanged", value } });
+      });
+    try {
+      const { deployments } = await mesh.clients([scheduler.rpc]);
+      const find = () => deployments.getDeployment({ model: "fraud" });
+      await waitFor(() => deployments.putDeployment({ spec: { model: "fraud", versions: [1n] } }));
+      await tellDeleted(60_000);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      expect((await find()).deployment?.spec?.model).toBe("fraud");
+      await tellDeleted(0);
+      await waitFor(
+        () =>
+          find().then(
+            () => false,
+            () => true,
+          ),
+        { timeoutMs: 15_000 },
+      );
+      await expect(find()).rejects.toMatchObject({ code: "NOT_FOUND" });
+    } finally {
+      await bus[Symbol.asyncDispose]();
+      await registry[Symbol.asyncDispose]();
+      await replica.stop();
       await scheduler.stop(500);
     }
   });

@@ -124,9 +124,9 @@ export class MeshFixture implements AsyncDisposable {
     return { rpc: parseAddress(message.ready.rpc) as Address, child, kill };
   }
 
-  /** Clients of the two services for people, called by the console for a user. */
+  /** Clients of the two services for people, called by a router for a user. */
   async clients(addresses: readonly Address[], user = "user:admin") {
-    const options = { addresses, identity: await this.identity("console"), onBehalfOf: user };
+    const options = { addresses, identity: await this.identity("router"), onBehalfOf: user };
     return {
       deployments: createServiceClient(DeploymentService, options),
       fleet: createServiceClient(FleetService, options),
