@@ -408,6 +408,8 @@ describe.concurrent("a wrong command", { timeout: 60_000 }, () => {
     ["an unknown model", ["models", "show", "nothing"], 4, /no model "default\.nothing"/],
     ["an unknown version", ["models", "show", "tiny:99"], 4, /tiny.*99/],
     ["an unknown model to predict", ["predict", "nothing"], 4, /"nothing"/],
+    ["a count that is none", ["audit", "list", "--count", "few"], 2, /--count is "few"/],
+    ["an owner that is none", ["admin", "container-secrets", "nowhere", "--owner", "me"], 2, /--owner is "me"/],
     ["a port that is none", ["up", "--port", "high"], 2, /--port is "high".*0 to 65535/s],
     ["too many replicas", ["up", "--replicas", "5000"], 2, /--replicas is "5000"/],
     ["a server that is no URL", ["--server", "not a url", "models", "list"], 2, /not a url.*http/s],

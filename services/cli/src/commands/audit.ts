@@ -9,6 +9,7 @@ import type { Command } from "commander";
 import { verifyAuditHead } from "../client/audit-head.ts";
 import { time } from "../output/format.ts";
 import { table } from "../output/output.ts";
+import { wholeNumber } from "../training/arguments.ts";
 import { action } from "./context.ts";
 
 export function addAudit(program: Command): void {
@@ -27,7 +28,7 @@ export function addAudit(program: Command): void {
             actor: options.actor,
             action: options.action,
             resource: options.resource,
-            page: { size: Number(options.count) || 50 },
+            page: { size: wholeNumber("--count", options.count, 1) },
           });
           output.result(entries, () =>
             table(
