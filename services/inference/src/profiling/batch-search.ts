@@ -99,7 +99,7 @@ export class BatchSearch {
 }
 
 /** What a size will take, by the two largest before it; `openBytes` is what no row takes. */
-function foretell(runs: readonly ProfiledRun[], rows: number, openBytes: number): ProfiledRun {
+export function foretell(runs: readonly ProfiledRun[], rows: number, openBytes: number): ProfiledRun {
   const last = runs.at(-1) as ProfiledRun;
   const before = runs.at(-2) ?? { rows: 0, peakBytes: openBytes };
   // With one size alone all of its time is laid on its row.

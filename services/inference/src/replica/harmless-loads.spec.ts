@@ -3,17 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Version } from "@aimass/api/registry";
 import { type LoadedVersion, LoadState } from "@aimass/api/scheduler";
 import type { Tensor } from "@aimass/oip";
+import { mlpModel, slowRowsModel, wideOutputModel } from "@aimass/onnx/samples";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ChildService } from "../spec-support/child-service.ts";
 import { ControlPlane } from "../spec-support/control-plane.ts";
-import {
-  affineModel,
-  crashingModel,
-  imageModel,
-  slowRowsModel,
-  threeRowsModel,
-  wideOutputModel,
-} from "../spec-support/models.ts";
+import { affineModel, crashingModel, imageModel, threeRowsModel } from "../spec-support/models.ts";
 import { ReplicaClient } from "../spec-support/replica-client.ts";
 import { until } from "../spec-support/until.ts";
 
@@ -203,6 +197,52 @@ describe("a version that takes memory", () => {
       /needs more memory for a single row than the \d+\.\d MiB that are left on this replica/,
     );
     expect((await serve("affine", affine)).state).toBe(LoadState.READY);
+  }, 300_000);
+});
+
+describe("a request of more rows than the largest batch", () => {
+  it("is refused before it takes the replica past its memory, and one that fits runs alone", async () => {
+    await using replica = await start({ AIMASS_REPLICA_MEMORY_BYTES: String(1024 * mebibyte) });
+    using client = await clientOf(replica);
+    const image = {
+      bytes: imageModel(128),
+      inputs: ["x FP32 -1,3,128,128"],
+      outputs: ["y FP32 -1,64,1,1"],
+      batchable: true,
+    };
+    const { maxBatchSize } = await serve("image", { ...image, serving: { maxBatchSize: 4 } });
+    expect(maxBatchSize).toBe(4);
+    const ask = (count: number) =>
+      client.infer("image", [
+        { name: "x", datatype: "FP32", shape: [count, 3, 128, 128], bytes: new Uint8Array(4 * 3 * 128 * 128 * count) },
+      ]);
+    expect((await ask(8)).outputs[0]?.shape).toEqual([8, 64, 1, 1]);
+    await expect(ask(300)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(
+        /^This request has 300 rows; to run them at once would take about .* MiB of memory, and .* MiB are left\. Send fewer rows/,
+      ),
+    });
+    expect((await ask(4)).outputs[0]?.shape).toEqual([4, 64, 1, 1]);
+  }, 300_000);
+
+  it("is refused before it takes the replica past its run limit", async () => {
+    await using replica = await start();
+    using client = await clientOf(replica);
+    const mlp = {
+      bytes: mlpModel({ layers: [16, 1024, 1024, 1024, 8], seed: 1 }),
+      inputs: ["x FP32 -1,16"],
+      outputs: ["y FP32 -1,8"],
+    };
+    const { state } = await serve("mlp", { ...mlp, batchable: true, serving: { runLimitMs: 2000 } });
+    expect(state).toBe(LoadState.READY);
+    await expect(client.infer("mlp", [rows(400_000, 16)])).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(
+        /^This request has 400000 rows; .*run_limit_ms \(2000\)\. Send fewer rows a request: 32 are a batch here\.$/,
+      ),
+    });
+    expect((await client.infer("mlp", [rows(100, 16)])).outputs[0]?.shape).toEqual([100, 8]);
   }, 300_000);
 });
 

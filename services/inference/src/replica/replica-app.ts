@@ -105,6 +105,7 @@ export async function startReplica(
         onDemand,
         wake: dispatcher.wake,
         onDemanded,
+        spareBytes: () => Math.max(0, Math.min(memory.limitBytes - memory.usedBytes, process.availableMemory())),
       });
     },
     loader: new Loader({ cache, keeper, profiles, clock, onRecalled: metrics.recalled }),

@@ -4,12 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { VersionSchema } from "@aimass/api/registry";
 import { systemClock } from "@aimass/core";
-import { tinyModel } from "@aimass/onnx/samples";
+import { slowRowsModel, tinyModel } from "@aimass/onnx/samples";
 import { create } from "@bufbuild/protobuf";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startCrashNote } from "../crashes/crash-note.ts";
 import { Slot } from "../slots/slot.ts";
-import { slowRowsModel as slowRows } from "../spec-support/models.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Servable } from "./servable.ts";
 import { planServing } from "./serving-plan.ts";
@@ -56,6 +55,7 @@ async function serve(
     onDemand: false,
     wake: dispatcher.wake,
     onDemanded() {},
+    spareBytes: () => 2 ** 40,
   });
   const path = join(directory, "model.onnx");
   const options = { path, threads: 1, hasBfloat16: false, analysesRows: true, executionProviders: ["cpu"] };
@@ -63,7 +63,9 @@ async function serve(
   servable.judge(sessions[0]?.rows);
   const size = { memoryBytes: 0, leastBytes: 0, maxBatchSize: plan.maxBatchSize, batchLimit: "" };
   const times = { openMicros: 0, loadMicros: 0 };
-  servable.facts = { sessions, isApart: false, ...size, ...times, parityDigest: new Uint8Array() };
+  const style = { axisLength: 1, zeros: false };
+  const profile = { openMicros: 0, openBytes: 0, style, runs: [], stopped: "", parity: "" };
+  servable.facts = { sessions, isApart: false, profile, ...size, ...times, parityDigest: new Uint8Array() };
   servable.state = { kind: "ready" };
   return servable;
 }
@@ -101,7 +103,7 @@ describe("a version that asks for a delay", () => {
 describe("requests that nobody waits for any more", () => {
   /** A servable whose only thread is busy for a while, and the answers to what keeps it so. */
   async function busy(): Promise<{ servable: Servable; running: Promise<unknown> }> {
-    const servable = await serve({ maxBatchSize: 4 }, slowRows(), 60_000);
+    const servable = await serve({ maxBatchSize: 4 }, slowRowsModel(), 60_000);
     const running = ask(servable);
     await systemClock.sleep(30);
     return { servable, running };

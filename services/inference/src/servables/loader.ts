@@ -152,7 +152,7 @@ export class Loader {
       const loadMicros = Math.round((this.#clock.monotonic() - startedAt) * 1000);
       const size = { memoryBytes, leastBytes: leastBytes * sessions.length, maxBatchSize, batchLimit };
       const parityDigest = digests[0] ?? new Uint8Array();
-      servable.facts = { sessions, isApart, ...size, openMicros, loadMicros, parityDigest };
+      servable.facts = { sessions, isApart, profile, ...size, openMicros, loadMicros, parityDigest };
       servable.state = { kind: "ready" };
       this.#keeper.used(servable);
       changed();

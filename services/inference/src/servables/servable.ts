@@ -4,6 +4,8 @@ import type { RowVerdict } from "@aimass/onnx";
 import { packRequests, unpack } from "../batching/packed-tensors.ts";
 import { RequestQueue, type Waiting } from "../batching/request-queue.ts";
 import { splitOutputs, unlikeRows } from "../batching/split-outputs.ts";
+import { assertAffordable } from "../profiling/assert-affordable.ts";
+import type { ModelProfile } from "../profiling/model-profile.ts";
 import type { SlotRun, SlotSession } from "../slots/slot.ts";
 import type { ServingPlan } from "./serving-plan.ts";
 import type { ValidInputs } from "./validate-inputs.ts";
@@ -29,6 +31,7 @@ export interface LoadFacts {
   readonly leastBytes: number;
   /** Whether its sessions have threads of their own. */
   readonly isApart: boolean;
+  readonly profile: ModelProfile;
   /** Rows a batch may have here, and why that is less than was asked for ("" when it is not). */
   readonly maxBatchSize: number;
   readonly batchLimit: string;
@@ -95,6 +98,7 @@ export class Servable {
   readonly #observer: ServableObserver;
   readonly #wake: (servable: Servable) => void;
   readonly #onDemanded: () => void;
+  readonly #spareBytes: () => number;
   readonly #queue: RequestQueue<Pending>;
   readonly #handed = new Set<HandedBatch>();
   #running = 0;
@@ -111,6 +115,8 @@ export class Servable {
       onDemand: boolean;
       wake: (servable: Servable) => void;
       onDemanded: () => void;
+      /** Memory that nobody has, in bytes. */
+      spareBytes: () => number;
     },
   ) {
     this.plan = plan;
@@ -120,6 +126,7 @@ export class Servable {
     this.onDemand = options.onDemand;
     this.#wake = options.wake;
     this.#onDemanded = options.onDemanded;
+    this.#spareBytes = options.spareBytes;
     this.#queue = new RequestQueue(plan.queueLimit);
     this.#batching = { shared: plan.batching.kind === "shared", reason: plan.batching.reason };
   }
@@ -203,12 +210,13 @@ export class Servable {
    * Runs valid inputs, with others where that is possible, and gives all outputs in the model's order. What was given up or is past its deadline is not run,
    * wherever it waits; a run under way finishes.
    * Rejects with UNAVAILABLE (not ready here), RESOURCE_EXHAUSTED (queue full), DEADLINE_EXCEEDED (still waiting by then), CANCELLED (given up), INVALID_ARGUMENT
-   * (the run failed).
+   * (the run failed, or has more rows than the replica can run at once).
    */
   infer(inputs: ValidInputs, { deadline, priority, signal }: InferTerms): Promise<readonly Tensor[]> {
     if (this.state.kind !== "ready") return Promise.reject(this.#notReady());
     return new Promise((resolve, reject) => {
       const { tensors, samples } = inputs;
+      if (samples > this.maxBatchSize) this.#assertAffordable(samples);
       const batchKey = this.#batching.shared ? inputs.batchKey : undefined;
       const enqueuedAt = this.#clock.monotonic();
       const terms = { deadline, priority, signal, onGivenUp: () => this.#giveUp(pending) };
@@ -316,6 +324,15 @@ export class Servable {
     const reason = `It did not keep rows apart on this replica: ${found}`;
     this.#batching = { shared: false, reason };
     this.#observer.stoppedBatching(reason);
+  }
+
+  #assertAffordable(rows: number): void {
+    const { facts, plan } = this;
+    // What a row takes is known where all rows are of one size.
+    if (facts === undefined || !plan.batchable || !plan.uniform) return;
+    const ownBytes = facts.memoryBytes / Math.max(1, facts.sessions.length);
+    const availableBytes = ownBytes + this.#spareBytes();
+    assertAffordable(facts.profile, rows, { runLimitMs: plan.runLimitMs, availableBytes });
   }
 
   /** Waits for a batch on a thread's list; undefined when it was taken back meanwhile. */

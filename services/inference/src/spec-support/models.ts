@@ -60,19 +60,6 @@ export function slowModel(): Uint8Array {
   return graph.toBytes();
 }
 
-/** One number in, `length` numbers out. */
-export function wideOutputModel(length: number): Uint8Array {
-  const graph = new GraphBuilder("wide");
-  const x = graph.input("x", "FP32", ["N", 1]);
-  const ones = graph.constant("ones", "FP32", [1, 1], Float32Array.of(1));
-  const shape = graph.constant("shape", "INT64", [2], BigInt64Array.of(1n, BigInt(length)));
-  graph.output(graph.node("Add", [x, graph.node("Expand", [ones, shape])], {}, { outputs: ["y"] }), "FP32", [
-    "N",
-    length,
-  ]);
-  return graph.toBytes();
-}
-
 /** Divides the least whole number by -1, whatever comes in: the process dies by SIGFPE on x86. */
 export function crashingModel(): Uint8Array {
   const graph = new GraphBuilder("crashing");
@@ -104,23 +91,5 @@ export function imageModel(side: number): Uint8Array {
   const w = graph.constant("w", "FP32", [64, 3, 3, 3], new Float32Array(64 * 27).fill(0.01));
   const relu = graph.node("Relu", [graph.node("Conv", [x, w], { pads: { ints: [1, 1, 1, 1] } })]);
   graph.output(graph.node("GlobalAveragePool", [relu], {}, { outputs: ["y"] }), "FP32", ["N", 64, 1, 1]);
-  return graph.toBytes();
-}
-
-/** Rows of four numbers that come back as they went in, after about a second whatever their number. */
-export function slowRowsModel(steps = 600_000): Uint8Array {
-  const body = new GraphBuilder("body");
-  body.input("i", "INT64", []);
-  const going = body.input("going", "BOOL", []);
-  const value = body.input("value", "FP32", [1]);
-  body.output(body.node("Identity", [going], {}, { outputs: ["goes_on"] }), "BOOL", []);
-  body.output(body.node("Neg", [value], {}, { outputs: ["next"] }), "FP32", [1]);
-  const graph = new GraphBuilder("slow_rows");
-  const x = graph.input("x", "FP32", ["N", 4]);
-  const count = graph.constant("count", "INT64", [], BigInt64Array.of(BigInt(steps)));
-  const yes = graph.constant("yes", "BOOL", [], Uint8Array.of(1));
-  const zero = graph.constant("zero", "FP32", [1], Float32Array.of(0));
-  const looped = graph.node("Loop", [count, yes, zero], { body: { graph: body.toGraph() } });
-  graph.output(graph.node("Add", [x, looped], {}, { outputs: ["y"] }), "FP32", ["N", 4]);
   return graph.toBytes();
 }
