@@ -3,6 +3,7 @@ import { AimassError, statusCodes } from "@aimass/core";
 import { encodeInferRequest } from "@aimass/oip";
 import { InferClient } from "../support/infer-client.ts";
 import type { ChaosContext } from "./context.ts";
+import { deployHarmfulModels, giveUpBursts } from "./harmful-deploys.ts";
 
 /** Something bad that happens to a mesh under load. */
 export interface Scenario {
@@ -22,6 +23,8 @@ export const scenarios: readonly Scenario[] = [
   { name: "a replica is killed", client: "one-router", strike: async (c) => c.killReplica(0) },
   { name: "a replica is stopped for 6 s, then goes on", client: "one-router", strike: pauseReplica },
   { name: "a run hangs beyond its limit", client: "one-router", strike: hangRun },
+  { name: "a slow, a wide and a poisonous model are deployed", client: "one-router", strike: deployHarmfulModels },
+  { name: "bursts of calls are given up", client: "one-router", strike: giveUpBursts },
   { name: "replicas are killed one after the other", client: "one-router", strike: killEachReplica },
   { name: "the leading scheduler is killed", client: "one-router", strike: async (c) => c.kill("scheduler") },
   { name: "both schedulers are killed", client: "one-router", strike: async (c) => c.kill("scheduler", "scheduler-2") },
