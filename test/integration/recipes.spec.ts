@@ -107,6 +107,19 @@ describe("a table with categories and gaps", () => {
       inputs: { income: [95, 15], trade: ["smith", "none"] },
     });
     expect(predictions.map((p) => p.label)).toEqual(["yes", "no"]);
+    expect(version.signature?.inputs.find((i) => i.name === "trade")?.column?.missing).toContain("NA");
+    const rows = [{ income: "95", trade: "NA", repays: "yes" }, { trade: null, income: 95 }, { income: 95 }];
+    const response = await fetch(`http://${mesh.address()}/models/loans/predict`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${mesh.apiKey}`, "content-type": "application/json" },
+      body: JSON.stringify({ inputs: rows }),
+    });
+    const answer = (await response.json()) as Predictions & { classes: Record<string, string[]> };
+    expect(response.headers.get("aimass-ignored-columns")).toBe("repays");
+    expect(answer.classes).toEqual({ probabilities: ["no", "yes"] });
+    const [first] = answer.predictions;
+    expect(answer.predictions).toEqual([first, first, first]);
+    expect(first?.label).toBe("yes");
   }, 60_000);
 });
 
