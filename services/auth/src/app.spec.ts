@@ -265,6 +265,18 @@ describe("grants", () => {
     expect(answer).toMatchObject({ allowed: false, grantId: grant?.id });
   });
 
+  it("that deny are not named to whoever may not read grants there", async () => {
+    const hal = await createUser("hal");
+    await root.access.putGrant(allow("user:hal", "zone", Level.VIEW));
+    const hidden = { ...allow("user:hal", "zone.secret", Level.VIEW).grant, effect: Effect.DENY };
+    const { grant } = await root.access.putGrant({ grant: hidden });
+    const question = { verb: "model.view", resource: "zone.secret" };
+    const nothing = "Nothing grants user:hal model.view on zone.secret.";
+    expect(await hal.access.explainAccess(question)).toMatchObject({ allowed: false, reason: nothing, grantId: "" });
+    const asked = await root.access.explainAccess({ ...question, principal: "user:hal" });
+    expect(asked).toMatchObject({ allowed: false, grantId: grant?.id });
+  });
+
   it("replace an equal one, and say nothing new when nothing is", async () => {
     await createUser("uma");
     const one = await root.access.putGrant(allow("user:uma", "zoo", Level.VIEW));
