@@ -253,6 +253,12 @@ describe("a listener", () => {
     expect(next.body.toString()).toBe("ok");
   });
 
+  it("refuses a request that names two hosts", async () => {
+    const socket = await rawConnection(await serve(echo));
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+    expect(await readAll(socket)).toMatch(/^HTTP\/1.1 400 /);
+  });
+
   it("holds a writer back while its reader is slow, and streams in constant memory", async () => {
     let written = 0;
     let isHeldBack = false;

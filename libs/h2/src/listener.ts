@@ -138,7 +138,11 @@ class NodeListener implements Listener {
       keepAliveTimeout: idleTimeoutMs ?? 300_000,
       connectionsCheckingInterval: Math.min(1000, (headerTimeoutMs ?? 10_000) / 2),
     });
-    server.on("request", (request, response) => handler(new Http1Call(request, response, () => this.#isDraining)));
+    server.on("request", (request, response) => {
+      if (hostLines(request.rawHeaders) < 2) return handler(new Http1Call(request, response, () => this.#isDraining));
+      // RFC 9112, 3.2: who reads the first and who the last would not agree on whom the request is for.
+      response.writeHead(400, { connection: "close" }).end();
+    });
     // node:http begins to watch its time limits when it listens; this server is only handed connections.
     server.emit("listening");
     return server;
@@ -198,4 +202,9 @@ class NodeListener implements Listener {
     socket.on("error", () => {});
     socket.once("close", () => this.#sockets.delete(socket));
   }
+}
+
+/** How often a request of HTTP/1.1 names its host. */
+function hostLines(rawHeaders: readonly string[]): number {
+  return rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === "host").length;
 }
