@@ -48,7 +48,7 @@ client.close();
 async function report(kill: number): Promise<void> {
   await context.wait(3000);
   const count = total(traffic.take());
-  const cache = `${mesh.folder}/data/inference/cache`;
+  const cache = `${mesh.folder}/data/agent/cache`;
   const pid = (name: string) => mesh.mesh.processes.get(name)?.pid;
   const replicas = await Promise.all(context.replicaPids().map((one) => residentBytes(one)));
   const adminOf = (name: string) => {

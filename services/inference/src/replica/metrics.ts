@@ -1,7 +1,8 @@
 import type { Code } from "@aimass/core";
 import type { BoundCounter, Logger, Metrics } from "@aimass/telemetry";
-import type { Servable, ServableObserver } from "../servables/servable.ts";
+import type { Servable } from "../servables/servable.ts";
 import type { ServableSet } from "../servables/servable-set.ts";
+import type { ServableObserver } from "../servables/servable-state.ts";
 import type { ServingPlan } from "../servables/serving-plan.ts";
 
 const latencyBoundaries = [

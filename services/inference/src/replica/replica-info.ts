@@ -12,8 +12,9 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { CrashNote } from "../crashes/crash-note.ts";
 import type { Device } from "../devices/device.ts";
 import type { MemoryBudget } from "../servables/memory-budget.ts";
-import type { Servable, ServableState } from "../servables/servable.ts";
+import type { Servable } from "../servables/servable.ts";
 import type { RefusedVersion } from "../servables/servable-set.ts";
+import type { ServableState } from "../servables/servable-state.ts";
 
 /** What stays the same for the life of the process. */
 export interface ReplicaFacts {
