@@ -9,7 +9,7 @@ import { type Common, common } from "./value.ts";
 /** Elements a constant may have to be read: shapes, axes, indices and scales are shorter. */
 const mostElements = 64;
 
-/** A constant of the graph: its shape, and its numbers when it is a short one of rank 0 or 1. */
+/** A constant of the graph: its shape, and its numbers when it is a short one of rank 0 or 1 of a type that lengths are computed in. */
 export function constantValue(tensor: TensorProto): Common {
   const shape = tensor.dims.map((size) => sizeOf(Number(size)));
   const count = tensor.dims.reduce((product, size) => product * Number(size), 1);
@@ -42,10 +42,7 @@ function rawNumbers({ dataType, rawData }: TensorProto): readonly number[] | und
     case Type.DOUBLE:
       return read(8, (offset) => view.getFloat64(offset, true));
     case Type.BOOL:
-    case Type.UINT8:
       return read(1, (offset) => view.getUint8(offset));
-    case Type.INT8:
-      return read(1, (offset) => view.getInt8(offset));
     default:
       return undefined;
   }
@@ -56,8 +53,6 @@ function typedNumbers(tensor: TensorProto): readonly number[] | undefined {
     case Type.INT64:
       return tensor.int64Data.map(Number);
     case Type.INT32:
-    case Type.INT8:
-    case Type.UINT8:
     case Type.BOOL:
       return tensor.int32Data;
     case Type.FLOAT:

@@ -1,7 +1,19 @@
 import { TensorProto_DataType as Type } from "@aimass/api/onnx";
 import type { NodeView } from "./node-view.ts";
 import { shapeOf } from "./place.ts";
-import { computed, dependsOnRows, numberOf, over, type Size, sameSize, sizeOf, times } from "./size.ts";
+import {
+  asFloat,
+  asWhole,
+  computed,
+  dependsOnRows,
+  isNatural,
+  numberOf,
+  over,
+  type Size,
+  sameSize,
+  sizeOf,
+  times,
+} from "./size.ts";
 import { axisOf, common, type Elements, fromElements, type Value } from "./value.ts";
 
 /**
@@ -39,17 +51,39 @@ function elementwise(node: NodeView, vectors: readonly Elements[], rank: 0 | 1, 
   return fromElements(elements, rank);
 }
 
+/** What every type of numbers that lengths are computed in holds: beyond it some begin anew at their least number. */
+const largest = 2 ** 31 - 1;
+
 /** Numbers are computed; lengths that do not depend on the rows become a length with the name of the computation. */
 function arithmetic(operator: string, calculate: (numbers: readonly number[]) => number): Arithmetic {
   return (sizes) => {
     const numbers = sizes.map(numberOf);
-    if (!numbers.includes(undefined)) return finite(calculate(numbers as number[]));
+    // A fraction is rounded as its type has it.
+    if (numbers.every((number) => number !== undefined))
+      return numbers.every(Number.isInteger) ? within(sizeOf(calculate(numbers))) : undefined;
     return sizes.some(dependsOnRows) ? undefined : computed(operator, ...sizes);
   };
 }
 
-function finite(number: number): Size | undefined {
-  return Number.isFinite(number) ? sizeOf(number) : undefined;
+function within(size: Size): Size | undefined {
+  return Math.abs(size.factor) <= largest ? size : undefined;
+}
+
+const product: Arithmetic = (sizes) => {
+  if (sizes.every(({ factor }) => Number.isInteger(factor))) return within(times(...sizes));
+  return sizes.some(dependsOnRows) || sizes.every((size) => numberOf(size) !== undefined)
+    ? undefined
+    : computed("mul", ...sizes);
+};
+
+/** Ceil and Floor of a constant. */
+function rounded(operator: string, round: (number: number) => number): Arithmetic {
+  return ([size]) => {
+    const number = numberOf(size);
+    return number === undefined
+      ? arithmetic(operator, () => Number.NaN)([size as Size])
+      : within(sizeOf(round(number)));
+  };
 }
 
 /** Of two lengths only what holds whatever they are: the same expression is equal; none is below 0. */
@@ -60,7 +94,7 @@ function compare(holds: (left: number, right: number) => boolean): Arithmetic {
     if (left !== undefined && right !== undefined && sameSize(left, right)) return sizeOf(holds(1, 1) ? 1 : 0);
     const [number, flipped] = numbers[0] === undefined ? [numbers[1], false] : [numbers[0], true];
     const size = flipped ? right : left;
-    if (number === undefined || number >= 0 || size === undefined || !isPositive(size)) return undefined;
+    if (number === undefined || number >= 0 || size === undefined || !isNatural(size)) return undefined;
     return sizeOf((flipped ? holds(number, 0) && holds(number, 1e9) : holds(0, number) && holds(1e9, number)) ? 1 : 0);
   };
 }
@@ -81,16 +115,21 @@ const quotient: Arithmetic = ([left, right]) => {
 const eachElement: Readonly<Record<string, Arithmetic>> = {
   Identity: ([size]) => size,
   Cast: ([size], node) => cast(size, node?.int("to", 0) ?? Type.UNDEFINED),
-  Mul: (sizes) => times(...sizes),
+  Mul: product,
   Add: sum,
   Sub: ([left, right]) =>
     numberOf(right) === 0 ? left : arithmetic("sub", ([a = 0, b = 0]) => a - b)([left as Size, right as Size]),
   Div: quotient,
-  Mod: arithmetic("mod", ([a = 0, b = 0]) => a - b * Math.floor(a / b)),
+  // 'fmod' gives a negative rest where Mod's own is positive.
+  Mod: (sizes, node) =>
+    node?.int("fmod", 0) === 1
+      ? arithmetic("fmod", ([a = 0, b = 0]) => a % b)(sizes)
+      : arithmetic("mod", ([a = 0, b = 0]) => a - b * Math.floor(a / b))(sizes),
   Neg: arithmetic("neg", ([a = 0]) => -a),
-  Abs: ([size]) => (numberOf(size) === undefined ? size : sizeOf(Math.abs(numberOf(size) as number))),
-  Ceil: arithmetic("ceil", ([a = 0]) => Math.ceil(a)),
-  Floor: arithmetic("floor", ([a = 0]) => Math.floor(a)),
+  Abs: ([size]) =>
+    size !== undefined && isNatural(size) ? size : arithmetic("abs", ([a = 0]) => Math.abs(a))([size as Size]),
+  Ceil: rounded("ceil", Math.ceil),
+  Floor: rounded("floor", Math.floor),
   Max: arithmetic("max", (numbers) => Math.max(...numbers)),
   Min: arithmetic("min", (numbers) => Math.min(...numbers)),
   Equal: compare((a, b) => a === b),
@@ -113,18 +152,11 @@ function cast(size: Size | undefined, type: Type): Size | undefined {
   if (size === undefined) return undefined;
   const number = numberOf(size);
   if (type === Type.BOOL) return number === undefined ? undefined : sizeOf(number === 0 ? 0 : 1);
-  if (![Type.INT32, Type.INT64, Type.FLOAT, Type.DOUBLE, Type.UINT64, Type.UINT32].includes(type)) return undefined;
-  if (type === Type.FLOAT || type === Type.DOUBLE) return size;
-  if (number === undefined) return isWhole(size) ? size : dependsOnRows(size) ? undefined : computed("cast", size);
-  return sizeOf(Math.trunc(number));
-}
-
-function isWhole({ factor, symbols }: Size): boolean {
-  return Number.isInteger(factor) && !symbols.some((symbol) => symbol.startsWith("div("));
-}
-
-function isPositive({ symbols }: Size): boolean {
-  return !symbols.some((symbol) => /(sub|neg|cast|sum|min)\(/.test(symbol));
+  if (![Type.INT32, Type.INT64, Type.FLOAT, Type.DOUBLE].includes(type)) return undefined;
+  if (type === Type.FLOAT || type === Type.DOUBLE) return asFloat(size);
+  // Other numbers than these become others in a smaller type.
+  if (number !== undefined) return within(sizeOf(Math.trunc(number)));
+  return asWhole(size) ?? (dependsOnRows(size) ? undefined : computed("cast", size));
 }
 
 type WholeVectors = (node: NodeView, vectors: readonly Elements[]) => Value | undefined;
@@ -154,7 +186,8 @@ const wholeVectors: Readonly<Record<string, WholeVectors>> = {
     return fromElements(sliced(data, start, end, step), 1);
   },
   Squeeze: (node, [data = []]) => (rankOf(node) === 1 && data.length === 1 ? fromElements(data, 0) : undefined),
-  Unsqueeze: (node, [data = []]) => (rankOf(node) === 0 ? fromElements(data, 1) : undefined),
+  Unsqueeze: (node, [data = [], axes = node.ints("axes") ?? []]) =>
+    rankOf(node) === 0 && axes.length === 1 ? fromElements(data, 1) : undefined,
   Reshape: (node, [data = [], shape = []]) => {
     if (shape.length === 0 && data.length === 1) return fromElements(data, 0);
     const size = numberOf(shape[0]);
@@ -180,7 +213,7 @@ function reduced(
   data: Elements,
   reduce: (sizes: readonly Size[]) => Size | undefined,
 ): Value | undefined {
-  if (data.includes(undefined)) return undefined;
+  if (data.includes(undefined) || rankOf(node) !== 1 || node.int("noop_with_empty_axes", 0) !== 0) return undefined;
   const result = reduce(data as readonly Size[]);
   if (result === undefined && data.some(dependsOnRows)) return node.mixed("computes with the number of rows");
   return fromElements([result], node.int("keepdims", 1) === 1 ? 1 : 0);
@@ -197,6 +230,7 @@ const tables: Readonly<Record<string, WholeVectors>> = {
       (at) => (node.has(at) ? node.numbers(at) : [at === 4 ? 1 : 0])?.[0],
     );
     const width = numberOf(shapeOf(node.input(0))[1]);
+    if (numberOf(shapeOf(node.input(1))[0]) !== 1) return undefined;
     if (start === undefined || end === undefined || axis !== 0 || step === undefined || step === 0) return undefined;
     if (rankOf(node) !== 2 || width === undefined || width === 0) return undefined;
     const lines = Array.from({ length: data.length / width }, (_, line) => sizeOf(line));

@@ -1,5 +1,5 @@
 import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "@aimass/api/onnx";
-import { numberOf, type Size, unknownSize } from "./size.ts";
+import { isNatural, numberOf, type Size, unknownSize } from "./size.ts";
 import type { Common, Elements, Mixed, Value } from "./value.ts";
 
 /** What an operator does with rows: the values of its outputs, by those of its inputs. One value stands for the first output alone. */
@@ -120,6 +120,11 @@ export class NodeView {
   /** A length that is this node's own: unknown, the same for all requests of a run. */
   fresh(label: string | number): Size {
     return unknownSize(`${this.#options.id}.${label}`);
+  }
+
+  /** A number as the length of an axis: its own where it is none, or not known. */
+  length(size: Size | undefined, label: string | number): Size {
+    return size !== undefined && isNatural(size) ? size : this.fresh(label);
   }
 
   /** The sentence that this node couples rows. */

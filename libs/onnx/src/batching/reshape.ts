@@ -1,5 +1,5 @@
 import type { NodeView } from "./node-view.ts";
-import { dependsOnRows, isOne, numberOf, one, over, rowCount, type Size, times } from "./size.ts";
+import { dependsOnRows, isNatural, isOne, numberOf, one, over, rowCount, type Size, times } from "./size.ts";
 import { common, isPlain, type Rows, type Shape, type Value } from "./value.ts";
 
 /**
@@ -20,7 +20,8 @@ export function reshape(node: NodeView, value: Value, shape: readonly (Size | un
   const axis = targets[0];
   if (axis === undefined || targets.length > 1) return node.mixed("cuts the rows into a fixed shape");
   const folded = refolded(value, full, axis);
-  if (folded === undefined) return node.mixed("may cut through rows when it takes another shape");
+  if (folded === undefined || dependsOnRows(folded.outer) || dependsOnRows(folded.inner))
+    return node.mixed("may cut through rows when it takes another shape");
   const stays = isPlain(value) && isOne(folded.outer) && isOne(folded.inner);
   return { kind: "rows", shape: full, axis, ...folded, uniform: value.uniform && stays };
 }
@@ -51,8 +52,12 @@ function completed(node: NodeView, from: Shape, shape: readonly (Size | undefine
   return rest === undefined ? undefined : shape.map((size) => size ?? rest);
 }
 
-/** The shape Reshape's second input asks for: 0 keeps a length, -1 takes what is left. Undefined where it is not known. */
+/**
+ * The shape Reshape's second input asks for: 0 keeps a length, -1 takes what is left. A number that may turn out to be -1 asks for a length of its own. Undefined
+ * where it is not known.
+ */
 export function requestedShape(
+  node: NodeView,
   from: Shape | undefined,
   wanted: readonly (Size | undefined)[],
   allowZero: boolean,
@@ -66,7 +71,9 @@ export function requestedShape(
       if (kept === undefined) return undefined;
       shape.push(kept);
     } else if (number !== undefined && number < 0) shape.push(undefined);
-    else shape.push(size);
+    else if (isNatural(size)) shape.push(size);
+    else if (dependsOnRows(size)) return undefined;
+    else shape.push(node.fresh(`asked${axis}`));
   }
   return shape;
 }

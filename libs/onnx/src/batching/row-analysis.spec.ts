@@ -3,6 +3,7 @@ import { GraphBuilder } from "../graph-builder.ts";
 import { readModel } from "../model-file.ts";
 import * as samples from "../samples.ts";
 import { analyseRows } from "./row-analysis.ts";
+import { lengthsCoupled } from "./testing/lengths-coupled.ts";
 import { rowsApart } from "./testing/rows-apart.ts";
 import { rowsCoupled } from "./testing/rows-coupled.ts";
 import { Sketch } from "./testing/sketch.ts";
@@ -33,7 +34,7 @@ describe("a graph keeps rows apart", () => {
 });
 
 describe("a graph couples rows, or cannot be followed", () => {
-  for (const [name, build, opset, why = /./] of rowsCoupled) {
+  for (const [name, build, opset, why = /./] of [...rowsCoupled, ...lengthsCoupled]) {
     it(name, () => {
       const sketch = new Sketch(opset);
       const verdict = sketch.verdict(build(sketch));

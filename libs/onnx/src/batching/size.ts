@@ -15,6 +15,13 @@ const mostSymbols = 64;
 /** Longest name of a computed length; longer ones become a digest, so that a file cannot make them grow with every node. */
 const longestName = 200;
 
+/** Begins the symbols of numbers that may be less than 0, or no whole ones. */
+const notNatural = "\u0000±";
+const floatMark = `${notNatural}float `;
+
+/** Operators that make whole numbers of 0 or more of such. Quotients of floating-point numbers have operands that are none. */
+const lengthOperators = new Set([..."and broadcast ceil div floor max min mod not or sum".split(" ")]);
+
 /** The rows of a run. */
 export const rowsSymbol = "\u0000rows";
 
@@ -51,11 +58,37 @@ export function over(left: Size, right: Size): Size | undefined {
   return { factor, symbols };
 }
 
-/** A length computed by `operator` of lengths that do not depend on the rows: its name says how, so that equal computations are equal lengths. */
+/**
+ * A number computed by `operator` of lengths that do not depend on the rows: its name says how, so that equal computations are equal numbers. It is a length
+ * only where no operand and not the operator itself may give less than 0 or a fraction.
+ */
 export function computed(operator: string, ...sizes: readonly Size[]): Size {
   const parts = sizes.map(describe).join(",");
   const name = parts.length > longestName ? createHash("sha256").update(parts).digest("hex") : parts;
-  return unknownSize(`${operator}(${name})`);
+  const isLength = lengthOperators.has(operator) && sizes.every(isNatural);
+  return unknownSize(`${isLength ? "" : notNatural}${operator}(${name})`);
+}
+
+/** Whether a size is a whole number of 0 or more whatever its symbols are, so that an axis may be as long. */
+export function isNatural({ factor, symbols }: Size): boolean {
+  return Number.isSafeInteger(factor) && factor >= 0 && !symbols.some((symbol) => symbol.startsWith(notNatural));
+}
+
+/** A length as a floating-point number: its quotients are not those of whole numbers, so its symbols are others. */
+export function asFloat({ factor, symbols }: Size): Size {
+  const names = symbols.map((symbol) => (symbol === rowsSymbol || isFloat(symbol) ? symbol : `${floatMark}${symbol}`));
+  return { factor, symbols: names.sort() };
+}
+
+/** The whole number that a floating-point one was made of; undefined where it has been computed with. */
+export function asWhole({ factor, symbols }: Size): Size | undefined {
+  const names = symbols.map((symbol) => (isFloat(symbol) ? symbol.slice(floatMark.length) : symbol));
+  const whole = { factor, symbols: names.sort() };
+  return isNatural(whole) ? whole : undefined;
+}
+
+function isFloat(symbol: string): boolean {
+  return symbol.startsWith(floatMark);
 }
 
 export function sameSize(left: Size, right: Size): boolean {

@@ -80,10 +80,24 @@ function settled(
         joined(node, state, result.states[index], index) ??
         node.mixed("lays the rows out differently from round to round"),
     );
-    if (next.every((value, index) => isSame(value, states[index] as Value))) return [...states, ...result.given];
+    if (next.every((value, index) => isSame(value, states[index] as Value))) {
+      const last = states.map((state, index) => lastOf(node, state, initial[index], index));
+      return [...last, ...result.given];
+    }
     states = next;
   }
   return node.mixed("does not keep the layout of its states");
+}
+
+/** What a state is after the last round: lengths that change from round to round are no longer those the last one began with. */
+function lastOf(node: NodeView, state: Value, first: Value | undefined, label: number): Value {
+  if (state.kind === "mixed" || state.shape === undefined) return state;
+  const from = shapeOf(first ?? common());
+  const shape = state.shape.map((size, axis) => {
+    const before = from[axis];
+    return before !== undefined && sameSize(size, before) ? size : node.fresh(`last${label}.${axis}`);
+  });
+  return { ...state, shape } as Value;
 }
 
 /** A state without the elements it begins with. */

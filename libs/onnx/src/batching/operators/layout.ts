@@ -2,7 +2,7 @@ import { constantValue } from "../constants.ts";
 import type { NodeView, OperatorTable, Rule } from "../node-view.ts";
 import { broadcastShape, place, shapeOf, trailingAxes } from "../place.ts";
 import { requestedShape, reshape } from "../reshape.ts";
-import { dependsOnRows, isOne, numberOf, one, over, rowCount, type Size, sizeOf, times } from "../size.ts";
+import { dependsOnRows, isNatural, isOne, numberOf, one, over, rowCount, type Size, sizeOf, times } from "../size.ts";
 import { axisOf, common, type Elements, fromElements, isPlain, type Rows, type Shape, type Value } from "../value.ts";
 
 /** Constant-1 … -24. */
@@ -14,7 +14,8 @@ const constant: Rule = (node) => {
   const texts = node.texts("value_strings");
   if (texts !== undefined) return common([sizeOf(texts.length)]);
   const single = node.int("value_int");
-  return single === undefined ? common([]) : fromElements([sizeOf(single)], 0);
+  if (single !== undefined) return fromElements([sizeOf(single)], 0);
+  return node.hasAttribute("value_float") || node.hasAttribute("value_string") ? common([]) : common();
 };
 
 /** Shape-15: 'start' and 'end' cut the list of lengths. */
@@ -40,7 +41,7 @@ const reshapeTo: Rule = (node) => {
   const how = node.inputs[1];
   if (how?.kind === "mixed") return how;
   if (how?.kind === "rows") return node.mixed("takes its shape from the elements of the rows");
-  const asked = wanted && requestedShape(value.shape, wanted, node.int("allowzero", 0) === 1);
+  const asked = wanted && requestedShape(node, value.shape, wanted, node.int("allowzero", 0) === 1);
   if (asked !== undefined) return reshape(node, value, asked);
   return value.kind === "common" && how?.kind !== "sizes"
     ? common()
@@ -80,6 +81,8 @@ const squeeze: Rule = (node) => {
   if (axes === "unknown") return node.mixed("takes axes that are computed");
   if (value.kind === "rows" && axes === undefined && from.some((length) => numberOf(length) === undefined))
     return node.mixed("drops every axis of length 1, which the rows' axis is when there is one row");
+  if (value.kind === "common" && axes === undefined && from.some((length) => numberOf(length) === undefined))
+    return common();
   const dropped =
     axes?.map((axis) => axisOf(axis, from.length)) ?? from.flatMap((length, axis) => (isOne(length) ? [axis] : []));
   const kept = from.flatMap((_, axis) => (dropped.includes(axis) ? [] : [axis]));
@@ -117,7 +120,10 @@ function targetShape(node: NodeView, how: Value | undefined, elements: Elements 
     return how?.kind === "common" && node.inputs.every((value) => value?.kind === "common")
       ? common()
       : node.mixed("takes a shape that cannot be followed");
-  return elements as Size[];
+  const sizes = elements as Size[];
+  return sizes.some((size) => dependsOnRows(size) && !isNatural(size))
+    ? node.mixed("computes with the number of rows")
+    : sizes.map((size, axis) => node.length(size, `asked${axis}`));
 }
 
 /** A value broadcast to a shape that may say how many rows there are. */
@@ -160,8 +166,7 @@ const range: Rule = (node) => {
   if (worst?.kind === "mixed") return worst;
   if (worst !== undefined) return node.mixed("counts through the rows, or as far as their elements say");
   const [start, limit, delta] = [0, 1, 2].map((index) => node.elements(index)?.[0]);
-  if (numberOf(start) === 0 && isOne(delta) && limit !== undefined) return common([limit]);
-  return common([node.fresh("length")]);
+  return common([node.length(numberOf(start) === 0 && isOne(delta) ? limit : undefined, "length")]);
 };
 
 /** Tile-6, -13. Whole copies of the rows behind each other are one more outer axis. */
@@ -174,6 +179,7 @@ const tile: Rule = (node) => {
       ? common()
       : node.mixed("repeats as often as cannot be followed");
   const known = repeats as readonly Size[];
+  if (!known.every(isNatural) || node.opset < 6) return node.mixed("repeats as often as cannot be followed");
   const to = value.shape.map((length, axis) => times(length, known[axis] ?? one));
   if (value.kind === "common") {
     const axis = known.findIndex(dependsOnRows);

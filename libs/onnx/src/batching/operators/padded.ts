@@ -58,6 +58,7 @@ function lookedUp([fill]: readonly Fill[], node: NodeView): Fill {
   const keys = node.texts("keys_strings");
   if (typeof fill !== "string" || keys === undefined) return undefined;
   const at = keys.indexOf(fill);
+  if (at !== keys.lastIndexOf(fill)) return undefined;
   const texts = node.texts("values_strings");
   if (texts !== undefined) return at < 0 ? node.text("default_string", "_Unused") : texts[at];
   const numbers = node.ints("values_int64s");
@@ -94,7 +95,8 @@ const tfIdf: PaddedRule = (node) => {
 
 const rules: Readonly<Record<string, PaddedRule>> = {
   And: each(known((left, right) => (left !== 0 && right !== 0 ? 1 : 0))),
-  Cast: each(known((fill) => (typeof fill === "number" ? fill : undefined))),
+  // A fraction is cut off, a large number becomes another one.
+  Cast: each(known((fill) => (fill === 0 || fill === 1 ? fill : undefined))),
   Equal: each(known((left, right) => (left === right ? 1 : 0))),
   Flatten: flatten,
   Identity: each(known((fill) => fill)),

@@ -19,7 +19,7 @@ const quantize: Rule = (node) => {
   const single = scale.length === 0 || (scale.length === 1 && scale[0]?.factor === 1 && scale[0].symbols.length === 0);
   if (!single && value.kind === "rows" && value.axis === axis)
     return node.mixed("takes a scale for each place along the axis of the rows");
-  if (scale.length > 1 && value.kind === "rows" && value.axis !== 0) return node.mixed("takes scales for blocks");
+  if (scale.length > 1 && value.kind === "rows") return node.mixed("takes scales for blocks");
   return place(node, shape, [{ value, axes: shape.map((_, at) => at) }]);
 };
 

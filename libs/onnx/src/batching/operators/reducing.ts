@@ -128,6 +128,8 @@ const perInstance: Rule = (node) => {
 const fourier: Rule = (node) => {
   const value = node.input(0);
   const rank = shapeOf(value).length;
+  if (node.inputs.slice(1).some((input) => input !== undefined && input.kind !== "common"))
+    return node.mixed("takes its settings from the rows");
   const axis = node.opset < 20 ? node.int("axis", 1) : node.has(2) ? node.numbers(2)?.[0] : -2;
   if (axis === undefined) return node.mixed("works along an axis that is computed");
   const works = [axisOf(axis, rank), rank - 1];

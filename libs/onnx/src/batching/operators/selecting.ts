@@ -1,6 +1,6 @@
 import type { NodeView, OperatorTable, Rule } from "../node-view.ts";
 import { place, shapeOf } from "../place.ts";
-import { isOne, numberOf, over, type Size, sizeOf } from "../size.ts";
+import { dependsOnRows, isOne, numberOf, over, type Size, sizeOf } from "../size.ts";
 import { axisOf, common, type Rows, type Shape } from "../value.ts";
 
 const noFollowing = "takes a value of unknown shape";
@@ -187,7 +187,7 @@ const topK: Rule = (node) => {
   const value = node.input(0);
   const whole = shapeOf(value);
   const axis = axisOf(node.int("axis", -1), whole.length);
-  const count = node.opset < 10 ? sizeOf(node.int("k", 1)) : (node.elements(1)?.[0] ?? node.fresh("k"));
+  const count = node.opset < 10 ? sizeOf(node.int("k", 1)) : node.length(node.elements(1)?.[0], "k");
   if (node.opset >= 10 && node.input(1).kind !== "common") return node.mixed("keeps as many as depends on the rows");
   const result = place(
     node,
@@ -204,7 +204,7 @@ const oneHot: Rule = (node) => {
     return node.mixed("takes its settings from the rows");
   const from = shapeOf(value);
   const axis = axisOf(node.int("axis", -1), from.length + 1);
-  const depth = node.elements(1)?.[0] ?? node.fresh("depth");
+  const depth = node.length(node.elements(1)?.[0], "depth");
   return place(
     node,
     [...from.slice(0, axis), depth, ...from.slice(axis)],
@@ -259,6 +259,13 @@ const resize: Rule = (node) => {
   const at = axes.indexOf(value.axis);
   const scale = scales?.length === axes.length ? scales[at] : undefined;
   const size = sizes?.length === axes.length ? sizes[at] : undefined;
+  // Otherwise than stretched, one factor is made of all lengths asked for, and taken for the rows as well.
+  const stretches = node.text("keep_aspect_ratio_policy", "stretch") === "stretch";
+  if (!stretches && at >= 0 && sizes !== undefined) return node.mixed("may resize the axis of the rows");
+  if (
+    [...(scales ?? []), ...(sizes ?? [])].some((wanted, index) => index % axes.length !== at && dependsOnRows(wanted))
+  )
+    return node.mixed("makes a second axis as long as the batch");
   const keeps = at < 0 || isOne(scale) || (size !== undefined && sameAs(size, value));
   if (!keeps || node.text("coordinate_transformation_mode") === "tf_crop_and_resize")
     return node.mixed("may resize the axis of the rows");
@@ -266,14 +273,13 @@ const resize: Rule = (node) => {
     const index = axes.indexOf(axis);
     if (axis === value.axis || index < 0) return length;
     const [wanted, factor] = [sizes?.[index], scales?.[index]];
-    if (sizes?.length === axes.length && wanted !== undefined)
-      return node.text("keep_aspect_ratio_policy", "stretch") === "stretch" ? wanted : node.fresh(axis);
+    if (sizes?.length === axes.length && wanted !== undefined) return node.length(stretches ? wanted : undefined, axis);
     const [known, by] = [numberOf(length), numberOf(factor)];
-    return known === undefined || by === undefined
-      ? isOne(factor)
-        ? length
-        : node.fresh(axis)
-      : sizeOf(Math.floor(known * by));
+    if (isOne(factor)) return length;
+    if (known === undefined || by === undefined) return node.fresh(axis);
+    // The product is rounded to FP32 before it is cut off.
+    const scaled = Math.floor(known * by);
+    return scaled === Math.floor(Math.fround(known * by)) ? sizeOf(scaled) : node.fresh(axis);
   });
   return { ...value, shape: to };
 };

@@ -1,8 +1,11 @@
 import { GraphBuilder } from "../../graph-builder.ts";
 import { axis, type Case, ints, rowsOf } from "./common.ts";
 
-/** Graphs that couple rows, with what the reason says. */
-export const rowsCoupled: readonly (readonly [...Case, why?: RegExp])[] = [
+/** A graph that couples rows, with what the reason says. */
+export type CoupledCase = readonly [...Case, why?: RegExp];
+
+/** Graphs that couple rows. */
+export const rowsCoupled: readonly CoupledCase[] = [
   [
     "the mean of a column",
     (g) => g.do("Sub", [g.x(), g.do("ReduceMean", [g.x(["N", 4], "FP32", "z")], { axes: ints(0) })]),
