@@ -1,8 +1,11 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Metrics } from "./metrics.ts";
 
-/** How often the event loop is looked at, in milliseconds. */
-const resolutionMs = 20;
+/**
+ * How often the event loop is looked at, in milliseconds. Each look wakes the process: fifty a second took more of an idle mesh than all that it did. Whatever holds the loop
+ * up for longer than this is seen; of what is shorter, the more the longer it is.
+ */
+const resolutionMs = 100;
 
 /** What every process says about itself: memory, processor time, and how late its event loop runs. */
 export function addProcessMetrics(metrics: Metrics): Disposable {
@@ -22,18 +25,23 @@ export function addProcessMetrics(metrics: Metrics): Disposable {
     "nodejs_eventloop_delay_p99_seconds",
     { help: "How late timers fired since the scrape before, 99th percentile." },
     () => {
-      const value = delay.percentile(99) / 1e9;
-      return [{ value: Number.isFinite(value) ? value : 0 }];
+      return [{ value: lateSeconds(delay.percentile(99)) }];
     },
   );
   metrics.observedGauge(
     "nodejs_eventloop_delay_max_seconds",
     { help: "The longest that a timer was late since the scrape before: for so long nothing else was done." },
     () => {
-      const value = Math.max(0, delay.max / 1e9 - resolutionMs / 1000);
+      const value = lateSeconds(delay.max);
       delay.reset();
-      return [{ value: Number.isFinite(value) ? value : 0 }];
+      return [{ value }];
     },
   );
   return { [Symbol.dispose]: () => delay.disable() };
+}
+
+/** The histogram holds the nanoseconds between two looks; 0 when it has seen none. */
+function lateSeconds(betweenNs: number): number {
+  const seconds = betweenNs / 1e9 - resolutionMs / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : 0;
 }

@@ -6,6 +6,7 @@ import { RequestQueue, type Waiting } from "../batching/request-queue.ts";
 import { splitOutputs, unlikeRows } from "../batching/split-outputs.ts";
 import { assertAffordable } from "../profiling/assert-affordable.ts";
 import type { SlotRun, SlotSession } from "../slots/slot.ts";
+import { givenUp, notLoaded, queueFull, queueTimeout } from "./refusals.ts";
 import type { BatchingState, LoadFacts, ServableObserver, ServableState } from "./servable-state.ts";
 import type { ServingPlan } from "./serving-plan.ts";
 import type { ValidInputs } from "./validate-inputs.ts";
@@ -170,7 +171,7 @@ export class Servable {
    * (the run failed, or has more rows than the replica can run at once).
    */
   infer(inputs: ValidInputs, { deadline, priority, signal }: InferTerms): Promise<readonly Tensor[]> {
-    if (this.state.kind !== "ready") return Promise.reject(this.#notReady());
+    if (this.state.kind !== "ready") return Promise.reject(notLoaded(this.key, this.state));
     return new Promise((resolve, reject) => {
       const { tensors, samples } = inputs;
       if (samples > this.maxBatchSize) this.#assertAffordable(samples);
@@ -353,13 +354,7 @@ export class Servable {
   }
 
   #expire(pending: Pending): void {
-    const waited = Math.round(this.#clock.monotonic() - pending.enqueuedAt);
-    this.#fail(
-      pending,
-      new AimassError("DEADLINE_EXCEEDED", `The deadline passed after ${waited} ms in the queue of ${this.key}.`, {
-        reason: "QUEUE_TIMEOUT",
-      }),
-    );
+    this.#fail(pending, queueTimeout(this.key, this.#clock.monotonic() - pending.enqueuedAt));
   }
 
   #fail(pending: Pending, error: AimassError): void {
@@ -375,27 +370,9 @@ export class Servable {
     for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  #notReady(): AimassError {
-    const { state } = this;
-    const why = state.kind === "failed" ? `failed: ${state.reason}` : `is ${state.kind}`;
-    return new AimassError("UNAVAILABLE", `${this.key} is not loaded here; it ${why}.`, { reason: "NOT_LOADED" });
-  }
-
   #full(): AimassError {
     const { infer } = this.statistics;
     const perRequestMs = infer.count === 0 ? 1 : infer.ns / infer.count / nsPerMs / Math.max(1, this.maxBatchSize);
-    return new AimassError(
-      "RESOURCE_EXHAUSTED",
-      `The queue of ${this.key} is full (${this.plan.queueLimit} requests).`,
-      {
-        reason: "QUEUE_FULL",
-        retryAfterMs: Math.min(5000, Math.max(10, Math.round(perRequestMs * this.plan.queueLimit))),
-        remedy: "Try again after the delay, or deploy more replicas.",
-      },
-    );
+    return queueFull(this.key, this.plan.queueLimit, perRequestMs);
   }
-}
-
-function givenUp(): AimassError {
-  return new AimassError("CANCELLED", "The caller gave up before the run began.", { reason: "CALLER_GONE" });
 }

@@ -1,7 +1,7 @@
 import type { VersionName } from "../servables/version-name.ts";
 import { Slot } from "./slot.ts";
 
-/** How often slots are checked for a run that is stuck, in milliseconds. */
+/** How often slots are checked for a run that is stuck, in milliseconds, while any of them has something to do. */
 const watchMs = 100;
 
 /** What a version asks of the pool. */
@@ -19,9 +19,10 @@ export interface SlotWish {
 export class SlotPool implements AsyncDisposable {
   readonly #notePath: string;
   readonly #onDied: (error: Error) => void;
+  readonly #onStuck: (version: VersionName) => void;
   readonly #shared: Slot[];
   readonly #dedicated = new Set<Slot>();
-  readonly #watch: NodeJS.Timeout;
+  #watch: NodeJS.Timeout | undefined;
 
   /** `size` shared slots. `onStuck` hears of a version whose run takes longer than it may; `onDied` of a thread that ended by itself. */
   constructor(options: {
@@ -32,12 +33,8 @@ export class SlotPool implements AsyncDisposable {
   }) {
     this.#notePath = options.notePath;
     this.#onDied = options.onDied;
+    this.#onStuck = options.onStuck;
     this.#shared = Array.from({ length: options.size }, (_, i) => this.#create(i + 1));
-    this.#watch = setInterval(() => {
-      const stuck = this.all.map((slot) => slot.stuck(performance.now())).find((version) => version !== undefined);
-      if (stuck !== undefined) options.onStuck(stuck);
-    }, watchMs);
-    this.#watch.unref();
   }
 
   get all(): readonly Slot[] {
@@ -76,6 +73,18 @@ export class SlotPool implements AsyncDisposable {
   }
 
   #create(record: number): Slot {
-    return new Slot({ notePath: this.#notePath, record, onDied: this.#onDied });
+    const onBusy = () => {
+      this.#watch ??= setInterval(() => this.#look(), watchMs).unref();
+    };
+    return new Slot({ notePath: this.#notePath, record, onDied: this.#onDied, onBusy });
+  }
+
+  #look(): void {
+    const slots = this.all;
+    const stuck = slots.map((slot) => slot.stuck(performance.now())).find((version) => version !== undefined);
+    if (stuck !== undefined) this.#onStuck(stuck);
+    if (slots.some(({ outstanding }) => outstanding > 0)) return;
+    clearInterval(this.#watch);
+    this.#watch = undefined;
   }
 }

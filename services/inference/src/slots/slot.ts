@@ -58,6 +58,7 @@ let nextSession = 1;
 export class Slot {
   readonly record: number;
   readonly #worker: Worker;
+  readonly #onBusy: () => void;
   readonly #asks = new Map<number, Ask>();
   readonly #ended: Promise<void>;
   readonly #tickets = new RunTickets();
@@ -66,8 +67,14 @@ export class Slot {
   #sessions = 0;
   #stopping = false;
 
-  /** `record` is the slot's record in the crash note; `onDied` hears of an end nobody asked for. */
-  constructor(options: { notePath: string; record: number; onDied: (error: Error) => void }) {
+  /** `record` is the slot's record in the crash note; `onDied` hears of an end nobody asked for, `onBusy` each time that it gets something to do and had nothing. */
+  constructor(options: {
+    notePath: string;
+    record: number;
+    onDied: (error: Error) => void;
+    onBusy?: () => void;
+  }) {
+    this.#onBusy = options.onBusy ?? (() => {});
     this.record = options.record;
     const start: SlotStart = { notePath: options.notePath, noteRecord: options.record, tickets: this.#tickets.memory };
     this.#worker = new Worker(new URL("./slot-worker.ts", import.meta.url), { workerData: start });
@@ -164,8 +171,10 @@ export class Slot {
     transfer: ArrayBuffer[] = [],
   ) {
     return new Promise<Extract<SlotReply, { ok: true }>>((resolve, reject) => {
-      if (this.#asks.size === 0) this.#headSince = performance.now();
+      const wasIdle = this.#asks.size === 0;
+      if (wasIdle) this.#headSince = performance.now();
       this.#asks.set(message.id, { ...facts, resolve, reject });
+      if (wasIdle) this.#onBusy();
       this.#worker.postMessage(message, transfer);
     });
   }

@@ -42,10 +42,12 @@ export async function followRoutes(options: FollowRoutesOptions): Promise<void> 
       for await (const { update } of withSilenceLimit(stream, clock, () => scope.abort())) {
         if (update === undefined) continue;
         wantsFull = true;
+        const before = { epoch: table.epoch, version: table.version };
         table.apply(update);
         wantsFull = false;
         healthy();
-        saver.changed();
+        // What changes nothing is a sign of life.
+        if (table.epoch !== before.epoch || table.version !== before.version) saver.changed();
       }
     },
     {
