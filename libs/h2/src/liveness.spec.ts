@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { Liveness } from "./liveness.ts";
 
 /** A peer and a clock that a test moves: `pass` lets time go by, tick by tick. */
-function watched() {
+function watched(isBusy = () => true) {
   let now = 0;
   let bytes = 0;
   let due: { at: number; run: () => void } | undefined;
@@ -23,6 +23,7 @@ function watched() {
     pingIntervalMs: 100,
     pingTimeoutMs: 400,
     deadAfterMs: 2000,
+    isBusy,
     bytesRead: () => bytes,
     ping: (answered) => {
       said.push("ping");
@@ -39,6 +40,7 @@ function watched() {
       bytes += 10;
     },
     answer: () => answer?.(),
+    dueInMs: () => (due?.at ?? Number.NaN) - now,
     async pass(ms: number, stepMs = 100) {
       for (const end = now + ms; now < end; ) {
         now += stepMs;
@@ -77,6 +79,25 @@ describe("Liveness", () => {
       await peer.pass(100);
     }
     expect(peer.said).toEqual(["ping"]);
+  });
+
+  it("rests from an answer on while nobody waits for the peer, and asks at once when somebody does", async () => {
+    let isBusy = true;
+    const peer = watched(() => isBusy);
+    await peer.pass(100);
+    isBusy = false;
+    peer.answer();
+    expect(peer.dueInMs()).toBe(500);
+    await peer.pass(500, 500);
+    expect(peer.said).toEqual(["ping", "ping"]);
+    // Until it is answered it is watched as closely as ever.
+    expect(peer.dueInMs()).toBe(100);
+    peer.answer();
+    await peer.pass(300, 300);
+    isBusy = true;
+    peer.liveness.wake();
+    expect(peer.said).toEqual(["ping", "ping", "ping"]);
+    expect(peer.dueInMs()).toBe(100);
   });
 
   it("recovers with the answer", async () => {

@@ -57,17 +57,22 @@ export class Liveness implements Disposable {
   /** Somebody waits for the peer from now on: asks at once, unless it was asked just before. */
   wake(): void {
     if (this.#isDisposed || !this.#isResting) return;
-    this.#timer?.[Symbol.dispose]();
     this.#tickedAt = this.#options.clock.monotonic();
     this.#judge(this.#tickedAt);
     if (!this.#isDisposed) this.#tickLater();
   }
 
+  get #isBusy(): boolean {
+    return this.#options.isBusy?.() ?? true;
+  }
+
   #tickLater(): void {
-    const isBusy = this.#options.isBusy?.() ?? true;
+    this.#timer?.[Symbol.dispose]();
     // An unanswered question is watched closely in any case.
-    this.#isResting = !isBusy && this.#askedAt === undefined && !this.#isStalled;
-    this.#waitMs = this.#isResting ? Math.max(restMs, this.#tickMs) : this.#tickMs;
+    this.#isResting = !this.#isBusy && this.#askedAt === undefined && !this.#isStalled;
+    // Before the interval is over nothing is asked.
+    const untilAskMs = this.#options.pingIntervalMs - (this.#tickedAt - this.#answeredAt);
+    this.#waitMs = this.#isResting ? Math.max(restMs, this.#tickMs, untilAskMs) : this.#tickMs;
     // Looked at after the next poll for input: if it was this process that stood still, what the peer said is read by then.
     this.#timer = this.#options.clock.timer(this.#waitMs, () => {
       setImmediate(() => (this.#isDisposed ? undefined : this.#tick()));
@@ -117,6 +122,10 @@ export class Liveness implements Disposable {
       this.#askedAt = undefined;
       this.#answeredAt = this.#options.clock.monotonic();
       this.#heard(this.#answeredAt, this.#options.bytesRead());
+      if (this.#isBusy) return;
+      // There is nothing more to watch closely.
+      this.#tickedAt = this.#answeredAt;
+      this.#tickLater();
     });
   }
 }

@@ -1,5 +1,5 @@
 import { access, constants, statfs } from "node:fs/promises";
-import { freemem, totalmem } from "node:os";
+import { totalmem } from "node:os";
 import { delimiter, join } from "node:path";
 import { type Resources, ResourcesSchema } from "@aimass/api/scheduler";
 import { create } from "@bufbuild/protobuf";
@@ -24,7 +24,7 @@ export async function measureMachine(
     }),
     free: create(ResourcesSchema, {
       cpus,
-      memoryBytes: BigInt(Math.min(memory, process.availableMemory(), Math.max(freemem(), process.availableMemory()))),
+      memoryBytes: BigInt(Math.min(memory, process.availableMemory())),
       gpuMemoryBytes,
       diskBytes: BigInt(disk === undefined ? 0 : disk.bavail * disk.bsize),
     }),

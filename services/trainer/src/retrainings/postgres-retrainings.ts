@@ -124,6 +124,19 @@ export class PostgresRetrainings {
     return rows[0];
   }
 
+  /** How long until the first rule whose time is known is due, in milliseconds; infinite when there is none. */
+  async untilDueMs(): Promise<number> {
+    const { rows } = await sql<{ ms: number | null }>`
+      with due as (
+        select case when on_new_data and new_version > seen_version then held_until else greatest(held_until, next_at) end as at
+        from retraining
+        where not paused and (every_ms > 0 or (on_new_data and new_version > seen_version))
+      )
+      select (extract(epoch from min(at) - clock_timestamp()) * 1000)::float as ms from due where at > clock_timestamp()
+    `.execute(this.#store.db);
+    return rows[0]?.ms ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Notes what came of a rule that was taken, unless it was changed meanwhile. */
   async settle(row: RetrainingRow, occasion: Occasion, outcome: RetrainingOutcome): Promise<void> {
     const over = { ...(occasion === "data" ? { seen_version: row.new_version } : { next_at: nextAt }), ...free };

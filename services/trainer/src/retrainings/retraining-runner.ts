@@ -30,8 +30,8 @@ export interface RetrainingRunnerOptions {
   readonly signal: AbortSignal;
 }
 
-/** How often rules are looked at whose time may have come. */
-const lookAgainMs = 1000;
+/** How long a trainer trusts that it would have been told of a rule whose time has changed. */
+const lookAgainMs = 5000;
 
 /**
  * Begins the jobs of rules that are due until the signal aborts. Any number of trainers may do so side by side: a rule is one trainer's for a while, and an
@@ -56,9 +56,11 @@ export async function runRetrainings(options: RetrainingRunnerOptions): Promise<
   while (!signal.aborted) {
     try {
       const seen = bell.rings;
+      // Asked before: what comes due while we look is then waited for once more, and not missed.
+      const dueMs = await retrainings.untilDueMs();
       const row = await retrainings.take();
       if (row !== undefined) await follow(row, options);
-      else await bell.waitPast(seen, clock, lookAgainMs, signal);
+      else await bell.waitPast(seen, clock, Math.min(dueMs, lookAgainMs), signal);
       backoff.reset();
     } catch (error) {
       log.warn("no rule could be looked at", { error });

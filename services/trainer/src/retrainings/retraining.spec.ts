@@ -40,7 +40,11 @@ async function rule(client: TrainingClient): Promise<Retraining> {
 }
 
 const jobs = async (client: TrainingClient): Promise<Job[]> => (await client.listJobs({})).jobs;
-const comeDue = () => pool.query("update trainer.retraining set next_at = clock_timestamp() - interval '1 second'");
+/** Trainers hear of it at once, as of every change of a rule. */
+async function comeDue(by = "1 second"): Promise<void> {
+  await pool.query("update trainer.retraining set next_at = clock_timestamp() - $1::interval", [by]);
+  await pool.query("notify trainer_retraining");
+}
 
 describe("a rule", () => {
   it("is made, replaced, listed and deleted by those who may make its jobs", async () => {
@@ -91,7 +95,7 @@ describe("by time", () => {
     await systemClock.sleep(1500);
     expect(await jobs(client)).toEqual([]);
     // Ten times passed while nobody ran.
-    await pool.query("update trainer.retraining set next_at = clock_timestamp() - interval '601 seconds'");
+    await comeDue("601 seconds");
     await waitFor(async () => (await jobs(client)).length > 0, { timeoutMs: 15_000, what: "a job" });
     await systemClock.sleep(2500);
     const [job, ...more] = await jobs(client);

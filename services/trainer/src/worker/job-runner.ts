@@ -4,6 +4,7 @@ import type { Logger } from "@aimass/telemetry";
 import type { Database } from "../database.ts";
 import { cancelChannel, queueChannel } from "../jobs/job-journal.ts";
 import { type JobLeases, type LeasedJob, renewMs } from "../jobs/job-leases.ts";
+import { longestRetryMs } from "../jobs/job-state.ts";
 import type { PostgresTrainers } from "../jobs/postgres-trainers.ts";
 import { Bell } from "./bell.ts";
 import type { GpuLoan, GpuPool } from "./gpu-pool.ts";
@@ -25,7 +26,9 @@ export interface RunnerOptions {
 }
 
 /** How long a free worker trusts that it would have been told of a job. */
-const lookAgainMs = 1000;
+const lookAgainMs = 5000;
+/** The same soon after news of the queue: a job that broke is told of when it is sent back, and not when its wait to be tried again is over. */
+const lookAgainSoonMs = 1000;
 /** How often a trainer says that it is there. */
 const announceMs = 10_000;
 
@@ -50,13 +53,17 @@ async function announce({ trainers, holder, gpus, clock, log, signal }: RunnerOp
 async function runSlot(options: RunnerOptions, { bell, taking }: { bell: Bell; taking: Semaphore }): Promise<void> {
   const { supervisor, clock, log, signal } = options;
   const backoff = new Backoff({ initialMs: 200, maxMs: 5000 });
+  let seen = bell.rings;
+  let newsAt = clock.monotonic();
   while (!signal.aborted) {
     try {
-      const seen = bell.rings;
+      if (bell.rings > seen) newsAt = clock.monotonic();
+      seen = bell.rings;
       const taken = await taking.run(() => take(options));
       backoff.reset();
       if (taken === undefined) {
-        await bell.waitPast(seen, clock, lookAgainMs, signal);
+        const mayBeRetry = clock.monotonic() - newsAt < longestRetryMs + lookAgainMs;
+        await bell.waitPast(seen, clock, mayBeRetry ? lookAgainSoonMs : lookAgainMs, signal);
         continue;
       }
       using loan = taken.loan;
