@@ -66,9 +66,10 @@ export class Cells {
     return this.#missingNumbers.has(value);
   }
 
-  /** What a number stands for in a column of numbers; NaN: no value. */
-  numberOf(value: number): number {
-    return this.isGapNumber(value) ? Number.NaN : value;
+  /** What a number stands for in a column of numbers; NaN: no value; undefined: nothing, as 2 does where all is true or false. */
+  numberOf(value: number): number | undefined {
+    if (this.isGapNumber(value) || Number.isNaN(value)) return Number.NaN;
+    return this.kind === "boolean" && value !== 0 && value !== 1 ? undefined : value;
   }
 
   /** The number a text stands for, by the column's kind; NaN: no value; undefined: none. */

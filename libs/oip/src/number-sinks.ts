@@ -1,4 +1,4 @@
-import type { Cells } from "./cell-meaning.ts";
+import type { CellKind, Cells } from "./cell-meaning.ts";
 import type { Datatype } from "./datatype.ts";
 import { type ByteBudget, type ElementPlace, type ElementSink, FixedSink } from "./element-sink.ts";
 import { toBf16, toFp16 } from "./half.ts";
@@ -34,6 +34,15 @@ const nonFinite: ReadonlyMap<string, number> = new Map([
   ["-Infinity", Number.NEGATIVE_INFINITY],
 ]);
 
+const time = "Write an ISO 8601 day or moment, such as 2026-01-31 or 2026-01-31T08:00:00Z.";
+
+/** What to write in a column of a kind. */
+const remedies: Partial<Record<CellKind, string>> = {
+  boolean: "Write true or false, 1 or 0, or null.",
+  date: time,
+  datetime: time,
+};
+
 /** The sink for a data type of numbers or BOOL. */
 export function numberSink(datatype: FixedDatatype, options: SinkOptions): ElementSink {
   if (datatype === "INT64" || datatype === "UINT64") return new BigSink(datatype, options);
@@ -60,17 +69,23 @@ class FloatSink extends FixedSink<Float64Array> {
   }
 
   protected number(reader: JsonReader): void {
-    this.#add(typeof this.#cells === "object" ? this.#cells.numberOf(reader.number) : reader.number);
+    const written = () => reader.ascii(reader.numberStart, reader.at);
+    // Digits that no double holds, as infinity they would be another number.
+    if (Math.abs(reader.number) === Number.POSITIVE_INFINITY && !written().endsWith("y")) this.#refuse(written());
+    const value = typeof this.#cells === "object" ? this.#cells.numberOf(reader.number) : reader.number;
+    this.#add(value ?? this.#refuse(written()));
   }
 
   protected text(reader: JsonReader): void {
     const text = reader.string();
     const value = typeof this.#cells === "object" ? this.#cells.numberOfText(text) : undefined;
-    this.#add(value ?? nonFinite.get(text) ?? this.#refuse(shownText(text)));
+    const word = this.#kind === "boolean" ? undefined : nonFinite.get(text);
+    this.#add(value ?? word ?? this.#refuse(shownText(text)));
   }
 
   protected boolean(value: boolean): void {
-    this.#add(this.#cells === undefined ? this.#refuse("a boolean") : Number(value));
+    const isNone = this.#cells === undefined || this.#kind === "date" || this.#kind === "datetime";
+    this.#add(isNone ? this.#refuse("a boolean") : Number(value));
   }
 
   protected gap(): void {
@@ -82,12 +97,13 @@ class FloatSink extends FixedSink<Float64Array> {
     this.elements[this.count] = this.#encode === undefined ? value : this.#encode(value);
   }
 
+  get #kind(): CellKind | undefined {
+    return typeof this.#cells === "object" ? this.#cells.kind : undefined;
+  }
+
   #refuse(is: string): never {
-    const isTime = typeof this.#cells === "object" && this.#cells.kind.startsWith("date");
-    const remedy = isTime
-      ? "Write an ISO 8601 day or moment, such as 2026-01-31 or 2026-01-31T08:00:00Z."
-      : 'Elements are numbers, null or "NaN", "Infinity", "-Infinity".';
-    throw this.refusal(is, remedy);
+    const kind = this.#kind ?? "unknown";
+    throw this.refusal(is, remedies[kind] ?? 'Elements are numbers, null or "NaN", "Infinity", "-Infinity".');
   }
 }
 
@@ -101,8 +117,12 @@ abstract class ExactSink<A extends Int32Array | BigInt64Array | Uint8Array> exte
   }
 
   protected number(reader: JsonReader): void {
-    if (typeof this.cells === "object" && this.cells.isGapNumber(reader.number)) throw this.#noGaps();
-    this.add(reader.wholeNumber(), () => reader.ascii(reader.numberStart, reader.at));
+    const written = () => reader.ascii(reader.numberStart, reader.at);
+    if (typeof this.cells === "object") {
+      if (this.cells.isGapNumber(reader.number)) throw this.#noGaps();
+      if (this.cells.numberOf(reader.number) === undefined) throw this.refusal(written(), this.takes());
+    }
+    this.add(reader.wholeNumber(), written);
   }
 
   protected text(reader: JsonReader): void {

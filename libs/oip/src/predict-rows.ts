@@ -88,7 +88,7 @@ function readRow(means: Means, { columns, byName, known, row }: RowState): void 
 }
 
 function readCell(reader: JsonReader, column: Column, row: number): void {
-  if (reader.kind() === "null" && size(column.inner) !== 1) {
+  if (reader.kind() === "null" && (column.spec.optional === true || size(column.inner) !== 1)) {
     reader.null();
     leaveOut(column, row);
     return;

@@ -254,6 +254,66 @@ describe("POST /predict", () => {
     expect(() => decode({ inputs: [{ a: 1 }, { a: 2, k: 2 }] }, ...inputs)).toThrow(/Row 1, column "k"/);
   });
 
+  it("takes null for an optional input as left out, in rows as by name", () => {
+    for (const datatype of ["FP32", "INT64", "BYTES"]) {
+      const inputs = [spec("a", "FP32", [-1]), spec("k", datatype, [-1], true)];
+      expect(decode({ inputs: [{ a: 1, k: null }, { a: 2 }] }, ...inputs)).toHaveLength(1);
+      expect(decode({ inputs: { a: [1], k: null } }, ...inputs)).toHaveLength(1);
+    }
+    const inputs = [spec("a", "FP32", [-1]), spec("k", "FP32", [-1, 1], true)];
+    expect(() =>
+      decode(
+        {
+          inputs: [
+            { a: 1, k: null },
+            { a: 2, k: 2 },
+          ],
+        },
+        ...inputs,
+      ),
+    ).toThrow(/Row 1, column "k"/);
+  });
+
+  it("refuses numbers that no double holds instead of taking them for infinity", () => {
+    for (const datatype of ["FP16", "BF16", "FP32", "FP64"]) {
+      const a = spec("a", datatype, [-1]);
+      for (const number of ["1e400", "-1e309", `1${"0".repeat(400)}`]) {
+        expect(() => decodeText(`{"inputs":[${number}]}`, a)).toThrow(/is -?1[e0]/);
+        expect(() => decodeText(`{"inputs":[{"a":${number}}]}`, a)).toThrow(/is -?1[e0]/);
+      }
+    }
+    expect(numbers(decodeText('{"inputs":[Infinity,-Infinity,1e308]}', spec("a", "FP64", [-1]))[0])).toEqual([
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      1e308,
+    ]);
+  });
+
+  it("refuses numbers in a column of true and false, and booleans in a column of days", () => {
+    const cells = { kind: "boolean", missing: ["-1"], trueWords: ["yes"], falseWords: ["no"] } as const;
+    for (const datatype of ["FP32", "INT8"]) {
+      const flag = { ...spec("flag", datatype, [-1]), cells };
+      for (const cell of ["2", "0.5", '"2"', '"1e3"', "Infinity", '"Infinity"']) {
+        expect(() => decodeText(`{"inputs":[{"flag":${cell}}]}`, flag)).toThrow(/Row 1, column "flag"/);
+      }
+      const given = '{"inputs":[{"flag":1},{"flag":0.0},{"flag":"1"},{"flag":" Yes "},{"flag":false}]}';
+      expect(Array.from(elementsOf(datatype as "FP32", decodeText(given, flag)[0]?.bytes as Uint8Array))).toEqual([
+        1, 0, 1, 1, 0,
+      ]);
+    }
+    const gaps = { ...spec("flag", "FP32", [-1]), cells };
+    expect(numbers(decodeText('{"inputs":[{"flag":-1},{"flag":NaN},{"flag":null}]}', gaps)[0])).toEqual([
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+    ]);
+    const day = {
+      ...spec("day", "FP64", [-1]),
+      cells: { kind: "date", missing: [], trueWords: [], falseWords: [] },
+    } as const;
+    expect(() => decodeText('{"inputs":[{"day":true}]}', day)).toThrow(/is a boolean/);
+  });
+
   it("takes an empty list of rows, names special to JavaScript, and no name twice", () => {
     const a = spec("a", "FP32", [-1]);
     expect(decodePredict(Buffer.from('{"inputs":[]}'), { inputs: [a, a], outputs: [] }).isEmpty).toBe(true);
