@@ -20,6 +20,7 @@ export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } 
 export { freePort, isFree } from "./free-port.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { makeFolder } from "./make-folder.ts";
+export { NewestSaver, type NewestSaverOptions } from "./newest-saver.ts";
 export { processCommand, processIdentity } from "./process-identity.ts";
 export { type ProcessLock, processLockHolder, takeProcessLock } from "./process-lock.ts";
 export { PushStream } from "./push-stream.ts";

@@ -13,7 +13,7 @@ export {
 } from "./ed25519.ts";
 export { fromBase64url, toBase64url, uint64Bytes } from "./encoding.ts";
 export { type Claims, clockSkewMs, signJwt, type TokenExpectation, verifyJwt } from "./jwt.ts";
-export { compareUtf8, type KeyedDifference, KeyedState, keyedDigest } from "./keyed-state.ts";
+export { type KeyedDifference, KeyedState, keyedDigest } from "./keyed-state.ts";
 export { createMeshIdentity, generateMeshIdentity, meshRoles } from "./mesh-identity.ts";
 export {
   defaultProject,
@@ -45,6 +45,7 @@ export {
   serviceTokenRefused,
   type TrustDocument,
 } from "./service-identity.ts";
+export { compareUtf8 } from "./sorted-lines.ts";
 export {
   isVerb,
   type LevelName,

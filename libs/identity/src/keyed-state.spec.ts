@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compareUtf8, KeyedState, keyedDigest } from "./keyed-state.ts";
+import { KeyedState, keyedDigest } from "./keyed-state.ts";
 
 const entries = fc.dictionary(fc.string({ unit: "binary" }), fc.uint8Array({ maxLength: 8 }), { maxKeys: 12 });
 const stateOf = (content: Record<string, Uint8Array>) => new KeyedState(Object.entries(content));
@@ -43,16 +43,5 @@ describe("KeyedState", () => {
   it("has an empty difference to itself", () => {
     const state = stateOf({ a: new Uint8Array([1]) });
     expect(KeyedState.diff(state, stateOf({ a: new Uint8Array([1]) }))).toEqual({ changed: new Map(), removed: [] });
-  });
-});
-
-describe("compareUtf8()", () => {
-  it("orders as the UTF-8 bytes do", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "binary" }), (a, b) => {
-        expect(Math.sign(compareUtf8(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)));
-      }),
-    );
-    expect(compareUtf8("\u{1f600}", "\uffff")).toBeGreaterThan(0);
   });
 });

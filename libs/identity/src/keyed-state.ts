@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { SortedLines } from "./sorted-lines.ts";
 
 const zero = Buffer.from([0]);
 
@@ -20,8 +21,8 @@ interface Entry {
  */
 export class KeyedState {
   readonly #entries = new Map<string, Entry>();
-  /** Keys in byte order; made by the first digest, kept up to date from then on. */
-  #order: string[] | undefined;
+  /** Made by the first digest, kept up to date from then on. */
+  #lines: SortedLines | undefined;
   #digest: Uint8Array | undefined;
 
   constructor(entries: Iterable<readonly [string, Uint8Array]> = []) {
@@ -44,12 +45,18 @@ export class KeyedState {
     return this.#entries.keys();
   }
 
+  /** What is held under the keys, in no order. */
+  values(): Uint8Array[] {
+    return Array.from(this.#entries.values(), ({ bytes }) => bytes);
+  }
+
   *[Symbol.iterator](): IterableIterator<[string, Uint8Array]> {
     for (const [key, { bytes }] of this.#entries) yield [key, bytes];
   }
 
   set(key: string, bytes: Uint8Array): void {
-    if (this.#order !== undefined && !this.#entries.has(key)) this.#order.splice(findPlace(this.#order, key), 0, key);
+    if (this.#entries.has(key)) this.#lines?.touch(key);
+    else this.#lines?.add(key);
     const line = Buffer.concat([Buffer.from(key), zero, hash("sha256", bytes, "buffer")]);
     this.#entries.set(key, { bytes, line });
     this.#digest = undefined;
@@ -57,7 +64,7 @@ export class KeyedState {
 
   delete(key: string): boolean {
     if (!this.#entries.delete(key)) return false;
-    this.#order?.splice(findPlace(this.#order, key), 1);
+    this.#lines?.remove(key);
     this.#digest = undefined;
     return true;
   }
@@ -100,41 +107,12 @@ export class KeyedState {
   }
 
   #computeDigest(): Uint8Array {
-    this.#order ??= [...this.#entries.keys()].sort(compareUtf8);
-    // One buffer and one hash: an update of the hash for each of 100 000 entries would take ten times as long.
-    const lines = this.#order.map((key) => (this.#entries.get(key) as Entry).line);
-    return new Uint8Array(hash("sha256", Buffer.concat(lines), "buffer"));
+    this.#lines ??= new SortedLines(this.#entries.keys(), (key) => (this.#entries.get(key) as Entry).line);
+    return this.#lines.sha256();
   }
 }
 
 /** The digest of entries that are not kept as a KeyedState. Later entries win over earlier ones of the same key. */
 export function keyedDigest(entries: Iterable<readonly [string, Uint8Array]>): Uint8Array {
   return new KeyedState(entries).digest();
-}
-
-/** Orders texts as their UTF-8 bytes are ordered. Differs from `<` only where surrogates meet U+E000 to U+FFFF. */
-export function compareUtf8(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x !== y) return isSurrogate(x) === isSurrogate(y) ? x - y : isSurrogate(x) ? 1 : -1;
-  }
-  return a.length - b.length;
-}
-
-/** Where a key stands in an ordered list, or would stand. */
-function findPlace(order: readonly string[], key: string): number {
-  let low = 0;
-  let high = order.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareUtf8(order[middle] as string, key) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function isSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdfff;
 }

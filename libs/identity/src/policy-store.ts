@@ -1,12 +1,12 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readFile } from "node:fs/promises";
 import { PolicyEntrySchema, type PolicyUpdate, PolicyUpdateSchema } from "@aimass/api/auth";
 import { AimassError, type Clock } from "@aimass/core";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import { clockSkewMs } from "./jwt.ts";
 import { type KeyedDifference, KeyedState } from "./keyed-state.ts";
 import { type Freshness, Policy } from "./policy.ts";
 import { readPolicyEntry } from "./policy-entry.ts";
+import { policyChunks, writeWhole } from "./policy-file.ts";
 import { PolicyIndex } from "./policy-index.ts";
 import { type PolicyHead, policyEntryBytes, policyHead, policySigningBytes } from "./policy-update.ts";
 import type { ServiceIdentity } from "./service-identity.ts";
@@ -78,18 +78,16 @@ export class PolicyStore {
 
   /** The whole state as one signed full update; any process that trusts the auth service can check it. */
   toBytes(): Uint8Array {
-    const entries = [...this.#state].map(([, bytes]) => fromBinary(PolicyEntrySchema, bytes));
-    return toBinary(PolicyUpdateSchema, { ...this.#update, full: true, entries, removedKeys: [] });
+    return Buffer.concat([...policyChunks(this.#update, this.#state.values())]);
   }
 
-  /** Writes the state to a file (mode 0600), whole or not at all. Does nothing while there is none. */
+  /**
+   * Writes the state as it is now to a file (mode 0600), whole or not at all, in pieces that leave the event loop free between them. Does nothing while
+   * there is none.
+   */
   async save(file: string): Promise<void> {
     if (this.version === 0n) return;
-    const bytes = this.toBytes();
-    await mkdir(dirname(file), { recursive: true });
-    const fresh = `${file}.${process.pid}.new`;
-    await writeFile(fresh, bytes, { mode: 0o600 });
-    await rename(fresh, file);
+    await writeWhole(file, policyChunks(this.#update, this.#state.values()));
   }
 
   /** Reads a saved state; true when it was taken. A file that is missing, damaged, tampered with or older than what is held is left alone. */

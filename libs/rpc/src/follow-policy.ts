@@ -1,5 +1,5 @@
 import { PolicyService, type PolicyUpdate } from "@aimass/api/auth";
-import { type Address, AimassError, abortError, type Clock, keepTrying, linkedSignal } from "@aimass/core";
+import { type Address, AimassError, abortError, type Clock, keepTrying, linkedSignal, NewestSaver } from "@aimass/core";
 import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
 import type { Logger, Telemetry } from "@aimass/telemetry";
 import type { Client } from "@connectrpc/connect";
@@ -23,6 +23,8 @@ export interface FollowPolicyOptions {
 const silenceMs = 15_000;
 /** How often the file is written when only the age of the state has changed. */
 const saveEveryMs = 60_000;
+/** Least time between two writes of the file, however often the state changes. */
+const saveGapMs = 1000;
 
 /**
  * Keeps a policy store up to date: loads the state file, watches the auth service, applies, acknowledges, persists. Goes on through every failure and
@@ -55,15 +57,15 @@ class PolicyFollower {
   readonly #options: FollowPolicyOptions;
   readonly #client: Client<typeof PolicyService>;
   readonly #log: Logger;
+  readonly #saver: NewestSaver | undefined;
   #acknowledged = "";
-  #savedAt = Number.NEGATIVE_INFINITY;
-  #saving: Promise<void> = Promise.resolve();
   #askForAll = false;
 
   constructor(options: FollowPolicyOptions) {
     this.#options = options;
     this.#client = createServiceClient(PolicyService, options);
     this.#log = options.telemetry.log.scope("rpc.policy");
+    this.#saver = options.stateFile === undefined ? undefined : this.#createSaver(options.stateFile);
     observePolicy(options);
   }
 
@@ -75,7 +77,7 @@ class PolicyFollower {
     }
     const onFailure = (error: unknown) => this.#log.warn("policy stream broken", { error });
     await keepTrying((healthy) => this.#watch(healthy), { clock, signal, onFailure, backoff: { maxMs: 2000 } });
-    await this.#saving;
+    await this.#saver?.settled();
   }
 
   async #watch(healthy: () => void): Promise<void> {
@@ -110,7 +112,8 @@ class PolicyFollower {
     const now = `${store.epoch}/${store.version}`;
     if (now !== before) this.#log.debug("policy applied", { version: store.version.toString(), full: update.full });
     if (now !== this.#acknowledged) void this.#acknowledge(now);
-    this.#save(now !== before);
+    const saver = this.#saver;
+    if (saver !== undefined && (now !== before || saver.ageMs() >= saveEveryMs)) saver.changed();
   }
 
   /** A lost acknowledgement is sent again with the next sign of life. */
@@ -125,13 +128,10 @@ class PolicyFollower {
     }
   }
 
-  #save(changed: boolean): void {
-    const { clock, store, stateFile } = this.#options;
-    if (stateFile === undefined || (!changed && clock.monotonic() - this.#savedAt < saveEveryMs)) return;
-    this.#savedAt = clock.monotonic();
-    this.#saving = this.#saving
-      .then(() => store.save(stateFile))
-      .catch((error: unknown) => this.#log.warn("policy not saved", { file: stateFile, error }));
+  #createSaver(file: string): NewestSaver {
+    const { clock, store, signal } = this.#options;
+    const onFailure = (error: unknown) => this.#log.warn("policy not saved", { file, error });
+    return new NewestSaver({ save: () => store.save(file), gapMs: saveGapMs, clock, signal, onFailure });
   }
 }
 
