@@ -1,3 +1,4 @@
+export { AllowedHosts, hostOf } from "./allowed-hosts.ts";
 export { Backoff, type BackoffOptions, keepTrying } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {

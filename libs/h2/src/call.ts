@@ -40,6 +40,8 @@ export interface ServerCall {
   readonly authority: string;
   readonly headers: HeaderFields;
   readonly remoteAddress: string;
+  /** Whether it came by TLS to this listener. */
+  readonly isEncrypted: boolean;
   /** Aborts with an AbortError when the client goes before it has its answer. Made on first use. */
   readonly signal: AbortSignal;
   /**

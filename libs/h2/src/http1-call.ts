@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { TLSSocket } from "node:tls";
 import type { Answer, BodyRules, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
 import { declaredLength, plainFields } from "./fields.ts";
 import { whenWritable } from "./http2-call.ts";
@@ -33,6 +34,10 @@ export class Http1Call implements ServerCall {
 
   get remoteAddress(): string {
     return this.#request.socket.remoteAddress ?? "";
+  }
+
+  get isEncrypted(): boolean {
+    return this.#request.socket instanceof TLSSocket;
   }
 
   get signal(): AbortSignal {

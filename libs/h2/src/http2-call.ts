@@ -33,6 +33,10 @@ export class Http2Call implements ServerCall {
     return this.#stream.session?.socket?.remoteAddress ?? "";
   }
 
+  get isEncrypted(): boolean {
+    return this.#stream.session?.encrypted === true;
+  }
+
   get signal(): AbortSignal {
     if (this.#controller !== undefined) return this.#controller.signal;
     const controller = new AbortController();

@@ -98,7 +98,10 @@ describe("a listener", () => {
         call.respond({
           status: 200,
           headers: {},
-          body: Buffer.concat([Buffer.from(call.protocol), await call.body(10)]),
+          body: Buffer.concat([
+            Buffer.from(call.isEncrypted ? `encrypted ${call.protocol}` : call.protocol),
+            await call.body(10),
+          ]),
         }),
       { tls: testCertificate },
     );
@@ -106,12 +109,25 @@ describe("a listener", () => {
     const session = connectHttp2(`https://localhost:${listener.address.port}`, options);
     const stream = session.request({ ":path": "/", ":method": "POST" });
     stream.end(" by TLS");
-    expect(await readAll(stream)).toBe("h2 by TLS");
+    expect(await readAll(stream)).toBe("encrypted h2 by TLS");
     session.close();
     const answer = await new Promise<IncomingMessage>((resolve) => {
       httpsRequest({ port: listener.address.port, host: "localhost", method: "POST", ...options }, resolve).end(" too");
     });
-    expect(await readAll(answer)).toBe("http/1.1 too");
+    expect(await readAll(answer)).toBe("encrypted http/1.1 too");
+  });
+
+  it("does not take clear text for TLS, whatever its headers say", async () => {
+    const seen: boolean[] = [];
+    const listener = await serve((call) => {
+      seen.push(call.isEncrypted);
+      call.respond({ status: 200, headers: {} });
+    });
+    await fetch(`http://127.0.0.1:${listener.address.port}`, { headers: { "x-forwarded-proto": "https" } });
+    const session = connectHttp2(`http://127.0.0.1:${listener.address.port}`);
+    await readAll(session.request({ ":path": "/", ":scheme": "https" }));
+    session.close();
+    expect(seen).toEqual([false, false]);
   });
 
   it("sends trailers over HTTP/1.1 as chunked trailers", async () => {

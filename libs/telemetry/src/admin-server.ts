@@ -1,6 +1,6 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Address, AimassError, formatAddress } from "@aimass/core";
+import { type Address, AimassError, AllowedHosts, formatAddress, hostOf } from "@aimass/core";
 import type { Telemetry } from "./telemetry.ts";
 
 /** A running admin listener. */
@@ -12,7 +12,7 @@ export interface AdminServer {
 /**
  * Serves what platform engineers and orchestrators ask for, on a port of its own that strangers must not reach:
  * `/metrics` (Prometheus text), `/livez` (200 as long as the event loop turns), `/readyz` (200, or 503 with the reason).
- * `ready` answers true, or says why not. Rejects with FAILED_PRECONDITION when the address cannot be used.
+ * `ready` answers true, or says why not. Pages of other sites get nothing (DNS rebinding): a name with a dot that is not configured is refused. Rejects with FAILED_PRECONDITION when the address cannot be used.
  */
 export async function serveAdmin(options: {
   listen: Address;
@@ -20,7 +20,10 @@ export async function serveAdmin(options: {
   ready: () => boolean | string;
 }): Promise<AdminServer> {
   const { telemetry, ready } = options;
+  const hosts = new AllowedHosts(telemetry.adminHosts);
   const server = createServer((request, response) => {
+    const { host } = request.headers;
+    if (host !== undefined && !mayAsk(hosts, host)) return answer(response, 403, wrongHost(host));
     const path = (request.url ?? "/").split("?", 1)[0];
     if (request.method !== "GET" && request.method !== "HEAD")
       return answer(response, 405, "Only GET and HEAD work here.");
@@ -45,6 +48,15 @@ export async function serveAdmin(options: {
         server.closeAllConnections();
       }),
   };
+}
+
+/** A name without a dot (a container's, a machine's) belongs to no site of the internet. */
+function mayAsk(hosts: AllowedHosts, authority: string): boolean {
+  return hosts.has(authority) || !hostOf(authority).includes(".");
+}
+
+function wrongHost(authority: string): string {
+  return `The admin listener does not answer as "${authority.slice(0, 200)}". Ask by its address, or add the name to AIMASS_ADMIN_HOSTS.`;
 }
 
 function answer(response: ServerResponse, status: number, text: string): void {

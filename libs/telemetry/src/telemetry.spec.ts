@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ConfigError } from "@aimass/core";
 import { describe, expect, it } from "vitest";
@@ -77,3 +77,42 @@ describe("serveAdmin()", () => {
     await admin.close();
   });
 });
+
+describe("the admin listener", () => {
+  const cases = [
+    { host: "127.0.0.1:9000", status: 200 },
+    { host: "[::1]:9000", status: 200 },
+    { host: "10.1.2.3", status: 200 },
+    { host: "localhost:9000", status: 200 },
+    { host: "router-1:9000", status: 200 },
+    { host: "metrics.example.com:9000", status: 200 },
+    { host: "METRICS.example.com", status: 200 },
+    { host: "evil.example:9000", status: 403 },
+    { host: "127.0.0.1.evil.example", status: 403 },
+    { host: "metrics.example.com.evil.example", status: 403 },
+    { host: "evil.", status: 403 },
+  ];
+
+  it("answers a scraper by address and by its names, and no page whose name was pointed here", async () => {
+    const env = { AIMASS_ADMIN_HOSTS: "metrics.example.com, other.example.com", LOG: "silent" };
+    await using telemetry = createTelemetry({ service: "x", env });
+    const admin = await serveAdmin({ listen: { host: "127.0.0.1", port: 0 }, telemetry, ready: () => true });
+    for (const path of ["/metrics", "/livez", "/readyz", "/nothing"]) {
+      for (const { host, status } of cases) {
+        const expected = status === 200 && path === "/nothing" ? 404 : status;
+        expect([path, host, await statusFor(admin.address.port, path, host)]).toEqual([path, host, expected]);
+      }
+    }
+    await admin.close();
+  });
+});
+
+function statusFor(port: number, path: string, host: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const answered = (answer: IncomingMessage) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    };
+    get({ host: "127.0.0.1", port, path, headers: { host } }, answered).on("error", reject);
+  });
+}

@@ -13,6 +13,8 @@ export interface Telemetry extends AsyncDisposable {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly tracer: Tracer;
+  /** Names with dots by which the admin listener may be asked; "*" for any. */
+  readonly adminHosts: readonly string[];
   /** Every metric in Prometheus' text format. */
   metricsText(): Promise<string>;
 }
@@ -34,6 +36,7 @@ export function createTelemetry(options: { service: string; instance?: string; e
     log,
     metrics: registry,
     tracer: createTracer({ sampleRatio: config.sampleRatio, ...(sink !== undefined && { sink }) }),
+    adminHosts: config.adminHosts,
     metricsText: () => prometheusText(registry.families.values(), resource, startedAt),
     async [Symbol.asyncDispose]() {
       processMetrics[Symbol.dispose]();
@@ -50,6 +53,7 @@ export function silentTelemetry(): Telemetry {
     log: silentLogger,
     metrics: registry,
     tracer: createTracer({ sampleRatio: 0 }),
+    adminHosts: [],
     metricsText: () => prometheusText(registry.families.values(), { "service.name": "test" }, startedAt),
     async [Symbol.asyncDispose]() {},
   };

@@ -7,7 +7,7 @@ export interface ConsoleConfig {
   readonly authAddresses: readonly Address[];
   readonly identityFile: string;
   readonly trustFile: string;
-  /** True when browsers reach the router by https: session cookies are then marked Secure. */
+  /** Marks session cookies Secure also for browsers that seem to come by clear text, because a proxy ends TLS and does not say so. */
   readonly secureCookies: boolean;
 }
 

@@ -101,13 +101,14 @@ function findAsset(assets: ReadonlyMap<string, Asset>, call: ServerCall, path: s
 
 async function answerSession(sessions: BrowserSessions, call: ServerCall): Promise<SessionAnswer> {
   const { cookie } = call.headers;
+  const browser = { isSecure: call.headers["x-forwarded-proto"] === "https", signal: call.signal };
   switch (call.method) {
     case "POST":
-      return sessions.signIn(await call.body(maxBodyBytes), forwardedFor(call), call.signal);
+      return sessions.signIn(await call.body(maxBodyBytes), browser, forwardedFor(call));
     case "PUT":
-      return sessions.renew(cookie, call.signal);
+      return sessions.renew(cookie, browser);
     case "DELETE":
-      return sessions.signOut(cookie, call.signal);
+      return sessions.signOut(cookie, browser);
     default:
       throw new AimassError("INVALID_ARGUMENT", `${call.method} does nothing here.`, {
         remedy: "POST signs in, PUT renews, DELETE signs out.",

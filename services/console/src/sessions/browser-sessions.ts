@@ -17,6 +17,14 @@ export interface SessionAnswer {
   readonly setCookie: string | undefined;
 }
 
+/** Who asks. */
+export interface Browser {
+  /** It came to the router by TLS: its cookie must never go over clear text. */
+  readonly isSecure: boolean;
+  /** Aborts when it goes away. */
+  readonly signal: AbortSignal;
+}
+
 /** Only this path ever sees the cookie. */
 export const sessionPath = "/console/session";
 const cookieName = "aimass_session";
@@ -27,35 +35,36 @@ const cookieName = "aimass_session";
  */
 export class BrowserSessions {
   readonly #auth: Client<typeof SessionService>;
-  readonly #attributes: string;
+  readonly #secureCookies: boolean;
 
+  /** `secureCookies`: also for browsers that seem to come by clear text. */
   constructor(auth: Client<typeof SessionService>, options: { secureCookies: boolean }) {
     this.#auth = auth;
-    this.#attributes = `Path=${sessionPath}; HttpOnly; SameSite=Strict${options.secureCookies ? "; Secure" : ""}`;
+    this.#secureCookies = options.secureCookies;
   }
 
   /** Errors: as SessionService.SignIn; INVALID_ARGUMENT for a body that is not a name and a password. */
-  async signIn(body: Buffer, headers: Record<string, string>, signal: AbortSignal): Promise<SessionAnswer> {
-    const { tokens } = await this.#auth.signIn(parseCredentials(body), { headers, signal });
-    return this.#answer(tokens);
+  async signIn(body: Buffer, browser: Browser, headers: Record<string, string>): Promise<SessionAnswer> {
+    const { tokens } = await this.#auth.signIn(parseCredentials(body), { headers, signal: browser.signal });
+    return this.#answer(tokens, browser);
   }
 
   /** Errors: UNAUTHENTICATED without a valid cookie. */
-  async renew(cookieHeader: string | undefined, signal: AbortSignal): Promise<SessionAnswer> {
+  async renew(cookieHeader: string | undefined, browser: Browser): Promise<SessionAnswer> {
     const refreshToken = readCookie(cookieHeader);
     if (refreshToken === undefined)
       throw new AimassError("UNAUTHENTICATED", "There is no session.", { remedy: "Sign in." });
-    const { tokens } = await this.#auth.refreshSession({ refreshToken }, { signal });
-    return this.#answer(tokens);
+    const { tokens } = await this.#auth.refreshSession({ refreshToken }, { signal: browser.signal });
+    return this.#answer(tokens, browser);
   }
 
-  async signOut(cookieHeader: string | undefined, signal: AbortSignal): Promise<SessionAnswer> {
+  async signOut(cookieHeader: string | undefined, browser: Browser): Promise<SessionAnswer> {
     const refreshToken = readCookie(cookieHeader);
-    if (refreshToken !== undefined) await this.#auth.signOut({ refreshToken }, { signal });
-    return { session: undefined, setCookie: `${cookieName}=; Max-Age=0; ${this.#attributes}` };
+    if (refreshToken !== undefined) await this.#auth.signOut({ refreshToken }, { signal: browser.signal });
+    return { session: undefined, setCookie: `${cookieName}=; Max-Age=0; ${this.#attributes(browser)}` };
   }
 
-  #answer(tokens: TokenPair | undefined): SessionAnswer {
+  #answer(tokens: TokenPair | undefined, browser: Browser): SessionAnswer {
     if (tokens?.accessExpiresAt === undefined || tokens.refreshExpiresAt === undefined)
       throw new AimassError("INTERNAL", "The auth service answered without tokens.");
     const session = { accessToken: tokens.accessToken, expiresAt: timestampMs(tokens.accessExpiresAt) };
@@ -64,8 +73,12 @@ export class BrowserSessions {
     const expires = new Date(timestampMs(tokens.refreshExpiresAt)).toUTCString();
     return {
       session,
-      setCookie: `${cookieName}=${encodeURIComponent(tokens.refreshToken)}; Expires=${expires}; ${this.#attributes}`,
+      setCookie: `${cookieName}=${encodeURIComponent(tokens.refreshToken)}; Expires=${expires}; ${this.#attributes(browser)}`,
     };
+  }
+
+  #attributes({ isSecure }: Browser): string {
+    return `Path=${sessionPath}; HttpOnly; SameSite=Strict${isSecure || this.#secureCookies ? "; Secure" : ""}`;
   }
 }
 

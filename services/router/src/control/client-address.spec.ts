@@ -53,6 +53,27 @@ describe("the address of a client", () => {
     expect(proxies.of({ remoteAddress: peer, headers: headers as Record<string, string> })).toBe(is);
   });
 
+  it.each([
+    { name: "is secure by the router's own TLS", peer: "203.0.113.7", isEncrypted: true, headers: {}, is: true },
+    { name: "is not secure because a stranger says so", headers: { "x-forwarded-proto": "https" }, is: false },
+    {
+      name: "is secure when a trusted proxy says so",
+      peer: "10.1.1.1",
+      headers: { "x-forwarded-proto": "https" },
+      is: true,
+    },
+    {
+      name: "is what the nearest proxy says",
+      peer: "10.1.1.1",
+      headers: { "x-forwarded-proto": "https, http" },
+      is: false,
+    },
+    { name: "is secure by Forwarded", peer: "10.1.1.1", headers: { forwarded: "for=1.1.1.1;proto=https" }, is: true },
+    { name: "is not secure when nobody says so", peer: "10.1.1.1", headers: {}, is: false },
+  ])("whose connection $name", ({ peer = "203.0.113.7", isEncrypted = false, headers, is }) => {
+    expect(proxies.isSecure({ remoteAddress: peer, isEncrypted, headers: headers as Record<string, string> })).toBe(is);
+  });
+
   it.each(["10.0.0.0/8", "::1", "fd00::/8"])("may be trusted as %s", (text) => expect(isAddressRange(text)).toBe(true));
   it.each(["10.0.0.0/33", "proxy", "10.0.0/8", "1.1.1.1/8/8", ""])("may not be trusted as %j", (text) =>
     expect(isAddressRange(text)).toBe(false),

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import type { ServerCall } from "@aimass/h2";
 
-/** Tells whose address a call came from, through proxies that are trusted to say so and none besides. */
+/** Tells whose address a call came from and whether by TLS, through proxies that are trusted to say so and none besides. */
 export class ClientAddress {
   readonly #trusted = new BlockList();
 
@@ -20,6 +20,11 @@ export class ClientAddress {
       address = named;
     }
     return address;
+  }
+
+  /** Whether the client came by TLS: to the router itself, or to a trusted proxy that says so. */
+  isSecure(call: Pick<ServerCall, "remoteAddress" | "headers" | "isEncrypted">): boolean {
+    return call.isEncrypted || (this.#isTrusted(plainAddress(call.remoteAddress)) && protoOf(call.headers) === "https");
   }
 
   #isTrusted(address: string): boolean {
@@ -49,6 +54,14 @@ function hopsOf(headers: ServerCall["headers"]): string[] {
   if (listed !== undefined) return listed.split(",").map((hop) => hop.trim());
   const forwarded = headers.forwarded?.split(",") ?? [];
   return forwarded.flatMap((hop) => /(?:^|;)\s*for=("[^"]*"|[^;\s]*)/i.exec(hop)?.[1]?.replaceAll('"', "") ?? []);
+}
+
+/** What the nearest proxy says it was reached by: X-Forwarded-Proto, else Forwarded. */
+function protoOf(headers: ServerCall["headers"]): string | undefined {
+  const listed = headers["x-forwarded-proto"];
+  if (listed !== undefined) return listed.split(",").at(-1)?.trim().toLowerCase();
+  const hop = headers.forwarded?.split(",").at(-1) ?? "";
+  return /(?:^|;)\s*proto="?([a-z]+)/i.exec(hop)?.[1]?.toLowerCase();
 }
 
 /** Without port, brackets, zone, and the form that IPv4 has on an IPv6 socket. */

@@ -163,6 +163,7 @@ export class ControlProxy {
     if (headers.te !== undefined) headers.te = "trailers";
     headers["x-forwarded-for"] = this.#options.addresses.of(call);
     headers["x-forwarded-host"] = call.authority;
+    headers["x-forwarded-proto"] = this.#options.addresses.isSecure(call) ? "https" : "http";
     headers.traceparent = traceparent;
     return headers;
   }

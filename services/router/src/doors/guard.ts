@@ -1,5 +1,4 @@
-import { isIP } from "node:net";
-import { AimassError } from "@aimass/core";
+import { AimassError, AllowedHosts } from "@aimass/core";
 import type { Answer, BodyRules, HeaderFields, ResponseWriter, ServerCall } from "@aimass/h2";
 
 /** Which hosts the router answers as, and whose pages may call it. */
@@ -23,17 +22,17 @@ const exposedHeaders = [
 
 /** Protects people's browsers: a page of another site gets no answer, by its own name (Origin) or by one that was pointed here (Host, DNS rebinding). */
 export class Guard {
-  readonly #hosts: ReadonlySet<string>;
+  readonly #hosts: AllowedHosts;
   readonly #origins: ReadonlySet<string>;
 
   constructor(options: GuardOptions) {
-    this.#hosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()));
+    this.#hosts = new AllowedHosts(options.allowedHosts);
     this.#origins = new Set(options.allowedOrigins.map((origin) => origin.toLowerCase()));
   }
 
   /** The call to go on with; undefined when it was answered here. Throws PERMISSION_DENIED. */
   admit(call: ServerCall): ServerCall | undefined {
-    if (!this.#isAllowedHost(call.authority)) throw wrongHost(call.authority);
+    if (!this.#hosts.has(call.authority)) throw wrongHost(call.authority);
     const { origin } = call.headers;
     if (origin === undefined) return call;
     if (isSameOrigin(origin, call.authority)) return call;
@@ -46,12 +45,6 @@ export class Guard {
     if (call.method !== "OPTIONS") return new CrossOriginCall(call, cors);
     call.respond({ status: 204, headers: { ...cors, ...preflightHeaders(call.headers) } });
     return undefined;
-  }
-
-  #isAllowedHost(authority: string): boolean {
-    if (this.#hosts.has("*")) return true;
-    const host = hostOf(authority);
-    return host === "localhost" || host.endsWith(".localhost") || isIP(host) !== 0 || this.#hosts.has(host);
   }
 }
 
@@ -83,6 +76,9 @@ class CrossOriginCall implements ServerCall {
   get remoteAddress() {
     return this.#call.remoteAddress;
   }
+  get isEncrypted() {
+    return this.#call.isEncrypted;
+  }
   get signal() {
     return this.#call.signal;
   }
@@ -109,13 +105,6 @@ function preflightHeaders(asked: HeaderFields): HeaderFields {
     "access-control-allow-headers": asked["access-control-request-headers"] ?? "",
     "access-control-max-age": "7200",
   };
-}
-
-/** The host of "host:port", "[v6]:port" or "host", in lower case. */
-function hostOf(authority: string): string {
-  if (authority.startsWith("[")) return authority.slice(1, Math.max(1, authority.indexOf("]"))).toLowerCase();
-  const colon = authority.lastIndexOf(":");
-  return (colon < 0 ? authority : authority.slice(0, colon)).toLowerCase();
 }
 
 function isSameOrigin(origin: string, authority: string): boolean {
