@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ModelInferRequestSchema } from "@aimass/api/inference";
 import { tinyModel } from "@aimass/onnx/samples";
@@ -136,9 +136,10 @@ interface LogLine {
   readonly admin?: string;
 }
 
+/** A process that had nothing to say has no file. */
 function logOf(name: string): LogLine[] {
-  const text = readFileSync(join(mesh.mesh.data.path, "logs", `${name}.log`), "utf8");
-  return text
+  const file = join(mesh.mesh.data.path, "logs", `${name}.log`);
+  return (existsSync(file) ? readFileSync(file, "utf8") : "")
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as LogLine);

@@ -1,10 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AccessService, DirectoryService, Effect, Level } from "@aimass/api/auth";
+import { AccessService, DirectoryService, Effect, Level, SessionService } from "@aimass/api/auth";
 import { ArtifactService, DatasetFormat, DatasetService, ModelService, VersionState } from "@aimass/api/registry";
 import { type Job, JobState, TrainingService } from "@aimass/api/trainer";
 import { type Address, formatAddress, parseAddress, systemClock } from "@aimass/core";
@@ -16,7 +16,8 @@ import type { Client } from "@connectrpc/connect";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-type ServiceName = "auth" | "registry" | "trainer";
+const serviceNames = ["auth", "registry", "trainer"] as const;
+type ServiceName = (typeof serviceNames)[number];
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const processes = new Map<ServiceName, ChildProcess>();
@@ -27,14 +28,10 @@ let router: ServiceIdentity;
 
 /** A process of a service, started as the supervisor starts it; comes back on its port. */
 async function start(name: ServiceName): Promise<void> {
-  const listen = addresses.get(name) ?? { host: "127.0.0.1", port: await freePort() };
-  addresses.set(name, listen);
+  const listen = addresses.get(name) ?? expect.fail();
   const stateDirectory = join(directory, name);
   await mkdir(stateDirectory, { recursive: true });
-  const addressOf = (service: ServiceName) => {
-    const address = addresses.get(service);
-    return address === undefined ? "" : formatAddress(address);
-  };
+  const addressOf = (service: ServiceName) => formatAddress(addresses.get(service) ?? expect.fail());
   const child = fork(join(root, `services/${name}/src/main.ts`), [], {
     env: {
       PATH: process.env.PATH,
@@ -77,11 +74,11 @@ beforeAll(async () => {
   const file = (name: string) => join(directory, name);
   router = await ServiceIdentity.load(file("router.identity.json"), file("trust.json"), systemClock);
   database = await createTestDatabase();
-  await start("auth");
-  await start("registry");
-  await start("trainer");
+  // Each knows the others' addresses before they run.
+  for (const name of serviceNames) addresses.set(name, { host: "127.0.0.1", port: await freePort() });
+  for (const name of serviceNames) await start(name);
   const users = as("user:admin", DirectoryService, "auth");
-  await users.createUser({ name: "ada", password: "correct horse battery staple" });
+  await users.createUser({ name: "ada", password: "correct horse battery staple" }, { headers: await signedIn() });
   const grants = as("user:admin", AccessService, "auth");
   await grants.putGrant({
     grant: { subject: "user:ada", resource: "default", level: Level.EDIT, effect: Effect.ALLOW },
@@ -94,6 +91,17 @@ afterAll(async () => {
   await database?.drop();
   await rm(directory, { recursive: true, force: true });
 });
+
+/** The administrator's credential: users are made by a person's session alone. */
+async function signedIn(): Promise<Headers> {
+  const password = (await readFile(join(directory, "auth", "admin-password"), "utf8")).trim();
+  const sessions = createServiceClient(SessionService, {
+    addresses: [addresses.get("auth") ?? expect.fail()],
+    identity: router,
+  });
+  const { tokens } = await sessions.signIn({ username: "admin", password });
+  return new Headers({ authorization: `Bearer ${tokens?.accessToken ?? expect.fail()}` });
+}
 
 async function pushDataset(dataset: string, csv: string) {
   const bytes = Buffer.from(csv);

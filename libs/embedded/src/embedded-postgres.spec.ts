@@ -22,10 +22,10 @@ describe("the embedded PostgreSQL", () => {
     directory = join(parent.path, "postgres");
   });
   afterEach(async () => {
-    for (const server of started.splice(0)) {
-      await server.stop();
-      await rm(server.home, { recursive: true, force: true });
-    }
+    // All of them first: several may have had one home.
+    const servers = started.splice(0);
+    for (const server of servers) await server.stop();
+    for (const server of servers) await rm(server.home, { recursive: true, force: true });
     await parent[Symbol.asyncDispose]();
   });
 
