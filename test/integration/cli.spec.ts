@@ -154,6 +154,8 @@ function expectFailure(result: CommandResult, status: number, sentence: RegExp):
 describe("the aimass command", { timeout: 90_000 }, () => {
   it("asks who does not exist to sign in, and keeps a session in a file of the user alone", async () => {
     expectFailure(await aimass.run("models", "push", "tiny", file("tiny.onnx")), 3, /aimass login/);
+    const mesh = await words("status");
+    expect(mesh).toMatch(/No replicas that you may see\..*Nothing is deployed that everybody may see\. Sign in/s);
     expectFailure(await aimass.run("login", "--password-file", file("password")), 3, /wrong/);
     expect(await words("login", "--password-file", adminPassword())).toMatch(/Signed in to .* as admin/);
     expect(statSync(join(temporary.path, "config/aimass/credentials.json")).mode & 0o077).toBe(0);
@@ -181,6 +183,13 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     expect(await json("models", "rollback", "tiny")).toMatchObject({ move: { toVersion: 1 } });
     expect(await json("predict", "tiny@default")).toMatchObject({ model_version: "1" });
     expect(await json("predict", "tiny:2")).toMatchObject({ model_version: "2" });
+  });
+
+  it("deploys on the replicas there are where more are wanted, and says so", async () => {
+    const fewer = /3 replicas are wanted, and there is 1/;
+    expect(await words("deploy", "tiny", "--replicas", "3", "--dry-run")).toMatch(fewer);
+    expect(await words("deploy", "tiny", "--replicas", "3")).toMatch(fewer);
+    await json("deploy", "tiny", "--replicas", "1");
   });
 
   it("pulls what was pushed, byte for byte", async () => {
@@ -322,6 +331,7 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     await json("models", "alias", "pinned", "live", "1");
     const alias = (...more: string[]) => aimass.run("models", "alias", "pinned", "live", ...more);
     expectFailure(await alias("--delete", "--expect", "7"), 1, /points at version 1/);
+    expectFailure(await alias("1", "--expect", "7"), 1, /version 1; it was expected to point at version 7/);
     expectFailure(await alias("--delete", "--expect", "abc"), 2, /--expect is "abc"/);
     expectFailure(await alias("1", "--expect", "abc"), 2, /--expect is "abc"/);
     expectFailure(await alias("1", "--delete"), 2, /v1 was named too/);
@@ -362,6 +372,15 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     expectFailure(await add("default.tiny@lvie"), 1, /There is no alias/);
     const { grant } = JSON.parse((await add("default.later", "--force", "--json")).stdout);
     await json("grants", "remove", grant.id);
+    expectFailure(await aimass.run("grants", "remove", grant.id), 4, /no grant "[0-9a-f]+".*aimass grants list/s);
+    const grantTo = (...more: string[]) => aimass.run("grants", "add", ...more);
+    expectFailure(
+      await grantTo("service-account:nobody", "default.tiny", "--level", "infer"),
+      4,
+      /no service-account:nobody.*aimass keys create --service-account nobody/s,
+    );
+    expectFailure(await grantTo("anonymous", "default.tiny", "--verb", "model.infr"), 2, /not a verb.*model\.infer/s);
+    expectFailure(await grantTo("anonymous", "default.tiny"), 2, /neither a level nor verbs.*such as infer/s);
   });
 
   it("says which right a push lacks, makes keys with an end, and lets none of them make keys", async () => {
@@ -379,7 +398,9 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     expectFailure(await looker.run("datasets", "push", diabetes), 3, /dataset\.write on default\.diabetes/);
     expectFailure(await looker.run("keys", "create"), 3, /An API key cannot make keys/);
     expect(await json<{ key: object }>("keys", "create", "--for", "never")).not.toHaveProperty("key.expiresAt");
-    expectFailure(await aimass.run("keys", "create", "--for", "soon"), 2, /--for is "soon"/);
+    expectFailure(await aimass.run("keys", "create", "--for", "soon"), 2, /--for is "soon".*24h or 90d/);
+    expect(await words("keys", "list", "--principal", "service-account:none")).toMatch(/No keys of service-acc/);
+    expectFailure(await aimass.run("--api-key", "nonsense", "whoami"), 3, /none that was made here.*Copy it whole/);
   });
 
   it("shows how the mesh is and that its ledger is whole", async () => {
@@ -415,6 +436,16 @@ describe.concurrent("a wrong command", { timeout: 60_000 }, () => {
     ["a server that is no URL", ["--server", "not a url", "models", "list"], 2, /not a url.*http/s],
   ])("(%s) exits with the right status and a sentence that helps", async (_what, args, status, sentence) => {
     expectFailure(await aimass.run(...args), status, sentence);
+  });
+
+  it("shows no empty default in its help", async () => {
+    for (const command of [
+      ["models", "list"],
+      ["keys", "list"],
+      ["datasets", "show"],
+    ])
+      expect(await words(...command, "--help")).not.toMatch(/default: +"0?"/);
+    expect(await words("keys", "create", "--help")).toMatch(/default: "90d"/);
   });
 
   it("says it in JSON, too", async () => {

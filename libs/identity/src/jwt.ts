@@ -46,7 +46,8 @@ export function verifyJwt(
 ): { keyId: string; claims: Claims } {
   const parts = token.length > maxTokenLength ? [] : token.split(".");
   const [head, body, tail] = parts;
-  if (parts.length !== 3 || !head || !body || !tail) throw unauthenticated("The token is not a complete JWT.");
+  if (parts.length !== 3 || !head || !body || !tail)
+    throw unauthenticated("The credential is none that was made here, or a part of one.", "Copy it whole, or sign in.");
   const header = parseJsonObject(fromBase64url(head)?.toString("utf8") ?? "");
   if (header === undefined || header.alg !== "EdDSA" || header.typ !== expected.type || "crit" in header) {
     throw unauthenticated("The token is of a kind that is not accepted here.");

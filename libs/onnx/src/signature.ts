@@ -112,7 +112,8 @@ function tensorSpec(value: ValueInfoProto, what: string, shapeless: Set<string>)
 function tensorType(value: ValueInfoProto, what: string) {
   const type = value.type?.value;
   if (type?.case === "tensorType") return type.value;
-  throw notCarried(`The ${what} ${JSON.stringify(value.name)} is ${typeName(value.type)}.`);
+  const isZipMap = type?.case === "sequenceType" && type.value.elemType?.value.case === "mapType";
+  throw notCarried(`The ${what} ${JSON.stringify(value.name)} is ${typeName(value.type)}.`, isZipMap ? zipMap : "");
 }
 
 function datatypeOf(name: string, onnx: number, what: string): Datatype {
@@ -134,11 +135,13 @@ function typeName(type: TypeProto | undefined): string {
   }
 }
 
-function notCarried(message: string): AimassError {
+/** A classifier's probabilities as skl2onnx and onnxmltools export them by default. */
+const zipMap = ' Exporters of scikit-learn models leave a tensor with options={"zipmap": False}.';
+
+function notCarried(message: string, more = ""): AimassError {
   return new AimassError("INVALID_ARGUMENT", message, {
     reason: "NOT_REPRESENTABLE",
-    remedy:
-      "The Open Inference Protocol carries tensors of numbers, booleans and strings: convert it inside the graph.",
+    remedy: `The Open Inference Protocol carries tensors of numbers, booleans and strings: convert it inside the graph.${more}`,
   });
 }
 

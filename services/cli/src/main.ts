@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import { addAccess } from "./commands/access.ts";
 import { addAdmin } from "./commands/admin.ts";
 import { addAudit } from "./commands/audit.ts";
@@ -21,7 +21,11 @@ const program = new Command("aimass")
   .option("--server <url>", "the mesh to talk to (AIMASS_SERVER; default http://127.0.0.1:5000)")
   .option("--api-key <key>", "an API key instead of a session (AIMASS_API_KEY)")
   .option("--json", "results as JSON")
-  .configureHelp({ showGlobalOptions: true })
+  .configureHelp({
+    showGlobalOptions: true,
+    // Defaults that stand for "left out" say nothing to a person.
+    optionDescription: (option) => new Help().optionDescription(option).replace(/ \(default: "0?"\)$/, ""),
+  })
   .showHelpAfterError("(see --help)")
   .configureOutput({ writeErr: (text) => process.stderr.write(text.split("\n").map(plainLine).join("\n")) })
   .exitOverride();

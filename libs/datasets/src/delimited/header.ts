@@ -70,6 +70,6 @@ function checkNames(names: readonly string[], delimiterGiven: boolean): void {
   throw new AimassError("INVALID_ARGUMENT", `The header has one column, ${quote(only as string)}.`, {
     reason: "BAD_FILE",
     field: "delimiter",
-    remedy: `If cells are separated by ${JSON.stringify(other)}, name it as the delimiter.`,
+    remedy: `If cells are separated by ${JSON.stringify(other)}, name it as the delimiter, by --delimiter ${JSON.stringify(other)} (in the API: read.delimiter).`,
   });
 }

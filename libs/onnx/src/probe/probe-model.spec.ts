@@ -250,6 +250,18 @@ describe("probing a file that does not work", () => {
     const error = await refusal(probe(graph.toBytes()));
     expect([error.code, error.reason]).toEqual(["INVALID_ARGUMENT", "NOT_REPRESENTABLE"]);
     expect(error.message).toMatch(/output "y" is a sequence/);
+    expect(error.advice).not.toMatch(/zipmap/);
+  });
+
+  it("says how a classifier is exported with its probabilities as a tensor", async () => {
+    const graph = new GraphBuilder("classifier");
+    const x = graph.input("x", "FP32", ["N", 2]);
+    graph.output(graph.node("Identity", [x], {}, { outputs: ["output_probability"] }), "FP32", ["N", 2]);
+    const output = graph.toGraph().output[0] as ValueInfoProto;
+    const map = create(TypeProtoSchema, { value: { case: "mapType", value: { keyType: 7 } } });
+    output.type = create(TypeProtoSchema, { value: { case: "sequenceType", value: { elemType: map } } });
+    const error = await refusal(probe(graph.toBytes()));
+    expect(error.advice).toMatch(/output "output_probability" is a sequence.*options=\{"zipmap": False\}/);
   });
 
   it("gives up on a run that lasts too long, takes too much or is no longer wanted", async () => {

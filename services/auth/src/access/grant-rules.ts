@@ -8,6 +8,7 @@ import {
   type Policy,
   type Principal,
   parseResource,
+  verbs,
 } from "@aimass/identity";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 
@@ -19,6 +20,9 @@ export function grantedVerbs(grant: Pick<Grant, "level" | "verbs">): ReadonlySet
   const name = levelName(grant.level);
   return new Set([...(name === undefined ? [] : levelVerbs[name]), ...grant.verbs]);
 }
+
+/** What there is to be granted and asked. */
+export const verbsRemedy = `Verbs are ${verbs.join(", ")}.`;
 
 /** Throws INVALID_ARGUMENT for a grant that makes no sense. */
 export function assertGrant(grant: Grant, nowMs: number): void {
@@ -37,10 +41,10 @@ export function assertGrant(grant: Grant, nowMs: number): void {
     );
   }
   const unknown = grant.verbs.find((verb) => !isVerb(verb));
-  if (unknown !== undefined) throw invalid("verbs", `"${unknown}" is not a verb.`);
+  if (unknown !== undefined) throw invalid("verbs", `"${unknown}" is not a verb.`, verbsRemedy);
   if (!(grant.level in Level)) throw invalid("level", `${grant.level} is not a level.`);
   if (grant.level === Level.UNSPECIFIED && grant.verbs.length === 0)
-    throw invalid("level", "The grant has neither a level nor verbs.");
+    throw invalid("level", "The grant has neither a level nor verbs.", "Give a level, such as infer, or verbs.");
   if (grant.effect !== Effect.ALLOW && grant.effect !== Effect.DENY)
     throw invalid("effect", "The grant says neither allow nor deny.", "Set EFFECT_ALLOW or EFFECT_DENY.");
   if (grant.expiresAt !== undefined && timestampMs(grant.expiresAt) <= nowMs)

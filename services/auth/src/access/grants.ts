@@ -147,6 +147,16 @@ async function assertSubjectExists(tx: AuthTransaction, subject: string): Promis
       ? await tx.selectFrom("principal").select("id").where("id", "=", subject).executeTakeFirst()
       : await tx.selectFrom("principal_group").select("name").where("name", "=", group).executeTakeFirst();
   if (found === undefined) {
-    throw new AimassError("NOT_FOUND", `There is no ${subject}.`, { field: "grant.subject", reason: "NO_SUBJECT" });
+    throw new AimassError("NOT_FOUND", `There is no ${subject}.`, {
+      field: "grant.subject",
+      reason: "NO_SUBJECT",
+      remedy: `Make it first: \`${makingOf(subject)}\`.`,
+    });
   }
+}
+
+function makingOf(subject: string): string {
+  const [kind, name] = subject.split(":");
+  if (kind === "user") return `aimass users create ${name}`;
+  return kind === "group" ? `aimass users group ${name}` : `aimass keys create --service-account ${name}`;
 }

@@ -4,7 +4,7 @@ import { isProjectName, isVerb, type Principal, parseResource, principalKind } f
 import { callerOf, requireVerb } from "@aimass/rpc";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { encodeGrant, type GrantRow } from "../access/grant-row.ts";
-import { assertGrant, assertMayGive } from "../access/grant-rules.ts";
+import { assertGrant, assertMayGive, verbsRemedy } from "../access/grant-rules.ts";
 import type { Grants } from "../access/grants.ts";
 import { type Page, readPage, toPage } from "../page.ts";
 import { acknowledged, causeOf, type Guard } from "./context.ts";
@@ -92,7 +92,10 @@ async function listVisible(
 
 function assertQuestion({ verb, resource }: ExplainAccessRequest): void {
   if (!isVerb(verb))
-    throw new AimassError("INVALID_ARGUMENT", `"${verb.slice(0, 100)}" is not a verb.`, { field: "verb" });
+    throw new AimassError("INVALID_ARGUMENT", `"${verb.slice(0, 100)}" is not a verb.`, {
+      field: "verb",
+      remedy: verbsRemedy,
+    });
   if (parseResource(resource) === undefined)
     throw new AimassError("INVALID_ARGUMENT", `"${resource.slice(0, 200)}" is not a resource.`, { field: "resource" });
 }

@@ -5,6 +5,7 @@ import {
   type DeploymentSpec,
   type DeploymentStatus,
   Loading,
+  type Plan,
   type PutDeploymentResponse,
   RolloutPhase,
   Sharing,
@@ -53,7 +54,8 @@ export function addDeploy(program: Command): void {
         const { connection, output } = context;
         const { project, model } = modelArgument(name as string);
         if (options.delete) return await endDeployment(context, options, { project, model });
-        const answer = await putWishes(connection, specOf(project, model, options), options.dryRun ?? false);
+        const wishes = specOf(project, model, options);
+        const answer = await putWishes(connection, wishes, options.dryRun ?? false);
         if (options.dryRun) {
           const plan = answer.plan;
           output.result(plan, () => [
@@ -62,14 +64,18 @@ export function addDeploy(program: Command): void {
               : "It does not fit:",
             ...(plan?.shortages ?? []).map((shortage) => `  ${shortage}`),
             ...(plan?.versions ?? []).map((v) => `  v${v.version} on ${v.replicaIds.join(", ")}`),
+            ...fewerThanWanted(plan, wishes.replicas),
           ]);
           if (plan?.fits === false) process.exitCode = 1;
           return;
         }
         const summary = options.wait
-          ? await waitUntilServed(connection, { project, model }, { output, whole: true })
+          ? await waitUntilServed(connection, { project, model }, { output, whole: planned(answer.plan) })
           : (answer.deployment?.status?.summary ?? "");
-        output.result({ deployment: answer.deployment, summary }, () => summary || `${name} is being deployed.`);
+        output.result({ deployment: answer.deployment, summary }, () => [
+          summary || `${name} is being deployed.`,
+          ...fewerThanWanted(answer.plan, wishes.replicas),
+        ]);
         output.hint(`Next: aimass predict ${name} · aimass status`);
       }),
     );
@@ -107,8 +113,21 @@ export async function deployModel(
   wishes: Wishes,
   options: { output?: Output; expected?: ExpectedAlias } = {},
 ): Promise<string> {
-  await putWishes(connection, wishes);
-  return (await waitUntilServed(connection, wishes, { ...options, whole: true })) ?? "";
+  const { plan } = await putWishes(connection, wishes);
+  return (await waitUntilServed(connection, wishes, { ...options, whole: planned(plan) })) ?? "";
+}
+
+/** On how many replicas a plan has every version: no more can be waited for where there are fewer than wanted. */
+function planned(plan: Plan | undefined): number {
+  return Math.min(...(plan?.versions ?? []).map(({ replicaIds }) => Math.max(1, replicaIds.length)));
+}
+
+function fewerThanWanted(plan: Plan | undefined, wanted = 0): string[] {
+  const there = planned(plan);
+  if (plan?.fits !== true || there >= wanted) return [];
+  return [
+    `${wanted} replicas are wanted, and there ${there === 1 ? "is 1" : `are ${there}`}: it serves on more when there are more.`,
+  ];
 }
 
 async function endDeployment(
@@ -151,16 +170,16 @@ export interface ExpectedAlias {
 }
 
 /**
- * Waits until every alias of a deployed model is served by the version it points at, with `whole` on every replica the deployment wants. Returns the summary sentence;
+ * Waits until every alias of a deployed model is served by the version it points at, with `whole` on every replica the deployment wants, or on so many. Returns the summary sentence;
  * undefined when the model is not deployed, or does not serve the expected alias.
  * Errors: FAILED_PRECONDITION with the rollout's own reason when it fails; DEADLINE_EXCEEDED.
  */
 export async function waitUntilServed(
   connection: Connection,
   model: { project: string; model: string },
-  options: { output?: Output; expected?: ExpectedAlias; timeoutMs?: number; whole?: boolean } = {},
+  options: { output?: Output; expected?: ExpectedAlias; timeoutMs?: number; whole?: number } = {},
 ): Promise<string | undefined> {
-  const { output, expected, timeoutMs = 120_000, whole = false } = options;
+  const { output, expected, timeoutMs = 120_000, whole = 1 } = options;
   const name = modelName(model.project, model.model);
   const progress = output?.progress(`deploying ${name}`) ?? (() => {});
   // Leaving the loop does not end a Connect call, nor the timer of its own deadline: this signal does both jobs.
@@ -173,7 +192,7 @@ export async function waitUntilServed(
       const { status, spec } = deployment as Deployment;
       if (status === undefined) continue;
       if (expected !== undefined && !servedAliases(spec?.aliases).includes(expected.alias)) return undefined;
-      const replicas = whole ? (spec?.replicas ?? 1) : 1;
+      const replicas = Math.min(spec?.replicas ?? 1, whole);
       const served = isServed(status, { versions: spec?.versions ?? [], replicas, expected });
       progress(served ? 1 : 0.5, phases(status));
       if (served) return status.summary;

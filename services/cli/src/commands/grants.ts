@@ -3,6 +3,7 @@ import { AimassError } from "@aimass/core";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
+import type { Connection } from "../client/connection.ts";
 import { assertThere } from "../client/named-resource.ts";
 import { acknowledged } from "../output/acknowledged.ts";
 import { enumName, time } from "../output/format.ts";
@@ -85,6 +86,8 @@ export function addGrants(program: Command): void {
     .argument("<id>")
     .action(
       action(async ({ connection, output }, _options, [id]) => {
+        // The call itself is content with a grant that is gone; a person who mistypes one would believe that it is.
+        if (connection.isSignedIn) await assertGranted(connection, id as string);
         const answer = await connection.client(AccessService).deleteGrant({ id: id as string });
         output.result(answer, () => [`The grant ${id} is gone.`, acknowledged(answer.acknowledgement)]);
       }),
@@ -105,6 +108,18 @@ export function addGrants(program: Command): void {
         output.result(answer, () => `${answer.allowed ? "Yes" : "No"}: ${answer.reason}`);
       }),
     );
+}
+
+/** Errors: NOT_FOUND when no grant that the caller may see has the id. */
+async function assertGranted(connection: Connection, id: string): Promise<void> {
+  const all = await allPages(
+    (page) => connection.client(AccessService).listGrants({ page }),
+    (answer) => answer.grants,
+  );
+  if (all.some((grant) => grant.id === id)) return;
+  throw new AimassError("NOT_FOUND", `There is no grant "${id}" that you may see.`, {
+    remedy: "`aimass grants list` has their ids.",
+  });
 }
 
 function parseLevel(text: string): Level {

@@ -39,10 +39,12 @@ export function addKeys(program: Command): void {
           (answer) => answer.keys,
         );
         output.result(all, () =>
-          table(
-            ["ID", "PRINCIPAL", "STATE", "CREATED", "UNTIL", "FOR"],
-            all.map((k) => [k.id, k.principal, stateOf(k), time(k.createdAt), time(k.expiresAt), k.description]),
-          ),
+          all.length === 0
+            ? `No keys of ${options.principal || "yours"}. Make one: aimass keys create`
+            : table(
+                ["ID", "PRINCIPAL", "STATE", "CREATED", "UNTIL", "FOR"],
+                all.map((k) => [k.id, k.principal, stateOf(k), time(k.createdAt), time(k.expiresAt), k.description]),
+              ),
         );
       }),
     );

@@ -23,6 +23,8 @@ export function addStatus(program: Command): void {
             .listNodes({})
             .catch(() => undefined),
         ]);
+        const shown = connection.isSignedIn ? "" : " that everybody may see";
+        const next = connection.isSignedIn ? "Try: aimass run model.onnx" : "Sign in with aimass login.";
         const replicas = [
           ...(fleet?.nodes.flatMap((node) => node.replicas) ?? []),
           ...(fleet?.standaloneReplicas ?? []),
@@ -36,7 +38,7 @@ export function addStatus(program: Command): void {
           ),
           "",
           ...(replicas.length === 0
-            ? ["No replicas."]
+            ? [`No replicas${fleet === undefined ? " that you may see" : ""}.`]
             : table(
                 ["REPLICA", "ADDRESS", "STATE", "MEMORY", "HOLDS"],
                 replicas.map((r) => [
@@ -53,9 +55,7 @@ export function addStatus(program: Command): void {
                 ]),
               )),
           "",
-          ...(deployments.length === 0
-            ? ["Nothing is deployed. Try: aimass run model.onnx"]
-            : deploymentTable(deployments)),
+          ...(deployments.length === 0 ? [`Nothing is deployed${shown}. ${next}`] : deploymentTable(deployments)),
         ]);
         if (!ready) process.exitCode = 1;
       }),

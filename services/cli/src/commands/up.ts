@@ -3,7 +3,7 @@ import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { dataPath } from "../up/data-directory.ts";
 import { Mesh, type MeshEvent, type MeshOptions } from "../up/mesh.ts";
-import { action } from "./context.ts";
+import { action, defaultServer } from "./context.ts";
 
 export interface UpOptions {
   readonly data: string;
@@ -42,6 +42,7 @@ export function addUp(program: Command): void {
         `Listens on ${mesh.listeners.join(", ")}.`,
         ...openDoors(mesh),
         "",
+        ...addressToSet(mesh.url()),
         `  sign in      npx aimass login --password-file ${mesh.data.adminPasswordFile}`,
         "  try it       npx aimass run model.onnx        npx aimass status        npx aimass --help",
         `  console      ${mesh.url()}/console/   (user admin, password in the file above)`,
@@ -90,6 +91,12 @@ export function describeEvent(event: MeshEvent): string {
     case "warning":
       return `  note: ${event.message}`;
   }
+}
+
+/** What a person has to say once before the commands below find this mesh: nothing, where commands look by themselves. */
+export function addressToSet(url: string): string[] {
+  const found = process.env.AIMASS_SERVER ?? defaultServer;
+  return found === url ? [] : [`  first        export AIMASS_SERVER=${url}   (commands go to ${found} otherwise)`];
 }
 
 /** What whoever opens a mesh to others should know. */

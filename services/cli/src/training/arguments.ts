@@ -22,17 +22,17 @@ export function wholeNumber(option: string, text: string, smallest = 0): number 
 const seconds: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 };
 
 /** A stretch of time in seconds: "500ms", "60s", "5m", "2h", "1d"; a plain number is seconds. Errors: INVALID_ARGUMENT. */
-export function duration(option: string, text: string): number {
+export function duration(option: string, text: string, example = "60s, 5m or 2h"): number {
   const [, amount, unit = "s"] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text.trim()) ?? [];
   if (amount === undefined)
-    throw new AimassError("INVALID_ARGUMENT", `${option} is "${text}".`, { remedy: "Give a time like 60s, 5m or 2h." });
+    throw new AimassError("INVALID_ARGUMENT", `${option} is "${text}".`, { remedy: `Give a time like ${example}.` });
   return Number(amount) * (seconds[unit] as number);
 }
 
 /** The end that --for gives: "36h", "7d"; a plain number is hours. Errors: INVALID_ARGUMENT. */
 export function endAfter(text: string): Timestamp {
   const plain = /^\d+(\.\d+)?$/.test(text.trim());
-  const fromNow = duration("--for", plain ? `${text.trim()}h` : text);
+  const fromNow = duration("--for", plain ? `${text.trim()}h` : text, "24h or 90d");
   if (fromNow <= 0 || fromNow > longestSeconds)
     throw new AimassError("INVALID_ARGUMENT", `--for is "${text}".`, { remedy: "Give a time like 24h or 90d." });
   return timestampFromMs(Date.now() + fromNow * 1000);

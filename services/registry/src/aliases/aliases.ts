@@ -245,16 +245,13 @@ async function assertReady(tx: Transaction, name: ModelName, version: bigint): P
 
 function assertExpected(name: AliasName, current: bigint, expected: Expected): void {
   if (expected === undefined || expected === current) return;
-  const where = (version: bigint) => (version === 0n ? "does not exist" : `points at version ${version}`);
-  throw new AimassError(
-    "ABORTED",
-    `The alias "${name.alias}" ${where(current)}, not as expected: ${where(expected)}.`,
-    {
-      reason: "ALIAS_MOVED",
-      field: "expected_version",
-      remedy: "Look at where it points now and decide again.",
-    },
-  );
+  const is = current === 0n ? "does not exist" : `points at version ${current}`;
+  const should = expected === 0n ? "not to exist" : `to point at version ${expected}`;
+  throw new AimassError("ABORTED", `The alias "${name.alias}" ${is}; it was expected ${should}.`, {
+    reason: "ALIAS_MOVED",
+    field: "expected_version",
+    remedy: "Look at where it points now and decide again.",
+  });
 }
 
 function assertReason(reason: string): void {

@@ -138,7 +138,11 @@ function assertTarget(dataset: DatasetVersion, column: Column, { task, drops }: 
   if (type === ColumnType.IMAGE) throw unfit("spec.target", `The column "${name}" holds pictures; name one of labels.`);
   if (task === "regression" && !isNumber(column)) {
     const message = `The column "${name}" of ${nameOf(dataset)} holds text, not numbers.`;
-    throw unfit("spec.target", message, "Name a column of numbers, or train a classification.");
+    throw unfit(
+      "spec.target",
+      message,
+      "Name a column of numbers, or a recipe that tells classes apart (--recipe logistic-regression).",
+    );
   }
   if (task === "classification")
     assertClasses({ name, distinct: Number(distinct), count: Number(dataset.rows - missing) });
