@@ -19,14 +19,25 @@ export function readArtifactVariables(v: Variables): ArtifactVariables {
   };
 }
 
-/** The storage at a place, with the credentials of the variables when it is a bucket. Errors: ConfigError. */
-export function locateArtifacts(place: string, variables: ArtifactVariables): ArtifactLocation {
+/**
+ * The storage at a place, with the credentials of the variables; undefined where there is none. Errors: ConfigError, also for credentials without a
+ * bucket, which was then meant and would not be used.
+ */
+export function locateArtifacts(place: string, variables: ArtifactVariables): ArtifactLocation;
+export function locateArtifacts(place: string | undefined, variables: ArtifactVariables): ArtifactLocation | undefined;
+export function locateArtifacts(place: string | undefined, variables: ArtifactVariables): ArtifactLocation | undefined {
   const { accessKeyId, secretAccessKey } = variables;
   if ((accessKeyId === undefined) !== (secretAccessKey === "")) {
     throw new ConfigError([
       "AIMASS_S3_ACCESS_KEY_ID and AIMASS_S3_SECRET_ACCESS_KEY belong together; set both or none.",
     ]);
   }
+  if (accessKeyId !== undefined && !variables.place?.startsWith("s3:")) {
+    throw new ConfigError([
+      "AIMASS_S3_ACCESS_KEY_ID is set, but AIMASS_ARTIFACTS names no bucket; set it to s3://bucket, or leave the credentials out.",
+    ]);
+  }
+  if (place === undefined) return undefined;
   const location = parseArtifactLocation(place);
   if (location === undefined) {
     throw new ConfigError([

@@ -57,7 +57,7 @@ export function readAuthConfig(env: Environment): AuthConfig {
   }));
   const { givenSecret, givenWebhook, storage, ...rest } = config;
   const auditWebhookUrl = checkWebhook(givenWebhook);
-  const artifacts = storage.place === undefined ? undefined : locateArtifacts(storage.place, storage);
+  const artifacts = locateArtifacts(storage.place, storage);
   const secret = findSecret(givenSecret, config.stateDirectory);
   return Object.freeze({ ...rest, env, auditWebhookUrl, artifacts, secret });
 }

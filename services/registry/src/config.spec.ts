@@ -32,6 +32,8 @@ describe("the registry's configuration", () => {
   it.each([
     [{ AIMASS_ARTIFACTS: "/var/lib" }, "AIMASS_ARTIFACTS"],
     [{ AIMASS_S3_ACCESS_KEY_ID: "key" }, "AIMASS_S3_SECRET_ACCESS_KEY"],
+    [{ AIMASS_S3_SECRET_ACCESS_KEY: "secret" }, "AIMASS_S3_ACCESS_KEY_ID"],
+    [{ AIMASS_S3_ACCESS_KEY_ID: "key", AIMASS_S3_SECRET_ACCESS_KEY: "secret" }, "AIMASS_ARTIFACTS names no bucket"],
     [{ AIMASS_PROBE_CONCURRENCY: "0" }, "AIMASS_PROBE_CONCURRENCY"],
     [{ AIMASS_DATABASE_URL: "" }, "AIMASS_DATABASE_URL"],
   ])("with %j names %s", (change, name) => {

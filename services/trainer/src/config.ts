@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { type Address, type Environment, readConfig, type Variables } from "@aimass/core";
+import { type Address, ConfigError, type Environment, readConfig, type Variables } from "@aimass/core";
 import { type DatasetLimits, readDatasetLimits } from "@aimass/datasets";
 import type { ScriptSettings } from "./scripts/script-settings.ts";
 
@@ -38,6 +38,7 @@ export interface TrainerConfig {
 export function readTrainerConfig(env: Environment): TrainerConfig {
   const half = Math.max(1, Math.floor(availableParallelism() / 2));
   const most = 1_000_000;
+  refuseLoneScriptSettings(env);
   return readConfig(env, (v) => ({
     listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
     adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
@@ -61,6 +62,16 @@ export function readTrainerConfig(env: Environment): TrainerConfig {
 }
 
 const mebibyte = 1024 * 1024;
+
+/** Bounds of scripts that are not run would go unnoticed, with whoever set them waiting for scripts to run. */
+function refuseLoneScriptSettings(env: Environment): void {
+  if (env.AIMASS_SCRIPTS) return;
+  const lone = Object.keys(env).filter((name) => name.startsWith("AIMASS_SCRIPT_") && env[name]);
+  if (lone.length === 0) return;
+  throw new ConfigError([
+    `${lone.join(", ")} without AIMASS_SCRIPTS changes nothing; set that to bubblewrap, or to off.`,
+  ]);
+}
 
 function readScripts(v: Variables, threads: number): ScriptSettings {
   const megabytes = (name: string, fallback: number) =>

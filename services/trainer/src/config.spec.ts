@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { readTrainerConfig } from "./config.ts";
+
+const required = {
+  AIMASS_IDENTITY_FILE: "/id",
+  AIMASS_TRUST_FILE: "/trust",
+  AIMASS_DATABASE_URL: "postgres://localhost/x",
+  AIMASS_AUTH_ADDRESSES: "127.0.0.1:1",
+  AIMASS_REGISTRY_ADDRESSES: "127.0.0.1:1",
+  AIMASS_STATE_DIR: "/state",
+};
+const scriptSettings = {
+  AIMASS_SCRIPT_PATHS: "/opt/training",
+  AIMASS_SCRIPT_SECONDS: "30",
+  AIMASS_SCRIPT_MEMORY_MB: "64",
+  AIMASS_SCRIPT_CPUS: "1",
+  AIMASS_SCRIPT_PROCESSES: "16",
+  AIMASS_SCRIPT_DISK_MB: "64",
+  AIMASS_SCRIPT_GPUS: "0",
+};
+
+describe("a setting for scripts of a trainer", () => {
+  it.each(Object.entries(scriptSettings))("that is told nothing of scripts is refused: %s alone", (name, value) => {
+    expect(() => readTrainerConfig({ ...required, [name]: value })).toThrow(`${name} without AIMASS_SCRIPTS`);
+  });
+
+  it.each(["off", "bubblewrap", "unsafe-process"])("goes with AIMASS_SCRIPTS=%s", (isolation) => {
+    const env = { ...required, ...scriptSettings, AIMASS_SCRIPTS: isolation };
+    expect(readTrainerConfig(env).scripts.isolation).toBe(isolation);
+  });
+
+  it("may be empty, as compose files leave what is not set", () => {
+    expect(readTrainerConfig({ ...required, AIMASS_SCRIPT_PATHS: "" }).scripts.isolation).toBe("off");
+  });
+});
