@@ -23,7 +23,7 @@ import { reducing } from "./operators/reducing.ts";
 import { selecting } from "./operators/selecting.ts";
 import { spatial } from "./operators/spatial.ts";
 import { text } from "./operators/text.ts";
-import { rowCount, sizeOf, unknownSize } from "./size.ts";
+import { rowCount, type Size, sizeOf, unknownSize } from "./size.ts";
 import { common, isPlain, rowsOn, type Value } from "./value.ts";
 
 /** What a graph says about its rows. */
@@ -274,12 +274,18 @@ function outcome(view: NodeView, rule: Rule, alwaysAsked: boolean): readonly Val
   const bad = inputs.find((value) => value?.kind === "mixed");
   if (bad !== undefined) return Array<Value>(Math.max(1, view.outputCount)).fill(bad);
   const result = inputs.some(isPadded) ? paddedOutcome(view) : (computeElements(view) ?? rule(view));
-  const values = Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
+  const given = Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
+  const values = given.map((value) => (isWhole(value) ? value : view.mixed("works on an axis that its input has not")));
   if (alwaysAsked || !inputs.every((value) => value === undefined || value.kind === "common")) return values;
   // Made of nothing but constants: whatever comes out, it is the same in every run.
   return Array.from({ length: view.outputCount }, (_, index) =>
     values[index]?.kind === "mixed" ? common() : (values[index] ?? common()),
   );
+}
+
+/** Whether all lengths are there: a rule that reads an axis beyond the last finds none. */
+function isWhole(value: Value): boolean {
+  return value.kind === "mixed" || (value.shape ?? []).every((size: Size | undefined) => size !== undefined);
 }
 
 function ruleOf({ domain, opType }: NodeProto): Rule | undefined {

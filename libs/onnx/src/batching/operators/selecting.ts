@@ -55,6 +55,7 @@ const split: Rule = (node) => {
     return node.mixed("parts the axis of the rows");
   if (node.has(1) && node.input(1).kind !== "common") return node.mixed("cuts at places that depend on the rows");
   if (value.shape === undefined) return Array(node.outputCount).fill(common());
+  if (whole[axis] === undefined) return node.mixed("parts an axis that its input has not");
   const parts = node.opset < 13 ? node.ints("split") : node.has(1) ? node.numbers(1) : undefined;
   const even = node.has(1) ? undefined : over(whole[axis] as Size, sizeOf(node.outputCount));
   return Array.from({ length: node.outputCount }, (_, index) => {

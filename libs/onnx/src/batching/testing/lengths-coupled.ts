@@ -131,6 +131,18 @@ export const lengthsCoupled: readonly CoupledCase[] = [
     (g) => g.do("Add", [g.x(["N"]), g.do("Constant", [], { sparse_value: { ints: [] } })]),
   ],
   [
+    "parts of an axis that is not there",
+    (g) => g.many("Split", [g.x()], 2, axis(2))[0] as string,
+    undefined,
+    /an axis that its input has not/,
+  ],
+  [
+    "pairs of an axis that is not there",
+    (g) => g.do("Transpose", [g.x()], { perm: { ints: [0, 2] } }),
+    undefined,
+    /an axis that its input has not/,
+  ],
+  [
     "a fold by the length a Loop's state had before its last round",
     (g) => {
       const b = new GraphBuilder("body", { prefix: "b" });
