@@ -33,6 +33,13 @@ describe("inputs as they were typed", () => {
     ]);
   });
 
+  it("take true and false for the numbers that a column of booleans was trained as, and for nothing else", async () => {
+    const table = metadata(["active", "FP32"], ["is_new", "BOOL"], ["seen", "INT64"]);
+    const inputs = await readInputs(table, ['{"active": [true, false, null], "is_new": [true]}', "seen=true"]);
+    expect(inputs.map((tensor) => "data" in tensor && tensor.data)).toEqual([[1, 0, null], [true], [1]]);
+    expect(await readInputs(metadata(["word", "BYTES"]), ['{"word": [true]}'])).toMatchObject([{ data: [true] }]);
+  });
+
   it("are made up of the most frequent categories where the version knows them", () => {
     const known = new Map([["sex", ["female", "male"]]]);
     const inputs = exampleInputs(metadata(["sex", "BYTES"], ["name", "BYTES"]), undefined, known);

@@ -131,15 +131,21 @@ function parsed(text: string, name = "x"): unknown {
 /** One value becomes one row of as many axes as the model has. */
 function fitted(input: InputSpec, value: unknown): RestTensor {
   if (Array.isArray(value)) return tensorOf(input, value);
-  return { name: input.name, datatype: input.datatype, shape: input.shape.map(() => 1), data: [value] };
+  return { ...tensorOf(input, [value]), shape: input.shape.map(() => 1) };
 }
 
 /** Axes of length 1 may be left out: n values for [-1,1] are n rows. */
 function tensorOf({ name, datatype, shape: declared }: InputSpec, value: unknown): RestTensor {
   const given = shapeOf(value);
   const shape = fitShape(given, declared) ?? given;
-  return { name, datatype, shape, data: [value].flat(Number.POSITIVE_INFINITY) };
+  const data = [value].flat(Number.POSITIVE_INFINITY);
+  return { name, datatype, shape, data: isNumber(datatype) ? data.map(asNumber) : data };
 }
+
+const isNumber = (datatype: string) => datatype !== "BOOL" && datatype !== "BYTES";
+
+/** A cell of a column of booleans, as models are trained on them; anything else as it is. */
+const asNumber = (value: unknown) => (typeof value === "boolean" ? Number(value) : value);
 
 function shapeOf(value: unknown): number[] {
   return Array.isArray(value) ? [value.length, ...shapeOf(value[0] ?? 0)] : [];

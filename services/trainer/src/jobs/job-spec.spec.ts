@@ -56,6 +56,20 @@ describe("a job's spec", () => {
     expect(resolve({ features: ["a", "city"] }).features).toEqual(["a", "city"]);
   });
 
+  it("of the recipe for numbers names one that reads words where there are no numbers", () => {
+    const columns = dataset.columns.filter(({ name }) => ["y", "city"].includes(name));
+    const table = create(DatasetVersionSchema, { ...dataset, columns });
+    const init = { dataset: "d", target: "y", model: "m", recipe: "linear" };
+    const remedyOf = () => {
+      try {
+        return fitSpec(checkSpec(create(JobSpecSchema, init)), table).recipe;
+      } catch (error) {
+        return (error as AimassError).advice;
+      }
+    };
+    expect(remedyOf()).toMatch(/no number column.*Categories and texts are features of --recipe ridge/);
+  });
+
   it("takes no ids and no columns that decide on the split unless they are named", () => {
     const columns = [
       { name: "row", type: ColumnType.NUMBER, looks: "id" },

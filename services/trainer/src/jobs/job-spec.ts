@@ -71,7 +71,8 @@ function checkFeatures(spec: JobSpec, features: readonly string[], what: string)
   if (new Set(features).size < features.length) throw invalid("spec.features", "A feature is named twice.");
   if (features.length === 0) {
     const remedy = "Ids and the columns that decide on the split are features only where they are named (--feature).";
-    throw unfit("spec.features", `The dataset has no ${what} beside the target.`, remedy);
+    const wider = what === "column" ? "" : " Categories and texts are features of --recipe ridge.";
+    throw unfit("spec.features", `The dataset has no ${what} beside the target.`, `${remedy}${wider}`);
   }
   if (features.length > mostFeatures) {
     throw unfit("spec.features", `There are ${features.length} features; at most ${mostFeatures} can be used.`);
