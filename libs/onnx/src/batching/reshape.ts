@@ -1,5 +1,5 @@
 import type { NodeView } from "./node-view.ts";
-import { dependsOnRows, isNatural, isOne, numberOf, one, over, rowCount, type Size, times } from "./size.ts";
+import { dependsOnRows, isNatural, isOne, mayBeZero, numberOf, one, over, rowCount, type Size, times } from "./size.ts";
 import { common, isPlain, type Rows, type Shape, type Value } from "./value.ts";
 
 /**
@@ -53,7 +53,7 @@ function completed(node: NodeView, from: Shape, shape: readonly (Size | undefine
 }
 
 /**
- * The shape Reshape's second input asks for: 0 keeps a length, -1 takes what is left. A number that may turn out to be -1 asks for a length of its own. Undefined
+ * The shape Reshape's second input asks for: 0 keeps a length, -1 takes what is left. A number that may turn out to be 0 or -1 asks for a length of its own. Undefined
  * where it is not known.
  */
 export function requestedShape(
@@ -71,7 +71,8 @@ export function requestedShape(
       if (kept === undefined) return undefined;
       shape.push(kept);
     } else if (number !== undefined && number < 0) shape.push(undefined);
-    else if (isNatural(size)) shape.push(size);
+    else if (isNatural(size) && (allowZero || number !== undefined || dependsOnRows(size) || !mayBeZero(size)))
+      shape.push(size);
     else if (dependsOnRows(size)) return undefined;
     else shape.push(node.fresh(`asked${axis}`));
   }

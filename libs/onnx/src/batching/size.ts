@@ -17,6 +17,9 @@ const longestName = 200;
 
 /** Begins the symbols of numbers that may be less than 0, or no whole ones. */
 const notNatural = "\u0000±";
+/** Begins the symbols of lengths that may be 0 though none they are made of is. */
+const mayVanish = "\u00000 ";
+const vanishingOperators = new Set(["and", "div", "floor", "min", "mod", "not", "or"]);
 const floatMark = `${notNatural}float `;
 
 /** Operators that make whole numbers of 0 or more of such. Quotients of floating-point numbers have operands that are none. */
@@ -66,7 +69,13 @@ export function computed(operator: string, ...sizes: readonly Size[]): Size {
   const parts = sizes.map(describe).join(",");
   const name = parts.length > longestName ? createHash("sha256").update(parts).digest("hex") : parts;
   const isLength = lengthOperators.has(operator) && sizes.every(isNatural);
-  return unknownSize(`${isLength ? "" : notNatural}${operator}(${name})`);
+  const length = vanishingOperators.has(operator) || sizes.some(mayBeZero) ? mayVanish : "";
+  return unknownSize(`${isLength ? length : notNatural}${operator}(${name})`);
+}
+
+/** Whether a length may be 0 where every axis of the inputs has elements. */
+export function mayBeZero({ factor, symbols }: Size): boolean {
+  return factor === 0 || symbols.some((symbol) => symbol.startsWith(mayVanish));
 }
 
 /** Whether a size is a whole number of 0 or more whatever its symbols are, so that an axis may be as long. */

@@ -86,6 +86,17 @@ export const lengthsCoupled: readonly CoupledCase[] = [
     },
   ],
   [
+    "a fold by a half that may be 0, and so stand for another length",
+    (g) => {
+      const z = g.x(["N", "L"], "FP32", "z");
+      const half = g.do("Div", [g.do("Gather", [g.do("Shape", [z]), g.ints(1)], axis(0)), g.ints(2)]);
+      const folded = g.do("Reshape", [g.x(["N", 6, 1]), g.do("Concat", [g.ints(0), half], axis(0))]);
+      const other = g.do("Reshape", [g.weights(3, 2), g.do("Concat", [half, g.ints(2)], axis(0))]);
+      const length = g.do("Gather", [g.do("Shape", [other]), g.ints(0)], axis(0));
+      return g.do("Reshape", [folded, g.do("Concat", [g.ints(-1), length], axis(0))]);
+    },
+  ],
+  [
     "a fold by a quotient with a fraction",
     (g) => {
       const x = g.x(["N", 5, "L"]);
