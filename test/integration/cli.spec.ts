@@ -433,6 +433,8 @@ describe.concurrent("a wrong command", { timeout: 60_000 }, () => {
     ["an owner that is none", ["admin", "container-secrets", "nowhere", "--owner", "me"], 2, /--owner is "me"/],
     ["a port that is none", ["up", "--port", "high"], 2, /--port is "high".*0 to 65535/s],
     ["too many replicas", ["up", "--replicas", "5000"], 2, /--replicas is "5000"/],
+    ["no replicas", ["deploy", "tiny", "--replicas", "0"], 2, /--replicas is "0".*from 1/s],
+    ["a review of no version", ["models", "review", "tiny", "--request"], 2, /No version was named.*tiny:1/s],
     ["a server that is no URL", ["--server", "not a url", "models", "list"], 2, /not a url.*http/s],
   ])("(%s) exits with the right status and a sentence that helps", async (_what, args, status, sentence) => {
     expectFailure(await aimass.run(...args), status, sentence);

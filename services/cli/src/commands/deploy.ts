@@ -17,6 +17,7 @@ import type { Command } from "commander";
 import type { Connection } from "../client/connection.ts";
 import { bytes, enumName, modelName } from "../output/format.ts";
 import { type Output, table } from "../output/output.ts";
+import { wholeNumber } from "../training/arguments.ts";
 import { action, type CommandContext, modelArgument } from "./context.ts";
 
 interface DeployOptions {
@@ -297,7 +298,7 @@ function specOf(project: string, model: string, o: DeployOptions): Wishes {
   return {
     project,
     model,
-    ...(o.replicas === undefined ? {} : { replicas: count("--replicas", o.replicas) }),
+    ...(o.replicas === undefined ? {} : { replicas: wholeNumber("--replicas", o.replicas, 1) }),
     ...(o.alias === undefined ? {} : { aliases: o.alias }),
     ...(o.version === undefined
       ? {}

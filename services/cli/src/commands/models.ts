@@ -188,6 +188,10 @@ export function addModels(program: Command): void {
           if ([options.request, options.approve, options.refuse].filter(Boolean).length !== 1)
             throw new AimassError("INVALID_ARGUMENT", "Say one of --request, --approve, --refuse.");
           const { version: text, ...model } = versionArgument(name as string);
+          if (text === "")
+            throw new AimassError("INVALID_ARGUMENT", "No version was named.", {
+              remedy: `Write it like ${name}:1.`,
+            });
           const at = { ...model, version: versionNumber(text), comment: options.message };
           const client = connection.client(ModelService);
           const decision = options.approve ? ReviewDecision.APPROVE : ReviewDecision.REFUSE;
