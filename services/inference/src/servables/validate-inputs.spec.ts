@@ -69,6 +69,7 @@ describe("inputs of a request", () => {
     expect(key([x(), words(["a", "b"])])).not.toBe(key([x(), words(["c"])]));
     expect(key([x(), words(["a"]), mask])).not.toBe(key([x(), words(["a"])]));
     expect(key([x([0, 2]), words([], [0, 1])])).toBeUndefined();
+    expect(key([x(), words([], [1, 0])])).toBeUndefined();
   });
 
   it.each([

@@ -15,7 +15,12 @@ export interface ValidInputs {
 export function validateInputs(plan: ServingPlan, given: readonly Tensor[]): ValidInputs {
   const tensors = inSignatureOrder(plan, given);
   const samples = plan.batchable ? batchRows(tensors) : 1;
-  return { tensors, samples, batchKey: plan.batchable && samples > 0 ? batchKey(plan, tensors) : undefined };
+  return { tensors, samples, batchKey: plan.batchable && !hasEmptyAxis(tensors) ? batchKey(plan, tensors) : undefined };
+}
+
+/** The proof that rows stay apart takes every axis for one of 1 or more. */
+function hasEmptyAxis(tensors: readonly Tensor[]): boolean {
+  return tensors.some(({ shape }) => shape.includes(0));
 }
 
 /** "x FP32[-1,784], mask BOOL[-1] (optional)": what a model takes, for messages. */
