@@ -1,5 +1,5 @@
 import { AimassError } from "@aimass/core";
-import { foretell, mebibytes } from "./batch-search.ts";
+import { mebibytes } from "./batch-search.ts";
 import type { ModelProfile } from "./model-profile.ts";
 
 /** What a run of one large request may take. */
@@ -10,36 +10,36 @@ export interface RunRoom {
 }
 
 /**
- * A request of more rows than the largest batch runs alone, as long as it can be foretold that this takes the replica neither past the run limit, which ends its process,
- * nor past its memory. Throws INVALID_ARGUMENT with the rows that it may have.
+ * What two runs of the same size differ by, however many rows they have: pages and arenas, scheduling and caches. A rise within it says nothing of a row, and multiplied by
+ * millions of rows it would refuse what takes a moment.
+ */
+const noiseBytes = 2 ** 20;
+const noiseMicros = 2500;
+
+/**
+ * A request of more rows than the largest batch runs alone, as long as it cannot be foretold that this takes the replica past the run limit, which ends its process,
+ * or past its memory. Throws INVALID_ARGUMENT with the rows that it may have.
  */
 export function assertAffordable({ runs, openBytes }: ModelProfile, rows: number, room: RunRoom): void {
   const largest = runs.at(-1);
   if (largest === undefined || rows <= largest.rows) return;
-  const { micros: proportional, peakBytes } = foretell(runs, rows, openBytes);
-  const micros = Math.min(proportional, Math.max(proportional / 4, byRise(runs, rows)));
-  const limitMs = room.runLimitMs;
-  if (micros / 1000 > limitMs)
+  const smallest = runs.length > 1 && runs[0] !== undefined ? runs[0] : { rows: 0, micros: 0, peakBytes: openBytes };
+  const atOnce = (from: number, to: number, noise: number) =>
+    to + (Math.max(0, to - from - noise) / (largest.rows - smallest.rows)) * (rows - largest.rows);
+  const ms = atOnce(smallest.micros, largest.micros, noiseMicros) / 1000;
+  if (ms > room.runLimitMs)
     throw tooMany(
-      `would take about ${Math.round(micros / 1000)} ms, and a run may take run_limit_ms (${limitMs})`,
+      `would take about ${Math.round(ms)} ms, and a run may take run_limit_ms (${room.runLimitMs})`,
       rows,
       largest.rows,
     );
-  if (peakBytes > room.availableBytes)
+  const bytes = atOnce(smallest.peakBytes, largest.peakBytes, noiseBytes);
+  if (bytes > room.availableBytes)
     throw tooMany(
-      `would take about ${mebibytes(peakBytes)} of memory, and ${mebibytes(room.availableBytes)} are left`,
+      `would take about ${mebibytes(bytes)} of memory, and ${mebibytes(room.availableBytes)} are left`,
       rows,
       largest.rows,
     );
-}
-
-/** What so many rows take if time rises as between the two largest sizes: part of a run costs the same for any number of rows. Two sizes
- * tell little, so that no less than a quarter of what rows took is laid on each. */
-function byRise(runs: ModelProfile["runs"], rows: number): number {
-  const [before, last] = runs.slice(-2);
-  if (before === undefined || last === undefined) return Number.POSITIVE_INFINITY;
-  const perRow = Math.max(0, last.micros - before.micros) / (last.rows - before.rows);
-  return last.micros + perRow * (rows - last.rows);
 }
 
 function tooMany(why: string, rows: number, atATime: number): AimassError {
