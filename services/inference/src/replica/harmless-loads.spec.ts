@@ -184,7 +184,8 @@ describe("a version that takes memory", () => {
     const batch = { name: "x", datatype: "FP32", shape: [loaded.maxBatchSize, 3, 256, 256] } as const;
     await client.infer("image", [{ ...batch, bytes: new Uint8Array(4 * 3 * 256 * 256 * loaded.maxBatchSize) }]);
     const grown = (await residentBytes(replica)) - before;
-    expect(grown / Number(loaded.memoryBytes)).toBeLessThan(1.25);
+    // The bodies of requests and what the process needs for them come on top of what runs take.
+    expect(grown / Number(loaded.memoryBytes)).toBeLessThan(1.5);
     expect(Number(loaded.leastMemoryBytes)).toBeLessThan(Number(loaded.memoryBytes));
     expect(Number(plane.replicas.get(replicaId)?.memoryBytesUsed)).toBeGreaterThan(Number(loaded.memoryBytes));
   }, 300_000);
