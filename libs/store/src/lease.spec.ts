@@ -95,6 +95,30 @@ describe("a lease", () => {
     }
   });
 
+  it("that comes to whoever was just told to end is given back, and no work begins", async () => {
+    await store.pool.query("insert into lease values ('late', 'leaving', 1, '-infinity')");
+    const other = await store.pool.connect();
+    try {
+      await other.query("begin");
+      await other.query("select 1 from lease where name = 'late' for update");
+      const late = compete(store, "late", { name: "late", ttlMs: 30_000 });
+      await waitFor(async () => {
+        const { rows } = await store.pool.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'");
+        return rows.length === 1;
+      });
+      late.stop();
+      await other.query("commit");
+      await late.done;
+      expect(late.held).toEqual([]);
+      const { rows } = await store.pool.query(
+        "select expires_at < now() as free, token from lease where name = 'late'",
+      );
+      expect(rows).toEqual([{ free: true, token: "2" }]);
+    } finally {
+      other.release();
+    }
+  });
+
   it("outlives its time to live while its holder renews it", async () => {
     const keeper = compete(store, "keeper", { name: "renewed", ttlMs: 300 });
     await waitFor(() => keeper.held.length === 1);

@@ -35,6 +35,7 @@ export async function holdLease<Database>(options: LeaseOptions<Database>): Prom
     bell.muffle();
     try {
       const token = await acquire(options);
+      if (token !== undefined && signal.aborted) return await release(options, token).catch(() => {});
       if (token !== undefined) {
         await work(options, token, asked);
         backoff.reset();
