@@ -180,7 +180,7 @@ describeWith("ci", { needs: ["bwrap", "setpriv", "python3"] }, "training by a sc
   it("may leave weights beside the graph", async () => {
     const { model, files } = externalDataModel("weights/layer.bin");
     const [path, weights] = [...files][0] as [string, Uint8Array];
-    const rows = Array.from({ length: 40 }, (_, i) => `${i},${i % 7},${i % 3},${i % 5},${i}`);
+    const rows = Array.from({ length: 40 }, (_, i) => `${i % 11},${i % 7},${i % 3},${i % 5},${i * 1.5}`);
     const job = { bytes: `a,b,c,d,y\n${rows.join("\n")}\n`, spec: { target: "y" } };
     const first = `mkdir "$AIMASS_OUTPUT_DIR/weights"; echo ${Buffer.from(weights).toString("base64")} | base64 -d > "$AIMASS_OUTPUT_DIR/${path}"`;
     const attempt = await train({ job, command: leaving(model, first) }).catch((error) => error as { message: string });
