@@ -231,7 +231,7 @@ describe("a request of more rows than the largest batch", () => {
     await using replica = await start();
     using client = await clientOf(replica);
     const mlp = {
-      bytes: mlpModel({ layers: [16, 1024, 1024, 1024, 8], seed: 1 }),
+      bytes: mlpModel({ layers: [16, 2048, 2048, 2048, 8], seed: 1 }),
       inputs: ["x FP32 -1,16"],
       outputs: ["y FP32 -1,8"],
     };
