@@ -4,7 +4,7 @@ import { lostDigits, roundedDigits, textForDigits } from "../cells/lost-digits.t
 import { ColumnStatisticsCollector } from "../profile/column-statistics.ts";
 import type { InferredColumn } from "../profile/inference.ts";
 import { quote } from "../schema.ts";
-import type { JsonScalar } from "./json-lines.ts";
+import type { JsonScalar } from "./json-scalar.ts";
 import type { WrittenRow } from "./written-row.ts";
 
 type Kind = "number" | "string" | "boolean";

@@ -8,7 +8,8 @@ import { DeclaredColumn } from "../profile/declared-column.ts";
 import { type Inference, inferenceOf } from "../profile/inference.ts";
 import { type ColumnSchema, type DatasetSchema, listed, selectColumns } from "../schema.ts";
 import { JsonColumnInference } from "./json-inference.ts";
-import { JsonLines, type JsonScalar } from "./json-lines.ts";
+import { JsonLines } from "./json-lines.ts";
+import type { JsonScalar } from "./json-scalar.ts";
 import type { WrittenRow } from "./written-row.ts";
 
 /** JSON Lines (https://jsonlines.org): one flat object a line. A name that a line lacks is a missing value. */

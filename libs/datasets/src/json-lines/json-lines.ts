@@ -4,11 +4,9 @@ import { badRow } from "../cells/bad-cell.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { endOfLines, skipByteOrderMark } from "../text-file.ts";
+import type { JsonScalar } from "./json-scalar.ts";
 import { lineShape } from "./line-shape.ts";
 import { WrittenRow } from "./written-row.ts";
-
-/** A value of a flat JSON object. */
-export type JsonScalar = string | number | boolean | null;
 
 const lf = 0x0a;
 const remedy = 'Write one flat object a line, such as {"age": 31, "city": "Paris"}.';

@@ -1,4 +1,4 @@
-import type { JsonScalar } from "./json-lines.ts";
+import type { JsonScalar } from "./json-scalar.ts";
 
 /** One line of JSON Lines as it is written, for what a parsed number does not keep. */
 export class WrittenRow {

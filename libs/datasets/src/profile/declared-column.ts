@@ -10,7 +10,7 @@ import {
 import { lostDigits } from "../cells/lost-digits.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
-import type { JsonScalar } from "../json-lines/json-lines.ts";
+import type { JsonScalar } from "../json-lines/json-scalar.ts";
 import type { WrittenRow } from "../json-lines/written-row.ts";
 import type { ColumnType } from "../schema.ts";
 import { ColumnStatisticsCollector } from "./column-statistics.ts";

@@ -1,5 +1,5 @@
+import type { SessionOptions } from "../slots/open-model.ts";
 import type { Probe } from "../slots/probe-run.ts";
-import type { SessionOptions } from "../slots/slot-messages.ts";
 
 /** What a profiling process is asked, one after another. */
 export type ProfileAsk =

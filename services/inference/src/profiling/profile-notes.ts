@@ -3,7 +3,7 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { arch, cpus } from "node:os";
 import type { ServingPlan } from "../servables/serving-plan.ts";
-import type { SessionOptions } from "../slots/slot-messages.ts";
+import type { SessionOptions } from "../slots/open-model.ts";
 import type { ModelProfile } from "./model-profile.ts";
 
 /** Changes when profiles are made in another way. */

@@ -3,7 +3,7 @@ import { cleanRuntimeMessage } from "@aimass/onnx";
 import type { ProbeStyle } from "../servables/probe-inputs.ts";
 import type { ServingPlan } from "../servables/serving-plan.ts";
 import { versionKey } from "../servables/version-name.ts";
-import type { SessionOptions } from "../slots/slot-messages.ts";
+import type { SessionOptions } from "../slots/open-model.ts";
 import { BatchSearch, batchShare, mebibytes } from "./batch-search.ts";
 import type { ModelProfile } from "./model-profile.ts";
 import type { ProfileReply } from "./profile-messages.ts";

@@ -1,6 +1,6 @@
 import { Semaphore } from "@aimass/core";
+import type { SessionOptions } from "../slots/open-model.ts";
 import type { SlotSession } from "../slots/slot.ts";
-import type { SessionOptions } from "../slots/slot-messages.ts";
 import type { SlotPool } from "../slots/slot-pool.ts";
 import { EvictionOrder } from "./eviction-order.ts";
 import type { MemoryBudget } from "./memory-budget.ts";

@@ -1,7 +1,19 @@
 import type { Runtime } from "@aimass/onnx";
 import type { InferenceSession } from "onnxruntime-node";
 import { loadableModel } from "./loadable-model.ts";
-import type { SessionOptions } from "./slot-messages.ts";
+
+/** How a session is made. */
+export interface SessionOptions {
+  /** Path of the graph; external data lies beside it. */
+  readonly path: string;
+  readonly threads: number;
+  /** Whether an input or an output is BF16. */
+  readonly hasBfloat16: boolean;
+  /** Whether to say if the graph keeps rows apart: of versions inspected before that was asked. */
+  readonly analysesRows: boolean;
+  /** In order of preference: "cuda", "cpu" … */
+  readonly executionProviders: readonly string[];
+}
 
 /** A session, and what must be known to read its outputs. */
 export interface OpenModel {

@@ -1,5 +1,6 @@
 import type { RowVerdict } from "@aimass/onnx";
 import type { PackedTensors } from "../batching/packed-tensors.ts";
+import type { SessionOptions } from "./open-model.ts";
 import type { Probe } from "./probe-run.ts";
 
 /** What a slot's thread is started with. */
@@ -9,19 +10,6 @@ export interface SlotStart {
   readonly noteRecord: number;
   /** The memory of the slot's RunTickets. */
   readonly tickets: SharedArrayBuffer;
-}
-
-/** How a session is made. */
-export interface SessionOptions {
-  /** Path of the graph; external data lies beside it. */
-  readonly path: string;
-  readonly threads: number;
-  /** Whether an input or an output is BF16. */
-  readonly hasBfloat16: boolean;
-  /** Whether to say if the graph keeps rows apart: of versions inspected before that was asked. */
-  readonly analysesRows: boolean;
-  /** In order of preference: "cuda", "cpu" … */
-  readonly executionProviders: readonly string[];
 }
 
 /** What the main thread asks of a slot. Asks are done one at a time, in order. */

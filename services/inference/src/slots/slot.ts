@@ -4,15 +4,10 @@ import { cleanRuntimeMessage, type RowVerdict } from "@aimass/onnx";
 import type { PackedTensors } from "../batching/packed-tensors.ts";
 import { encodeRecord } from "../crashes/crash-note.ts";
 import { type VersionName, versionKey } from "../servables/version-name.ts";
+import type { SessionOptions } from "./open-model.ts";
 import type { Probe } from "./probe-run.ts";
 import { RunTickets } from "./run-tickets.ts";
-import {
-  type SessionOptions,
-  type SlotReply,
-  type SlotRequest,
-  type SlotStart,
-  transferFromBytes,
-} from "./slot-messages.ts";
+import { type SlotReply, type SlotRequest, type SlotStart, transferFromBytes } from "./slot-messages.ts";
 
 /** A session held by a slot. */
 export interface SlotSession {

@@ -1,0 +1,2 @@
+/** A value of a flat JSON object. */
+export type JsonScalar = string | number | boolean | null;
