@@ -58,7 +58,8 @@ export async function inspectDataset(work: JobWork): Promise<InspectedDataset> {
     profiled.task === "classification" ? await classesOf(dataset, assignment, spec.target, signal) : undefined;
   const classes = found?.labels;
   report.progress(0.8, "looking for rows that are in two parts");
-  const leakage = await lookForLeakage(work, dataset, assignment);
+  const names = profiled.profiles.map(({ name }) => name);
+  const leakage = await lookForLeakage(work, dataset, { features: names, assignment });
   const partsPath = join(directory, "parts");
   await writeFile(partsPath, planned.parts);
   const facts: TrainingFacts = {
@@ -109,9 +110,13 @@ async function divide(
   return { planned: { ...planned, description: { ...planned.description, kept: by } }, notes };
 }
 
-function lookForLeakage({ spec, signal }: JobWork, dataset: Dataset, assignment: RowAssignment): Promise<Leakage> {
+function lookForLeakage(
+  { spec, signal }: JobWork,
+  dataset: Dataset,
+  { features, assignment }: { readonly features: readonly string[]; readonly assignment: RowAssignment },
+): Promise<Leakage> {
   return findLeakage(dataset, assignment, {
-    features: spec.features,
+    features,
     target: spec.target,
     groupBy: spec.split?.groupBy || undefined,
     refuses: spec.data?.duplicates === "refuse",

@@ -82,6 +82,11 @@ export class TrainingData implements AsyncDisposable {
     return this.facts.profiles;
   }
 
+  /** Names of the columns to learn from, in order: those of the spec without copies of the target. */
+  get features(): readonly string[] {
+    return this.facts.profiles.map(({ name }) => name);
+  }
+
   /** Rows of each part. */
   get rows(): Readonly<Record<Part, number>> {
     return this.facts.rows;
@@ -109,7 +114,7 @@ export class TrainingData implements AsyncDisposable {
   /** The rows of a selection in the file's order, in batches that are never empty. Images are references yet: see `decodeImages`. */
   async *batches(selection: RowSelection, options: ReadOptions = {}): AsyncGenerator<SelectedBatch> {
     const mask = await this.#masks.of(selection, options.share ?? 1);
-    const columns = options.columns ?? [...this.facts.profiles.map(({ name }) => name), this.target];
+    const columns = options.columns ?? [...this.features, this.target];
     const isImages = this.format === "image-zip" && columns.includes("image");
     yield* partBatches(this.#dataset, assignmentOf(mask, ["out", "in"]), ["in"], {
       columns,

@@ -29,6 +29,13 @@ export function reordered(batch: Batch, name: string, order: Uint32Array): Batch
   return { ...batch, columns: new Map([...batch.columns, [name, moved]]) };
 }
 
+/** A batch without a column: what a model may see of rows is all but what it should tell. */
+export function withoutColumn(batch: Batch, name: string): Batch {
+  const columns = new Map(batch.columns);
+  columns.delete(name);
+  return { ...batch, columns };
+}
+
 /** The first rows of a batch. */
 export function firstRows(batch: Batch, rows: number): Batch {
   if (batch.rows <= rows) return batch;

@@ -7,6 +7,7 @@ import type { RowSelection } from "../data/row-selection.ts";
 import type { TrainingData } from "../data/training-data.ts";
 import type { FittedPipeline } from "../recipes/candidate.ts";
 import type { Answer, Predictor } from "./answer.ts";
+import { withoutColumn } from "./batches.ts";
 import { ClassEvaluation } from "./class-evaluation.ts";
 import { RegressionEvaluation } from "./regression-evaluation.ts";
 
@@ -55,7 +56,7 @@ export async function measure(
   const evaluation = new TaskEvaluation(data, there);
   for await (const raw of data.batches(rows, { ...(columns && { columns }), ...(signal && { signal }) })) {
     const batch = await decodeImages(raw, signal);
-    const answer = await predictor.predict(batch);
+    const answer = await predictor.predict(withoutColumn(batch, data.target));
     evaluation.add(batch.columns.get(data.target) as ColumnData, answer);
     onBatch?.(batch, answer);
     onRows?.(evaluation.rows);

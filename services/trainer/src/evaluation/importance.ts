@@ -3,7 +3,7 @@ import { seedOf } from "../data/split-plan.ts";
 import type { TrainingData } from "../data/training-data.ts";
 import type { Reporter } from "../recipes/recipe.ts";
 import type { Predictor } from "./answer.ts";
-import { concatenated, firstRows, reordered } from "./batches.ts";
+import { concatenated, firstRows, reordered, withoutColumn } from "./batches.ts";
 import { type ReportInit, TaskEvaluation } from "./evaluate.ts";
 
 export interface ImportanceOptions {
@@ -69,7 +69,8 @@ async function scoreOf(data: TrainingData, predictor: Predictor, batch: Batch): 
   const evaluation = new TaskEvaluation(data, batch.rows);
   const target = batch.columns.get(data.target);
   if (target === undefined) return 0;
-  evaluation.add(target as Parameters<TaskEvaluation["add"]>[0], await predictor.predict(batch));
+  const answer = await predictor.predict(withoutColumn(batch, data.target));
+  evaluation.add(target as Parameters<TaskEvaluation["add"]>[0], answer);
   return evaluation.score();
 }
 

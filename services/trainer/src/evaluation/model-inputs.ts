@@ -44,7 +44,7 @@ export class ModelInputs {
   /** Inputs of some rows. Throws FAILED_PRECONDITION for an input that the columns do not fit. */
   feeds(batch: Batch, from: number, to: number): Record<string, Tensor> {
     const single = this.#metadata.length === 1 ? this.#metadata[0] : undefined;
-    if (single !== undefined && !batch.columns.has(single.name))
+    if (single !== undefined && (isWide(single) || !batch.columns.has(single.name)))
       return { [single.name]: this.#all(single, batch, from, to) };
     return Object.fromEntries(this.#metadata.map((input) => [input.name, this.#named(input, batch, from, to)]));
   }
@@ -53,6 +53,7 @@ export class ModelInputs {
     const column = batch.columns.get(input.name);
     if (column === undefined) throw noColumn(input.name, [...batch.columns.keys()]);
     const rows = to - from;
+    if (column.type !== "image") assertWidth(input, [input.name]);
     const shape = input.shape.length === 2 ? [rows, 1] : [rows];
     if (column.type === "image") return images(input, column, from, to);
     if (column.type === "string") {
@@ -60,8 +61,7 @@ export class ModelInputs {
       if (input.type === "float64" && moment !== undefined) {
         return numbers(input, column.values.slice(from, to).map(momentReader(moment)), shape);
       }
-      if (input.type !== "string")
-        throw unfit(`The model's input "${input.name}" is ${input.type}; the column holds text.`);
+      if (input.type !== "string") throw holdsText(`The model's input "${input.name}" is ${input.type}`, input.name);
       const texts = column.values.slice(from, to).map((text) => text ?? "");
       return new Tensor("string", texts, shape);
     }
@@ -78,21 +78,44 @@ export class ModelInputs {
     if (input.shape.length < 2) throw noColumn(input.name, names);
     const values = names.map((name) => {
       const column = batch.columns.get(name);
-      if (column?.type === "number" || column?.type === "boolean") return valuesOf(column, from, to);
-      throw unfit(`The model's one input "${input.name}" takes numbers, but the column "${name}" holds text.`);
+      if (column === undefined) throw noColumn(name, [...batch.columns.keys()]);
+      if (column.type === "number" || column.type === "boolean") return valuesOf(column, from, to);
+      throw holdsText(`The model's one input "${input.name}" takes numbers`, name);
     });
-    const wide = input.shape.at(-1);
-    if (typeof wide === "number" && input.shape.length === 2 && wide !== names.length) {
-      throw unfit(`The model's input "${input.name}" takes ${wide} numbers a row; there are ${names.length} columns.`);
-    }
+    assertWidth(input, names);
     const rows = to - from;
     const flat = Array.from({ length: rows }, (_, row) => values.map((column) => column[row] as number)).flat();
     return numbers(input, flat, [rows, names.length]);
   }
 }
 
+/** Several numbers a row: no one column, whatever the input's name. */
+function isWide({ shape }: Metadata): boolean {
+  const wide = shape.at(-1);
+  return shape.length === 2 && typeof wide === "number" && wide > 1;
+}
+
 function noColumn(name: string, names: readonly string[]): AimassError {
-  return unfit(`The model asks for "${name}", which is no column; there are ${names.slice(0, 20).join(", ")}.`);
+  return unfit(`The model asks for "${name}", which is no column; there are ${some(names)}.`);
+}
+
+function holdsText(what: string, column: string): AimassError {
+  return unfit(`${what}, but the column "${column}" holds text.`, {
+    remedy: `Name the features without it (--feature), or give the model an input "${column}" of texts (BYTES [N]).`,
+  });
+}
+
+/** Throws FAILED_PRECONDITION when an input [N, width] takes more or fewer numbers than there are columns. */
+function assertWidth({ name, shape }: Metadata, columns: readonly string[]): void {
+  const wide = shape.at(-1);
+  if (shape.length !== 2 || typeof wide !== "number" || wide === columns.length) return;
+  const there = columns.length === 1 ? "there is one column" : `there are ${columns.length} columns`;
+  throw unfit(`The model's input "${name}" takes ${wide} numbers a row; ${there}: ${some(columns)}.`);
+}
+
+function some(names: readonly string[]): string {
+  const more = names.length > 20 ? ` and ${names.length - 20} more` : "";
+  return `${names.slice(0, 20).join(", ")}${more}`;
 }
 
 type Images = Extract<ColumnData, { type: "image" }>;
@@ -113,11 +136,11 @@ function numbers({ name, type }: Metadata, values: readonly number[], shape: rea
     case "float64":
       return new Tensor(type, Float64Array.from(values), shape);
     case "int32":
-      return new Tensor(type, Int32Array.from(values), shape);
+      return new Tensor(type, Int32Array.from(values, int32Of(name)), shape);
     case "int64":
       return new Tensor(type, BigInt64Array.from(values, wholeOf(name)), shape);
     case "bool":
-      return new Tensor(type, Uint8Array.from(values), shape);
+      return new Tensor(type, Uint8Array.from(values, bitOf(name)), shape);
     default:
       throw unfit(`The model's input "${name}" is ${type}; columns of numbers fit ${numberTypes.join(", ")}.`);
   }
@@ -126,8 +149,30 @@ function numbers({ name, type }: Metadata, values: readonly number[], shape: rea
 function wholeOf(name: string): (value: number) => bigint {
   return (value) => {
     if (Number.isInteger(value)) return BigInt(value);
-    throw unfit(`The model's input "${name}" takes whole numbers, but a row has ${value}.`);
+    throw notTaken(name, "whole numbers", value);
   };
+}
+
+function int32Of(name: string): (value: number) => number {
+  return (value) => {
+    if ((value | 0) === value) return value;
+    throw notTaken(name, "whole numbers of 32 bits", value);
+  };
+}
+
+function bitOf(name: string): (value: number) => number {
+  return (value) => {
+    if (value === 0 || value === 1) return value;
+    throw notTaken(name, "true or false", value);
+  };
+}
+
+function notTaken(name: string, what: string, value: number): AimassError {
+  const has = Number.isNaN(value) ? "a row has no value there" : `a row has ${value}`;
+  const remedy = Number.isNaN(value)
+    ? "Fill the gaps, or let the model take floats: a gap is NaN there."
+    : "Let the model take floats.";
+  return unfit(`The model's input "${name}" takes ${what}, but ${has}.`, { remedy });
 }
 
 /** UINT8 [N, H, W, 3] as the platform's own models take them, or FP32 with values 0…1, also with the channels first. */

@@ -50,6 +50,12 @@ const wide =
     g.output(g.node("MatMul", [g.input("x", "FP32", ["N", 2]), weights]), "FP32", ["N", columns]);
   };
 
+/** A column as an input of some type. */
+const cast =
+  (column: string, datatype: "INT64" | "INT32" | "BOOL"): Build =>
+  (g) =>
+    g.output(g.node("Cast", [g.input(column, datatype, ["N"])], { to: { int: 1 } }), "FP32", ["N"]);
+
 describe("a model that is not the trainer's", () => {
   it("gets columns by the names of its inputs and answers a number a row", async () => {
     expect(await predict(sum)).toEqual({ kind: "numbers", values: [11, 22, Number.NaN] });
@@ -58,6 +64,14 @@ describe("a model that is not the trainer's", () => {
   it("with one input gets the columns side by side, in their order", async () => {
     expect(await predict(wide([1, 2], 1), { columns: ["a", "b"] })).toMatchObject({ values: [21, 42, Number.NaN] });
     expect(await predict(wide([1, 2], 1), { columns: ["b", "a"] })).toMatchObject({ values: [12, 24, Number.NaN] });
+  });
+
+  it("with one wide input gets all columns, though a column has its name", async () => {
+    const named: Build = (g) => {
+      const weights = g.constant("w", "FP32", [2, 1], Float32Array.of(1, 2));
+      g.output(g.node("MatMul", [g.input("a", "FP32", ["N", 2]), weights]), "FP32", ["N", 1]);
+    };
+    expect(await predict(named, { columns: ["a", "b"] })).toMatchObject({ values: [21, 42, Number.NaN] });
   });
 
   it("may give scores that are no probabilities, in an order of its own", async () => {
@@ -95,8 +109,18 @@ describe("a model that is not the trainer's", () => {
       { columns: ["a", "b"] },
       /asks for "z", which is no column; there are a, b/,
     ],
-    ["takes too many numbers", wide([1, 2], 1), { columns: ["a"] }, /fails|takes 2 numbers/],
+    ["takes too many numbers", wide([1, 2], 1), { columns: ["a"] }, /takes 2 numbers a row; there is one column: a/],
+    ["takes too few numbers", wide([1, 2], 1), { columns: ["a", "b", "a"] }, /takes 2 numbers .* 3 columns: a, b, a/],
     ["takes numbers where there is text", wide([1, 2], 1), { columns: ["a", "word"] }, /"word" holds text/],
+    [
+      "is given a column that these rows do not have",
+      wide([1, 2], 1),
+      { columns: ["a", "gone"] },
+      /asks for "gone", which is no column; there are a, b, word/,
+    ],
+    ["takes whole numbers where there is a gap", cast("a", "INT64"), {}, /"a" takes whole numbers, but .* no value/],
+    ["takes 32 bits where there is a gap", cast("a", "INT32"), {}, /"a" takes whole numbers .* no value there/],
+    ["takes truth where there are numbers", cast("b", "BOOL"), {}, /"b" takes true or false, but a row has 10/],
     [
       "has no number for each row",
       wide([1, 2, 3, 4], 2),

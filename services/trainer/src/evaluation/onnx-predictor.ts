@@ -112,7 +112,7 @@ export class OnnxPredictor implements Predictor, AsyncDisposable {
       const answer = await this.#session.run(feeds, wanted);
       return new Map(wanted.map((name) => [name, answer[name] as Tensor]));
     } catch (cause) {
-      throw unfit(`The model fails on rows of the dataset: ${sentence(cause)}`, cause);
+      throw unfit(`The model fails on rows of the dataset: ${sentence(cause)}`, { cause });
     }
   }
 }
@@ -124,7 +124,7 @@ async function load(model: string | Uint8Array, threads: number): Promise<Infere
       ? InferenceSession.create(model, options)
       : InferenceSession.create(model, options));
   } catch (cause) {
-    throw unfit(`The model cannot be loaded: ${sentence(cause)}`, cause);
+    throw unfit(`The model cannot be loaded: ${sentence(cause)}`, { cause });
   }
 }
 

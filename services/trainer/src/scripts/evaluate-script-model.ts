@@ -29,7 +29,7 @@ export async function evaluateScriptModel(
   await writeModelFiles(files, directory);
   const { signature } = await probeModel({ directory, timeoutMs: probeMs, signal });
   await using predictor = await OnnxPredictor.open(join(directory, "model.onnx"), {
-    columns: spec.features,
+    columns: data.features,
     threads,
     ...(data.labels !== undefined && { classes: data.labels }),
   });
@@ -51,7 +51,7 @@ export async function evaluateScriptModel(
   const importances = await importancesOf(data, predictor, {
     repeats: spec.importanceRepeats,
     seed: spec.seed,
-    columns: spec.features,
+    columns: data.features,
     report: phase(report, progressAt.importance, progressAt.baseline),
     signal,
   });
@@ -60,7 +60,7 @@ export async function evaluateScriptModel(
     report: { ...base, importances },
     split: JSON.stringify(data.facts.description),
     baselineJson: await baselineOf(data, predictions, signal),
-    inputs: `Inputs: ${predictor.inputs.join(", ")}. Features: ${spec.features.join(", ")}.`,
+    inputs: `Inputs: ${predictor.inputs.join(", ")}. Features: ${data.features.join(", ")}.`,
     ...scoresOf(signature, data),
   };
 }

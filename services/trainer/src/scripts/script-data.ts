@@ -42,12 +42,12 @@ function partsOf({ rows }: TrainingData): readonly Part[] {
   return rows.validation > 0 ? ["train", "validation"] : ["train"];
 }
 
-function describe(spec: JobSpec, { task, labels, profiles, rows }: TrainingData): object {
+function describe(spec: JobSpec, { task, labels, features, profiles, rows }: TrainingData): object {
   const seed = Number(spec.seed);
   return {
     task,
     target: spec.target,
-    features: spec.features,
+    features,
     types: Object.fromEntries(profiles.map(({ name, type }) => [name, type])),
     classes: labels?.values.map(String) ?? [],
     rows: { train: rows.train, validation: rows.validation },
@@ -58,7 +58,7 @@ function describe(spec: JobSpec, { task, labels, profiles, rows }: TrainingData)
 
 /** RFC 4180 with a header row; what has no value is an empty cell. */
 async function* csvOf(data: TrainingData, part: Part, signal: AbortSignal): AsyncGenerator<string> {
-  const names = [...data.profiles.map(({ name }) => name), data.target];
+  const names = [...data.features, data.target];
   yield `${names.map(csvCell).join(",")}\r\n`;
   for await (const batch of data.batches({ part }, { columns: names, signal })) yield csvRows(batch, names);
 }

@@ -153,6 +153,33 @@ describeWith("ci", { needs: ["bwrap", "setpriv", "python3"] }, "training by a sc
     );
   });
 
+  it("learns from columns without the target once more, and is given those alone", async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => `${i},${3 * i},${i % 7},${3 * i}`);
+    const job = { bytes: `a,copy,b,y\n${rows.join("\n")}\n`, spec: { target: "y" } };
+    const graph = new GraphBuilder("triple");
+    const weights = graph.constant("w", "FP32", [2, 1], Float32Array.of(3, 0));
+    const y = graph.node("MatMul", [graph.input("input", "FP32", ["N", 2]), weights], {}, { outputs: ["y"] });
+    graph.output(y, "FP32", ["N", 1]);
+    const show = `head -1 "$AIMASS_TRAIN_FILE"; tr -d '\\n ' < "$AIMASS_SPEC_FILE"`;
+    const { made, lines } = await train({ job, command: leaving(graph.toBytes(), show) });
+    expect(lines.join("\n")).toMatch(/a,b,y\n.*"features":\["a","b"\]/s);
+    expect(made.metrics).toMatchObject({ r2: 1 });
+    expect(made.inputs).toBe("Inputs: input. Features: a, b.");
+    expect(made.report.importances?.map(({ column }) => column)).toEqual(["a", "b"]);
+  });
+
+  it("never sees the target of the rows that it is measured on, whatever its input is called", async () => {
+    const graph = new GraphBuilder("peeping");
+    const input = graph.input("y", "FP32", ["N", 1]);
+    graph.output(graph.node("Identity", [input], {}, { outputs: ["answer"] }), "FP32", ["N", 1]);
+    const { made } = await train({ job: line, command: leaving(graph.toBytes()) });
+    expect(made.metrics.r2).toBeLessThan(0.9);
+    const two = new GraphBuilder("peeping at two");
+    const sum = two.node("Add", [two.input("y", "FP32", ["N"]), two.input("x", "FP32", ["N"])]);
+    two.output(sum, "FP32", ["N"]);
+    expect(await failureOf(leaving(two.toBytes()))).toMatch(/asks for "y", which is no column; there are x/);
+  });
+
   it("gets pictures as files in folders by label", async () => {
     const bytes = await readFile(new URL("../../../cli/data/digits.zip", import.meta.url));
     const job = { format: "image-zip", bytes, spec: { target: "label", seed: 1n } } as const;

@@ -18,7 +18,7 @@ export interface GateVerdict {
 export async function measureLatency(work: JobWork, data: TrainingData, made: MadeModel): Promise<number> {
   const path = await writeModelFiles(made.files, join(work.directory, "made"));
   await using predictor = await OnnxPredictor.open(path, {
-    columns: work.spec.features,
+    columns: data.features,
     moments: momentsOf(data.profiles),
   });
   const { p50, p95 } = await latencyOf(predictor, data, work);

@@ -6,7 +6,7 @@ import { momentsOf, momentsOfInputs } from "../data/column-meanings.ts";
 import { type FreshRows, freshRows } from "../data/fresh-rows.ts";
 import type { RowSelection } from "../data/row-selection.ts";
 import type { TrainingData } from "../data/training-data.ts";
-import { firstRows } from "../evaluation/batches.ts";
+import { firstRows, withoutColumn } from "../evaluation/batches.ts";
 import { measure } from "../evaluation/evaluate.ts";
 import type { Rival } from "../evaluation/gates.ts";
 import { writeModelFiles } from "../evaluation/model-files.ts";
@@ -60,7 +60,7 @@ async function measured(
   const theirMoments = momentsOfInputs(version.signature?.inputs ?? []);
   await using predictor = await open(work, data, path, { scored, moments: theirMoments });
   const isNamed = predictor.inputs.every((input) => known.has(input));
-  const columns = [...new Set([...(isNamed ? predictor.inputs : work.spec.features), data.target])];
+  const columns = [...new Set([...(isNamed ? predictor.inputs : data.features), data.target])];
   const latency = { latency_ms: (await latencyOf(predictor, data, work, columns)).p95 };
   const fresh = await freshRows(work, data, version.lineage);
   const rows = selectionOf(fresh);
@@ -112,13 +112,13 @@ async function allOf(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 }
 
 function open(
-  { spec, threads }: JobWork,
+  { threads }: JobWork,
   data: TrainingData,
   path: string,
   { scored, moments }: { scored: readonly string[] | undefined; moments: Moments },
 ): Promise<OnnxPredictor> {
   return OnnxPredictor.open(path, {
-    columns: spec.features,
+    columns: data.features,
     threads,
     moments,
     ...(data.labels !== undefined && { classes: data.labels }),
@@ -134,7 +134,8 @@ export async function latencyOf(
   columns?: readonly string[],
 ): Promise<{ p50: number; p95: number }> {
   for await (const batch of data.batches({ part: "test" }, { signal, ...(columns && { columns }) })) {
-    return predictor.latency(firstRows(await decodeImages(batch, signal), 32));
+    const rows = firstRows(await decodeImages(batch, signal), 32);
+    return predictor.latency(withoutColumn(rows, data.target));
   }
   return { p50: 0, p95: 0 };
 }
