@@ -150,7 +150,8 @@ async function waitUntilReady(server: ServerProcess, o: LaunchOptions): Promise<
   const started = o.clock.monotonic();
   while (!server.hasEnded) {
     try {
-      await withClient(url, (client) => client.query("select 1"));
+      // Roles that are let into a database of ours find no way into the server's own.
+      await withClient(url, (client) => client.query("revoke all on database postgres, template1 from public"));
       return await createDatabase(url, superuser);
     } catch (error) {
       if (o.clock.monotonic() - started > readyLimitMs) throw notReady(server, o, error);

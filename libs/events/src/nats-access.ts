@@ -1,13 +1,6 @@
 import { randomBytes } from "node:crypto";
+import { consumersOf } from "./consumers.ts";
 import { streamName } from "./jetstream-setup.ts";
-
-/** Services that publish and hear events, with the durable consumers that each holds. */
-const consumersOf: Readonly<Record<string, readonly string[]>> = {
-  auth: ["audit-ledger", "auth-orphaned-grants"],
-  registry: [],
-  trainer: ["trainer-retraining"],
-  scheduler: ["scheduler"],
-};
 
 /** The roles that get credentials. */
 export const natsRoles: readonly string[] = Object.keys(consumersOf);

@@ -11,7 +11,8 @@ import {
 import { eventChannel, PostgresConsumer } from "./postgres-consumer.ts";
 import { postgresMigrations } from "./postgres-migrations.ts";
 
-const schema = "events";
+/** The schema that all services share. */
+export const schema = "events";
 const purgeEveryMs = 3_600_000;
 const fewConnections = 3;
 

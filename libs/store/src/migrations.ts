@@ -45,15 +45,25 @@ export async function migrate(url: string, schema: string, migrations: readonly 
   try {
     await client.connect();
     await client.query("select pg_advisory_lock(hashtextextended($1, 0))", [`aimass.migrate.${schema}`]);
-    await client.query(`create schema if not exists ${schema}`);
-    await client.query(
-      `create table if not exists ${schema}.migration (
-         name text primary key, checksum text not null, applied_at timestamptz not null default now())`,
-    );
+    await makeMissing(client, schema);
     await applyMissing(client, schema, [...storeMigrations, ...migrations]);
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+/** Looks first: "if not exists" asks for the right to make even where there is nothing to make, and a service may have none. */
+async function makeMissing(client: pg.Client, schema: string): Promise<void> {
+  const hasSchema = await client.query("select 1 from pg_namespace where nspname = $1", [schema]);
+  if (hasSchema.rowCount === 0) await client.query(`create schema ${schema}`);
+  const { rows } = await client.query<{ found: string | null }>("select to_regclass($1) as found", [
+    `${schema}.migration`,
+  ]);
+  if (rows[0]?.found != null) return;
+  await client.query(
+    `create table ${schema}.migration (
+       name text primary key, checksum text not null, applied_at timestamptz not null default now())`,
+  );
 }
 
 async function applyMissing(client: pg.Client, schema: string, migrations: readonly Migration[]): Promise<void> {

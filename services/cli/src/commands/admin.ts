@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AimassError, systemClock } from "@aimass/core";
@@ -6,12 +7,14 @@ import { startEmbeddedPostgres } from "@aimass/embedded";
 import type { Command } from "commander";
 import { writeContainerSecrets } from "../up/container-secrets.ts";
 import { assertInstallation, dataPath, openDataDirectory, supervisorOf } from "../up/data-directory.ts";
+import { databaseUrlFile, keepDatabaseUrls, makeDatabaseUrls, prepareDatabase } from "../up/service-databases.ts";
 import { action } from "./context.ts";
 import { defaultData } from "./up.ts";
 
 export function addAdmin(program: Command): void {
   const admin = program.command("admin").description("for the one who runs the mesh");
   addContainerSecrets(admin);
+  addDatabaseRoles(admin);
   admin
     .command("reset")
     .description(
@@ -52,6 +55,36 @@ function addContainerSecrets(admin: Command): void {
     );
 }
 
+function addDatabaseRoles(admin: Command): void {
+  admin
+    .command("database-roles")
+    .description(
+      "give each service a role of its own in an own PostgreSQL, which owns the service's schema alone; hands over what is there; may be repeated",
+    )
+    .argument("<folder>", "keeps a URL for each service; those that are missing are made")
+    .option("--admin-url-file <file>", "a superuser's URL of the database; else AIMASS_DATABASE_URL")
+    .action(
+      action<{ adminUrlFile?: string }>(async ({ output }, options, [folder]) => {
+        const adminUrl = readAdminUrl(options.adminUrlFile);
+        const urls = keepDatabaseUrls(folder as string, adminUrl);
+        await prepareDatabase(adminUrl, urls);
+        const files = [...urls.keys()].map((service) => databaseUrlFile(folder as string, service));
+        output.result({ folder, files }, () => [
+          `Each service has a role of its own. Their URLs: ${files.join(", ")}`,
+          `Start with AIMASS_DATABASE_URLS=${folder}, or give each service its own as AIMASS_DATABASE_URL_FILE.`,
+        ]);
+      }),
+    );
+}
+
+function readAdminUrl(file: string | undefined): string {
+  const url = file === undefined ? process.env.AIMASS_DATABASE_URL : readFileSync(file, "utf8").trim();
+  if (url !== undefined && URL.canParse(url)) return url;
+  throw new AimassError("INVALID_ARGUMENT", "No URL of the database says who may make roles.", {
+    remedy: "Set AIMASS_DATABASE_URL to a superuser's, or name a file that holds it with --admin-url-file.",
+  });
+}
+
 async function resetAdmin(data: string, revokeKeys: boolean): Promise<{ password: string; file?: string }> {
   const own = process.env.AIMASS_DATABASE_URL;
   if (own !== undefined) return { password: await runReset(own, process.env.AIMASS_STATE_DIR, revokeKeys) };
@@ -69,7 +102,9 @@ async function resetAdmin(data: string, revokeKeys: boolean): Promise<{ password
     signal: AbortSignal.timeout(60_000),
   });
   try {
-    const password = await runReset(postgres.url, directory.folder("auth"), revokeKeys);
+    const urls = makeDatabaseUrls(postgres.url);
+    await prepareDatabase(postgres.url, urls);
+    const password = await runReset(urls.get("auth") as string, directory.folder("auth"), revokeKeys);
     return { password, file: directory.adminPasswordFile };
   } finally {
     await postgres.stop();

@@ -1,12 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { chownSync, existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { makeFolder } from "@aimass/core";
 import { makeNatsPasswords, natsRoles, natsServerConfig, natsUrl } from "@aimass/events";
 import { generateMeshIdentity, meshRoles } from "@aimass/identity";
-
-/** Services with a database. */
-const withDatabase: readonly string[] = ["auth", "registry", "trainer", "scheduler"];
+import { databaseUrlFile, makeDatabaseUrls } from "./service-databases.ts";
 
 export interface SecretOptions {
   /** The database's host name in the URLs. */
@@ -19,17 +17,19 @@ export interface SecretOptions {
 
 /**
  * Writes what each container needs to know into a folder of its own, so that no container sees another's secrets:
- * `<role>/identity.json`, `<role>/trust.json`, `<role>/database-url` (services with a database), `auth/auth-secret`, `database/password`; for the events `nats/nats.conf` and `<role>/nats-url`.
+ * `<role>/identity.json`, `<role>/trust.json`, `<role>/database-url` (services with a database), `auth/auth-secret`; `database/password` of its superuser, `database/admin-url`, and
+ * `database/urls` from which `admin database-roles` makes the roles; for the events `nats/nats.conf` and `<role>/nats-url`.
  * Leaves alone what is there already: keys and passwords must stay with the data they protect.
  */
 export function writeContainerSecrets(folder: string, options: SecretOptions): "written" | "kept" {
   // The first file of each kind that others depend on is written last: its presence says that all of its kind is there.
   const kinds = [
     { last: join("database", "password"), write: writeKeys },
+    { last: join("database", "admin-url"), write: writeDatabaseAccess },
     { last: join("nats", "nats.conf"), write: writeNatsAccess },
   ];
   const missing = kinds.filter(({ last }) => !existsSync(join(folder, last)));
-  for (const { write } of missing) write(writerOf(folder, options.owner), options);
+  for (const { write } of missing) write(writerOf(folder, options.owner), options, folder);
   return missing.length === 0 ? "kept" : "written";
 }
 
@@ -38,8 +38,8 @@ type SecretWriter = (role: string, name: string, text: string, reader?: "root") 
 
 function writerOf(folder: string, owner: number | undefined): SecretWriter {
   return (role, name, text, reader) => {
-    const directory = join(folder, role);
-    const file = join(directory, name);
+    const file = join(folder, role, name);
+    const directory = dirname(file);
     makeFolder(directory, 0o700);
     writeFileSync(file, text, { mode: 0o600 });
     if (owner === undefined || reader === "root") return;
@@ -48,17 +48,25 @@ function writerOf(folder: string, owner: number | undefined): SecretWriter {
   };
 }
 
-function writeKeys(write: SecretWriter, options: SecretOptions): void {
+function writeKeys(write: SecretWriter): void {
   const { identities, trust } = generateMeshIdentity(meshRoles);
-  const password = randomBytes(24).toString("base64url");
   for (const [role, identity] of identities) {
     write(role, "identity.json", JSON.stringify(identity));
     write(role, "trust.json", JSON.stringify(trust));
-    if (withDatabase.includes(role))
-      write(role, "database-url", `postgres://aimass:${password}@${options.databaseHost}:5432/aimass`);
   }
   write("auth", "auth-secret", randomBytes(32).toString("hex"));
-  write("database", "password", password, "root");
+  write("database", "password", randomBytes(24).toString("base64url"), "root");
+}
+
+/** Earlier versions gave every service the superuser's URL: these take its place. */
+function writeDatabaseAccess(write: SecretWriter, options: SecretOptions, folder: string): void {
+  const password = readFileSync(join(folder, "database", "password"), "utf8").trim();
+  const adminUrl = `postgres://aimass:${password}@${options.databaseHost}:5432/aimass`;
+  for (const [service, url] of makeDatabaseUrls(adminUrl)) {
+    write(service, "database-url", url);
+    write("database", databaseUrlFile("urls", service), url, "root");
+  }
+  write("database", "admin-url", adminUrl, "root");
 }
 
 function writeNatsAccess(write: SecretWriter, options: SecretOptions): void {

@@ -8,6 +8,13 @@ import { type DataDirectory, dataPath, openDataDirectory } from "./data-director
 import { cpuDevices } from "./devices.ts";
 import { LogFile } from "./log-file.ts";
 import { assertFree } from "./ports.ts";
+import {
+  type DatabaseUrls,
+  databaseServices,
+  makeDatabaseUrls,
+  prepareDatabase,
+  readDatabaseUrls,
+} from "./service-databases.ts";
 import { type ProcessSpec, SupervisedProcess } from "./supervised-process.ts";
 
 /** How an embedded mesh is started. */
@@ -153,15 +160,24 @@ export class Mesh {
 
   async #bringUp(): Promise<void> {
     const startedAt = this.#clock.monotonic();
-    const databaseUrl =
-      this.#options.env?.AIMASS_DATABASE_URL ?? process.env.AIMASS_DATABASE_URL ?? (await this.#startPostgres());
-    const specs = await this.#processSpecs(databaseUrl);
+    const databaseUrls = this.#ownDatabase() ?? (await this.#startPostgres());
+    const specs = await this.#processSpecs(databaseUrls);
     using deadline = deadlineSignal(startTimeoutMs, this.#options.signal);
     await Promise.all(specs.map((spec) => this.#launch(spec, startedAt, deadline.signal)));
     await Promise.all([this.#routersReady(deadline.signal), this.#replicasReady(deadline.signal)]);
   }
 
-  async #startPostgres(): Promise<string> {
+  /** A PostgreSQL of somebody's own: a URL for each service, or one for all. */
+  #ownDatabase(): DatabaseUrls | undefined {
+    const variable = (name: string) => this.#options.env?.[name] || process.env[name];
+    const folder = variable("AIMASS_DATABASE_URLS");
+    if (folder !== undefined) return readDatabaseUrls(dataPath(folder));
+    const url = variable("AIMASS_DATABASE_URL");
+    return url === undefined ? undefined : new Map(databaseServices.map((service) => [service, url]));
+  }
+
+  /** Passwords last as long as the supervisor: none is kept. */
+  async #startPostgres(): Promise<DatabaseUrls> {
     const startedAt = this.#clock.monotonic();
     const directory = this.data.folder("postgres");
     const log = this.#openLog("postgres").file;
@@ -190,11 +206,13 @@ export class Mesh {
     };
     const postgres = await start();
     watch(postgres);
+    const urls = makeDatabaseUrls(postgres.url);
+    await prepareDatabase(postgres.url, urls);
     this.#tell({ kind: "ready", part: "postgres", afterMs: this.#clock.monotonic() - startedAt });
-    return postgres.url;
+    return urls;
   }
 
-  async #processSpecs(databaseUrl: string): Promise<ProcessSpec[]> {
+  async #processSpecs(databaseUrls: DatabaseUrls): Promise<ProcessSpec[]> {
     const schedulers = this.#options.schedulers ?? 1;
     const [auth, registry, trainer, console_] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
     const schedulerPorts = await Promise.all(Array.from({ length: schedulers }, () => freePort()));
@@ -210,39 +228,40 @@ export class Mesh {
     };
     const ownArtifacts = pathToFileURL(join(this.data.folder("registry"), "artifacts")).href;
     const withArtifacts = { AIMASS_ARTIFACTS: process.env.AIMASS_ARTIFACTS || ownArtifacts };
-    const withDatabase = { AIMASS_DATABASE_URL: databaseUrl };
+    const databaseOf = (role: string) => {
+      const url = databaseUrls.get(role);
+      return url === undefined ? {} : { AIMASS_DATABASE_URL: url };
+    };
     const replicas = this.#options.replicas ?? 2;
     const spec = (name: string, role: string, main: string, env: Record<string, string>): ProcessSpec => ({
       name,
       main: servicePath(main),
       log: this.#openLog(name),
       env: {
-        ...inheritedEnvironment(),
+        ...withoutDatabase(inheritedEnvironment()),
         ...common,
+        ...databaseOf(role),
         AIMASS_IDENTITY_FILE: this.data.identityFile(role),
         AIMASS_STATE_DIR: this.data.folder(name),
         AIMASS_ADMIN_LISTEN: "127.0.0.1:0",
         ...env,
-        ...defined(this.#options.env ?? {}),
+        ...withoutDatabase(defined(this.#options.env ?? {})),
       },
     });
     this.#listeners = this.#routerListeners(await this.#tritonPorts());
     return [
       spec("auth", "auth", "auth/src/main.ts", {
-        ...withDatabase,
         ...withArtifacts,
         AIMASS_LISTEN: local(auth),
         AIMASS_AUTH_SECRET_FILE: this.data.authSecretFile,
       }),
       spec("registry", "registry", "registry/src/main.ts", {
-        ...withDatabase,
         ...withArtifacts,
         AIMASS_LISTEN: local(registry),
       }),
-      spec("trainer", "trainer", "trainer/src/main.ts", { ...withDatabase, AIMASS_LISTEN: local(trainer) }),
+      spec("trainer", "trainer", "trainer/src/main.ts", { AIMASS_LISTEN: local(trainer) }),
       ...schedulerPorts.map((port, i) =>
         spec(i === 0 ? "scheduler" : `scheduler-${i + 1}`, "scheduler", "scheduler/src/main.ts", {
-          ...withDatabase,
           AIMASS_LISTEN: local(port),
         }),
       ),
@@ -367,6 +386,11 @@ function inheritedEnvironment(): Record<string, string> {
     ([name]) => inheritedVariables.includes(name) || /^(AIMASS_|OTEL_|LOG$|ONNXRUNTIME_)/.test(name),
   );
   return defined(Object.fromEntries(inherited));
+}
+
+/** Each service gets the database's URL that is its own, the others none. */
+function withoutDatabase(variables: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !name.startsWith("AIMASS_DATABASE_URL")));
 }
 
 function defined(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
