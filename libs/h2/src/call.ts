@@ -42,6 +42,8 @@ export interface ServerCall {
   readonly remoteAddress: string;
   /** Whether it came by TLS to this listener. */
   readonly isEncrypted: boolean;
+  /** The caller has proved who they are: their connection is among the last that end for room. */
+  recognize(): void;
   /** Aborts with an AbortError when the client goes before it has its answer. Made on first use. */
   readonly signal: AbortSignal;
   /**

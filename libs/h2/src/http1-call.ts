@@ -18,12 +18,18 @@ export class Http1Call implements ServerCall {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #isDraining: () => boolean;
+  readonly recognize: () => void;
   #controller: AbortController | undefined;
 
-  constructor(request: IncomingMessage, response: ServerResponse, isDraining: () => boolean) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: { isDraining: () => boolean; recognized: () => void },
+  ) {
     this.#request = request;
     this.#response = response;
-    this.#isDraining = isDraining;
+    this.#isDraining = connection.isDraining;
+    this.recognize = connection.recognized;
     this.method = request.method ?? "GET";
     this.path = request.url ?? "/";
     this.headers = plainFields(request.headers);

@@ -15,12 +15,14 @@ export class Http2Call implements ServerCall {
   readonly authority: string;
   readonly headers: HeaderFields;
   readonly #stream: ServerHttp2Stream;
+  readonly recognize: () => void;
   #controller: AbortController | undefined;
   #isAnswered = false;
   #isBodyRead: boolean;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, recognized: () => void) {
     this.#stream = stream;
+    this.recognize = recognized;
     this.method = String(headers[":method"] ?? "GET");
     this.path = String(headers[":path"] ?? "/");
     this.headers = plainFields(headers);

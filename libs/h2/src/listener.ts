@@ -2,10 +2,12 @@ import { createServer as createHttp1Server, type Server as Http1Server } from "n
 import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TLSSocket } from "node:tls";
-import type { Address } from "@aimass/core";
+import { type Address, systemClock } from "@aimass/core";
 import type { ServerCall } from "./call.ts";
+import { Connections } from "./connection.ts";
 import { Http1Call } from "./http1-call.ts";
 import { Http2Call } from "./http2-call.ts";
+import { IdleConnections } from "./idle-connections.ts";
 import { sniffProtocol } from "./sniff.ts";
 
 export interface ListenOptions {
@@ -25,6 +27,8 @@ export interface ListenOptions {
   readonly requestTimeoutMs?: number;
   /** How long a connection may stay open with nothing to do. Default 300 s. */
   readonly idleTimeoutMs?: number;
+  /** Bounds the connections that carry nothing; several listeners may share one. Default: 4096 in all, 512 of one address. */
+  readonly idle?: IdleConnections;
   /** Stream resets one HTTP/2 connection may send: at once, and a second. Defaults 1000 and 33; beyond it the connection is closed as a flood. */
   readonly resetBurst?: number;
   readonly resetRate?: number;
@@ -58,17 +62,21 @@ class NodeListener implements Listener {
   readonly #server: Server;
   readonly #http1: Http1Server;
   readonly #http2: Http2Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #connections: Connections;
   readonly #sessions = new Set<ServerHttp2Session>();
   #isDraining = false;
   #address: Address = { host: "", port: 0 };
 
   constructor(options: ListenOptions) {
     this.#options = options;
+    this.#connections = new Connections(options.idle ?? new IdleConnections({ clock: systemClock }));
     this.#http1 = this.#createHttp1();
     this.#http2 = this.#createHttp2();
     this.#server = options.tls === undefined ? this.#createClear() : this.#createTls(options.tls);
-    this.#server.on("connection", (socket: Socket) => this.#track(socket));
+    this.#server.on("connection", (socket: Socket) => {
+      socket.on("error", () => {});
+      this.#connections.track(socket);
+    });
   }
 
   get address(): Address {
@@ -76,7 +84,7 @@ class NodeListener implements Listener {
   }
 
   get connections(): number {
-    return this.#sockets.size;
+    return this.#connections.count;
   }
 
   start(): Promise<void> {
@@ -99,7 +107,7 @@ class NodeListener implements Listener {
     // A kept-alive HTTP/1.1 client may be sending its next request right now: it is answered with "connection: close".
     const idleTimer = setTimeout(() => this.#http1.closeIdleConnections(), Math.min(graceMs / 4, 500));
     const graceTimer = setTimeout(() => {
-      for (const socket of this.#sockets) socket.destroy();
+      this.#connections.destroy();
     }, graceMs);
     await closed;
     clearTimeout(idleTimer);
@@ -139,7 +147,12 @@ class NodeListener implements Listener {
       connectionsCheckingInterval: Math.min(1000, (headerTimeoutMs ?? 10_000) / 2),
     });
     server.on("request", (request, response) => {
-      if (hostLines(request.rawHeaders) < 2) return handler(new Http1Call(request, response, () => this.#isDraining));
+      const connection = this.#connections.of(request.socket);
+      connection?.begin(response);
+      const recognized = () => connection?.recognize();
+      const isDraining = () => this.#isDraining;
+      if (hostLines(request.rawHeaders) < 2)
+        return handler(new Http1Call(request, response, { isDraining, recognized }));
       // RFC 9112, 3.2: who reads the first and who the last would not agree on whom the request is for.
       response.writeHead(400, { connection: "close" }).end();
     });
@@ -149,7 +162,7 @@ class NodeListener implements Listener {
   }
 
   #createHttp2(): Http2Server {
-    const { handler, maxHeaderBytes, maxConcurrentStreams, resetBurst, resetRate } = this.#options;
+    const { maxHeaderBytes, maxConcurrentStreams, resetBurst, resetRate } = this.#options;
     const server = createHttp2Server({
       settings: {
         initialWindowSize: streamWindowBytes,
@@ -163,7 +176,6 @@ class NodeListener implements Listener {
       streamResetRate: resetRate ?? 33,
     } as Parameters<typeof createHttp2Server>[0]);
     server.on("session", (session) => this.#welcome(session));
-    server.on("stream", (stream, headers) => handler(new Http2Call(stream, headers)));
     server.on("sessionError", () => {});
     return server;
   }
@@ -173,15 +185,15 @@ class NodeListener implements Listener {
     this.#sessions.add(session);
     session.setLocalWindowSize(sessionWindowBytes);
     session.on("error", () => {});
-    let open = 0;
-    session.on("stream", (stream) => {
-      open += 1;
-      stream.once("close", () => {
-        open -= 1;
-      });
+    const connection = this.#connections.of(session.socket);
+    connection?.carries(session);
+    const recognized = () => connection?.recognize();
+    session.on("stream", (stream, headers) => {
+      connection?.begin(stream);
+      this.#options.handler(new Http2Call(stream, headers, recognized));
     });
     session.setTimeout(this.#options.idleTimeoutMs ?? 300_000, () => {
-      if (open === 0) session.close();
+      if (connection?.isIdle !== false) session.close();
     });
     const age = this.#startAge(session);
     session.once("close", () => {
@@ -195,12 +207,6 @@ class NodeListener implements Listener {
     const age = this.#options.maxConnectionAgeMs ?? 0;
     if (age === 0) return undefined;
     return setTimeout(() => session.close(), age * (0.9 + 0.2 * Math.random())).unref();
-  }
-
-  #track(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on("error", () => {});
-    socket.once("close", () => this.#sockets.delete(socket));
   }
 }
 

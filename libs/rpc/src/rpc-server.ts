@@ -2,10 +2,17 @@ import { createServer, type Http2Server, type ServerHttp2Session } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import { Health } from "@aimass/api/health";
 import { type Address, AimassError, type Clock, codeFromNumber, formatAddress } from "@aimass/core";
+import { Connections, IdleConnections } from "@aimass/h2";
 import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
 import type { Telemetry } from "@aimass/telemetry";
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import { type ConnectRouter, createConnectRouter, type HandlerContext } from "@connectrpc/connect";
+import {
+  type ConnectRouter,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { createCallInterceptor } from "./call-interceptor.ts";
 import { RunningCalls } from "./drain.ts";
@@ -68,8 +75,10 @@ export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
   const health = createHealthService(options.services, running.draining);
   router.service(health.service, health.implementation);
   addReflection(router, [...options.services, Health]);
-  const server = createHttpServer(router, options.telemetry);
-  const sessions = trackSessions(server);
+  const idle = new IdleConnections({ clock: options.clock });
+  const connections = new Connections(idle);
+  const server = createHttpServer(router, connections, options.telemetry);
+  const sessions = trackSessions(server, connections);
   const address = await listening(server, options);
   return {
     address,
@@ -87,9 +96,13 @@ export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
       // With an error: without one, callers read what came of their answers as the whole.
       for (const session of sessions) session.destroy(new Error("The server ended."));
       await closed;
+      idle[Symbol.dispose]();
     },
   };
 }
+
+/** Tells the connection of a call that its caller proved who they are. */
+const recognizeKey = createContextKey(() => {});
 
 /** Refusals of the gate never reach an interceptor; they are counted here. */
 function countedGate(gate: (context: HandlerContext) => void, metrics: RpcMetrics, running: RunningCalls) {
@@ -97,6 +110,7 @@ function countedGate(gate: (context: HandlerContext) => void, metrics: RpcMetric
     try {
       if (running.draining.aborted && context.service !== Health) throw running.draining.reason;
       gate(context);
+      context.values.get(recognizeKey)();
     } catch (error) {
       const failure = toConnectError(error);
       metrics.ended(context.method, codeFromNumber(failure.code), 0);
@@ -108,7 +122,7 @@ function countedGate(gate: (context: HandlerContext) => void, metrics: RpcMetric
 /** Time after which TCP asks for a sign of life on an idle connection, in milliseconds; it asks every second then, ten times. */
 const keepAliveMs = 1000;
 
-function createHttpServer(router: ConnectRouter, telemetry: Telemetry): Http2Server {
+function createHttpServer(router: ConnectRouter, connections: Connections, telemetry: Telemetry): Http2Server {
   const log = telemetry.log.scope("rpc.server");
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   const settings = { initialWindowSize: streamWindowBytes, maxConcurrentStreams: 4096 };
@@ -119,7 +133,10 @@ function createHttpServer(router: ConnectRouter, telemetry: Telemetry): Http2Ser
       response.writeHead(404).end();
       return;
     }
-    handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
+    const connection = connections.of(request.socket);
+    connection?.begin(request.stream);
+    const values = createContextValues().set(recognizeKey, () => connection?.recognize());
+    handler(universalRequestFromNodeRequest(request, response, undefined, values))
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
         // The peer went away while the answer was written, or the answer broke off. With an error: `close()` would end it as if it were whole.
@@ -128,15 +145,19 @@ function createHttpServer(router: ConnectRouter, telemetry: Telemetry): Http2Ser
       });
   });
   // The kernel answers for a process that is busy, and nobody for a machine that is gone: its streams break after about ten seconds.
-  server.on("connection", (socket: Socket) => socket.setKeepAlive(true, keepAliveMs));
+  server.on("connection", (socket: Socket) => {
+    socket.setKeepAlive(true, keepAliveMs);
+    connections.track(socket);
+  });
   return server;
 }
 
-function trackSessions(server: Http2Server): Set<ServerHttp2Session> {
+function trackSessions(server: Http2Server, connections: Connections): Set<ServerHttp2Session> {
   const sessions = new Set<ServerHttp2Session>();
   server.on("session", (session) => {
     if (session.destroyed) return;
     session.setLocalWindowSize(connectionWindowBytes);
+    connections.of(session.socket)?.carries(session);
     session.on("error", () => {});
     session.once("close", () => sessions.delete(session));
     sessions.add(session);

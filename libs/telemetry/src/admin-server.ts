@@ -1,5 +1,5 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { type Address, AimassError, AllowedHosts, formatAddress, hostOf } from "@aimass/core";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -21,7 +21,7 @@ export async function serveAdmin(options: {
 }): Promise<AdminServer> {
   const { telemetry, ready } = options;
   const hosts = new AllowedHosts(telemetry.adminHosts);
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
     const { host } = request.headers;
     if (host !== undefined && !mayAsk(hosts, host)) return answer(response, 403, wrongHost(host));
     const path = (request.url ?? "/").split("?", 1)[0];
@@ -38,6 +38,8 @@ export async function serveAdmin(options: {
     return answer(response, 404, "There is /metrics, /livez and /readyz.");
   });
   server.headersTimeout = 10_000;
+  server.requestTimeout = 10_000;
+  boundConnections(server);
   await listening(server, options.listen);
   const { address: host, port } = server.address() as AddressInfo;
   return {
@@ -48,6 +50,23 @@ export async function serveAdmin(options: {
         server.closeAllConnections();
       }),
   };
+}
+
+/** Above so many open connections the oldest ends: whoever opens many and says nothing does not keep the others out. */
+const maxConnections = 256;
+
+function boundConnections(server: Server): void {
+  const open = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    if (open.size <= maxConnections) return;
+    for (const oldest of open) {
+      open.delete(oldest);
+      oldest.destroy();
+      break;
+    }
+  });
 }
 
 /** A name without a dot (a container's, a machine's) belongs to no site of the internet. */

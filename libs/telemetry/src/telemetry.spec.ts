@@ -1,5 +1,5 @@
 import { createServer, get, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { ConfigError } from "@aimass/core";
 import { describe, expect, it } from "vitest";
 import { serveAdmin } from "./admin-server.ts";
@@ -79,6 +79,19 @@ describe("serveAdmin()", () => {
 });
 
 describe("the admin listener", () => {
+  it("answers a scraper however many connections somebody opens and says nothing on", async () => {
+    const telemetry = silentTelemetry();
+    const admin = await serveAdmin({ listen: { host: "127.0.0.1", port: 0 }, telemetry, ready: () => true });
+    let closed = 0;
+    const sockets = Array.from({ length: 300 }, () => connect(admin.address.port, "127.0.0.1"));
+    for (const socket of sockets) socket.on("error", () => {}).on("close", () => (closed += 1));
+    await expect.poll(() => closed, { timeout: 5000 }).toBeGreaterThanOrEqual(44);
+    const answer = await fetch(`http://127.0.0.1:${admin.address.port}/metrics`);
+    expect(answer.status).toBe(200);
+    for (const socket of sockets) socket.destroy();
+    await admin.close();
+  });
+
   const cases = [
     { host: "127.0.0.1:9000", status: 200 },
     { host: "[::1]:9000", status: 200 },

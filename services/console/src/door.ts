@@ -82,6 +82,7 @@ function assertRouter(identity: ServiceIdentity, call: ServerCall): void {
   if (token === undefined || identity.verify(token).role !== "router") {
     throw new AimassError("UNAUTHENTICATED", "The console is reached through the router alone.");
   }
+  call.recognize();
 }
 
 /** What is at a path. Errors: NOT_FOUND. */

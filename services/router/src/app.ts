@@ -69,7 +69,9 @@ async function openDoors(config: RouterConfig, plane: DataPlane): Promise<Listen
   const open: Listener[] = [];
   for (const address of config.listen) {
     try {
-      open.push(await listen({ ...listenOptions(config), listen: address, handler: plane.door.handle }));
+      open.push(
+        await listen({ ...listenOptions(config), listen: address, idle: plane.idle, handler: plane.door.handle }),
+      );
     } catch (error) {
       await Promise.all(open.map((listener) => listener.drain(0)));
       throw cannotListen(address, error);

@@ -34,6 +34,8 @@ export interface RouterLimits {
   readonly inFlightPerPrincipal: number;
   readonly inFlightPerReplica: number;
   readonly connectionAgeMs: number;
+  readonly idleConnections: number;
+  readonly idleConnectionsPerAddress: number;
 }
 
 const mebi = 1024 * 1024;
@@ -81,6 +83,8 @@ function readLimits(v: Variables): RouterLimits {
     inFlightPerPrincipal: count("AIMASS_MAX_IN_FLIGHT_PER_PRINCIPAL", 4096),
     inFlightPerReplica: count("AIMASS_SHARD_IN_FLIGHT", 8),
     connectionAgeMs: milliseconds("AIMASS_CONNECTION_AGE_MS", 600_000),
+    idleConnections: count("AIMASS_MAX_IDLE_CONNECTIONS", 4096),
+    idleConnectionsPerAddress: count("AIMASS_MAX_IDLE_CONNECTIONS_PER_ADDRESS", 512),
   };
 }
 

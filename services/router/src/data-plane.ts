@@ -1,4 +1,5 @@
 import type { Clock } from "@aimass/core";
+import { IdleConnections } from "@aimass/h2";
 import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
 import type { Telemetry } from "@aimass/telemetry";
 import type { RouterConfig } from "./config.ts";
@@ -42,6 +43,8 @@ export interface DataPlaneOptions {
 /** Everything between a listener and the replicas, wired. Dispose to close the connections it made. */
 export interface DataPlane extends Disposable {
   readonly door: FrontDoor;
+  /** What all doors hold open for nothing. */
+  readonly idle: IdleConnections;
   readonly info: ServerInfo;
   readonly pool: ReplicaPool;
 }
@@ -99,12 +102,19 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     clock,
     defaultModel,
   });
+  const addresses = new ClientAddress(config.trustedProxies);
+  const idle = new IdleConnections({
+    total: limits.idleConnections,
+    perAddress: limits.idleConnectionsPerAddress,
+    isProxy: (address) => addresses.isProxy(address),
+    clock,
+  });
   const backends = createBackends(config, clock);
   const control = new ControlProxy({
     backends,
     identity,
     policy,
-    addresses: new ClientAddress(config.trustedProxies),
+    addresses,
     refusedTokens,
     clock,
     tracer: telemetry.tracer,
@@ -121,6 +131,12 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   metrics.observe("aimass_router_retry_budget", "Retries that may still be made.", () => budget.tokens);
   metrics.observe("aimass_router_kept_body_bytes", "Bodies kept for a retry.", () => bodies.totalBytes);
   metrics.observe("aimass_router_received_bytes", "Request bodies in memory.", () => received.totalBytes);
+  metrics.observe("aimass_router_idle_connections", "Connections of clients that carry nothing.", () => idle.count);
+  metrics.observeTotal(
+    "aimass_router_idle_connections_closed_total",
+    "Idle connections of clients that were closed because there were too many.",
+    () => idle.shed,
+  );
   metrics.observe("aimass_router_route_age_seconds", "Age of the routes in use.", () => table.ageMs() / 1000);
   metrics.observe("aimass_router_replicas", "Replicas in the routes.", () => table.replicas.size);
   return {
@@ -133,9 +149,11 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       control,
       log: telemetry.log.scope("router.door"),
     }),
+    idle,
     info,
     pool,
     [Symbol.dispose]: () => {
+      idle[Symbol.dispose]();
       series[Symbol.dispose]();
       pool[Symbol.dispose]();
       for (const backend of Object.values(backends)) backend.close();

@@ -80,4 +80,9 @@ export class RouterMetrics {
       return Number.isFinite(value) ? [{ value }] : [];
     });
   }
+
+  /** A counter that is kept elsewhere. */
+  observeTotal(name: string, help: string, read: () => number): void {
+    this.#telemetry.metrics.observedCounter(name, { help }, () => [{ value: read() }]);
+  }
 }

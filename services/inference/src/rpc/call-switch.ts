@@ -29,6 +29,7 @@ export function createCallSwitch(options: {
     } catch (error) {
       return refuse(call, AimassError.from(error), isGrpc);
     }
+    call.recognize();
     if (!isGrpc) return void rest.answer(call);
     if (!call.path.startsWith(service))
       return answerGrpcError(call, new AimassError("UNIMPLEMENTED", "A replica offers GRPCInferenceService only."));

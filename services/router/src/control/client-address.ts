@@ -24,7 +24,12 @@ export class ClientAddress {
 
   /** Whether the client came by TLS: to the router itself, or to a trusted proxy that says so. */
   isSecure(call: Pick<ServerCall, "remoteAddress" | "headers" | "isEncrypted">): boolean {
-    return call.isEncrypted || (this.#isTrusted(plainAddress(call.remoteAddress)) && protoOf(call.headers) === "https");
+    return call.isEncrypted || (this.isProxy(call.remoteAddress) && protoOf(call.headers) === "https");
+  }
+
+  /** Whether a peer is a proxy that is trusted to say whose calls it brings. */
+  isProxy(peer: string): boolean {
+    return this.#isTrusted(plainAddress(peer));
   }
 
   #isTrusted(address: string): boolean {

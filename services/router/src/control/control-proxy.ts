@@ -72,7 +72,9 @@ export class ControlProxy {
     using span = tracer.start(`router.${name}`, { parent: call.headers.traceparent, kind: "server" });
     try {
       const headers = this.#forwardedHeaders(call, span.traceparent);
-      if (isStreamingPath(call.path)) await this.#passStream(call, name, headers);
+      const principal = this.#principalOf(call);
+      if (principal.kind !== "anonymous") call.recognize();
+      if (isStreamingPath(call.path)) await this.#passStream(call, name, { headers, principal });
       else await this.#pass(call, name, headers);
       metrics.countProxied(name, "answered");
     } catch (error) {
@@ -82,8 +84,11 @@ export class ControlProxy {
     }
   }
 
-  async #passStream(call: ServerCall, name: BackendName, headers: HeaderFields): Promise<void> {
-    const principal = this.#principalOf(call);
+  async #passStream(
+    call: ServerCall,
+    name: BackendName,
+    { headers, principal }: { headers: HeaderFields; principal: Principal },
+  ): Promise<void> {
     const now = this.#options.clock.now();
     const { policy } = this.#options.policy;
     const verbs = streamVerbs[call.path] ?? [];

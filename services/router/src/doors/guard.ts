@@ -82,6 +82,9 @@ class CrossOriginCall implements ServerCall {
   get signal() {
     return this.#call.signal;
   }
+  recognize(): void {
+    this.#call.recognize();
+  }
   body(limitBytes: number, rules?: BodyRules): Promise<Buffer> {
     return this.#call.body(limitBytes, rules);
   }

@@ -193,6 +193,36 @@ describe("a body that does not come", () => {
   });
 });
 
+describe("connections on which somebody says nothing", () => {
+  it("are bounded, counted, and take nothing from whoever proved who they are", async () => {
+    const r = await mesh({ AIMASS_MAX_IDLE_CONNECTIONS_PER_ADDRESS: "20" });
+    const session = connectHttp2(r.url);
+    cleanups.push(() => session.destroy());
+    const ask = async () => {
+      const stream = session.request({ ":path": "/v2/models/m", authorization });
+      const [headers] = (await once(stream.resume(), "response")) as [Record<string, string>];
+      return headers[":status"];
+    };
+    expect(await ask()).toBe(200);
+    const sockets = Array.from({ length: 60 }, () => connect(r.port, "127.0.0.1").on("error", () => {}));
+    cleanups.push(() => sockets.map((socket) => socket.destroy()));
+    await expect
+      .poll(() => r.telemetry.metricsText(), { timeout: 4000 })
+      .toMatch(/aimass_router_idle_connections[^\n]* 20\n/);
+    expect(await r.telemetry.metricsText()).toMatch(/aimass_router_idle_connections_closed_total[^\n]* [45]\d\n/);
+    expect(await ask()).toBe(200);
+  });
+
+  it("are not those of one address when a trusted proxy brings them", async () => {
+    const r = await mesh({ AIMASS_MAX_IDLE_CONNECTIONS_PER_ADDRESS: "20", AIMASS_TRUSTED_PROXIES: "127.0.0.0/8" });
+    const sockets = Array.from({ length: 60 }, () => connect(r.port, "127.0.0.1").on("error", () => {}));
+    cleanups.push(() => sockets.map((socket) => socket.destroy()));
+    await Promise.all(sockets.map((socket) => once(socket, "connect")));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(await r.telemetry.metricsText()).toMatch(/aimass_router_idle_connections_closed_total[^\n]* 0\n/);
+  });
+});
+
 /** Opens a call that sends a byte and then, perhaps, some more now and then, but never its end. Its gRPC status. */
 async function openCall(r: TestRouter, path: string, headers: Record<string, string>, everyMs = 0): Promise<string> {
   const session = connectHttp2(r.url);

@@ -37,6 +37,7 @@ export class CallerFactory {
     const { headers } = call;
     const credential = credentialFromHeaders((header) => headers[header]);
     const principal = this.#policy.policy.authenticate(credential, this.#clock.now());
+    if (principal.kind !== "anonymous") call.recognize();
     const stickyKey = headers[this.#stickyHeader];
     const span = this.#tracer.start(name, { parent: headers.traceparent, kind: "server" });
     return {

@@ -61,7 +61,11 @@ export async function startTestRouter(
     ...env,
   });
   const plane = createDataPlane({ config, policy, table, identity, clock: systemClock, telemetry, version: "0.0.0" });
-  const listener = await listen({ listen: { host: "127.0.0.1", port: 0 }, handler: plane.door.handle });
+  const listener = await listen({
+    listen: { host: "127.0.0.1", port: 0 },
+    idle: plane.idle,
+    handler: plane.door.handle,
+  });
   const client = new Upstream({ address: listener.address, clock: systemClock });
   while (client.state !== "ready") await systemClock.sleep(2);
   let policyVersion = 0n;
