@@ -171,20 +171,6 @@ describe("the history of an alias", () => {
   });
 });
 
-describe("the library", () => {
-  it("gives the scheduler every READY version and every alias, and nobody else", async () => {
-    const { models } = await registry.service("scheduler").library.listServable({});
-    const fraud = models.find((model) => model.name === "fraud");
-    expect(fraud?.versions.map((version) => version.version)).toEqual([1n, 2n, 3n, 4n]);
-    expect(fraud?.aliases.find((alias) => alias.name === "live")?.version).toBe(2n);
-    expect(models.find((model) => model.name === "short")?.versions.map((version) => version.version)).toEqual([2n]);
-    await registry.service("inference").library.listServable({});
-    for (const caller of [registry.as("user:root"), registry.service("router"), registry.service("trainer")]) {
-      expect(await refusal(caller.library.listServable({}))).toMatchObject({ code: "PERMISSION_DENIED" });
-    }
-  });
-});
-
 describe("what changes", () => {
   it("is told after it is committed, with who did it; acts of governance are for the ledger", async () => {
     const events: Event[] = [];

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Clients,
   chunksOf,
+  listServable,
   push,
   startTestRegistry,
   type TestRegistry,
@@ -243,7 +244,7 @@ describe("an artifact", () => {
     expect(await read(registry.as("user:bob"), sha256)).toEqual(script);
     const stranger = await refusal(read(registry.as("user:eve"), sha256));
     expect(stranger).toMatchObject({ code: "NOT_FOUND" });
-    const { models } = await registry.service("scheduler").library.listServable({});
+    const { models } = await listServable(registry.service("scheduler"));
     expect(models.find((model) => model.name === "scripted")?.versions[0]?.lineage).toBeUndefined();
     const stolen = {
       ...request,

@@ -7,8 +7,10 @@ import {
   type ColumnMeaning,
   DatasetService,
   LibraryService,
+  type ListServableResponse,
   ModelService,
   ProjectService,
+  type ServableModel,
 } from "@aimass/api/registry";
 import { type Address, type Clock, parseAddress, type RunningService, systemClock } from "@aimass/core";
 import {
@@ -44,6 +46,8 @@ export interface Clients {
 /** A real registry over a real database, with a policy that the test writes. */
 export interface TestRegistry extends AsyncDisposable {
   readonly databaseUrl: string;
+  /** Of its RPC listener. */
+  readonly address: string;
   readonly directory: string;
   readonly policy: PolicyStore;
   /** A person or program whose call a router passed on. */
@@ -87,6 +91,9 @@ export async function startTestRegistry(options: {
   const address = () => parseAddress(running.addresses.rpc as string) as Address;
   return {
     databaseUrl: database.url,
+    get address() {
+      return running.addresses.rpc as string;
+    },
     directory,
     policy,
     as: (principal) => clientsOf(address(), identity("router"), principal),
@@ -138,6 +145,18 @@ export async function push(
   const { version } = await clients.models.createVersion(request, { timeoutMs: 60_000 });
   if (version === undefined) throw new Error("no version came back");
   return version;
+}
+
+/** The library as a service of the mesh reads it: what changed of what it holds. */
+export async function listServable(clients: Clients, known: Record<string, string> = {}) {
+  const models: ServableModel[] = [];
+  let last: ListServableResponse | undefined;
+  for await (const message of clients.library.listServable({ known })) {
+    models.push(...message.models);
+    last = message;
+  }
+  if (last?.complete !== true) throw new Error("the library was cut off");
+  return { models, removed: last.removed };
 }
 
 class PolicyWriter {

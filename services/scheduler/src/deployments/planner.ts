@@ -5,6 +5,7 @@ import type { SchedulerStore } from "../database.ts";
 import { toLibraryModel } from "../library/library-model.ts";
 import { withMeasured } from "../library/measured-memory.ts";
 import { type DeploymentPlan, planDeployment } from "../reconcile/plan.ts";
+import type { LibraryModel } from "../reconcile/snapshot.ts";
 import { readDecided } from "../state/decided.ts";
 import { judgeObserved, readObserved } from "../state/observed.ts";
 import { desiredFromSpec } from "./spec.ts";
@@ -17,13 +18,17 @@ export async function tryDeployment(
 ): Promise<DeploymentPlan> {
   const { leaseMs, drainMs } = options;
   const [observed, decided] = await Promise.all([readObserved(store.db), readDecided(store.db)]);
-  const kept = [...decided.library].filter(([key]) => !options.models.has(key));
-  const models = [...kept, ...options.models].map(([key, model]) => [key, toLibraryModel(model)] as const);
+  const deployed = [...observed.specs, spec].map(({ project, model }) => `${project}.${model}`);
+  const models = new Map<string, LibraryModel>();
+  for (const key of [...decided.library.keys(), ...deployed]) {
+    const model = options.models.get(key) ?? decided.library.get(key);
+    if (model !== undefined) models.set(key, toLibraryModel(model));
+  }
   const judged = judgeObserved(observed, { leaderSince: 0, leaseMs });
   const snapshot = {
     ...judged,
     timings: { drainMs },
-    models: withMeasured(new Map(models), judged.replicas),
+    models: withMeasured(models, judged.replicas),
     decisions: decided.decisions,
   };
   return planDeployment(snapshot, desiredFromSpec(spec));

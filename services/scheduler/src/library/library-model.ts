@@ -3,8 +3,16 @@ import { type ServableModel, ServableModelSchema, type Version, VersionState } f
 import { clone, create, toBinary } from "@bufbuild/protobuf";
 import type { LibraryModel, LibraryVersion } from "../reconcile/snapshot.ts";
 
-/** The policy's view of a library model. */
+const views = new WeakMap<ServableModel, LibraryModel>();
+
+/** The policy's view of a library model; the same for the same object. */
 export function toLibraryModel(model: ServableModel): LibraryModel {
+  const view = views.get(model) ?? viewOf(model);
+  views.set(model, view);
+  return view;
+}
+
+function viewOf(model: ServableModel): LibraryModel {
   return {
     aliases: new Map(model.aliases.map((alias) => [alias.name, Number(alias.version)])),
     versions: new Map(model.versions.map((version) => [Number(version.version), toLibraryVersion(version)])),

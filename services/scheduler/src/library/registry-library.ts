@@ -1,13 +1,16 @@
-import { LibraryService, type ServableModel } from "@aimass/api/registry";
-import type { Address } from "@aimass/core";
+import { LibraryService, type ListServableResponse, type ServableModel } from "@aimass/api/registry";
+import { type Address, AimassError } from "@aimass/core";
 import { formatResource, type ServiceIdentity } from "@aimass/identity";
 import { createServiceClient } from "@aimass/rpc";
 import type { Telemetry } from "@aimass/telemetry";
 
-/** Reads the whole library as the registry has it at this moment. */
+/** Reads the library as the registry has it at this moment. A model that did not change since the last reading is the same object. */
 export type ReadLibrary = (signal?: AbortSignal) => Promise<ReadonlyMap<string, ServableModel>>;
 
-const timeoutMs = 5000;
+/** For the first reading of a large library: later ones bring what changed. */
+const timeoutMs = 60_000;
+/** Models whose revisions fit into a request; with more the library is read from the start each time. */
+const mostKnown = 50_000;
 
 /** The library over RPC. Rejects with UNAVAILABLE while no registry answers. */
 export function registryLibrary(options: {
@@ -16,8 +19,34 @@ export function registryLibrary(options: {
   telemetry: Telemetry;
 }): ReadLibrary {
   const client = createServiceClient(LibraryService, options);
+  let held: ReadonlyMap<string, ServableModel> = new Map();
   return async (signal) => {
-    const { models } = await client.listServable({}, { timeoutMs, ...(signal !== undefined && { signal }) });
-    return new Map(models.map((model) => [formatResource(model.project, model.name), model]));
+    const before = held.size > mostKnown ? new Map<string, ServableModel>() : held;
+    const known = Object.fromEntries([...before].map(([key, { revision }]) => [key, revision]));
+    const answer = client.listServable({ known }, { timeoutMs, ...(signal !== undefined && { signal }) });
+    held = await mergeChanges(before, answer);
+    return held;
   };
+}
+
+async function mergeChanges(
+  before: ReadonlyMap<string, ServableModel>,
+  messages: AsyncIterable<ListServableResponse>,
+): Promise<ReadonlyMap<string, ServableModel>> {
+  const fresh = new Map<string, ServableModel>();
+  let last: ListServableResponse | undefined;
+  for await (const message of messages) {
+    last = message;
+    for (const part of message.models) {
+      const key = formatResource(part.project, part.name);
+      const model = fresh.get(key);
+      if (model === undefined) fresh.set(key, part);
+      else for (const version of part.versions) model.versions.push(version);
+    }
+  }
+  if (last?.complete !== true)
+    throw new AimassError("UNAVAILABLE", "The registry broke off in the middle of the library.");
+  const merged = new Map([...before, ...fresh]);
+  for (const key of last.removed) merged.delete(key);
+  return merged;
 }

@@ -122,17 +122,20 @@ const decidedTables: readonly DecidedTable[] = [
   {
     name: "library_model",
     keys: ["key"],
-    rows: ({ library }) =>
-      keyed(
-        [...library].map(([key, model]) => ({
-          key,
-          digest: digestOfModel(model),
-          model: Buffer.from(toBinary(ServableModelSchema, model)),
-        })),
-        ["key"],
-      ),
+    rows: ({ library }) => new Map([...library].map(([key, model]) => [key, libraryRow(key, model)])),
   },
 ];
+
+const libraryRows = new WeakMap<ServableModel, Row>();
+
+/** A model that is the same object from pass to pass is encoded once. */
+function libraryRow(key: ModelKey, model: ServableModel): Row {
+  const known = libraryRows.get(model);
+  if (known !== undefined) return known;
+  const row = { key, digest: digestOfModel(model), model: Buffer.from(toBinary(ServableModelSchema, model)) };
+  libraryRows.set(model, row);
+  return row;
+}
 
 function keyed(rows: readonly Row[], keys: readonly string[]): Map<string, Row> {
   return new Map(rows.map((row) => [keys.map((key) => String(row[key])).join("\n"), row]));

@@ -13,5 +13,6 @@ export function diffRows<Row>(before: ReadonlyMap<string, Row>, after: ReadonlyM
 }
 
 function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return a !== undefined;
   return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
 }

@@ -139,11 +139,18 @@ export class MeshFixture implements AsyncDisposable {
   }
 
   async #serveLibrary(): Promise<void> {
+    const { models } = this;
     const server = await serveRpc({
       ...(await this.#serverOptions("registry")),
       services: [LibraryService],
       routes: (router) =>
-        router.service(LibraryService, { listServable: () => ({ models: [...this.models.values()] }) }),
+        router.service(LibraryService, {
+          listServable: async function* (this: void, { known }) {
+            // Without revisions every model counts as changed.
+            const removed = Object.keys(known).filter((key) => !models.has(key));
+            yield { models: [...models.values()], removed, complete: true };
+          },
+        }),
     });
     this.#stack.defer(() => server.drain(0));
     this.#libraryServer = server.address;

@@ -1544,6 +1544,12 @@ export declare const ListAliasMovesResponseSchema: GenMessage<ListAliasMovesResp
  * @generated from message aimass.registry.v1.ListServableRequest
  */
 export declare type ListServableRequest = Message<"aimass.registry.v1.ListServableRequest"> & {
+  /**
+   * What the caller holds: revisions by "project.name", as ServableModel.revision said. Empty: nothing.
+   *
+   * @generated from field: map<string, string> known = 1;
+   */
+  known: { [key: string]: string };
 };
 
 /**
@@ -1553,13 +1559,31 @@ export declare type ListServableRequest = Message<"aimass.registry.v1.ListServab
 export declare const ListServableRequestSchema: GenMessage<ListServableRequest>;
 
 /**
+ * A part of the answer, around a megabyte.
+ *
  * @generated from message aimass.registry.v1.ListServableResponse
  */
 export declare type ListServableResponse = Message<"aimass.registry.v1.ListServableResponse"> & {
   /**
+   * A model with more versions than fit is sent in parts, one after another, each with its aliases and revision.
+   *
    * @generated from field: repeated aimass.registry.v1.ServableModel models = 1;
    */
   models: ServableModel[];
+
+  /**
+   * In the last message: models of `known` with nothing to serve any more.
+   *
+   * @generated from field: repeated string removed = 2;
+   */
+  removed: string[];
+
+  /**
+   * True in the last message, and in no other.
+   *
+   * @generated from field: bool complete = 3;
+   */
+  complete: boolean;
 };
 
 /**
@@ -1595,6 +1619,13 @@ export declare type ServableModel = Message<"aimass.registry.v1.ServableModel"> 
    * @generated from field: repeated aimass.registry.v1.Version versions = 4;
    */
   versions: Version[];
+
+  /**
+   * Changes with every change of the aliases and of which versions are READY. Opaque.
+   *
+   * @generated from field: string revision = 5;
+   */
+  revision: string;
 };
 
 /**
@@ -2062,12 +2093,13 @@ export declare const AliasService: GenService<{
  */
 export declare const LibraryService: GenService<{
   /**
-   * Every alias and every version that may be served: the whole wanted state. Versions come without lineage. Idempotent.
+   * Streams every model with a version that may be served, as of one moment; of what the caller holds already, only what changed since. The whole wanted
+   * state together with what is `known`. Versions come without lineage. Idempotent. Cancel: ends the stream; what came before its last message is no state.
    *
    * @generated from rpc aimass.registry.v1.LibraryService.ListServable
    */
   listServable: {
-    methodKind: "unary";
+    methodKind: "server_streaming";
     input: typeof ListServableRequestSchema;
     output: typeof ListServableResponseSchema;
   },
