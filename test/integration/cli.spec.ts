@@ -240,6 +240,16 @@ describe("the aimass command", { timeout: 90_000 }, () => {
     expectFailure(await aimass.run("models", "review", "bank.fraud:1"), 2, /--request, --approve, --refuse/);
   });
 
+  it("makes a project, and changes what it asks for", async () => {
+    await words("projects", "create", "made", "--description", "For a while.");
+    expect(await words("projects", "list")).toMatch(/made +- .*For a while\./);
+    expect(await words("projects", "update", "made", "--review")).toContain("made: versions need a review.");
+    expect(await words("projects", "list")).toMatch(/made +required .*For a while\./);
+    expect(await words("projects", "update", "made", "--no-review")).toContain("made: versions need no review.");
+    expect((await aimass.run("projects", "update", "made")).status).toBe(2);
+    expect(await words("audit", "list", "--action", "project.updated")).toContain("user:admin");
+  });
+
   it("trains a model on a data set that was pushed", async () => {
     expect(await json("datasets", "push", diabetes)).toMatchObject({ dataset: "diabetes", version: 1, rows: 442 });
     expect(await json<unknown[]>("datasets", "list")).toHaveLength(1);

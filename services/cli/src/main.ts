@@ -10,6 +10,7 @@ import { addJobs } from "./commands/jobs.ts";
 import { addLogin } from "./commands/login.ts";
 import { addModels } from "./commands/models.ts";
 import { addPredict } from "./commands/predict.ts";
+import { addProjects } from "./commands/projects.ts";
 import { addRun } from "./commands/run.ts";
 import { addStatus } from "./commands/status.ts";
 import { addTrain } from "./commands/train.ts";
@@ -43,6 +44,7 @@ for (const add of [
   addDeploy,
   addPredict,
   addStatus,
+  addProjects,
   addAccess,
   addAudit,
   addAdmin,

@@ -141,6 +141,11 @@ export const rpcRows: Readonly<Record<string, Row>> = {
     rule: onPlatform("project.create"),
     request: () => ({ project: { name: "?" } }),
   },
+  "aimass.registry.v1.ProjectService/UpdateProject": {
+    rule: { ...needs(["project.manage", "default"]), hidden: noProject },
+    // Changes nothing.
+    request: () => ({ name: "default", reviewRequired: false }),
+  },
   "aimass.registry.v1.ProjectService/ListProjects": {
     rule: list<{ projects: { name: string }[] }>(
       ({ projects }) => projects.some(({ name }) => name === "default"),

@@ -11,6 +11,7 @@ import type { Journal } from "../journal.ts";
 import { lockModel } from "../models/models.ts";
 import { assertAliasName, invalid, type ModelName } from "../names.ts";
 import { type Page, type Slice, sliceOf } from "../pages.ts";
+import { lacksReview } from "../versions/required-review.ts";
 import { rollbackTarget } from "./rollback.ts";
 
 export type AliasMoveRow = Selectable<Database["alias_move"]>;
@@ -54,11 +55,12 @@ export class Aliases {
       assertExpected(name, current, plan.expected);
       await assertReady(tx, name, plan.version);
       if (current === plan.version) return lastMove(tx, name);
+      if (await lacksReview(tx, name, plan.version)) throw notReviewed(name, plan.version);
       return this.#write(tx, actor, name, { from: current, to: plan.version, reason: plan.reason, rollback: false });
     });
   }
 
-  /** Undoes the last move that was not undone yet; see `rollbackTarget`. Errors: see AliasService.RollbackAlias. */
+  /** Undoes the last move that was not undone yet; see `rollbackTarget`. Needs no review: the target served by the rules of its time. Errors: see AliasService.RollbackAlias. */
   rollback(actor: Actor, name: AliasName, plan: { expected: Expected; reason: string }): Promise<AliasMoveRow> {
     assertReason(plan.reason);
     return this.#store.withTransaction(async (tx) => {
@@ -241,6 +243,15 @@ async function assertReady(tx: Transaction, name: ModelName, version: bigint): P
       remedy: "Choose a READY version.",
     },
   );
+}
+
+function notReviewed({ project, model }: ModelName, version: bigint): AimassError {
+  const message = `Version ${version} was never approved, and the project "${project}" requires a review by now.`;
+  return new AimassError("FAILED_PRECONDITION", message, {
+    reason: "REVIEW_REQUIRED",
+    field: "version",
+    remedy: `Ask for one: aimass models review ${formatResource(project, model)}:${version} --request`,
+  });
 }
 
 function assertExpected(name: AliasName, current: bigint, expected: Expected): void {

@@ -6,10 +6,17 @@ import { create } from "@bufbuild/protobuf";
 import type { Selectable } from "kysely";
 import type { Actor } from "../actor.ts";
 import type { Database } from "../database.ts";
+import { projectNotFound } from "../errors.ts";
 import type { Journal } from "../journal.ts";
 import { assertProjectName, assertTexts } from "../names.ts";
 
 export type ProjectRow = Selectable<Database["project"]>;
+
+/** What of a project is to change. */
+export interface ProjectChange {
+  readonly description?: string | undefined;
+  readonly reviewRequired?: boolean | undefined;
+}
 
 /** Projects, the unit of ownership. */
 export class Projects {
@@ -63,6 +70,27 @@ export class Projects {
     return row;
   }
 
+  /** Fields left out stay as they are; what changes nothing is not told. Errors: NOT_FOUND, INVALID_ARGUMENT. */
+  async update(actor: Actor, name: string, change: ProjectChange): Promise<ProjectRow> {
+    if (change.description !== undefined) assertTexts({ description: change.description, labels: {} });
+    return this.#store.withTransaction(async (tx) => {
+      const before = await tx.selectFrom("project").selectAll().where("name", "=", name).forUpdate().executeTakeFirst();
+      if (before === undefined) throw projectNotFound(name);
+      const { description = before.description, reviewRequired = before.review_required } = change;
+      const after = { ...before, description, review_required: reviewRequired };
+      const detail = describeChange(before, after);
+      if (detail === "") return before;
+      await tx
+        .updateTable("project")
+        .set({ description, review_required: reviewRequired })
+        .where("name", "=", name)
+        .execute();
+      const value = create(ProjectChangedSchema, { project: name, change: Change.UPDATED, detail });
+      await this.#journal(tx, { actor, resource: name, audited: true, payload: { case: "projectChanged", value } });
+      return after;
+    });
+  }
+
   find(name: string): Promise<ProjectRow | undefined> {
     return this.#store.db.selectFrom("project").selectAll().where("name", "=", name).executeTakeFirst();
   }
@@ -87,4 +115,14 @@ export class Projects {
       created_by: createdBy,
     };
   }
+}
+
+/** For the ledger, in words; empty where all is as it was. */
+function describeChange(before: ProjectRow, after: ProjectRow): string {
+  const changes: string[] = [];
+  if (after.review_required !== before.review_required) {
+    changes.push(after.review_required ? "reviews are required" : "reviews are no longer required");
+  }
+  if (after.description !== before.description) changes.push(`description: ${after.description}`);
+  return changes.join("; ");
 }

@@ -13,6 +13,10 @@ export function projectRpc({ gate, projects }: { gate: Gate; projects: Projects 
       const plan = request.project ?? create(ProjectSchema);
       return { project: encode(await projects.create(actor, plan)) };
     },
+    async updateProject({ name, description, reviewRequired }, context) {
+      const { project, actor } = await gate.project(context, name, "project.manage");
+      return { project: encode(await projects.update(actor, project, { description, reviewRequired })) };
+    },
     async listProjects(request, context) {
       const slice = await fillPage(readPage(request.page, 1), (after, limit) => projects.list(after?.[0], limit), {
         key: (row) => [row.name],

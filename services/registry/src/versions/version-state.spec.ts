@@ -3,7 +3,7 @@ import { firstState, type Step, stateAfter } from "./version-state.ts";
 
 const states = ["VALIDATED", "IN_REVIEW", "READY", "REFUSED", "RETIRED"] as const;
 const legal: Record<Step, Record<string, string>> = {
-  "request review": { VALIDATED: "IN_REVIEW", IN_REVIEW: "IN_REVIEW" },
+  "request review": { VALIDATED: "IN_REVIEW", READY: "IN_REVIEW", IN_REVIEW: "IN_REVIEW" },
   approve: { IN_REVIEW: "READY" },
   refuse: { IN_REVIEW: "REFUSED" },
   retire: { VALIDATED: "RETIRED", IN_REVIEW: "RETIRED", READY: "RETIRED", REFUSED: "RETIRED", RETIRED: "RETIRED" },

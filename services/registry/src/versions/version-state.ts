@@ -8,14 +8,14 @@ import type { StateName } from "../database.ts";
  *                └─ VALIDATED ──request review──→ IN_REVIEW ─┬─ approve ─→ READY
  *                                                            └─ refuse ──→ REFUSED
  *
- * VALIDATED, IN_REVIEW and REFUSED versions can be retired too.
+ * VALIDATED, IN_REVIEW and REFUSED versions can be retired too. READY without a review goes to IN_REVIEW where the project came to need reviews.
  */
 
 /** What someone wants of a version. */
 export type Step = "request review" | "approve" | "refuse" | "retire";
 
 const next: Readonly<Record<Step, Partial<Record<StateName, StateName>>>> = {
-  "request review": { VALIDATED: "IN_REVIEW", IN_REVIEW: "IN_REVIEW" },
+  "request review": { VALIDATED: "IN_REVIEW", READY: "IN_REVIEW", IN_REVIEW: "IN_REVIEW" },
   approve: { IN_REVIEW: "READY" },
   refuse: { IN_REVIEW: "REFUSED" },
   retire: { VALIDATED: "RETIRED", IN_REVIEW: "RETIRED", READY: "RETIRED", REFUSED: "RETIRED", RETIRED: "RETIRED" },

@@ -11,6 +11,7 @@ import type { Journal } from "../journal.ts";
 import { lockModel, type Models } from "../models/models.ts";
 import { invalid, type ModelName } from "../names.ts";
 import { type Page, type Slice, sliceOf } from "../pages.ts";
+import { isReviewRequired, lacksReview } from "./required-review.ts";
 import { decodeVersion, encodeBody, type VersionRow } from "./version-body.ts";
 import { firstState, type Step, stateAfter } from "./version-state.ts";
 
@@ -105,9 +106,14 @@ export class Versions {
 
   /** Errors: NOT_FOUND, FAILED_PRECONDITION. */
   requestReview(actor: Actor, name: ModelName, version: bigint, comment: string): Promise<Version> {
-    return this.#step(actor, name, { version, step: "request review", reason: comment }, (tx) =>
-      this.#record(tx, actor, name, { version, step: "requested", comment }),
-    );
+    return this.#step(actor, name, { version, step: "request review", reason: comment }, async (tx, row) => {
+      if (row.state === "READY") {
+        if (!(await lacksReview(tx, name, version))) throw nothingToReview(version);
+        // In review it is not served.
+        await assertNoAlias(tx, name, version);
+      }
+      await this.#record(tx, actor, name, { version, step: "requested", comment });
+    });
   }
 
   /** Errors: NOT_FOUND, FAILED_PRECONDITION, PERMISSION_DENIED for one's own version. */
@@ -260,11 +266,6 @@ function repeatOf(before: VersionRow | undefined, draft: { bundleDigest: Buffer 
   );
 }
 
-async function isReviewRequired(tx: Transaction, project: string): Promise<boolean> {
-  const row = await tx.selectFrom("project").select("review_required").where("name", "=", project).executeTakeFirst();
-  return row?.review_required ?? true;
-}
-
 async function assertNoAlias(tx: Transaction, name: ModelName, version: bigint): Promise<void> {
   const alias = await tx
     .selectFrom("alias")
@@ -297,6 +298,13 @@ async function assertNotOwn(tx: Transaction, actor: Actor, row: VersionRow): Pro
   throw new AimassError("PERMISSION_DENIED", `${actor.id} ${what} version ${row.version} and may not approve it.`, {
     reason: "OWN_VERSION",
     remedy: "Someone else must review it.",
+  });
+}
+
+function nothingToReview(version: bigint): AimassError {
+  return new AimassError("FAILED_PRECONDITION", `Version ${version} is READY and needs no review.`, {
+    reason: "VERSION_STATE",
+    field: "version",
   });
 }
 

@@ -33,7 +33,8 @@ export declare type Project = Message<"aimass.registry.v1.Project"> & {
   description: string;
 
   /**
-   * When true, a version must be approved by someone else before it is READY.
+   * When true, a version must be approved by someone else before it is READY. Switched on later: versions that are READY stay so and serve on where
+   * they do, and an alias moves to one of them only once it was approved. Switched off later: versions that wait for a review still need it.
    *
    * @generated from field: bool review_required = 3;
    */
@@ -724,6 +725,52 @@ export declare type CreateProjectResponse = Message<"aimass.registry.v1.CreatePr
  * Use `create(CreateProjectResponseSchema)` to create a new message.
  */
 export declare const CreateProjectResponseSchema: GenMessage<CreateProjectResponse>;
+
+/**
+ * @generated from message aimass.registry.v1.UpdateProjectRequest
+ */
+export declare type UpdateProjectRequest = Message<"aimass.registry.v1.UpdateProjectRequest"> & {
+  /**
+   * Empty: "default".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Absent fields stay as they are.
+   *
+   * @generated from field: optional string description = 2;
+   */
+  description?: string | undefined;
+
+  /**
+   * @generated from field: optional bool review_required = 3;
+   */
+  reviewRequired?: boolean | undefined;
+};
+
+/**
+ * Describes the message aimass.registry.v1.UpdateProjectRequest.
+ * Use `create(UpdateProjectRequestSchema)` to create a new message.
+ */
+export declare const UpdateProjectRequestSchema: GenMessage<UpdateProjectRequest>;
+
+/**
+ * @generated from message aimass.registry.v1.UpdateProjectResponse
+ */
+export declare type UpdateProjectResponse = Message<"aimass.registry.v1.UpdateProjectResponse"> & {
+  /**
+   * @generated from field: aimass.registry.v1.Project project = 1;
+   */
+  project?: Project | undefined;
+};
+
+/**
+ * Describes the message aimass.registry.v1.UpdateProjectResponse.
+ * Use `create(UpdateProjectResponseSchema)` to create a new message.
+ */
+export declare const UpdateProjectResponseSchema: GenMessage<UpdateProjectResponse>;
 
 /**
  * @generated from message aimass.registry.v1.ListProjectsRequest
@@ -1636,7 +1683,8 @@ export declare const ServableModelSchema: GenMessage<ServableModel>;
 
 /**
  * A version's life. It is made once its inspection passed; a file that fails it becomes no version, and the call says why.
- * READY at once where the project needs no review, else VALIDATED → IN_REVIEW → READY or REFUSED; any of them → RETIRED.
+ * READY at once where the project needs no review, else VALIDATED → IN_REVIEW → READY or REFUSED; READY without a review → IN_REVIEW where the project
+ * came to need reviews; any of them → RETIRED.
  *
  * @generated from enum aimass.registry.v1.VersionState
  */
@@ -1898,6 +1946,16 @@ export declare const ProjectService: GenService<{
     output: typeof CreateProjectResponseSchema;
   },
   /**
+   * Changes what a project says and asks for. Idempotent. Errors: NOT_FOUND, INVALID_ARGUMENT. Verb: project.manage on the project.
+   *
+   * @generated from rpc aimass.registry.v1.ProjectService.UpdateProject
+   */
+  updateProject: {
+    methodKind: "unary";
+    input: typeof UpdateProjectRequestSchema;
+    output: typeof UpdateProjectResponseSchema;
+  },
+  /**
    * Projects the caller may view, by name. Idempotent.
    *
    * @generated from rpc aimass.registry.v1.ProjectService.ListProjects
@@ -2012,7 +2070,8 @@ export declare const ModelService: GenService<{
     output: typeof DiffVersionsResponseSchema;
   },
   /**
-   * Asks for review of a version. Idempotent. Errors: FAILED_PRECONDITION (wrong state). Verb: version.review_request.
+   * Asks for review of a version: a VALIDATED one, or, where the project came to need reviews later, one that is READY without and that no alias points
+   * at. Idempotent. Errors: FAILED_PRECONDITION (wrong state; an alias points at it). Verb: version.review_request.
    *
    * @generated from rpc aimass.registry.v1.ModelService.RequestReview
    */
@@ -2042,7 +2101,8 @@ export declare const ModelService: GenService<{
 export declare const AliasService: GenService<{
   /**
    * Points an alias at a version, or creates it. Compare-and-set: `expected_version` must be where it points now.
-   * Errors: ABORTED with reason ALIAS_MOVED when it points elsewhere; FAILED_PRECONDITION for a version that is not READY;
+   * Errors: ABORTED with reason ALIAS_MOVED when it points elsewhere; FAILED_PRECONDITION for a version that is not READY, or, with reason
+   * REVIEW_REQUIRED, was never approved though the project needs reviews by now;
    * INVALID_ARGUMENT for a name that is all digits. Verb: alias.move on model@alias.
    *
    * @generated from rpc aimass.registry.v1.AliasService.MoveAlias
