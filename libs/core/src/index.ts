@@ -19,12 +19,15 @@ export {
 } from "./disposable-process.ts";
 export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } from "./errors.ts";
 export { freePort, isFree } from "./free-port.ts";
+export { CopyTurns, copyInTurns, joinPieces, nextTurn, ownMemory, turnBytes } from "./join-pieces.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { makeFolder } from "./make-folder.ts";
 export { NewestSaver, type NewestSaverOptions } from "./newest-saver.ts";
 export { processCommand, processIdentity } from "./process-identity.ts";
 export { type ProcessLock, processLockHolder, takeProcessLock } from "./process-lock.ts";
 export { PushStream } from "./push-stream.ts";
+export { fromRefusal, type Refusal, toRefusal } from "./refusal.ts";
 export { Semaphore } from "./semaphore.ts";
 export { exitUsage, type RunningService, runService } from "./service-process.ts";
 export { abortError, deadlineSignal, linkedSignal, type ScopedSignal } from "./signals.ts";
+export { ThreadLane, workInLane } from "./thread-lane.ts";

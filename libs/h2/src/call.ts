@@ -5,9 +5,16 @@ export type HeaderFields = Readonly<Record<string, string>>;
 export interface Answer {
   readonly status: number;
   readonly headers: HeaderFields;
-  readonly body?: Uint8Array;
+  /** Whole, or in pieces that are sent as they are, one behind the other: nobody has to join what is large. */
+  readonly body?: Uint8Array | readonly Uint8Array[];
   /** Sent after the body; over HTTP/1.1 as chunked trailers. */
   readonly trailers?: HeaderFields;
+}
+
+/** The pieces of a body that have any bytes. */
+export function bodyPieces(body: Answer["body"]): readonly Uint8Array[] {
+  if (body === undefined) return [];
+  return (body instanceof Uint8Array ? [body] : body).filter(({ byteLength }) => byteLength > 0);
 }
 
 /** Counts the bytes of bodies while they are read, to bound what many requests hold together. */
@@ -67,8 +74,8 @@ export interface ServerCall {
 
 /** The rest of an answer that was opened. */
 export interface ResponseWriter {
-  /** Sends a piece. Returns a promise when the peer is slow: wait for it before the next piece. */
-  write(chunk: Uint8Array): Promise<void> | undefined;
+  /** Sends a piece, or several with nothing between them. Returns a promise when the peer is slow: wait for it before the next piece. */
+  write(chunk: Uint8Array | readonly Uint8Array[]): Promise<void> | undefined;
   end(trailers?: HeaderFields): void;
   /** Breaks the answer off so that the client notices. */
   reset(): void;

@@ -1,6 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { TLSSocket } from "node:tls";
-import type { Answer, BodyRules, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
+import {
+  type Answer,
+  type BodyRules,
+  bodyPieces,
+  type HeaderFields,
+  type ResponseWriter,
+  type ServerCall,
+} from "./call.ts";
 import { declaredLength, plainFields } from "./fields.ts";
 import { whenWritable } from "./http2-call.ts";
 import { readBody, readChunks, truncatedBody } from "./read-body.ts";
@@ -73,14 +80,15 @@ export class Http1Call implements ServerCall {
   }
 
   respond(answer: Answer): void {
-    const { body, trailers } = answer;
+    const { trailers } = answer;
+    const pieces = bodyPieces(answer.body);
     if (trailers !== undefined) {
       const writer = this.open(answer.status, answer.headers);
-      if (body !== undefined) writer.write(body);
+      for (const piece of pieces) writer.write(piece);
       writer.end(trailers);
       return;
     }
-    const length = body?.length ?? 0;
+    const length = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
     const mayHaveBody = answer.status >= 200 && answer.status !== 204 && answer.status !== 304;
     if (
       !this.#sendHeaders(
@@ -89,8 +97,12 @@ export class Http1Call implements ServerCall {
       )
     )
       return;
-    if (!this.#hasUnreadBody()) this.#response.end(body);
-    else this.#endAfterBody(body);
+    if (this.#hasUnreadBody()) {
+      this.#endAfterBody(pieces);
+      return;
+    }
+    for (const piece of pieces.slice(0, -1)) this.#response.write(piece);
+    this.#response.end(pieces.at(-1));
   }
 
   open(status: number, headers: HeaderFields): ResponseWriter {
@@ -98,8 +110,12 @@ export class Http1Call implements ServerCall {
     if (!this.#sendHeaders(status, headers)) return { write: () => undefined, end: () => {}, reset: () => {} };
     return {
       write: (chunk) => {
-        if (response.destroyed || response.writableEnded || response.write(chunk)) return undefined;
-        return whenWritable(response);
+        let isFull = false;
+        for (const piece of bodyPieces(chunk)) {
+          if (response.destroyed || response.writableEnded) return undefined;
+          isFull = !response.write(piece);
+        }
+        return isFull ? whenWritable(response) : undefined;
       },
       end: (trailers) => {
         if (response.destroyed || response.writableEnded) return;
@@ -116,9 +132,9 @@ export class Http1Call implements ServerCall {
   }
 
   /** Most clients read no answer before they have sent everything, and closing at once would reset the connection under them. */
-  #endAfterBody(body: Uint8Array | undefined): void {
+  #endAfterBody(pieces: readonly Uint8Array[]): void {
     const [request, response] = [this.#request, this.#response];
-    if (body !== undefined) response.write(body);
+    for (const piece of pieces) response.write(piece);
     const timeout = setTimeout(() => response.end(), lingerMs);
     request.once("close", () => {
       clearTimeout(timeout);

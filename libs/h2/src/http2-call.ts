@@ -1,5 +1,12 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
-import type { Answer, BodyRules, HeaderFields, ResponseWriter, ServerCall } from "./call.ts";
+import {
+  type Answer,
+  type BodyRules,
+  bodyPieces,
+  type HeaderFields,
+  type ResponseWriter,
+  type ServerCall,
+} from "./call.ts";
 import { declaredLength, plainFields } from "./fields.ts";
 import { readBody, readChunks, truncatedBody } from "./read-body.ts";
 import { roundTrip } from "./round-trip.ts";
@@ -71,13 +78,16 @@ export class Http2Call implements ServerCall {
 
   respond(answer: Answer): void {
     if (!this.#begin()) return;
-    const { body, trailers } = answer;
-    const hasBody = body !== undefined && body.length > 0;
-    const endStream = !hasBody && trailers === undefined;
+    const { trailers } = answer;
+    const pieces = bodyPieces(answer.body);
+    const last = pieces.at(-1);
+    const endStream = last === undefined && trailers === undefined;
     if (!this.#sendHeaders(answer.status, answer.headers, { endStream, waitForTrailers: trailers !== undefined }))
       return;
     if (trailers !== undefined) this.#sendTrailersWhenAsked(trailers);
-    if (!endStream) hasBody ? this.#stream.end(body) : this.#stream.end();
+    if (endStream) return;
+    for (const piece of pieces.slice(0, -1)) this.#stream.write(piece);
+    last === undefined ? this.#stream.end() : this.#stream.end(last);
   }
 
   open(status: number, headers: HeaderFields): ResponseWriter {
@@ -87,8 +97,12 @@ export class Http2Call implements ServerCall {
     stream.once("wantTrailers", () => sendTrailers(stream, trailers));
     return {
       write: (chunk) => {
-        if (stream.destroyed || stream.writableEnded || stream.write(chunk)) return undefined;
-        return whenWritable(stream);
+        let isFull = false;
+        for (const piece of bodyPieces(chunk)) {
+          if (stream.destroyed || stream.writableEnded) return undefined;
+          isFull = !stream.write(piece);
+        }
+        return isFull ? whenWritable(stream) : undefined;
       },
       end: (fields) => {
         if (stream.destroyed || stream.writableEnded) return;

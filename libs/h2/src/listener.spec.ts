@@ -141,6 +141,32 @@ describe("a listener", () => {
     expect(answer.trailers["grpc-status"]).toBe("0");
   });
 
+  it("sends answers in pieces as one, by both protocols, with trailers and without", async () => {
+    const pieces = [Buffer.from("one "), Buffer.alloc(0), Buffer.alloc(3_000_000, "2"), Buffer.from(" three")];
+    const whole = Buffer.concat(pieces).toString();
+    const answering = await serve((call) => {
+      if (call.path === "/opened") {
+        const writer = call.open(200, {});
+        void writer.write(pieces);
+        return writer.end({ x: "y" });
+      }
+      call.respond({
+        status: 200,
+        headers: {},
+        body: pieces,
+        ...(call.path === "/trailers" && { trailers: { x: "y" } }),
+      });
+    });
+    const upstream = await dial(answering);
+    for (const path of ["/plain", "/trailers", "/opened"]) {
+      expect((await upstream.unary({ path, headers: {}, body: Buffer.alloc(0) })).body.toString() === whole, path).toBe(
+        true,
+      );
+      const http1 = await fetch(`http://127.0.0.1:${answering.address.port}${path}`);
+      expect((await http1.text()) === whole, path).toBe(true);
+    }
+  });
+
   it("keeps an HTTP/1.1 connection for the next request and answers Expect: 100-continue", async () => {
     const listener = await serve(async (call) => {
       const body = await call.body(100);

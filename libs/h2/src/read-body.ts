@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import { AimassError } from "@aimass/core";
+import { AimassError, joinPieces } from "@aimass/core";
 import type { BodyRules } from "./call.ts";
 
 /** A body's beginning, of which `onStart` may judge. */
@@ -97,8 +97,7 @@ export function readBody(
     const onEnd = () => {
       if (!isWhole()) return refuse(truncatedBody());
       settle();
-      if (size < sliceBytes) resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size));
-      else joinInSlices(chunks, size).then(resolve, reject);
+      resolve(joinPieces(chunks, size));
     };
     const onClose = () => refuse(truncatedBody());
     const pace = watchPace(rules, { size: () => size, refuse });
@@ -129,27 +128,6 @@ function watchPace(
       for (const timer of timers) clearInterval(timer);
     },
   };
-}
-
-/** Bytes that are copied before others have their turn. */
-const sliceBytes = 4 * 1024 * 1024;
-
-/** Joins the pieces of a large body a few megabytes at a time, letting go of each: all at once it would hold up everything else. */
-async function joinInSlices(chunks: Buffer[], size: number): Promise<Buffer> {
-  const body = Buffer.allocUnsafeSlow(size);
-  let at = 0;
-  let copied = 0;
-  for (let i = 0; i < chunks.length; i++) {
-    const chunk = chunks[i] as Buffer;
-    chunks[i] = Buffer.alloc(0);
-    body.set(chunk, at);
-    at += chunk.length;
-    copied += chunk.length;
-    if (copied < sliceBytes) continue;
-    copied = 0;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return body;
 }
 
 /** A body piece by piece, with the same check at its end. */

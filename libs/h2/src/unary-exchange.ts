@@ -5,6 +5,7 @@ import {
   type IncomingHttpHeaders,
   type IncomingHttpStatusHeader,
 } from "node:http2";
+import { joinPieces } from "@aimass/core";
 import type { HeaderFields } from "./call.ts";
 import type { UnaryRequest, UnaryResult } from "./client-call.ts";
 import { plainFields } from "./fields.ts";
@@ -78,9 +79,10 @@ export class UnaryExchange {
       this.#status !== 0;
     if (!isWhole || this.#isSettled) return;
     this.#settle();
-    const chunks = this.#chunks;
-    const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, this.#size);
-    this.#resolve({ status: this.#status, headers: this.#headers, body, trailers: this.#trailers });
+    const answer = { status: this.#status, headers: this.#headers, trailers: this.#trailers };
+    const body = joinPieces(this.#chunks, this.#size);
+    if (Buffer.isBuffer(body)) this.#resolve({ ...answer, body });
+    else void body.then((joined) => this.#resolve({ ...answer, body: joined }));
   }
 
   readonly #onAbort = (): void => {

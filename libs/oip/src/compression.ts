@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import * as zlib from "node:zlib";
-import { AimassError } from "@aimass/core";
+import { AimassError, joinPieces, turnBytes } from "@aimass/core";
 
 /** Largest body a compressed request may unfold to, unless the caller says otherwise. */
 export const defaultInflateLimit = 256 * 1024 * 1024;
@@ -11,17 +11,14 @@ const leastWorthCompressing = 1024;
 const inflaters = {
   gzip: {
     sync: zlib.gunzipSync,
-    async: promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gunzip),
     stream: zlib.createGunzip,
   },
   deflate: {
     sync: zlib.inflateSync,
-    async: promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflate),
     stream: zlib.createInflate,
   },
   "raw deflate": {
     sync: zlib.inflateRawSync,
-    async: promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflateRaw),
     stream: zlib.createInflateRaw,
   },
 };
@@ -49,13 +46,14 @@ export async function inflate(
   encoding: string | undefined,
   limit = defaultInflateLimit,
 ): Promise<Uint8Array> {
-  const inflater = inflaterFor(body, encoding);
-  if (inflater === undefined) return body;
-  try {
-    return await inflater.async(body, { maxOutputLength: limit });
-  } catch (error) {
-    throw inflateError(error, encoding, limit);
+  if (inflaterFor(body, encoding) === undefined) return body;
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of inflatePieces(body, encoding, limit)) {
+    pieces.push(piece);
+    size += piece.length;
   }
+  return joinPieces(pieces, size);
 }
 
 /** Bytes of one piece of `inflatePieces`. */
@@ -112,8 +110,18 @@ export async function compress(
 ): Promise<{ body: Uint8Array; encoding?: "gzip" | "deflate" }> {
   const encoding = body.byteLength < leastWorthCompressing ? undefined : acceptedEncoding(acceptEncoding);
   if (encoding === undefined) return { body };
-  const compressed = await (encoding === "gzip" ? gzip : deflate)(body, { level: 1 });
-  return { body: compressed, encoding };
+  if (body.byteLength < turnBytes) {
+    return { body: await (encoding === "gzip" ? gzip : deflate)(body, { level: 1 }), encoding };
+  }
+  const stream = (encoding === "gzip" ? zlib.createGzip : zlib.createDeflate)({ level: 1, chunkSize: pieceBytes });
+  stream.end(body);
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of stream as AsyncIterable<Buffer>) {
+    pieces.push(piece);
+    size += piece.length;
+  }
+  return { body: await joinPieces(pieces, size), encoding };
 }
 
 /** The encoding of ours an Accept-Encoding header prefers: gzip, else deflate, else none. */

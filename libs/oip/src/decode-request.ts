@@ -2,6 +2,7 @@ import { AimassError } from "@aimass/core";
 import { defaultInflateLimit } from "./compression.ts";
 import { quoted } from "./datatype.ts";
 import { ByteBudget } from "./element-sink.ts";
+import { FieldLimit } from "./field-limit.ts";
 import { integerParameter, type Parameters } from "./parameters.ts";
 import { expectLength, ParameterCollector } from "./read-parameters.ts";
 import { hasTypedData, readTensorHeader, tensorFromContents, tensorFromRaw } from "./read-tensor.ts";
@@ -23,8 +24,9 @@ export function decodeInferRequest(body: Uint8Array, tensorLimit = defaultInflat
   const headers: TensorHeader[] = [];
   const outputs: RequestedOutput[] = [];
   const raw: Uint8Array[] = [];
+  const limit = new FieldLimit(reader);
   while (!reader.done) {
-    const tag = reader.tag();
+    const tag = limit.next();
     const field = tag >>> 3;
     if (field > 7) {
       reader.skip(tag);
@@ -34,9 +36,9 @@ export function decodeInferRequest(body: Uint8Array, tensorLimit = defaultInflat
     if (field === 7) raw.push(reader.view());
     else if (field === 5) headers.push(readTensorHeader(reader));
     else if (field === 6) outputs.push(readRequestedOutput(reader));
-    else if (field === 1) modelName = reader.text();
-    else if (field === 2) modelVersion = reader.text();
-    else if (field === 3) id = reader.text();
+    else if (field === 1) modelName = reader.name();
+    else if (field === 2) modelVersion = reader.name();
+    else if (field === 3) id = reader.name();
     else collector.read(reader);
   }
   checkUnique(headers, "input");
@@ -52,7 +54,7 @@ function readRequestedOutput(reader: WireReader): RequestedOutput {
   const collector = new ParameterCollector();
   while (!reader.done) {
     const tag = reader.tag();
-    if (tag === 10) name = reader.text();
+    if (tag === 10) name = reader.name();
     else if (tag === 18) collector.read(reader);
     else reader.skip(tag);
   }

@@ -8,10 +8,12 @@ import { ByteBudget } from "./element-sink.ts";
 import { describe, field, findFields, isArray, isObject, type Json, treeAt } from "./json.ts";
 import { badJson, type JsonRange, JsonReader } from "./json-reader.ts";
 import { booleanParameter, integerParameter, noParameters, type Parameter, type Parameters } from "./parameters.ts";
+import { mostParameters } from "./read-parameters.ts";
 import { checkByteLength } from "./read-tensor.ts";
 import { readData } from "./read-values.ts";
 import type { SignatureView } from "./signature.ts";
 import type { InferRequest, RequestedOutput, Tensor } from "./tensor.ts";
+import { longestName } from "./wire-reader.ts";
 
 /** The headers that decide how a REST body is read. */
 export interface RestHeaders {
@@ -23,8 +25,8 @@ export interface RestHeaders {
   readonly inflateLimit?: number;
 }
 
-/** Inputs a request may name; no model has more. */
-const mostInputs = 16_384;
+/** Inputs, and outputs, a request may name; no model has more. */
+const mostTensors = 16_384;
 
 /** A decoded REST request with what the answer must know of it. */
 export interface RestInfer {
@@ -99,6 +101,7 @@ export function decodeRestInfer(
   const id = treeAt(reader, fields.id, '"id"');
   if (id !== undefined && typeof id !== "string") throw badJson(`"id" is ${describe(id)} instead of a string`);
   const outputs = readOutputs(treeAt(reader, fields.outputs, '"outputs"'));
+  if ((id?.length ?? 0) > longestName) throw badJson(`"id" has ${id?.length} characters, more than ${longestName}`);
   return {
     request: { modelName, modelVersion, id: id ?? "", parameters, inputs, outputs },
     binaryByDefault: booleanParameter(parameters, "binary_data_output") ?? false,
@@ -130,7 +133,7 @@ function readInputs(reader: JsonReader, range: JsonRange | undefined, parts: Bod
   const inputs: Tensor[] = [];
   reader.enter("list");
   for (let isFirst = true; reader.more("list", isFirst); isFirst = false) {
-    if (inputs.length === mostInputs) throw badJson(`it has more than ${mostInputs} inputs`);
+    if (inputs.length === mostTensors) throw badJson(`it has more than ${mostTensors} inputs`);
     inputs.push(readInput(reader, inputs.length, parts));
   }
   checkUnique(inputs, "input");
@@ -145,6 +148,9 @@ function readInput(reader: JsonReader, index: number, { tail, budget }: BodyPart
   const { at } = reader;
   const name = treeAt(reader, fields.name, `inputs[${index}].name`);
   if (typeof name !== "string") throw badJson(`inputs[${index}].name is ${describe(name)} instead of a string`);
+  if (name.length > longestName) {
+    throw badJson(`inputs[${index}].name has ${name.length} characters, more than ${longestName}`);
+  }
   const given = treeAt(reader, fields.datatype, `inputs[${index}].datatype`);
   const datatype = parseDatatype(typeof given === "string" ? given : "", name);
   const shape = readShape(treeAt(reader, fields.shape, `the shape of ${quoted(name)}`), name);
@@ -167,10 +173,14 @@ function readInput(reader: JsonReader, index: number, { tail, budget }: BodyPart
 
 function readOutputs(json: Json | undefined): RequestedOutput[] {
   if (json !== undefined && !isArray(json)) throw badJson(`"outputs" is ${describe(json)} instead of a list`);
+  if ((json?.length ?? 0) > mostTensors) throw badJson(`it asks for more than ${mostTensors} outputs`);
   const outputs = (json ?? []).map((output, index): RequestedOutput => {
     if (!isObject(output)) throw badJson(`outputs[${index}] is ${describe(output)} instead of an object`);
     const name = field(output, "name");
     if (typeof name !== "string") throw badJson(`outputs[${index}].name is ${describe(name)} instead of a string`);
+    if (name.length > longestName) {
+      throw badJson(`outputs[${index}].name has ${name.length} characters, more than ${longestName}`);
+    }
     const parameters = readParameters(field(output, "parameters"), name);
     const binary = booleanParameter(parameters, "binary_data");
     const requested = requestedOutput(name, parameters);
@@ -236,8 +246,12 @@ function readShape(shape: Json | undefined, name: string): number[] {
 function readParameters(json: Json | undefined, of: string): Parameters {
   if (json === undefined || json === null) return noParameters;
   if (!isObject(json)) throw badJson(`the parameters of ${quoted(of)} are ${describe(json)} instead of an object`);
+  const entries = Object.entries(json);
+  if (entries.length > mostParameters) {
+    throw badJson(`the parameters of ${quoted(of)} are more than ${mostParameters}`);
+  }
   const parameters = new Map<string, Parameter>();
-  for (const [name, value] of Object.entries(json)) {
+  for (const [name, value] of entries) {
     const parameter = parameterOf(value);
     if (parameter !== undefined) parameters.set(name, parameter);
   }

@@ -88,4 +88,17 @@ describe("classify", () => {
   it("treats one axis as classes, cuts k, ranks NaN last and equal scores by index", () => {
     expect(stringElements(classify(scores([4], 1, Number.NaN, 1, 2), 9).bytes)).toEqual(["2:3", "1:0", "1:2", "NaN:1"]);
   });
+
+  it("finds the same few best in one pass as by sorting all", () => {
+    const values = fc.array(fc.oneof(fc.integer({ min: 0, max: 5 }), fc.constant(Number.NaN)), {
+      minLength: 1,
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(values, fc.integer({ min: 1, max: 16 }), (row, k) => {
+        const all = stringElements(classify(scores([row.length], ...row), 17 + row.length).bytes);
+        expect(stringElements(classify(scores([row.length], ...row), k).bytes)).toEqual(all.slice(0, k));
+      }),
+    );
+  });
 });

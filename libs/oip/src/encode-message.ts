@@ -5,6 +5,9 @@ import { WireWriter } from "./wire-writer.ts";
 /** gRPC's prefix of a message: a flag and its length (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). */
 const framePrefix = 5;
 
+/** Outputs from this size on are pieces of their own, in bytes; smaller ones are copied more cheaply than sent apart. */
+const ownPieceFrom = 64 * 1024;
+
 /** How an encoded message is to look. */
 export interface EncodeOptions {
   /** True: the 5-byte gRPC prefix stands in front, in the same buffer. */
@@ -13,9 +16,17 @@ export interface EncodeOptions {
 
 /** Encodes a ModelInferResponse with raw contents, which every client reads. */
 export function encodeInferResponse(response: InferResponse, options: EncodeOptions = { framed: false }): Buffer {
-  const writer = openWriter(sizeGuess(response.outputs), options);
-  writeInferResponse(writer, response);
-  return close(writer, options);
+  return Buffer.concat(inferResponsePieces(response, options));
+}
+
+/** `encodeInferResponse` in pieces: large outputs are not copied, and are to be left as they are until the pieces are sent. */
+export function inferResponsePieces(response: InferResponse, options: EncodeOptions): Uint8Array[] {
+  const prefix = options.framed ? framePrefix : 0;
+  const writer = new WireWriter(sizeGuess(response.outputs, ownPieceFrom), prefix);
+  writeAnswerHead(writer, response);
+  const pieces = rawPieces(writer, response.outputs);
+  if (options.framed) writeFrame(pieces[0] as Buffer, sizeOf(pieces) - prefix);
+  return pieces;
 }
 
 /** Encodes a ModelStreamInferResponse: an answer, or the error of one message of the stream. */
@@ -23,16 +34,27 @@ export function encodeStreamInferResponse(
   result: InferResponse | { readonly errorMessage: string },
   options: EncodeOptions = { framed: false },
 ): Buffer {
+  return Buffer.concat(streamInferResponsePieces(result, options));
+}
+
+/** `encodeStreamInferResponse` in pieces, as `inferResponsePieces` has them. */
+export function streamInferResponsePieces(
+  result: InferResponse | { readonly errorMessage: string },
+  options: EncodeOptions,
+): Uint8Array[] {
   if ("errorMessage" in result) {
     const writer = openWriter(result.errorMessage.length + 16, options);
     writer.textField(10, result.errorMessage);
-    return close(writer, options);
+    return [close(writer, options)];
   }
-  const writer = openWriter(sizeGuess(result.outputs) + 16, options);
-  const start = writer.begin(18);
-  writeInferResponse(writer, result);
-  writer.finish(start);
-  return close(writer, options);
+  const inner = inferResponsePieces(result, { framed: false });
+  const length = sizeOf(inner);
+  const writer = openWriter(16, options);
+  writer.varint(18);
+  writer.varint(length);
+  const head = writer.done();
+  if (options.framed) writeFrame(head, head.length - framePrefix + length);
+  return [head, ...inner];
 }
 
 /** Encodes a ModelInferRequest with raw contents, for clients. */
@@ -48,13 +70,32 @@ export function encodeInferRequest(request: InferRequest, options: EncodeOptions
   return close(writer, options);
 }
 
-function writeInferResponse(writer: WireWriter, response: InferResponse): void {
+/** All of an answer but its raw contents. */
+function writeAnswerHead(writer: WireWriter, response: InferResponse): void {
   writer.textField(10, response.modelName);
   writer.textField(18, response.modelVersion);
   writer.textField(26, response.id);
   writeParameters(writer, 34, response.parameters);
   for (const output of response.outputs) writeTensor(writer, 42, output);
-  for (const output of response.outputs) writer.bytesField(50, output.bytes);
+}
+
+/** What the writer holds, and the raw contents behind it. */
+function rawPieces(head: WireWriter, outputs: readonly Tensor[]): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  let writer = head;
+  for (const { bytes } of outputs) {
+    if (bytes.byteLength < ownPieceFrom) {
+      writer.bytesField(50, bytes);
+      continue;
+    }
+    writer.varint(50);
+    writer.varint(bytes.byteLength);
+    pieces.push(writer.done(), bytes);
+    writer = new WireWriter(0);
+  }
+  const rest = writer.done();
+  if (rest.length > 0 || pieces.length === 0) pieces.push(rest);
+  return pieces;
 }
 
 function writeTensor(writer: WireWriter, tag: number, tensor: Tensor): void {
@@ -119,16 +160,23 @@ function openWriter(capacity: number, options: EncodeOptions): WireWriter {
 
 function close(writer: WireWriter, options: EncodeOptions): Buffer {
   const bytes = writer.done();
-  if (options.framed) {
-    bytes[0] = 0;
-    bytes.writeUInt32BE(bytes.length - framePrefix, 1);
-  }
+  if (options.framed) writeFrame(bytes, bytes.length - framePrefix);
   return bytes;
 }
 
-/** Enough for names and shapes as they usually are, so that the buffer rarely grows. */
-function sizeGuess(tensors: readonly Tensor[]): number {
+function writeFrame(bytes: Buffer, length: number): void {
+  bytes[0] = 0;
+  bytes.writeUInt32BE(length, 1);
+}
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
+}
+
+/** Enough for names and shapes as they usually are, so that the buffer rarely grows. `most`: tensors of so many bytes are not among it. */
+function sizeGuess(tensors: readonly Tensor[], most = Number.POSITIVE_INFINITY): number {
   let size = 192;
-  for (const tensor of tensors) size += 96 + tensor.name.length + tensor.shape.length * 5 + tensor.bytes.byteLength;
+  for (const { name, shape, bytes } of tensors)
+    size += 96 + name.length + shape.length * 5 + (bytes.byteLength < most ? bytes.byteLength : 0);
   return size;
 }

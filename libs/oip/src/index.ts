@@ -17,6 +17,7 @@ export {
   formatShape,
   isDatatype,
   parseDatatype,
+  quoted,
 } from "./datatype.ts";
 export { decodeInferRequest } from "./decode-request.ts";
 export { decodeInferResponse, decodeStreamInferResponse } from "./decode-response.ts";
@@ -26,6 +27,8 @@ export {
   encodeInferRequest,
   encodeInferResponse,
   encodeStreamInferResponse,
+  inferResponsePieces,
+  streamInferResponsePieces,
 } from "./encode-message.ts";
 export { type AnswerForm, encodePredict } from "./encode-predict.ts";
 export { encodeRestInfer, type RestAnswer, type RestAsked } from "./encode-rest.ts";

@@ -18,8 +18,10 @@ import {
   encodeInferResponse,
   encodeStreamInferResponse,
   type InferRequest,
+  inferResponsePieces,
   noParameters,
   type Parameter,
+  streamInferResponsePieces,
   type Tensor,
 } from "./index.ts";
 
@@ -99,6 +101,29 @@ describe("messages against protobuf's own code", () => {
         expect(decoded.outputs.map(plain)).toEqual(response.outputs.map(plain));
         expect(decoded.id).toBe(response.id);
       }),
+    );
+  });
+
+  it("encodes large outputs without copying them, whatever stands between them", () => {
+    const sizes = fc.array(fc.constantFrom(0, 5, 65_535, 65_536, 200_000), { maxLength: 5 });
+    fc.assert(
+      fc.property(sizes, fc.boolean(), (all, framed) => {
+        const outputs = all.map((size, i): Tensor => {
+          return { name: `y${i}`, datatype: "UINT8", shape: [size], bytes: new Uint8Array(size).fill(i + 1) };
+        });
+        const response = { modelName: "m", modelVersion: "1", id: "7", outputs };
+        for (const isStream of [false, true]) {
+          const pieces = (isStream ? streamInferResponsePieces : inferResponsePieces)(response, { framed });
+          const whole = Buffer.concat(pieces);
+          if (framed) expect(whole.readUInt32BE(1)).toBe(whole.length - 5);
+          const message = framed ? whole.subarray(5) : whole;
+          const read = isStream ? decodeStreamInferResponse(message).response : decodeInferResponse(message);
+          expect(read?.outputs.map(plain)).toEqual(outputs.map(plain));
+          for (const { bytes } of outputs)
+            expect(pieces.includes(bytes), `${bytes.length} bytes`).toBe(bytes.length >= 65_536);
+        }
+      }),
+      { numRuns: 50 },
     );
   });
 

@@ -1,3 +1,4 @@
+import { FieldLimit } from "./field-limit.ts";
 import { WireReader } from "./wire-reader.ts";
 
 /** What a router needs to know of a request it forwards unread. */
@@ -23,10 +24,11 @@ export function peekModel(body: Uint8Array, offset = 0): PeekedModel {
   let version = "";
   let hasSequence = false;
   let parameters = 0;
+  const limit = new FieldLimit(reader);
   while (!reader.done) {
-    const tag = reader.tag();
-    if (tag === 10) name = reader.text();
-    else if (tag === 18) version = reader.text();
+    const tag = limit.next();
+    if (tag === 10) name = reader.name();
+    else if (tag === 18) version = reader.name();
     else if (tag === 34 && ++parameters <= maxParameters) hasSequence = isSequence(reader) || hasSequence;
     else reader.skip(tag);
   }
@@ -44,8 +46,8 @@ export function peekModelStart(start: Uint8Array, offset = 0): Pick<PeekedModel,
   try {
     while (!reader.done) {
       const tag = reader.tag();
-      if (tag === 10) name = reader.text();
-      else if (tag === 18) version = reader.text();
+      if (tag === 10) name = reader.name();
+      else if (tag === 18) version = reader.name();
       else reader.skip(tag);
     }
   } catch {

@@ -1,18 +1,22 @@
 import { noParameters, type Parameter, type Parameters } from "./parameters.ts";
 import { type WireReader, wire } from "./wire-reader.ts";
 
+/** Parameters a request, or one of its tensors, may have. */
+export const mostParameters = 4096;
+
 /** Collects the entries of a `map<string, InferParameter>` field as they come; the last of a name wins. */
 export class ParameterCollector {
   private entries: Map<string, Parameter> | undefined;
 
-  /** Reads one entry at the reader's place. */
+  /** Reads one entry at the reader's place. Throws INVALID_ARGUMENT for one too many. */
   read(reader: WireReader): void {
+    if ((this.entries?.size ?? 0) >= mostParameters) throw reader.malformed(`more than ${mostParameters} parameters`);
     const outer = reader.enter();
     let name = "";
     let value: Parameter | undefined;
     while (!reader.done) {
       const tag = reader.tag();
-      if (tag === 10) name = reader.text();
+      if (tag === 10) name = reader.name();
       else if (tag === 18) value = readParameter(reader) ?? value;
       else reader.skip(tag);
     }

@@ -23,11 +23,11 @@ export function readTensorHeader(reader: WireReader): TensorHeader {
     switch (tag >>> 3) {
       case 1:
         expectLength(reader, tag, "a tensor's name");
-        name = reader.text();
+        name = reader.name();
         break;
       case 2:
         expectLength(reader, tag, "a tensor's datatype");
-        datatypeName = reader.text();
+        datatypeName = reader.name();
         break;
       case 3:
         readShape(reader, tag, shape);

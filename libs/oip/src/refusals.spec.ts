@@ -237,4 +237,61 @@ describe("whatever arrives", () => {
     refusal(() => decodeInferRequest(body));
     expect(performance.now() - started).toBeLessThan(5000);
   });
+
+  const field = (tag: number, bytes: Uint8Array) => {
+    const length = [];
+    for (let rest = bytes.length; ; rest >>>= 7) {
+      length.push(rest > 127 ? (rest & 127) | 128 : rest);
+      if (rest <= 127) break;
+    }
+    return Buffer.concat([Buffer.of(tag, ...length), bytes]);
+  };
+  const model = field(0x0a, Buffer.from("m"));
+  const repeated = (unit: Uint8Array) => Buffer.concat([model, Buffer.alloc(unit.length * 70_000, unit)]);
+
+  it.each([
+    ["raw entries", Buffer.of(0x3a, 0)],
+    ["inputs", Buffer.of(0x2a, 0)],
+    ["requested outputs", Buffer.of(0x32, 0)],
+    ["fields nobody knows", Buffer.of(0x78, 1)],
+    ["model names", field(0x0a, Buffer.from("m"))],
+  ])("millions of %s are not looked at one by one", (_, unit) => {
+    for (const read of [peekModel, decodeInferRequest])
+      expect(refusal(() => read(repeated(unit))).message).toMatch(/more than 65536 fields/);
+  });
+
+  const long = Buffer.alloc(5000, "a");
+  it.each([
+    ["model", field(0x0a, long)],
+    ["version", field(0x12, long)],
+    ["request, by its id,", field(0x1a, long)],
+    ["input", field(0x2a, field(0x0a, long))],
+    ["output", field(0x32, field(0x0a, long))],
+    ["parameter", field(0x22, field(0x0a, long))],
+  ])("no name is longer than names are: that of a %s", (_, given) => {
+    expect(refusal(() => decodeInferRequest(Buffer.concat([model, given]))).message).toMatch(
+      /a name of 5000 bytes, more than 4096/,
+    );
+  });
+
+  it("no request has more parameters than anybody reads, in either form", () => {
+    const entries = Array.from({ length: 5000 }, (_, i) =>
+      field(0x22, Buffer.concat([field(0x0a, Buffer.from(`p${i}`)), field(0x12, Buffer.of(8, 1))])),
+    );
+    expect(refusal(() => decodeInferRequest(Buffer.concat([model, ...entries]))).message).toMatch(/4096 parameters/);
+    const parameters = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`p${i}`, 1]));
+    const body = Buffer.from(JSON.stringify({ inputs: [], parameters }));
+    expect(refusal(() => decodeRestInfer(body, {}, "m", "")).message).toMatch(/more than 4096/);
+  });
+
+  it.each([
+    ["id", { id: long.toString(), inputs: [] }],
+    ["input", { inputs: [{ name: long.toString(), datatype: "FP32", shape: [0], data: [] }] }],
+    ["output", { inputs: [], outputs: [{ name: long.toString() }] }],
+    ["list of outputs", { inputs: [], outputs: Array.from({ length: 17_000 }, (_, i) => ({ name: `y${i}` })) }],
+  ])("JSON has the same bounds: %s", (_, body) => {
+    const error = refusal(() => decodeRestInfer(Buffer.from(JSON.stringify(body)), {}, "m", ""));
+    expect(error.code).toBe("INVALID_ARGUMENT");
+    expect(error.message).toMatch(/more than (4096|16384)/);
+  });
 });

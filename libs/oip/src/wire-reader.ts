@@ -4,6 +4,9 @@ import { decodeUtf8 } from "./bytes-elements.ts";
 /** Wire types of the protobuf encoding (https://protobuf.dev/programming-guides/encoding/). */
 export const wire = { varint: 0, fixed64: 1, length: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
 
+/** Longest name of a tensor, model or parameter, and longest id of a request, in bytes: they stand in answers, errors and logs. */
+export const longestName = 4096;
+
 /** Groups nested deeper than this are refused. */
 const maxGroupDepth = 16;
 
@@ -130,6 +133,15 @@ export class WireReader {
       throw this.malformed("text that is not UTF-8");
     }
     return text;
+  }
+
+  /** `text` that names something. Throws for one that is longer than any name. */
+  name(): string {
+    const { at } = this;
+    const length = this.length();
+    if (length > longestName) throw this.malformed(`a name of ${length} bytes, more than ${longestName},`);
+    this.at = at;
+    return this.text();
   }
 
   /** Narrows the reader to the submessage that begins here; give the result to `leave`. */

@@ -1,7 +1,7 @@
 import { bytesFromElements, elementSize, type Tensor } from "@aimass/oip";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { alignOffset, packRequests, unpack } from "./packed-tensors.ts";
+import { alignOffset, packInTurns, packRequests, unpack } from "./packed-tensors.ts";
 import { splitOutputs, unlikeRows } from "./split-outputs.ts";
 
 /** Tensors of one name, type and inner shape, with any number of rows each, filled with anything. */
@@ -37,11 +37,11 @@ describe("where tensors begin in a buffer", () => {
 });
 
 describe("a batch", () => {
-  it("gives back what went in: joined and split again, every request has its own bytes and shape", () => {
-    fc.assert(
-      fc.property(requests, (all) => {
+  it("gives back what went in: joined and split again, every request has its own bytes and shape", async () => {
+    await fc.assert(
+      fc.asyncProperty(requests, async (all) => {
         const joined = unpack(packRequests(all));
-        const parts = splitOutputs(
+        const parts = await splitOutputs(
           joined,
           all.map(([tensor]) => tensor?.shape[0] ?? 0),
         );
@@ -52,6 +52,37 @@ describe("a batch", () => {
         });
       }),
     );
+  });
+
+  it("is packed the same in turns as at once, whatever its size", async () => {
+    for (const rows of [3, 3_000_000]) {
+      const request = (seed: number): Tensor[] => [
+        { name: "a", datatype: "UINT8", shape: [rows], bytes: new Uint8Array(rows).map((_, i) => (i * seed) % 251) },
+        { name: "b", datatype: "UINT8", shape: [rows, 1], bytes: new Uint8Array(rows).fill(seed) },
+      ];
+      const all = [request(3), request(5)];
+      const [atOnce, inTurns] = [packRequests(all), packInTurns(all)];
+      // What is small goes on in the same turn.
+      expect(inTurns instanceof Promise).toBe(rows > 3);
+      const packed = await inTurns;
+      expect(packed.tensors).toEqual(atOnce.tensors);
+      expect(Buffer.compare(Buffer.from(packed.buffer), Buffer.from(atOnce.buffer))).toBe(0);
+    }
+  });
+
+  it("of many strings leaves others their turns while it is split", async () => {
+    const rows = 2_000_000;
+    const bytes = Buffer.alloc(rows * 5, Buffer.of(1, 0, 0, 0, 97));
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      timer = setImmediate(count);
+    };
+    let timer = setImmediate(count);
+    const parts = await splitOutputs([{ name: "y", datatype: "BYTES", shape: [rows], bytes }], [rows - 1, 1]);
+    clearImmediate(timer);
+    expect(parts.map(([part]) => part?.bytes.length)).toEqual([(rows - 1) * 5, 5]);
+    expect(turns).toBeGreaterThanOrEqual(7);
   });
 
   it("begins every tensor where any element type may begin", () => {

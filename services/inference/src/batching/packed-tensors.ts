@@ -1,3 +1,4 @@
+import { CopyTurns, turnBytes } from "@aimass/core";
 import type { Datatype, Tensor } from "@aimass/oip";
 
 /** Where one tensor lies in a packed buffer. */
@@ -27,6 +28,34 @@ export function alignOffset(offset: number): number {
  * order, and shapes that differ in axis 0 alone. A single request keeps its shapes, whatever its rank.
  */
 export function packRequests(requests: readonly (readonly Tensor[])[]): PackedTensors {
+  const { tensors, size, packed } = layOut(requests);
+  if (packed !== undefined) return { buffer: packed, tensors };
+  const bytes = new Uint8Array(size);
+  eachPart(requests, tensors, (part, at) => bytes.set(part, at));
+  return { buffer: bytes.buffer, tensors };
+}
+
+/** `packRequests` on a thread that others need: what is large is copied a few megabytes at a time. */
+export function packInTurns(requests: readonly (readonly Tensor[])[]): PackedTensors | Promise<PackedTensors> {
+  const { tensors, size, packed } = layOut(requests);
+  return packed !== undefined || size < turnBytes ? packRequests(requests) : copyAll(requests, tensors, size);
+}
+
+async function copyAll(
+  requests: readonly (readonly Tensor[])[],
+  tensors: readonly PackedTensor[],
+  size: number,
+): Promise<PackedTensors> {
+  const bytes = new Uint8Array(size);
+  const parts: [Uint8Array, number][] = [];
+  eachPart(requests, tensors, (part, at) => parts.push([part, at]));
+  const turns = new CopyTurns();
+  for (const [part, at] of parts) await turns.copy(part, bytes, at);
+  return { buffer: bytes.buffer, tensors };
+}
+
+/** Where the tensors go; `packed` is the buffer that has them there already. */
+function layOut(requests: readonly (readonly Tensor[])[]) {
   const first = requests[0] ?? [];
   const tensors: PackedTensor[] = [];
   let end = 0;
@@ -43,19 +72,23 @@ export function packRequests(requests: readonly (readonly Tensor[])[]): PackedTe
     tensors.push({ name, datatype, shape: requests.length === 1 ? shape : [rows, ...shape.slice(1)], offset, length });
     end = offset + length;
   }
-  const packed = requests.length === 1 ? packedBefore(first, tensors) : undefined;
-  if (packed !== undefined) return { buffer: packed, tensors };
-  const buffer = new ArrayBuffer(end);
-  const bytes = new Uint8Array(buffer);
+  return { tensors, size: end, packed: requests.length === 1 ? packedBefore(first, tensors) : undefined };
+}
+
+/** Each request's bytes of each tensor, and where they go. */
+function eachPart(
+  requests: readonly (readonly Tensor[])[],
+  tensors: readonly PackedTensor[],
+  visit: (part: Uint8Array, at: number) => void,
+): void {
   for (let i = 0; i < tensors.length; i += 1) {
     let at = (tensors[i] as PackedTensor).offset;
     for (const request of requests) {
       const part = (request[i] as Tensor).bytes;
-      bytes.set(part, at);
+      visit(part, at);
       at += part.byteLength;
     }
   }
-  return { buffer, tensors };
 }
 
 const handedOver = new WeakSet<ArrayBufferLike>();

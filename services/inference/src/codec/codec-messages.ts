@@ -1,37 +1,30 @@
-import { AimassError, type Code } from "@aimass/core";
+import { classify, type Tensor } from "@aimass/oip";
 import type { ServingPlan } from "../servables/serving-plan.ts";
 import type { CallBody, readAndCheck } from "./read-call.ts";
 import type { Answer, WrittenAnswer } from "./write-answer.ts";
 
-/** What the codec's thread is asked. */
-export type CodecAsk = { readonly read: CallBody; readonly plan: ServingPlan } | { readonly write: Answer };
+/** What the codec's threads are asked. */
+export type CodecAsk =
+  | { readonly read: CallBody; readonly plan: ServingPlan }
+  | { readonly write: Answer }
+  | { readonly rank: Ranking };
 
-/** What it answers. */
+/** What they answer. */
 export type CodecReply =
   | { readonly read: ReturnType<typeof readAndCheck> }
   | { readonly written: WrittenAnswer }
-  | { readonly refusal: Refusal };
+  | { readonly ranked: Tensor };
 
-/** An AimassError without its prototype, which messages lose. */
-export interface Refusal {
-  readonly code: Code;
-  readonly message: string;
-  readonly reason: string | undefined;
-  readonly field: string | undefined;
-  readonly remedy: string | undefined;
+/** Scores of which the best classes are wanted, as `classify` takes them. */
+export interface Ranking {
+  readonly scores: Tensor;
+  readonly best: number;
+  readonly labels: readonly string[];
+  readonly batched: boolean;
 }
 
-export function toRefusal(error: unknown): Refusal {
-  const { code, message, reason, field, remedy } = AimassError.from(error);
-  return { code, message, reason, field, remedy };
-}
-
-export function fromRefusal({ code, message, reason, field, remedy }: Refusal): AimassError {
-  return new AimassError(code, message, {
-    ...(reason !== undefined && { reason }),
-    ...(field !== undefined && { field }),
-    ...(remedy !== undefined && { remedy }),
-  });
+export function rank({ scores, best, labels, batched }: Ranking): Tensor {
+  return classify(scores, best, labels, batched);
 }
 
 /** The memory behind some views, each once. */

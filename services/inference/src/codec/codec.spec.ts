@@ -1,4 +1,4 @@
-import { bytesFromElements, noParameters } from "@aimass/oip";
+import { bytesFromElements, noParameters, stringElements } from "@aimass/oip";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ServingPlan } from "../servables/serving-plan.ts";
 import { Codec } from "./codec.ts";
@@ -118,5 +118,20 @@ describe("bodies and answers of any size", () => {
     const answer = JSON.parse(Buffer.from(written.body).toString());
     expect(answer.outputs[0].data).toEqual(Array.from(shared.subarray(0, 100_000)));
     expect(shared[199_999]).toBe(199_999);
+  });
+
+  it("are ranked alike, many rows on a thread, while others keep their views of the same memory", async () => {
+    const shared = new Float32Array(3 * 40_000).map((_, i) => (i * 7) % 5);
+    const ranking = (rows: number) => {
+      const bytes = new Uint8Array(shared.buffer, 0, rows * 12);
+      const scores = { name: "y", datatype: "FP32", shape: [rows, 3], bytes } as const;
+      return { scores, best: 2, labels: ["a", "b"], batched: true };
+    };
+    for (const rows of [10, 40_000]) {
+      const { datatype, shape, bytes } = await codec.rank(ranking(rows), never);
+      expect({ datatype, shape }).toEqual({ datatype: "BYTES", shape: [rows, 2] });
+      expect(stringElements(bytes).slice(0, 4)).toEqual(["4:2", "2:1:b", "3:1:b", "1:0:a"]);
+    }
+    expect(shared[2]).toBe(4);
   });
 });

@@ -1,17 +1,17 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, copyInTurns, ownMemory, ThreadLane } from "@aimass/core";
+import type { Tensor } from "@aimass/oip";
 import { handOver } from "../batching/packed-tensors.ts";
 import type { ServingPlan } from "../servables/serving-plan.ts";
-import { CodecLane } from "./codec-lane.ts";
-import { buffersOf } from "./codec-messages.ts";
+import { buffersOf, type CodecAsk, type CodecReply, type Ranking, rank } from "./codec-messages.ts";
 import { type CallBody, type ReadCall, readCall } from "./read-call.ts";
 import { type Answer, type WrittenAnswer, writeAnswer } from "./write-answer.ts";
 
+const thread = new URL("./codec-thread.ts", import.meta.url);
+
 /** Bodies and outputs from this size on go to a thread, in bytes. Smaller ones take a few milliseconds at most. */
-const threadFrom = { read: 128 * 1024, write: 64 * 1024 } as const;
+const threadFrom = { read: 128 * 1024, write: 64 * 1024, rank: 16 * 1024 } as const;
 /** From this size on they have a thread of their own, which others of that size wait for, in bytes. */
 const heavyFrom = 4 * 1024 * 1024;
-/** Bytes that are copied before others have their turn. */
-const copyBytes = 4 * 1024 * 1024;
 
 /** How a body is read. */
 export interface ReadOptions {
@@ -22,18 +22,18 @@ export interface ReadOptions {
 }
 
 /**
- * Reads calls and writes answers: small ones here and now, large ones on threads of their own, one for the large and one for the very large. Nothing a caller sends
+ * Reads calls, ranks scores and writes answers: small ones here and now, large ones on threads of their own, one for the large and one for the very large. Nothing a caller sends
  * or asks for keeps the thread with the sockets busy: there large data change hands, or are copied a few megabytes at a time.
  */
 export class Codec implements AsyncDisposable {
-  readonly #light = new CodecLane();
-  readonly #heavy = new CodecLane();
+  readonly #light = new ThreadLane<CodecAsk, CodecReply>(thread);
+  readonly #heavy = new ThreadLane<CodecAsk, CodecReply>(thread);
 
   /** Rejects as `readCall` and, of a large body, `validateInputs` do; with CANCELLED when the caller gives up meanwhile. */
   async read(call: CallBody, plan: ServingPlan, { ownsBody, signal }: ReadOptions): Promise<ReadCall> {
     const { byteLength } = call.body;
     if (byteLength < threadFrom.read) return readCall(call, plan);
-    const body = ownsBody && isWhole(call.body) ? call.body : await copied(call.body);
+    const body = ownsBody ? await ownMemory(call.body) : await copyInTurns(call.body);
     const reply = await this.#lane(byteLength).ask({ read: { ...call, body }, plan }, buffersOf([body]), signal);
     if (!("read" in reply)) throw strange();
     const { inputs, ...read } = reply.read;
@@ -48,7 +48,7 @@ export class Codec implements AsyncDisposable {
     if (bytes < threadFrom.write) return writeAnswer(answer);
     // Others of the same batch have views of the same memory.
     const own = [];
-    for (const output of outputs) own.push({ ...output, bytes: await copied(output.bytes) });
+    for (const output of outputs) own.push({ ...output, bytes: await copyInTurns(output.bytes) });
     const write = { ...answer, response: { ...answer.response, outputs: own } } as Answer;
     const buffers = buffersOf(own.map((output) => output.bytes));
     const reply = await this.#lane(bytes).ask({ write }, buffers, signal);
@@ -56,29 +56,27 @@ export class Codec implements AsyncDisposable {
     throw strange();
   }
 
+  /** Ranks scores. Rejects as `classify` does; with CANCELLED when the caller gives up meanwhile. */
+  async rank(ranking: Ranking, signal: AbortSignal): Promise<Tensor> {
+    const { scores } = ranking;
+    const { byteLength } = scores.bytes;
+    if (byteLength < threadFrom.rank) return rank(ranking);
+    const bytes = await copyInTurns(scores.bytes);
+    const ask = { rank: { ...ranking, scores: { ...scores, bytes } } };
+    const reply = await this.#lane(byteLength).ask(ask, buffersOf([bytes]), signal);
+    if ("ranked" in reply) return reply.ranked;
+    throw strange();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.#light, this.#heavy].map((lane) => lane[Symbol.asyncDispose]()));
   }
 
-  #lane(bytes: number): CodecLane {
+  #lane(bytes: number): ThreadLane<CodecAsk, CodecReply> {
     return bytes < heavyFrom ? this.#light : this.#heavy;
   }
 }
 
 function strange(): AimassError {
   return new AimassError("INTERNAL", "The codec's thread answered something else.");
-}
-
-/** Whether memory can change hands with nothing else in it. */
-function isWhole({ buffer, byteLength }: Uint8Array): boolean {
-  return buffer instanceof ArrayBuffer && buffer.byteLength - byteLength < 64;
-}
-
-async function copied(bytes: Uint8Array): Promise<Uint8Array> {
-  const copy = new Uint8Array(bytes.byteLength);
-  for (let at = 0; at < bytes.byteLength; at += copyBytes) {
-    copy.set(bytes.subarray(at, at + copyBytes), at);
-    if (at + copyBytes < bytes.byteLength) await new Promise((resolve) => setImmediate(resolve));
-  }
-  return copy;
 }

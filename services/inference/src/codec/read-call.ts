@@ -1,5 +1,6 @@
 import { decodeInferRequest, decodePredict, decodeRestInfer, type InferRequest } from "@aimass/oip";
 import { packRequests, unpack } from "../batching/packed-tensors.ts";
+import { checkRequestedOutputs } from "../servables/select-outputs.ts";
 import type { ServingPlan } from "../servables/serving-plan.ts";
 import { type ValidInputs, validateInputs } from "../servables/validate-inputs.ts";
 
@@ -40,10 +41,11 @@ export function readCall({ kind, body, ...call }: CallBody, plan: ServingPlan): 
   return { ...plain, ...decodeRestInfer(body, headers, call.model, call.version, plan) };
 }
 
-/** `readCall` with the inputs checked against the plan, and packed as a run takes them. Throws as `validateInputs` does, too. */
+/** `readCall` with inputs and requested outputs checked against the plan, and the inputs packed as a run takes them. Throws as these checks do, too. */
 export function readAndCheck(call: CallBody, plan: ServingPlan): Omit<ReadCall, "checked"> & { inputs: ValidInputs } {
   const read = readCall(call, plan);
   const inputs = validateInputs(plan, read.request.inputs);
+  checkRequestedOutputs(plan, read.request.outputs);
   const tensors = unpack(packRequests([inputs.tensors]));
   return { ...read, request: { ...read.request, inputs: tensors }, inputs: { ...inputs, tensors } };
 }

@@ -40,7 +40,14 @@ beforeAll(async () => {
     outputs: ["y FP32 -1,4"],
     batchable: true,
   });
-  plane.assign(replicaId, [echo("int64", "INT64"), echo("fp32", "FP32"), echo("bytes", "BYTES"), affine]);
+  const scores = plane.publish({
+    model: "scores",
+    bytes: echoModel("FP32", ["N", 10]),
+    inputs: ["x FP32 -1,10"],
+    outputs: ["y FP32 -1,10"],
+    batchable: true,
+  });
+  plane.assign(replicaId, [echo("int64", "INT64"), echo("fp32", "FP32"), echo("bytes", "BYTES"), affine, scores]);
   // A slot each: runs of the others are none of the neighbour's business here.
   replica = await ChildService.start("replica-main.ts", {
     ...plane.env(),
@@ -50,7 +57,7 @@ beforeAll(async () => {
   client = await new ReplicaClient(replica.address("rpc"), () => plane.token("router")).ready();
   await until("all are ready", () => {
     const loaded = plane.replicas.get(replicaId)?.loaded ?? [];
-    return loaded.length === 4 && loaded.every(({ state }) => state === LoadState.READY);
+    return loaded.length === 5 && loaded.every(({ state }) => state === LoadState.READY);
   });
 }, 60_000);
 
@@ -87,19 +94,34 @@ function inferBody(datatype: string, write: (index: number) => string): Buffer {
 const predictBody = (write: (index: number) => string) =>
   Buffer.concat([Buffer.from('{"inputs":['), repeated(write).text, Buffer.from("]}")]);
 
-/** A gRPC message of typed contents: a varint an element, which are made 64-bit numbers one by one. */
-function typedContents(): Buffer {
-  const contents = Buffer.alloc(bodyBytes, 5);
-  const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]);
-  const field = (tag: number, bytes: Uint8Array) => Buffer.concat([Buffer.from([tag, ...varint(bytes.length)]), bytes]);
-  const shape = field(0x1a, Buffer.from(varint(bodyBytes)));
-  const list = field(0x2a, field(0x1a, contents));
-  const input = Buffer.concat([field(0x0a, Buffer.from("x")), field(0x12, Buffer.from("INT64")), shape, list]);
-  const message = Buffer.concat([field(0x0a, Buffer.from("int64")), field(0x2a, input)]);
+const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]);
+const field = (tag: number, bytes: Uint8Array) => Buffer.concat([Buffer.from([tag, ...varint(bytes.length)]), bytes]);
+
+function framed(...fields: Uint8Array[]): Buffer {
+  const message = Buffer.concat(fields);
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);
 }
+
+/** `bodyBytes` of one field again and again behind the model's name. */
+const manyFields = (unit: Uint8Array) =>
+  framed(field(0x0a, Buffer.from("int64")), Buffer.alloc(Math.floor(bodyBytes / unit.length) * unit.length, unit));
+
+/** A gRPC message of typed contents: a varint an element, which are made 64-bit numbers one by one. */
+function typedContents(): Buffer {
+  const contents = Buffer.alloc(bodyBytes, 5);
+  const shape = field(0x1a, Buffer.from(varint(bodyBytes)));
+  const list = field(0x2a, field(0x1a, contents));
+  const input = Buffer.concat([field(0x0a, Buffer.from("x")), field(0x12, Buffer.from("INT64")), shape, list]);
+  return framed(field(0x0a, Buffer.from("int64")), field(0x2a, input));
+}
+
+const grpc = (body: () => Buffer) => () =>
+  client.grpc("ModelInfer", body(), { "aimass-model": "default.int64", "aimass-version": "1" }).then(
+    () => 200,
+    (error) => httpStatus({ code: error.code, reason: undefined }),
+  );
 
 const rest = (model: string, body: Buffer) => async () =>
   (await client.rest("POST", `/v2/models/${model}/infer`, { model, body })).status;
@@ -161,16 +183,33 @@ const cases: [string, number, () => Promise<number>][] = [
     400,
     predict("int64", Buffer.concat([Buffer.from('{"inputs":'), Buffer.alloc(bodyBytes, "[")])),
   ],
+  ["typed contents of a gRPC message, more than tensors may take", 429, grpc(typedContents)],
+  ["inputs of a gRPC message", 400, grpc(() => manyFields(Buffer.of(0x2a, 0)))],
+  ["raw entries of a gRPC message", 400, grpc(() => manyFields(Buffer.of(0x3a, 0)))],
+  ["names in a gRPC message", 400, grpc(() => manyFields(field(0x0a, Buffer.from("int64"))))],
   [
-    "typed contents of a gRPC message, more than tensors may take",
-    429,
+    "a gRPC message's id",
+    400,
+    grpc(() => framed(field(0x0a, Buffer.from("int64")), field(0x1a, Buffer.alloc(bodyBytes)))),
+  ],
+  [
+    "scores that are to be ranked",
+    200,
     async () => {
-      const headers = { "aimass-model": "default.int64", "aimass-version": "1" };
-      const call = client.grpc("ModelInfer", typedContents(), headers);
-      return call.then(
-        () => 200,
-        (error) => httpStatus({ code: error.code, reason: undefined }),
-      );
+      const rows = bodyBytes / 40;
+      const input = { name: "x", datatype: "FP32", shape: [rows, 10], bytes: new Uint8Array(bodyBytes) } as const;
+      const { outputs } = await client.infer("scores", [input], { outputs: [{ name: "y", classification: 1 }] });
+      return outputs[0]?.shape[0] === rows && outputs[0].datatype === "BYTES" ? 200 : 500;
+    },
+  ],
+  [
+    "requests of 20 MB that share a run",
+    200,
+    async () => {
+      const bytes = new Uint8Array(bodyBytes / 3);
+      const input = { name: "x", datatype: "FP32", shape: [bytes.length / 4], bytes } as const;
+      const answers = await Promise.all(Array.from({ length: 3 }, () => client.infer("fp32", [input])));
+      return answers.every(({ outputs }) => outputs[0]?.bytes.length === bytes.length) ? 200 : 500;
     },
   ],
   [

@@ -44,7 +44,11 @@ export async function inferCounted(
   let code: Code | "OK" = "OK";
   try {
     const deadline = deadlineOf(call.headers["grpc-timeout"], now);
-    return { response: await infer(servable, request, { deadline, now, signal: call.signal, checked }), servable };
+    const { codec } = context;
+    return {
+      response: await infer(servable, request, { deadline, now, signal: call.signal, codec, checked }),
+      servable,
+    };
   } catch (error) {
     const failure = AimassError.from(error);
     code = failure.code;

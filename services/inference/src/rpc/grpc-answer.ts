@@ -6,8 +6,8 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 
 const contentType = { "content-type": "application/grpc" };
 
-/** Answers a unary call with a framed message (5-byte prefix included). */
-export function answerGrpc(call: ServerCall, framed: Uint8Array, trailers: HeaderFields): void {
+/** Answers a unary call with a framed message (5-byte prefix included), whole or in pieces. */
+export function answerGrpc(call: ServerCall, framed: Uint8Array | readonly Uint8Array[], trailers: HeaderFields): void {
   call.respond({ status: 200, headers: contentType, body: framed, trailers: { "grpc-status": "0", ...trailers } });
 }
 

@@ -1,4 +1,4 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, joinPieces } from "@aimass/core";
 import { inflate } from "@aimass/oip";
 
 const prefixBytes = 5;
@@ -33,7 +33,8 @@ export async function* readMessages(
     held += chunk.length;
     // Joined twice a message: for its length, and when it is whole.
     while (held >= needed) {
-      const all = joined(parts);
+      const all = await joinPieces(parts.splice(0), held);
+      parts.push(all);
       needed = prefixBytes + all.readUInt32BE(1);
       if (needed - prefixBytes > limitBytes) throw tooLarge(limitBytes);
       if (held < needed) break;
@@ -45,12 +46,6 @@ export async function* readMessages(
   }
   if (held > 0)
     throw new AimassError("INVALID_ARGUMENT", "The stream ended inside a message.", { reason: "BAD_FRAME" });
-}
-
-/** Makes the parts one; keeps the result so that it is not joined again. */
-function joined(parts: Buffer[]): Buffer {
-  if (parts.length > 1) parts.splice(0, parts.length, Buffer.concat(parts));
-  return parts[0] as Buffer;
 }
 
 function unfolded(

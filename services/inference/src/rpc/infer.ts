@@ -1,4 +1,5 @@
 import { type InferRequest, type InferResponse, integerParameter } from "@aimass/oip";
+import type { Codec } from "../codec/codec.ts";
 import type { ReadCall } from "../codec/read-call.ts";
 import { checkRequestedOutputs, selectOutputs } from "../servables/select-outputs.ts";
 import type { Servable } from "../servables/servable.ts";
@@ -10,6 +11,7 @@ export interface InferOptions {
   readonly deadline: number;
   readonly now: number;
   readonly signal: AbortSignal;
+  readonly codec: Codec;
   /** Inputs that were checked already, against their plan. */
   readonly checked?: ReadCall["checked"];
 }
@@ -21,7 +23,7 @@ export interface InferOptions {
 export async function infer(
   servable: Servable,
   request: InferRequest,
-  { deadline, now, signal, checked }: InferOptions,
+  { deadline, now, signal, codec, checked }: InferOptions,
 ): Promise<InferResponse> {
   const { plan } = servable;
   const inputs = checked?.plan === plan ? checked.inputs : validateInputs(plan, request.inputs);
@@ -35,7 +37,10 @@ export async function infer(
     modelName: request.modelName,
     modelVersion: String(plan.name.version),
     id: request.id,
-    outputs: selectOutputs(plan, outputs, request.outputs),
+    outputs:
+      request.outputs.length === 0
+        ? outputs
+        : await selectOutputs(plan, outputs, request.outputs, (ranking) => codec.rank(ranking, signal)),
   };
 }
 

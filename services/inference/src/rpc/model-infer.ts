@@ -1,6 +1,6 @@
 import { AimassError } from "@aimass/core";
 import type { ServerCall } from "@aimass/h2";
-import { decodeInferRequest, encodeInferResponse } from "@aimass/oip";
+import { decodeInferRequest, inferResponsePieces } from "@aimass/oip";
 import { answerTrailers, type CallContext, inferCounted, largeBytes, readMessage } from "./call-context.ts";
 import { answerGrpc, answerGrpcError } from "./grpc-answer.ts";
 import { readUnaryMessage } from "./grpc-frames.ts";
@@ -17,7 +17,7 @@ export async function modelInfer(context: CallContext, call: ServerCall): Promis
         ? { request: decodeInferRequest(plain) }
         : await readMessage(context, call, plain, { ownsBody: true });
     const { response, servable } = await inferCounted(context, call, read, now);
-    answerGrpc(call, encodeInferResponse(response, { framed: true }), answerTrailers(context, servable));
+    answerGrpc(call, inferResponsePieces(response, { framed: true }), answerTrailers(context, servable));
   } catch (error) {
     answerGrpcError(call, AimassError.from(error), answerTrailers(context, undefined));
   }

@@ -1,6 +1,6 @@
 import { AimassError } from "@aimass/core";
 import type { ResponseWriter, ServerCall } from "@aimass/h2";
-import { decodeInferRequest, encodeStreamInferResponse, type InferRequest } from "@aimass/oip";
+import { decodeInferRequest, type InferRequest, streamInferResponsePieces } from "@aimass/oip";
 import { answerTrailers, type CallContext, inferCounted, largeBytes, readMessage } from "./call-context.ts";
 import { errorTrailers } from "./grpc-answer.ts";
 import { readMessages } from "./grpc-frames.ts";
@@ -36,7 +36,7 @@ async function answerOne(
   message: Uint8Array,
 ): Promise<void> {
   let request: InferRequest | undefined;
-  let framed: Uint8Array;
+  let framed: readonly Uint8Array[];
   try {
     const now = context.clock.monotonic();
     const read =
@@ -45,9 +45,9 @@ async function answerOne(
         : await readMessage(context, call, message, { ownsBody: false });
     request = read.request;
     const { response } = await inferCounted(context, call, read, now);
-    framed = encodeStreamInferResponse(response, { framed: true });
+    framed = streamInferResponsePieces(response, { framed: true });
   } catch (error) {
-    framed = encodeStreamInferResponse(failedAnswer(request, AimassError.from(error)), { framed: true });
+    framed = streamInferResponsePieces(failedAnswer(request, AimassError.from(error)), { framed: true });
   }
   await writer.write(framed);
 }

@@ -1,5 +1,6 @@
 import { AimassError } from "@aimass/core";
-import { classify, type RequestedOutput, type Tensor } from "@aimass/oip";
+import { quoted, type RequestedOutput, type Tensor } from "@aimass/oip";
+import type { Ranking } from "../codec/codec-messages.ts";
 import type { ServingPlan, TensorPlan } from "./serving-plan.ts";
 import { describeTensors } from "./validate-inputs.ts";
 
@@ -8,7 +9,7 @@ export function checkRequestedOutputs(plan: ServingPlan, requested: readonly Req
   requested.forEach((output, i) => {
     const spec = plan.outputs.find((o) => o.name === output.name);
     if (spec === undefined) {
-      throw new AimassError("INVALID_ARGUMENT", `The model has no output "${output.name}".`, {
+      throw new AimassError("INVALID_ARGUMENT", `The model has no output ${quoted(output.name)}.`, {
         reason: "UNKNOWN_OUTPUT",
         field: `outputs[${i}].name`,
         remedy: `It gives ${describeTensors(plan.outputs)}.`,
@@ -28,17 +29,20 @@ export function checkRequestedOutputs(plan: ServingPlan, requested: readonly Req
   });
 }
 
-/** The outputs a request asked for, in its order; all of them when it named none. */
-export function selectOutputs(
+/** The outputs a request asked for, in its order; all of them when it named none. `rank` makes classes of scores. */
+export async function selectOutputs(
   plan: ServingPlan,
   outputs: readonly Tensor[],
   requested: readonly RequestedOutput[],
-): readonly Tensor[] {
+  rank: (ranking: Ranking) => Promise<Tensor>,
+): Promise<readonly Tensor[]> {
   if (requested.length === 0) return outputs;
-  return requested.map(({ name, classification }) => {
-    const tensor = outputs.find((o) => o.name === name) as Tensor;
-    if (classification === undefined) return tensor;
+  const selected: Tensor[] = [];
+  for (const { name, classification } of requested) {
+    const scores = outputs.find((o) => o.name === name) as Tensor;
     const { labels } = plan.outputs.find((o) => o.name === name) as TensorPlan;
-    return classify(tensor, classification, labels, plan.batchable);
-  });
+    const isRanked = classification !== undefined;
+    selected.push(isRanked ? await rank({ scores, best: classification, labels, batched: plan.batchable }) : scores);
+  }
+  return selected;
 }

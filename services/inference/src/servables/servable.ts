@@ -1,7 +1,7 @@
 import { AimassError, type Clock } from "@aimass/core";
 import type { Tensor } from "@aimass/oip";
 import type { RowVerdict } from "@aimass/onnx";
-import { packRequests, unpack } from "../batching/packed-tensors.ts";
+import { packInTurns, unpack } from "../batching/packed-tensors.ts";
 import { RequestQueue, type Waiting } from "../batching/request-queue.ts";
 import { splitOutputs, unlikeRows } from "../batching/split-outputs.ts";
 import { assertAffordable } from "../profiling/assert-affordable.ts";
@@ -245,7 +245,9 @@ export class Servable {
     const startedAt = this.#clock.monotonic();
     const rows = batch.reduce((sum, pending) => sum + pending.samples, 0);
     try {
-      const packed = packRequests(batch.map((pending) => pending.tensors));
+      // A small batch is on the slot's list before the dispatcher looks for the next one.
+      const packing = packInTurns(batch.map((pending) => pending.tensors));
+      const packed = packing instanceof Promise ? await session.slot.hold(packing) : packing;
       const packedAt = this.#clock.monotonic();
       const result = await this.#hand(batch, session.slot.run(session, packed, Math.max(1, rows)));
       const repliedAt = this.#clock.monotonic();
@@ -258,7 +260,7 @@ export class Servable {
       if (found !== undefined && rows > 0) this.#stopBatching(found);
       if (found !== undefined && batch.length > 1) return await this.#runEach(session, batch);
       // Alone, whatever came out is the request's own.
-      const parts = batch.length === 1 ? [tensors] : splitOutputs(tensors, samples);
+      const parts = batch.length === 1 ? [tensors] : await splitOutputs(tensors, samples);
       const outputMs = this.#clock.monotonic() - repliedAt;
       const times = {
         size: rows,

@@ -1,5 +1,5 @@
 import { AimassError } from "@aimass/core";
-import { assertTextElements, countBytesElements, elementSize, formatShape, type Tensor } from "@aimass/oip";
+import { assertTextElements, countBytesElements, elementSize, formatShape, quoted, type Tensor } from "@aimass/oip";
 import type { ServingPlan, TensorPlan } from "./serving-plan.ts";
 
 /** Inputs that fit the signature, in its order. */
@@ -47,7 +47,7 @@ function inSignatureOrder(plan: ServingPlan, given: readonly Tensor[]): Tensor[]
       throw invalid(
         "DUPLICATE_INPUT",
         `inputs[${i}].name`,
-        `The input ${JSON.stringify(tensor.name)} is given twice.`,
+        `The input ${quoted(tensor.name)} is given twice.`,
         "Give each input once.",
       );
     checkTensor(spec, tensor, i);
@@ -67,7 +67,7 @@ function inSignatureOrder(plan: ServingPlan, given: readonly Tensor[]): Tensor[]
 }
 
 function unknownInput(plan: ServingPlan, name: string, index: number): AimassError {
-  const message = `The model has no input ${JSON.stringify(name)}.`;
+  const message = `The model has no input ${quoted(name)}.`;
   return invalid("UNKNOWN_INPUT", `inputs[${index}].name`, message, `It takes ${describeTensors(plan.inputs)}.`);
 }
 

@@ -61,6 +61,7 @@ export class Slot {
   #headSince = 0;
   #sessions = 0;
   #stopping = false;
+  #held = 0;
 
   /** `record` is the slot's record in the crash note; `onDied` hears of an end nobody asked for, `onBusy` each time that it gets something to do and had nothing. */
   constructor(options: {
@@ -85,9 +86,9 @@ export class Slot {
     });
   }
 
-  /** Loads and runs that wait here or are under way. */
+  /** Loads and runs that wait here or are under way, and runs that are made ready for it. */
   get outstanding(): number {
-    return this.#asks.size;
+    return this.#asks.size + this.#held;
   }
 
   get sessions(): number {
@@ -124,6 +125,16 @@ export class Slot {
   soleRunRows(version: VersionName): number {
     const head = this.#asks.size === 1 ? this.#asks.values().next().value : undefined;
     return head?.version === version ? head.rows : 0;
+  }
+
+  /** Keeps a place for a run while its inputs are made ready. */
+  async hold<T>(making: Promise<T>): Promise<T> {
+    this.#held += 1;
+    try {
+      return await making;
+    } finally {
+      this.#held -= 1;
+    }
   }
 
   /** Puts a run of a session on `rows` rows on the thread's list; the inputs' buffer is given away. */
