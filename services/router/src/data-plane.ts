@@ -26,6 +26,7 @@ import { RetryBudget } from "./pipeline/retry.ts";
 import { WaitingRoom } from "./pipeline/waiting-room.ts";
 import { ReplicaPool } from "./replicas/replica-pool.ts";
 import type { RouteTable } from "./routes/route-table.ts";
+import { Transcoder } from "./transcoding/transcoder.ts";
 
 export interface DataPlaneOptions {
   readonly config: Pick<
@@ -89,7 +90,8 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const inference = new Inference({ policy, table, calls, quota, metrics, clock });
   const facts = new ModelFacts({ inference, calls, info });
   const received = new ReceivedBytes(limits.receivedBytes);
-  const infer = new InferDoor({ inference, callers, received, limitBytes: limits.messageBytes, clock });
+  const transcoder = new Transcoder();
+  const infer = new InferDoor({ inference, callers, received, limitBytes: limits.messageBytes, clock, transcoder });
   const stream = new StreamDoor({ infer, callers, received, limitBytes: limits.messageBytes, clock });
   const defaultModel = () => config.defaultModel ?? onlyModel(table.models);
   const rest = new RestDoor({
@@ -155,6 +157,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     [Symbol.dispose]: () => {
       idle[Symbol.dispose]();
       series[Symbol.dispose]();
+      void transcoder[Symbol.asyncDispose]();
       pool[Symbol.dispose]();
       for (const backend of Object.values(backends)) backend.close();
     },

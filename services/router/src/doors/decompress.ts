@@ -1,4 +1,4 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, joinPieces } from "@aimass/core";
 import type { BodyMeter } from "@aimass/h2";
 import { inflatePieces } from "@aimass/oip";
 
@@ -36,7 +36,7 @@ export async function decompress(body: Buffer, options: Decompression): Promise<
       size += piece.length;
       pieces.push(piece);
     }
-    return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, size);
+    return await joinPieces(pieces, size);
   } catch (error) {
     meter.remove(size);
     throw error;

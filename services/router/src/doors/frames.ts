@@ -1,4 +1,4 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, joinPieces } from "@aimass/core";
 import type { BodyMeter } from "@aimass/h2";
 import { type Decompression, decompress } from "./decompress.ts";
 
@@ -15,6 +15,18 @@ export function frame(message: Uint8Array, flag = 0): Buffer {
   framed.writeUInt32BE(message.length, 1);
   framed.set(message, prefixBytes);
   return framed;
+}
+
+/** `frame` for messages of any size: a large one is copied in turns. */
+export function frameInTurns(message: Uint8Array): Buffer | Promise<Buffer> {
+  return joinPieces([framePrefix(message.length), message], prefixBytes + message.length);
+}
+
+/** What stands in front of a message of so many bytes. */
+export function framePrefix(length: number): Buffer {
+  const prefix = Buffer.alloc(prefixBytes);
+  prefix.writeUInt32BE(length, 1);
+  return prefix;
 }
 
 /** The trailers of a gRPC-Web answer as its last frame. */
@@ -63,8 +75,8 @@ async function* splitFrames(
     parts.push(chunk);
     held += chunk.length;
     while (held >= needed) {
-      const all = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-      parts.splice(0, parts.length, all);
+      const all = await joinPieces(parts.splice(0), held);
+      parts.push(all);
       needed = prefixBytes + all.readUInt32BE(1);
       if (needed - prefixBytes > limitBytes) throw tooLarge(limitBytes);
       if (held < needed) break;
@@ -82,7 +94,7 @@ async function* splitFrames(
 async function plainFrame(framed: Buffer, options: Decompression): Promise<Buffer> {
   const { encoding } = options;
   if (framed[0] !== 1 || encoding === undefined || encoding === "identity") throw badFrame();
-  return frame(await decompress(framed.subarray(prefixBytes), options));
+  return frameInTurns(await decompress(framed.subarray(prefixBytes), options));
 }
 
 /** Works with a framed message that is not compressed, counted for as long. */
@@ -92,10 +104,11 @@ export async function withPlainFrame<T>(
   work: (plain: Buffer) => Promise<T>,
 ): Promise<T> {
   const plain = framed[0] === 0 ? framed : await plainFrame(framed, options);
+  const { length } = plain;
   try {
     return await work(plain);
   } finally {
-    if (plain !== framed) options.meter.remove(plain.length - prefixBytes);
+    if (plain !== framed) options.meter.remove(length - prefixBytes);
   }
 }
 

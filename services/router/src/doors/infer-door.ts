@@ -1,15 +1,14 @@
-import { ModelInferRequestSchema, ModelInferResponseSchema } from "@aimass/api/inference";
-import { AimassError, type Clock } from "@aimass/core";
+import { AimassError, type Clock, joinPieces } from "@aimass/core";
 import type { BodyMeter, HeaderFields, ServerCall } from "@aimass/h2";
 import { peekModel, peekModelStart } from "@aimass/oip";
-import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
 import type { Inference } from "../inference/inference.ts";
 import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
 import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
+import type { Transcoder } from "../transcoding/transcoder.ts";
 import type { Decompression } from "./decompress.ts";
-import { assertUnaryFrame, frame, prefixBytes, trailerFrame, withPlainFrame } from "./frames.ts";
+import { assertUnaryFrame, frameInTurns, framePrefix, prefixBytes, trailerFrame, withPlainFrame } from "./frames.ts";
 import { answerStatus, type Codec, codecOf, grpcContentType, type Protocol } from "./protocol.ts";
 import { okTrailers } from "./rpc-status.ts";
 import { type WithBodyOptions, withBody, withDecompressed } from "./with-body.ts";
@@ -33,6 +32,7 @@ export class InferDoor {
   readonly #received: ReceivedBytes;
   readonly #limitBytes: number;
   readonly #clock: Clock;
+  readonly #transcoder: Transcoder;
 
   constructor(options: {
     inference: Inference;
@@ -40,8 +40,10 @@ export class InferDoor {
     received: ReceivedBytes;
     limitBytes: number;
     clock: Clock;
+    transcoder: Transcoder;
   }) {
     this.#clock = options.clock;
+    this.#transcoder = options.transcoder;
     this.#received = options.received;
     this.#inference = options.inference;
     this.#callers = options.callers;
@@ -106,7 +108,8 @@ export class InferDoor {
       const trailers = clientTrailers(served);
       if (served.code !== "OK") return answerStatus(call, "grpc", trailers);
       const answered = { "content-type": grpcContentType("grpc", codec) };
-      call.respond({ status: 200, headers: answered, body: answerFrame(served, codec), trailers });
+      const pieces = await this.#answerFrame(call, served, codec);
+      call.respond({ status: 200, headers: answered, body: pieces, trailers });
     });
   }
 
@@ -120,17 +123,14 @@ export class InferDoor {
     const bodyLimit = isText ? Math.ceil(framedLimit / 3) * 4 : framedLimit;
     const options = this.#bodyOf(call, caller, bodyLimit, isText ? undefined : startOf(codec));
     await withBody(options, async ({ body: sent, meter }) => {
-      const body = isText ? Buffer.from(sent.toString("latin1"), "base64") : sent;
+      const body = isText ? await this.#transcoder.run("from base64", sent, call.signal) : sent;
       assertUnaryFrame(body);
       const served = await this.inferFramed(body, { encoding: headers["grpc-encoding"], meter, caller, codec });
       const trailers = clientTrailers(served);
       if (served.code !== "OK") return answerStatus(call, protocol, trailers);
-      const answer = Buffer.concat([answerFrame(served, codec), trailerFrame(trailers)]);
-      call.respond({
-        status: 200,
-        headers: { "content-type": grpcContentType(protocol, codec) },
-        body: isText ? Buffer.from(answer.toString("base64")) : answer,
-      });
+      const pieces = [...(await this.#answerFrame(call, served, codec)), trailerFrame(trailers)];
+      const answered = { "content-type": grpcContentType(protocol, codec) };
+      call.respond({ status: 200, headers: answered, body: isText ? await this.#toText(call, pieces) : pieces });
     });
   }
 
@@ -146,15 +146,16 @@ export class InferDoor {
     await withBody(this.#bodyOf(call, caller, limitBytes, isJson ? undefined : 0), async ({ body: sent, meter }) => {
       if (!isJson) await call.confirmBody();
       const decompression = this.#decompression(caller, headers["content-encoding"], meter, isJson ? undefined : 0);
-      const served = await withDecompressed(sent, { ...decompression, limitBytes }, (body) =>
-        this.infer(frame(isJson ? encodeJsonRequest(body) : body), caller),
-      );
+      const served = await withDecompressed(sent, { ...decompression, limitBytes }, async (body) => {
+        const message = isJson ? await this.#transcoder.run("request from JSON", body, call.signal) : body;
+        return this.infer(await frameInTurns(message), caller);
+      });
       if (served.code !== "OK") return answerStatus(call, "connect", clientTrailers(served));
       const message = served.result.body.subarray(prefixBytes);
       call.respond({
         status: 200,
         headers: { "content-type": type, "trailer-aimass-version": served.version },
-        body: isJson ? decodeToJson(message) : message,
+        body: isJson ? await this.#transcoder.run("answer to JSON", message, call.signal) : message,
       });
     });
   }
@@ -171,9 +172,24 @@ export class InferDoor {
   ): Promise<Served> {
     const start = codec === "proto" ? 0 : undefined;
     const decompression = { ...this.#decompression(caller, encoding, meter, start), limitBytes: this.#limitOf(codec) };
-    return withPlainFrame(framed, decompression, (plain) =>
-      this.infer(codec === "proto" ? plain : frame(encodeJsonRequest(plain.subarray(prefixBytes))), caller),
-    );
+    return withPlainFrame(framed, decompression, async (plain) => {
+      if (codec === "proto") return this.infer(plain, caller);
+      const json = plain.subarray(prefixBytes);
+      const message = await this.#transcoder.run("request from JSON", json, caller.signal);
+      return this.infer(await frameInTurns(message), caller);
+    });
+  }
+
+  async #answerFrame(call: ServerCall, served: Served, codec: Codec): Promise<readonly Buffer[]> {
+    const { body } = served.result;
+    if (codec === "proto") return [body];
+    const json = await this.#transcoder.run("answer to JSON", body.subarray(prefixBytes), call.signal);
+    return [framePrefix(json.length), json];
+  }
+
+  async #toText(call: ServerCall, pieces: readonly Buffer[]): Promise<Buffer> {
+    const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    return this.#transcoder.run("to base64", await joinPieces([...pieces], size), call.signal);
   }
 
   #limitOf(codec: Codec): number {
@@ -226,11 +242,6 @@ function startOf(codec: Codec): number | undefined {
   return codec === "proto" ? prefixBytes : undefined;
 }
 
-function answerFrame(served: Served, codec: Codec): Buffer {
-  const { body } = served.result;
-  return codec === "proto" ? body : frame(decodeToJson(body.subarray(prefixBytes)));
-}
-
 function isEncoding(encoding: string | undefined): boolean {
   return encoding !== undefined && encoding !== "identity";
 }
@@ -251,10 +262,6 @@ function namingBinary(error: unknown): unknown {
   });
 }
 
-function decodeToJson(message: Uint8Array): Buffer {
-  return Buffer.from(toJsonString(ModelInferResponseSchema, fromBinary(ModelInferResponseSchema, message)));
-}
-
 /** A replica's trailers as the caller gets them. What was said to the router alone is left out. */
 export function clientTrailers({ result, code, version }: Served): HeaderFields {
   if (code === "OK") return { ...okTrailers, "aimass-version": version };
@@ -265,20 +272,6 @@ export function clientTrailers({ result, code, version }: Served): HeaderFields 
     if (value !== undefined) trailers[name] = value;
   }
   return trailers;
-}
-
-function encodeJsonRequest(body: Uint8Array): Uint8Array {
-  try {
-    return toBinary(
-      ModelInferRequestSchema,
-      fromJsonString(ModelInferRequestSchema, Buffer.from(body).toString("utf8"), { ignoreUnknownFields: true }),
-    );
-  } catch (cause) {
-    throw new AimassError("INVALID_ARGUMENT", `The body is no ModelInferRequest in JSON: ${(cause as Error).message}`, {
-      reason: "BAD_JSON",
-      cause,
-    });
-  }
 }
 
 function wrongType(call: ServerCall, type: string): AimassError {

@@ -5,7 +5,7 @@ import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout } from "../pipeline/deadline.ts";
 import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
-import { frame, prefixBytes, readFrames } from "./frames.ts";
+import { frame, framePrefix, prefixBytes, readFrames } from "./frames.ts";
 import { clientTrailers, type InferDoor } from "./infer-door.ts";
 import { connectErrorBody, errorTrailers, okTrailers } from "./rpc-status.ts";
 
@@ -84,27 +84,29 @@ export class StreamDoor {
   async #answerOne(
     call: ServerCall,
     { framed, meter, remainingMs }: { framed: Buffer; meter: BodyMeter; remainingMs: number | undefined },
-  ): Promise<Uint8Array> {
+  ): Promise<readonly Uint8Array[]> {
     try {
       // The credential is looked at for each message: a long stream ends with the right to use it.
       const caller = this.#callers.create(call, "router.infer", remainingMs);
-      return frame(
-        streamAnswer(await this.#infer.inferFramed(framed, { encoding: call.headers["grpc-encoding"], meter, caller })),
+      return streamAnswer(
+        await this.#infer.inferFramed(framed, { encoding: call.headers["grpc-encoding"], meter, caller }),
       );
     } catch (error) {
-      return frame(inBandError(AimassError.from(error).advice));
+      return [frame(inBandError(AimassError.from(error).advice))];
     }
   }
 }
 
-/** ModelStreamInferResponse {error_message 1, infer_response 2}. */
-function streamAnswer(served: Served): Uint8Array {
+/** A framed ModelStreamInferResponse {error_message 1, infer_response 2}; what the replica answered is not copied. */
+function streamAnswer(served: Served): Uint8Array[] {
   if (served.code !== "OK") {
     const { message } = JSON.parse(connectErrorBody(clientTrailers(served)).body.toString()) as { message: string };
-    return inBandError(message);
+    return [frame(inBandError(message))];
   }
-  const response = Buffer.concat([served.result.body.subarray(prefixBytes), finalResponse]);
-  return new BinaryWriter().tag(2, 2).bytes(response).finish();
+  const response = served.result.body.subarray(prefixBytes);
+  const length = response.length + finalResponse.length;
+  const head = new BinaryWriter().tag(2, 2).uint32(length).finish();
+  return [framePrefix(head.length + length), head, response, finalResponse];
 }
 
 function inBandError(message: string): Uint8Array {
@@ -122,7 +124,7 @@ class OrderedAnswers {
     this.#writer = writer;
   }
 
-  add(answer: Promise<Uint8Array>): Promise<void> | undefined {
+  add(answer: Promise<readonly Uint8Array[]>): Promise<void> | undefined {
     this.#underWay += 1;
     const before = this.#last;
     this.#last = answer.then(async (framed) => {

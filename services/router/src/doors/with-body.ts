@@ -29,10 +29,12 @@ export async function withBody<T>(options: WithBodyOptions, work: (received: Rec
   const meter = received.of(caller.principal.id);
   const rules = { meter, timeoutMs: Math.max(1, remainingMs), leastBytes, ...(onStart !== undefined && { onStart }) };
   const body = await call.body(limitBytes, rules);
+  // The memory of a body may change hands.
+  const { length } = body;
   try {
     return await work({ body, meter });
   } finally {
-    meter.remove(body.length);
+    meter.remove(length);
   }
 }
 
@@ -43,9 +45,10 @@ export async function withDecompressed<T>(
   work: (plain: Buffer) => Promise<T>,
 ): Promise<T> {
   const plain = await decompress(body, options);
+  const { length } = plain;
   try {
     return await work(plain);
   } finally {
-    if (plain !== body) options.meter.remove(plain.length);
+    if (plain !== body) options.meter.remove(length);
   }
 }
