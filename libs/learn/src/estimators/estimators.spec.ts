@@ -224,6 +224,48 @@ describe.each(estimators.map((estimator) => [estimator.name, estimator] as const
   });
 });
 
+describe("nearest neighbours that are equally near", () => {
+  const estimator = estimatorNamed("nearest-neighbours-regressor");
+  const random = new Random(3);
+  /** A number beside twelve categories. */
+  const row = (number: number, category: number) => [
+    number,
+    ...Array.from({ length: 12 }, (_, c) => (c === category ? 1 : 0)),
+  ];
+  const rows = Array.from({ length: 40 }, (_, i) => row(random.below(3) * 0.37, i % 12));
+  const y = numbers(...rows.map((_, i) => (i * 7) % 41));
+  /** Of features that serving computes to the last bits alone. */
+  const tolerances = new Float32Array(13).fill(2 ** -20);
+
+  it.each([1e2, 1e4, 1e6, 1e9])("are the same ones in serving for a row %d away from all others", async (far) => {
+    const fitted = await fit(estimator, dense(rows), y, { parameters: { neighbours: 1 } });
+    const asked = Array.from({ length: 200 }, () => row((random.next() - 0.5) * far, -1));
+    await expectServedAsPredicted(fitted, dense(asked));
+  });
+
+  it.each([10, 1e3, 1e5, 1e7])("are the same ones in serving beside an outlier of %d", async (far) => {
+    const fitted = await fit(estimator, dense([...rows, row(far, 0)]), numbers(...y.values, 100), { tolerances });
+    const asked = Array.from({ length: 60 }, (_, i) => row(random.below(3) * 0.37, i % 13));
+    await expectServedAsPredicted(fitted, dense(asked));
+    // The outlier does not blur the others: a row among them finds its like first.
+    const nearest = await fit(estimator, dense([...rows, row(far, 0)]), numbers(...y.values, 100), {
+      tolerances,
+      parameters: { neighbours: 1 },
+    });
+    const first = rows.map((one) => y.values[rows.findIndex((other) => other.join() === one.join())]);
+    expect([...valuesOf(nearest.predict(dense(rows)))]).toEqual(first);
+  });
+
+  it("are the same ones in serving where distances are whole numbers", async () => {
+    const kinds = [1, 2, 3].map(() => Array.from({ length: 40 }, () => 140 * random.normal()));
+    const drawnRow = () => [...kinds[random.below(3)]!, ...[1, 1, 1].map(() => random.below(3))];
+    const some = Array.from({ length: 200 }, drawnRow);
+    const values = numbers(...some.map((_, i) => (i * 7) % 41));
+    const fitted = await fit(estimator, dense(some), values, { tolerances: new Float32Array(43).fill(2 ** -20) });
+    await expectServedAsPredicted(fitted, dense(Array.from({ length: 100 }, drawnRow)));
+  });
+});
+
 describe("a fit that takes long", () => {
   const big = drawn({ seed: 1, rows: 60_000, cols: 30, classes: 3 });
 

@@ -6,7 +6,6 @@ import { type Json, packArray, unpackArray } from "../../packed-array.ts";
 import type { ClassLabels, Prediction } from "../../targets.ts";
 import { highest, labelsFromJson, labelsToJson } from "../class-scores.ts";
 import { addClasses, addNumber, toDouble } from "../graph-parts.ts";
-import { columnMeans } from "../linear/column-scales.ts";
 import { checkWidth, toDense } from "../training-rows.ts";
 import { NearestList } from "./nearest-list.ts";
 
@@ -21,17 +20,28 @@ export interface Neighbours {
   readonly neighbours: number;
   readonly byDistance: boolean;
   /**
-   * Squared distances count in steps of about this share of the rows' mean squared length, and as one step at least, so that rounding does not decide
+   * Squared distances count in steps of about this share of the rows' median squared length, and as one step at least, so that rounding does not decide
    * between equal rows, nor between rows that are equally far away.
    */
   readonly stepShare: number;
 }
 
-/** Squared distance of x and a row as |x|² − 2·x·row + |row|², around the mean row so that no digits are lost to it. */
+/**
+ * Of a row far from all others, the share of its squared length that a step is at least: its distances differ from each other by little beside what they
+ * are, and their last bits depend on the order of a sum.
+ */
+const farShare = 2 ** -32;
+
+/** Where the steps of distances begin. Not half-way: between whole numbers, as categories differ by, that is often a distance itself. */
+const offHalf = (Math.sqrt(5) - 1) / 2;
+/** Rows that a median is taken of: a centre and a measure need not be exact. */
+const mostSampled = 1000;
+
+/** Squared distance of x and a row as |x|² − 2·x·row + |row|², around the median row, which outliers leave where it is, so that no digits are lost to it. */
 export class NeighbourModel implements Fitted {
   readonly model: Neighbours;
   readonly #count: number;
-  readonly #means: Float64Array;
+  readonly #middle: Float64Array;
   readonly #centred: Float64Array;
   readonly #squares: Float64Array;
   /** One over the step of squared distances, a power of two. */
@@ -41,11 +51,11 @@ export class NeighbourModel implements Fitted {
     this.model = model;
     const { rows, cols, stepShare } = model;
     this.#count = rows.length / cols;
-    this.#means = columnMeans({ kind: "dense", rows: this.#count, cols, data: rows }, undefined);
-    this.#centred = Float64Array.from(rows, (cell, i) => cell - this.#means[i % cols]!);
+    this.#middle = Float64Array.from({ length: cols }, (_, j) => median(rows, j, cols) ?? 0);
+    this.#centred = Float64Array.from(rows, (cell, i) => cell - this.#middle[i % cols]!);
     this.#squares = squaredLengths(this.#centred, cols);
-    const mean = this.#squares.reduce((sum, square) => sum + square, 0) / this.#count;
-    this.#perStep = 2 ** -Math.round(Math.log2(stepShare * mean || 1e-30));
+    const usual = median(this.#squares.filter((square) => square > 0)) ?? 0;
+    this.#perStep = 2 ** -Math.round(Math.log2(stepShare * usual || 1e-30));
   }
 
   get cols(): number {
@@ -62,7 +72,7 @@ export class NeighbourModel implements Fitted {
     const row = new Float64Array(this.cols);
     const sums = new Float64Array(width);
     for (let r = 0; r < x.rows; r++) {
-      for (let j = 0; j < this.cols; j++) row[j] = dense.data[r * this.cols + j]! - this.#means[j]!;
+      for (let j = 0; j < this.cols; j++) row[j] = dense.data[r * this.cols + j]! - this.#middle[j]!;
       this.#findNearest(row, list);
       sums.fill(0);
       for (let i = 0; i < list.size; i++) {
@@ -79,28 +89,31 @@ export class NeighbourModel implements Fitted {
     const { labels, votes, byDistance, neighbours } = this.model;
     const [count, cols, width] = [this.#count, this.cols, votes.length / this.#count];
     const index = (name: string, value: number) => graph.constant(name, "INT64", [1], BigInt64Array.of(BigInt(value)));
-    const means = graph.constant("means", "FP64", [cols], this.#means);
+    const middle = graph.constant("middle", "FP64", [cols], this.#middle);
     // Twice the rows rather than a step of its own: ONNX Runtime fuses a scalar scale into MatMul as FP32.
     const doubled = new Float64Array(cols * count);
     for (let r = 0; r < count; r++)
       for (let j = 0; j < cols; j++) doubled[j * count + r] = 2 * this.#centred[r * cols + j]!;
-    const x = graph.node("Sub", [toDouble(graph, input), means]);
+    const x = graph.node("Sub", [toDouble(graph, input), middle]);
     const last = index("last_axis", 1);
     const own = graph.node("ReduceSum", [graph.node("Mul", [x, x]), last], { keepdims: { int: 1 } });
     const product = graph.node("MatMul", [x, graph.constant("rows", "FP64", [cols, count], doubled)]);
     const squares = graph.constant("squares", "FP64", [count], this.#squares);
     const exact = graph.node("Add", [graph.node("Sub", [own, product]), squares]);
     const perStep = graph.constant("steps", "FP64", [1], Float64Array.of(this.#perStep));
-    const half = graph.constant("half", "FP64", [1], Float64Array.of(0.5));
-    const distances = graph.node("Floor", [graph.node("Add", [graph.node("Mul", [exact, perStep]), half])]);
+    const begin = graph.constant("begin", "FP64", [1], Float64Array.of(offHalf));
+    const one = graph.constant("one", "FP64", [1], Float64Array.of(1));
+    const farSteps = graph.constant("far_steps", "FP64", [1], Float64Array.of(this.#perStep * farShare));
+    const far = graph.node("Max", [graph.node("Mul", [own, farSteps]), one]);
+    const inSteps = graph.node("Div", [graph.node("Mul", [exact, perStep]), far]);
+    const distances = graph.node("Floor", [graph.node("Add", [inSteps, begin])]);
     const attributes = { axis: { int: 1 }, largest: { int: 0 }, sorted: { int: 1 } };
     const outputs = ["near_distances", "near_rows"];
     graph.node("TopK", [distances, index("neighbours", neighbours)], attributes, { outputs });
     const table = graph.constant("votes", "FP64", [count, width], votes);
     let near = graph.node("Gather", [table, "near_rows"], { axis: { int: 0 } });
     if (byDistance) {
-      const floor = graph.constant("nearest", "FP64", [1], Float64Array.of(1));
-      const inverse = graph.node("Reciprocal", [graph.node("Sqrt", [graph.node("Max", ["near_distances", floor])])]);
+      const inverse = graph.node("Reciprocal", [graph.node("Sqrt", [graph.node("Max", ["near_distances", one])])]);
       near = graph.node("Mul", [near, graph.node("Unsqueeze", [inverse, index("vote_axis", 2)])]);
     }
     const sums = graph.node("ReduceSum", [near, last], { keepdims: { int: 0 } });
@@ -144,11 +157,12 @@ export class NeighbourModel implements Fitted {
     const rows = this.#centred;
     let own = 0;
     for (let j = 0; j < cols; j++) own += row[j]! * row[j]!;
+    const far = Math.max(own * (this.#perStep * farShare), 1);
     list.clear();
     for (let r = 0; r < this.#count; r++) {
       let product = 0;
       for (let j = 0, i = r * cols; j < cols; j++, i++) product += row[j]! * rows[i]!;
-      const distance = Math.floor((own - 2 * product + this.#squares[r]!) * this.#perStep + 0.5);
+      const distance = Math.floor(((own - 2 * product + this.#squares[r]!) * this.#perStep) / far + offHalf);
       if (distance < list.farthest) list.add(r, distance);
     }
   }
@@ -160,4 +174,15 @@ function squaredLengths(rows: Float64Array, cols: number): Float64Array {
     for (let i = r * cols; i < (r + 1) * cols; i++) squares[r]! += rows[i]! * rows[i]!;
   }
   return squares;
+}
+
+/** The lower median of every `step`-th value from `first` on; undefined where there is none. */
+function median(values: Float32Array | Float64Array, first = 0, step = 1): number | undefined {
+  const count = Math.ceil((values.length - first) / step);
+  const sampled = Math.min(count, mostSampled);
+  const sample = Float64Array.from(
+    { length: sampled },
+    (_, i) => values[first + Math.floor((i * count) / sampled) * step]!,
+  );
+  return sample.sort()[(sampled - 1) >> 1];
 }
