@@ -31,6 +31,8 @@ import { migrations } from "./migrations/index.ts";
 import { Library } from "./models/library.ts";
 import { Models } from "./models/models.ts";
 import { Projects } from "./projects/projects.ts";
+import { ReadAudit } from "./reads/read-audit.ts";
+import { readsTo } from "./reads/write-reads.ts";
 import { aliasRpc } from "./rpc/alias-rpc.ts";
 import { artifactRpc } from "./rpc/artifact-rpc.ts";
 import { datasetRpc } from "./rpc/dataset-rpc.ts";
@@ -103,6 +105,13 @@ export async function startRegistry(
   });
   const inspector = new Inspector({ artifacts, work, probe, concurrency: limits.probeConcurrency });
   const maker = new VersionMaker({ artifacts: access, inspector, versions });
+  const reads = new ReadAudit({
+    write: readsTo(parted.journal, store),
+    clock,
+    windowMs: config.readAuditMs,
+    onLost: (count) => metrics.unrecordedReads.add(count),
+    log: log.scope("reads"),
+  });
   const datasetReader = new DatasetReader({ artifacts, ...datasetBounds(limits), ending: ending.signal });
   const datasetMaker = new DatasetMaker({ datasets, access, reader: datasetReader });
 
@@ -153,10 +162,10 @@ export async function startRegistry(
         .service(ModelService, modelRpc({ gate, models, versions, maker }))
         .service(AliasService, aliasRpc({ gate, aliases }))
         .service(LibraryService, libraryRpc({ gate, library: new Library(store) }))
-        .service(DatasetService, datasetRpc({ gate, datasets, maker: datasetMaker, reader: datasetReader }))
+        .service(DatasetService, datasetRpc({ gate, datasets, maker: datasetMaker, reader: datasetReader, reads }))
         .service(
           ArtifactService,
-          artifactRpc({ gate, artifacts, access, tie, metrics, maxArtifactBytes: limits.maxArtifactBytes }),
+          artifactRpc({ gate, artifacts, access, tie, reads, metrics, maxArtifactBytes: limits.maxArtifactBytes }),
         ),
   });
   const admin = await serveAdmin({
@@ -172,6 +181,7 @@ export async function startRegistry(
     async stop(graceMs) {
       // Versions whose callers have gone are in the making too.
       await Promise.all([server.drain(graceMs), Promise.race([maker.idle(), clock.sleep(graceMs)])]);
+      await reads.settled();
       ending.abort();
       await Promise.all([maker.idle(), collecting, following]);
       closeServiceClients();

@@ -19,6 +19,8 @@ export interface RegistryConfig {
   readonly artifacts: ArtifactLocation;
   /** Brings this database and the storage together although they do not look it: the id of the storage's owner, or "unowned". */
   readonly adoptArtifacts: string | undefined;
+  /** A read of data is told to the audit ledger once within this time; 0: never. */
+  readonly readAuditMs: number;
   readonly limits: RegistryLimits;
 }
 
@@ -61,6 +63,7 @@ export function readRegistryConfig(env: Environment): RegistryConfig {
     stateDirectory: v.string("AIMASS_STATE_DIR"),
     storage: readArtifactVariables(v),
     adoptArtifacts: v.optional("AIMASS_ADOPT_ARTIFACTS"),
+    readAuditMs: 60_000 * v.number("AIMASS_READ_AUDIT_MINUTES", { fallback: 10, minimum: 0, maximum: 1440 }),
     limits: {
       maxArtifactBytes: v.integer("AIMASS_MAX_ARTIFACT_BYTES", {
         fallback: 64 * gibibyte,

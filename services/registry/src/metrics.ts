@@ -14,6 +14,8 @@ export interface RegistryMetrics {
   readonly unreferencedArtifacts: Gauge;
   /** 1 while database and artifact storage are not known to belong together, so that nothing is collected. */
   readonly collectionBlocked: Gauge;
+  /** Reads of data that did not come into the audit ledger. */
+  readonly unrecordedReads: Counter;
   /** When the last garbage collection ended well, in seconds since the epoch. */
   readonly lastCollection: Gauge;
 }
@@ -41,6 +43,9 @@ export function createRegistryMetrics(metrics: Metrics): RegistryMetrics {
     }),
     collectionBlocked: metrics.gauge("aimass_registry_collection_blocked", {
       help: "1 while database and artifact storage are not known to belong together, so that nothing is collected.",
+    }),
+    unrecordedReads: metrics.counter("aimass_registry_unrecorded_reads_total", {
+      help: "Reads of artifacts and datasets that were not written to the audit ledger.",
     }),
     lastCollection: metrics.gauge("aimass_registry_last_collection_seconds", {
       help: "When the last garbage collection ended, in seconds since the epoch.",

@@ -1,4 +1,4 @@
-import { Change, type Event } from "@aimass/api/events";
+import { Change, type DataRead, type Event } from "@aimass/api/events";
 
 const changeNames: Readonly<Record<Change, string>> = {
   [Change.UNSPECIFIED]: "changed",
@@ -20,6 +20,8 @@ export function auditAction({ payload }: Event): string {
       return `model.${changeNames[payload.value.change]}`;
     case "datasetCreated":
       return "dataset.created";
+    case "dataRead":
+      return readAction(payload.value);
     case "deploymentChanged":
       return `deployment.${changeNames[payload.value.change]}`;
     case "rolloutChanged":
@@ -43,4 +45,9 @@ export function auditAction({ payload }: Event): string {
     default:
       return payload satisfies never;
   }
+}
+
+function readAction({ preview, allowed }: DataRead): string {
+  if (preview) return allowed ? "dataset.previewed" : "dataset.preview_refused";
+  return allowed ? "artifact.read" : "artifact.read_refused";
 }

@@ -27,18 +27,23 @@ export class ArtifactAccess {
 
   /** Whether this reader may read the artifact; says nothing of whether it is here. */
   async mayRead(reader: Reader, sha256: string): Promise<boolean> {
-    if (reader.isService) return reader.may("artifact.read", "*");
-    const digest = Buffer.from(sha256, "hex");
-    if (await this.#hasUploaded(reader, digest)) return true;
-    return (await this.#mayReadModel(reader, digest)) || (await this.#mayReadDataset(reader, digest));
+    return (await this.#readableBy(reader, sha256)) !== undefined;
   }
 
   /** Whether this reader may read the artifact, and it is here. */
   async find(reader: Reader, sha256: string): Promise<{ sizeBytes: number } | undefined> {
-    const found = await this.#artifacts.has(sha256);
+    const { here, readableBy } = await this.look(reader, sha256);
+    return readableBy === undefined ? undefined : here;
+  }
+
+  /** Whether it is here, and what lets this reader read it: a model, a dataset, or the project it was uploaded to. */
+  async look(
+    reader: Reader,
+    sha256: string,
+  ): Promise<{ here: { sizeBytes: number } | undefined; readableBy: string | undefined }> {
+    const here = await this.#artifacts.has(sha256);
     // Asked whether or not it is here, so that both take the same time.
-    const may = await this.mayRead(reader, sha256);
-    return may ? found : undefined;
+    return { here, readableBy: await this.#readableBy(reader, sha256) };
   }
 
   /** Writes down that somebody is about to refer to an artifact: garbage collection leaves it for the whole grace from now on. False when it is not here. */
@@ -66,6 +71,13 @@ export class ArtifactAccess {
     return sizes;
   }
 
+  async #readableBy(reader: Reader, sha256: string): Promise<string | undefined> {
+    if (reader.isService) return reader.may("artifact.read", "*") ? "*" : undefined;
+    const digest = Buffer.from(sha256, "hex");
+    const named = (await this.#readableModel(reader, digest)) ?? (await this.#readableDataset(reader, digest));
+    return named ?? (await this.#uploadedTo(reader, digest));
+  }
+
   /** False when the artifact is not here. */
   async #note(tx: Transaction, principal: string, sha256: string, uploadedTo?: string): Promise<boolean> {
     await lockArtifact(tx, sha256);
@@ -80,7 +92,7 @@ export class ArtifactAccess {
     return true;
   }
 
-  async #hasUploaded(reader: Reader, digest: Buffer): Promise<boolean> {
+  async #uploadedTo(reader: Reader, digest: Buffer): Promise<string | undefined> {
     const upload = await this.#store.db
       .selectFrom("artifact_hold")
       .select("uploaded_project")
@@ -88,10 +100,11 @@ export class ArtifactAccess {
       .where("principal", "=", reader.principal)
       .where("uploaded_at", ">", new Date(this.#clock.now() - this.#uploaderMs))
       .executeTakeFirst();
-    return upload?.uploaded_project != null && reader.mayUpload(upload.uploaded_project);
+    const project = upload?.uploaded_project ?? undefined;
+    return project !== undefined && reader.mayUpload(project) ? project : undefined;
   }
 
-  async #mayReadModel(reader: Reader, digest: Buffer): Promise<boolean> {
+  async #readableModel(reader: Reader, digest: Buffer): Promise<string | undefined> {
     const { db } = this.#store;
     const code = db.selectFrom("version_code").select(["project", "model"]).where("sha256", "=", digest);
     const rows = await db
@@ -100,17 +113,19 @@ export class ArtifactAccess {
       .where("sha256", "=", digest)
       .union(code)
       .execute();
-    return rows.some((row) => reader.may("artifact.read", formatResource(row.project, row.model)));
+    const names = rows.map((row) => formatResource(row.project, row.model));
+    return names.find((name) => reader.may("artifact.read", name));
   }
 
-  async #mayReadDataset(reader: Reader, digest: Buffer): Promise<boolean> {
+  async #readableDataset(reader: Reader, digest: Buffer): Promise<string | undefined> {
     const rows = await this.#store.db
       .selectFrom("dataset_version")
       .select(["project", "dataset"])
       .distinct()
       .where("sha256", "=", digest)
       .execute();
-    return rows.some((row) => reader.may("dataset.read", formatResource(row.project, row.dataset)));
+    const names = rows.map((row) => formatResource(row.project, row.dataset));
+    return names.find((name) => reader.may("dataset.read", name));
   }
 }
 

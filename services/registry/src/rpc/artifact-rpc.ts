@@ -15,12 +15,14 @@ import { ownerOf, projectOfOwner } from "../artifacts/upload-owner.ts";
 import type { Gate } from "../gate.ts";
 import type { RegistryMetrics } from "../metrics.ts";
 import { invalid } from "../names.ts";
+import type { ReadAudit } from "../reads/read-audit.ts";
 
 interface ArtifactRpcOptions {
   readonly gate: Gate;
   readonly artifacts: ArtifactStore;
   readonly access: ArtifactAccess;
   readonly tie: StorageTie;
+  readonly reads: ReadAudit;
   readonly metrics: RegistryMetrics;
   readonly maxArtifactBytes: number;
 }
@@ -68,11 +70,15 @@ export function artifactRpc(options: ArtifactRpcOptions): ServiceImpl<typeof Art
     },
     async *readArtifact(request, context) {
       const sha256 = readDigest(request.sha256);
-      const found = await access.find(gate.reader(context), sha256);
-      if (found === undefined) throw artifactNotFound(sha256);
       const { offset } = request;
       if (offset < 0n) throw invalid("offset", `Byte ${offset} cannot be read.`, "Offsets begin at 0.");
-      yield* responses(artifacts.read(sha256, Number(offset), context.signal), found.sizeBytes);
+      const reader = gate.reader(context);
+      const { here, readableBy } = await access.look(reader, sha256);
+      if (here === undefined) throw artifactNotFound(sha256);
+      const allowed = readableBy !== undefined;
+      options.reads.note(reader, { resource: readableBy ?? `sha256:${sha256}`, sha256, preview: false, allowed });
+      if (!allowed) throw artifactNotFound(sha256);
+      yield* responses(artifacts.read(sha256, Number(offset), context.signal), here.sizeBytes);
     },
   };
 }

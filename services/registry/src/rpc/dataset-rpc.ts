@@ -8,12 +8,20 @@ import { previewDataset } from "../datasets/preview.ts";
 import type { Gate } from "../gate.ts";
 import { projectOf } from "../names.ts";
 import { fillPage, pageInfo, readPage } from "../pages.ts";
+import type { ReadAudit } from "../reads/read-audit.ts";
 
 interface DatasetRpcOptions {
   readonly gate: Gate;
   readonly datasets: Datasets;
   readonly maker: DatasetMaker;
   readonly reader: DatasetReader;
+  readonly reads: ReadAudit;
+}
+
+/** What was asked for, seen or not. */
+interface Found {
+  readonly name: { readonly project: string; readonly dataset: string };
+  readonly version: DatasetVersion | Error;
 }
 
 export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof DatasetService> {
@@ -25,10 +33,12 @@ export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof Datas
       return { datasetVersion: await maker.make(by, project, request, context.signal) };
     },
     async getDatasetVersion(request, context) {
-      return { datasetVersion: await find(options, request, context) };
+      return { datasetVersion: admitted(options, await lookUp(options, request), context) };
     },
     async previewDataset(request, context) {
-      const version = await find(options, request, context);
+      const found = await lookUp(options, request);
+      noteRead(options, found, context);
+      const version = admitted(options, found, context);
       gate.dataset(context, version, "dataset.read");
       return previewDataset(options.reader, version, request.rows, context.signal);
     },
@@ -44,15 +54,27 @@ export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof Datas
   };
 }
 
-/** A version the caller may view. It is looked up first, seen or not, so that a hidden dataset and a missing one take the same time. */
-async function find(
-  { gate, datasets }: DatasetRpcOptions,
+/** Looked up before anybody's rights are, so that a hidden dataset and a missing one take the same time. */
+async function lookUp(
+  { datasets }: DatasetRpcOptions,
   request: { readonly project: string; readonly dataset: string; readonly version: bigint },
-  context: HandlerContext,
-): Promise<DatasetVersion> {
+): Promise<Found> {
   const name = { project: projectOf(request.project), dataset: request.dataset };
-  const found = await datasets.get(name, request.version).catch((error: unknown) => error as Error);
+  return { name, version: await datasets.get(name, request.version).catch((error: unknown) => error as Error) };
+}
+
+/** A version the caller may view. Errors: NOT_FOUND. */
+function admitted({ gate }: DatasetRpcOptions, { name, version }: Found, context: HandlerContext): DatasetVersion {
   gate.dataset(context, name, "dataset.view");
-  if (found instanceof Error) throw found;
-  return found;
+  if (version instanceof Error) throw version;
+  return version;
+}
+
+/** What is not there cannot be read, and is no read that was refused. */
+function noteRead({ gate, reads }: DatasetRpcOptions, { name, version }: Found, context: HandlerContext): void {
+  if (version instanceof Error) return;
+  const reader = gate.reader(context);
+  const resource = formatResource(name.project, name.dataset);
+  const allowed = reader.may("dataset.view", resource) && reader.may("dataset.read", resource);
+  reads.note(reader, { resource, sha256: Buffer.from(version.sha256).toString("hex"), preview: true, allowed });
 }

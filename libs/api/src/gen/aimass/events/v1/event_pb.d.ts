@@ -101,6 +101,12 @@ export declare type Event = Message<"aimass.events.v1.Event"> & {
     case: "datasetCreated";
   } | {
     /**
+     * @generated from field: aimass.events.v1.DataRead data_read = 25;
+     */
+    value: DataRead;
+    case: "dataRead";
+  } | {
+    /**
      * @generated from field: aimass.events.v1.DeploymentChanged deployment_changed = 30;
      */
     value: DeploymentChanged;
@@ -363,6 +369,38 @@ export declare type DatasetCreated = Message<"aimass.events.v1.DatasetCreated"> 
  * Use `create(DatasetCreatedSchema)` to create a new message.
  */
 export declare const DatasetCreatedSchema: GenMessage<DatasetCreated>;
+
+/**
+ * Somebody read data, or was refused data that is there. Told once for a principal, an artifact and an outcome in some minutes.
+ *
+ * @generated from message aimass.events.v1.DataRead
+ */
+export declare type DataRead = Message<"aimass.events.v1.DataRead"> & {
+  /**
+   * Of the artifact.
+   *
+   * @generated from field: bytes sha256 = 1;
+   */
+  sha256: Uint8Array;
+
+  /**
+   * Rows of a dataset were asked for, not its file.
+   *
+   * @generated from field: bool preview = 2;
+   */
+  preview: boolean;
+
+  /**
+   * @generated from field: bool allowed = 3;
+   */
+  allowed: boolean;
+};
+
+/**
+ * Describes the message aimass.events.v1.DataRead.
+ * Use `create(DataReadSchema)` to create a new message.
+ */
+export declare const DataReadSchema: GenMessage<DataRead>;
 
 /**
  * @generated from message aimass.events.v1.ProjectChanged
