@@ -28,22 +28,21 @@ function noRoom(): AimassError {
   });
 }
 
-function tooLate(timeoutMs: number): AimassError {
+/** A body that was not whole by its deadline. */
+export function tooLate(timeoutMs: number): AimassError {
   return new AimassError("DEADLINE_EXCEEDED", `The request body did not come within ${Math.round(timeoutMs)} ms.`, {
     reason: "BODY_TOO_LATE",
     remedy: "Allow more time, or send less at once.",
   });
 }
 
-function tooSlow(leastBytes: number): AimassError {
-  return new AimassError(
-    "DEADLINE_EXCEEDED",
-    `The request body came at less than ${leastBytes} bytes in ten seconds.`,
-    {
-      reason: "BODY_TOO_SLOW",
-      remedy: "Begin a request when its body is at hand.",
-    },
-  );
+/** A body that came at less than its least pace. */
+export function tooSlow(leastBytes: number, windowMs: number): AimassError {
+  const message = `The request body came at less than ${leastBytes} bytes in ${windowMs / 1000} seconds.`;
+  return new AimassError("DEADLINE_EXCEEDED", message, {
+    reason: "BODY_TOO_SLOW",
+    remedy: "Begin a request when its body is at hand.",
+  });
 }
 
 /**
@@ -114,7 +113,7 @@ function watchPace(
 ): Disposable {
   let seen = 0;
   const look = (least: number) => {
-    if (body.size() - seen < least) body.refuse(tooSlow(least));
+    if (body.size() - seen < least) body.refuse(tooSlow(least, rateWindowMs));
     seen = body.size();
   };
   const timers: NodeJS.Timeout[] = [];

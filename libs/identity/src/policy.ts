@@ -111,6 +111,16 @@ export class Policy {
     return false;
   }
 
+  /** Whether any grant allows a principal anything at all. */
+  allowsAnything(principal: Principal, nowMs: number): boolean {
+    const facts = this.#index.principal(principal.id);
+    if (facts !== undefined && facts.roles.length > 0) return true;
+    for (const subject of subjectsOf(principal.id, facts)) {
+      for (const grant of this.#index.grantsOf(subject)) if (!grant.deny && grant.expiresAtMs > nowMs) return true;
+    }
+    return false;
+  }
+
   /** Forgets what was decided by the state before; called when the state changes. */
   forget(): void {
     this.#remembered.clear();

@@ -15,10 +15,13 @@ import {
 } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { createCallInterceptor } from "./call-interceptor.ts";
+import { type Caller, callerKey } from "./caller.ts";
 import { RunningCalls } from "./drain.ts";
 import { toConnectError } from "./error-mapping.ts";
 import { createHealthService } from "./health-service.ts";
+import { ReceivedBytes } from "./received-bytes.ts";
 import { addReflection } from "./reflection-service.ts";
+import { countedCompressions, RequestBody } from "./request-bodies.ts";
 import { createRequestGate, type GateOptions } from "./request-gate.ts";
 import { RpcMetrics } from "./rpc-metrics.ts";
 
@@ -68,6 +71,7 @@ export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
     readMaxBytes: options.readMaxBytes ?? defaultReadMaxBytes,
     // Requests may come compressed; answers never are: the processor time costs more than the bytes inside a data centre.
     compressMinBytes: 0xffffffff,
+    acceptCompression: countedCompressions,
     requestGate: countedGate(createRequestGate(options satisfies GateOptions), metrics, running),
     interceptors: [createCallInterceptor({ ...options, metrics, running })],
   });
@@ -77,7 +81,7 @@ export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
   addReflection(router, [...options.services, Health]);
   const idle = new IdleConnections({ clock: options.clock });
   const connections = new Connections(idle);
-  const server = createHttpServer(router, connections, options.telemetry);
+  const server = createHttpServer(router, { ...options, connections });
   const sessions = trackSessions(server, connections);
   const address = await listening(server, options);
   return {
@@ -101,8 +105,8 @@ export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
   };
 }
 
-/** Tells the connection of a call that its caller proved who they are. */
-const recognizeKey = createContextKey(() => {});
+/** Called once the caller is known, before the request is read. */
+const admittedKey = createContextKey((_caller: Caller) => {});
 
 /** Refusals of the gate never reach an interceptor; they are counted here. */
 function countedGate(gate: (context: HandlerContext) => void, metrics: RpcMetrics, running: RunningCalls) {
@@ -110,7 +114,7 @@ function countedGate(gate: (context: HandlerContext) => void, metrics: RpcMetric
     try {
       if (running.draining.aborted && context.service !== Health) throw running.draining.reason;
       gate(context);
-      context.values.get(recognizeKey)();
+      context.values.get(admittedKey)(context.values.get(callerKey) as Caller);
     } catch (error) {
       const failure = toConnectError(error);
       metrics.ended(context.method, codeFromNumber(failure.code), 0);
@@ -122,7 +126,14 @@ function countedGate(gate: (context: HandlerContext) => void, metrics: RpcMetric
 /** Time after which TCP asks for a sign of life on an idle connection, in milliseconds; it asks every second then, ten times. */
 const keepAliveMs = 1000;
 
-function createHttpServer(router: ConnectRouter, connections: Connections, telemetry: Telemetry): Http2Server {
+function createHttpServer(
+  router: ConnectRouter,
+  { connections, clock, telemetry }: { connections: Connections; clock: Clock; telemetry: Telemetry },
+): Http2Server {
+  const received = new ReceivedBytes(receivedBytes);
+  telemetry.metrics.observedGauge("aimass_rpc_request_body_bytes", { help: "Requests in memory." }, () => [
+    { value: received.totalBytes },
+  ]);
   const log = telemetry.log.scope("rpc.server");
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   const settings = { initialWindowSize: streamWindowBytes, maxConcurrentStreams: 4096 };
@@ -135,14 +146,21 @@ function createHttpServer(router: ConnectRouter, connections: Connections, telem
     }
     const connection = connections.of(request.socket);
     connection?.begin(request.stream);
-    const values = createContextValues().set(recognizeKey, () => connection?.recognize());
-    handler(universalRequestFromNodeRequest(request, response, undefined, values))
-      .then((answer) => universalResponseToNodeResponse(answer, response))
+    const body = new RequestBody({ received, clock, kind: handler.method.methodKind });
+    const values = createContextValues().set(admittedKey, ({ principal }) => {
+      connection?.recognize();
+      body.belongsTo(principal.id);
+    });
+    const asked = universalRequestFromNodeRequest(request, response, undefined, values);
+    const pieces = body.read(asked.body as AsyncIterable<Uint8Array>);
+    body
+      .run(async () => universalResponseToNodeResponse(await handler({ ...asked, body: pieces }), response))
       .catch((error: unknown) => {
         // The peer went away while the answer was written, or the answer broke off. With an error: `close()` would end it as if it were whole.
         log.debug("answer not delivered", { path: request.url, error });
         if (!response.stream.destroyed) response.stream.destroy(new Error("The answer broke off."));
-      });
+      })
+      .finally(() => body[Symbol.dispose]());
   });
   // The kernel answers for a process that is busy, and nobody for a machine that is gone: its streams break after about ten seconds.
   server.on("connection", (socket: Socket) => {
@@ -151,6 +169,9 @@ function createHttpServer(router: ConnectRouter, connections: Connections, telem
   });
   return server;
 }
+
+/** Requests in memory at a time, decompressed ones included: half of it for one caller, an eighth for all callers without a credential. */
+const receivedBytes = 256 * 1024 * 1024;
 
 function trackSessions(server: Http2Server, connections: Connections): Set<ServerHttp2Session> {
   const sessions = new Set<ServerHttp2Session>();

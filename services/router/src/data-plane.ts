@@ -1,6 +1,7 @@
 import type { Clock } from "@aimass/core";
 import { IdleConnections } from "@aimass/h2";
 import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
+import { ReceivedBytes } from "@aimass/rpc";
 import type { Telemetry } from "@aimass/telemetry";
 import type { RouterConfig } from "./config.ts";
 import { Backend } from "./control/backend.ts";
@@ -19,7 +20,6 @@ import { RouterMetrics } from "./metrics.ts";
 import { CallerFactory } from "./pipeline/caller-factory.ts";
 import { KeptBodies } from "./pipeline/kept-bodies.ts";
 import { Quota } from "./pipeline/quota.ts";
-import { ReceivedBytes } from "./pipeline/received-bytes.ts";
 import { RefusedTokens } from "./pipeline/refused-tokens.ts";
 import { ReplicaCalls } from "./pipeline/replica-calls.ts";
 import { RetryBudget } from "./pipeline/retry.ts";
@@ -122,6 +122,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     tracer: telemetry.tracer,
     metrics,
     holdMs,
+    bodyTimeoutMs: limits.defaultTimeoutMs,
   });
   metrics.observe("aimass_router_in_flight", "Inference calls under way.", () => quota.inFlight);
   metrics.observe("aimass_router_held", "Calls that wait for a replica to come up.", () => room.size);

@@ -1,5 +1,12 @@
 import { AimassError, type Clock } from "@aimass/core";
-import { type ClientStream, type HeaderFields, type ServerCall, TransportError, type Upstream } from "@aimass/h2";
+import {
+  type ClientStream,
+  type HeaderFields,
+  PacedBody,
+  type ServerCall,
+  TransportError,
+  type Upstream,
+} from "@aimass/h2";
 import {
   anonymous,
   credentialFromHeaders,
@@ -12,10 +19,11 @@ import {
 import type { Tracer } from "@aimass/telemetry";
 import type { RouterMetrics } from "../metrics.ts";
 import { signInFirst } from "../pipeline/access.ts";
+import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
+import { leastBodyBytes } from "../pipeline/least-pace.ts";
 import { Quota } from "../pipeline/quota.ts";
 import type { RefusedTokens } from "../pipeline/refused-tokens.ts";
 import type { Backend, BackendProcess } from "./backend.ts";
-import { BegunInTime } from "./begun-in-time.ts";
 import type { ClientAddress } from "./client-address.ts";
 import { type BackendName, isStreamingPath, streamVerbs } from "./public-services.ts";
 import { ReplayableBody } from "./replayable-body.ts";
@@ -31,12 +39,17 @@ export interface ControlProxyOptions {
   readonly metrics: RouterMetrics;
   /** How long a call waits for a process of its service to come up. */
   readonly holdMs: number;
+  /** How long the body of a call of one message may take to come, in milliseconds. */
+  readonly bodyTimeoutMs: number;
 }
 
 /** Streaming calls under way at a time: all, of one caller, and of all callers without a credential together. */
 const maxStreams = 1024;
 const maxOwnStreams = 128;
 const maxAnonymous = 8;
+
+/** Largest body of a caller without a credential, where nothing is granted to all: signing in takes less. */
+const strangerBytes = 64 * 1024;
 
 /** Tries with a fresh token after a service refused one. */
 const maxRefusals = 2;
@@ -75,7 +88,7 @@ export class ControlProxy {
       const principal = this.#principalOf(call);
       if (principal.kind !== "anonymous") call.recognize();
       if (isStreamingPath(call.path)) await this.#passStream(call, name, { headers, principal });
-      else await this.#pass(call, name, headers);
+      else await this.#passMessage(call, name, { headers, principal });
       metrics.countProxied(name, "answered");
     } catch (error) {
       span.fail(error);
@@ -95,11 +108,34 @@ export class ControlProxy {
     const isForNobody = !verbs.some((verb) => policy.allowsSomewhere(principal, verb, now));
     if (principal.kind === "anonymous" && isForNobody) throw signInFirst();
     this.#streams.enter(principal.id);
+    const timeoutMs = timeoutOf(call.headers);
+    const body = this.#paced(call, timeoutMs === undefined ? {} : { timeoutMs });
     try {
-      await this.#pass(call, name, headers);
+      await this.#pass(call, name, { headers, body });
     } finally {
       this.#streams.leave(principal.id);
     }
+  }
+
+  async #passMessage(
+    call: ServerCall,
+    name: BackendName,
+    { headers, principal }: { headers: HeaderFields; principal: Principal },
+  ): Promise<void> {
+    const { bodyTimeoutMs, clock, policy } = this.#options;
+    const isStranger = principal.kind === "anonymous" && !policy.policy.allowsAnything(principal, clock.now());
+    if (isStranger && mayBecomeLarge(call)) throw signInFirst();
+    let bytes = 0;
+    const onPiece = (length: number) => {
+      bytes += length;
+      if (isStranger && bytes > strangerBytes) throw signInFirst();
+    };
+    const timeoutMs = Math.min(timeoutOf(call.headers) ?? bodyTimeoutMs, bodyTimeoutMs);
+    await this.#pass(call, name, { headers, body: this.#paced(call, { timeoutMs, onPiece }) });
+  }
+
+  #paced(call: ServerCall, rules: { timeoutMs?: number; onPiece?: (bytes: number) => void }): PacedBody<Buffer> {
+    return new PacedBody(call.chunks(), { clock: this.#options.clock, leastBytes: leastBodyBytes, ...rules });
   }
 
   /** A credential that does not hold is its service's to refuse; here it counts as none. */
@@ -112,9 +148,12 @@ export class ControlProxy {
     }
   }
 
-  async #pass(call: ServerCall, name: BackendName, headers: HeaderFields): Promise<void> {
-    const begun = new BegunInTime(call.chunks(), this.#options.clock);
-    const body = new ReplayableBody(begun);
+  async #pass(
+    call: ServerCall,
+    name: BackendName,
+    { headers, body: paced }: { headers: HeaderFields; body: PacedBody<Buffer> },
+  ): Promise<void> {
+    const body = new ReplayableBody(paced);
     const tried = new Set<BackendProcess>();
     let refusals = 0;
     const endsAt = this.#options.clock.monotonic() + this.#options.holdMs;
@@ -139,7 +178,7 @@ export class ControlProxy {
           continue;
         }
         if (!(error instanceof TransportError)) throw error;
-        if (begun.isLate) throw notBegun();
+        if (paced.failure !== undefined && paced.failure.code !== "CANCELLED") throw paced.failure;
         if (error.kind === "cancelled") throw new AimassError("CANCELLED", "The caller went away.");
         if (error.started || !body.isReplayable) throw lost(name, error);
       }
@@ -171,6 +210,27 @@ export class ControlProxy {
     headers["x-forwarded-proto"] = this.#options.addresses.isSecure(call) ? "https" : "http";
     headers.traceparent = traceparent;
     return headers;
+  }
+}
+
+/** Whether a body is declared as large, or may unfold to be, for calls that need no credential. */
+function mayBecomeLarge({ headers, path }: ServerCall): boolean {
+  if (Number(headers["content-length"] ?? 0) > strangerBytes) return true;
+  const isCompressed = [headers["grpc-encoding"], headers["content-encoding"]].some(
+    (encoding) => encoding !== undefined && encoding !== "identity",
+  );
+  return isCompressed && !path.startsWith("/aimass.auth.v1.SessionService/");
+}
+
+/** Milliseconds that a caller allows a call; undefined where they say nothing, or nonsense, which is for its service to refuse. */
+function timeoutOf(headers: HeaderFields): number | undefined {
+  try {
+    return (
+      parseGrpcTimeout(headers["grpc-timeout"]) ??
+      parseMilliseconds("connect-timeout-ms", headers["connect-timeout-ms"])
+    );
+  } catch {
+    return undefined;
   }
 }
 
@@ -261,13 +321,6 @@ function tokenRefused(name: BackendName): AimassError {
       retryAfterMs: 1000,
     },
   );
-}
-
-function notBegun(): AimassError {
-  return new AimassError("DEADLINE_EXCEEDED", "The call was opened, and nothing of its request came.", {
-    reason: "BODY_TOO_LATE",
-    remedy: "Open a call when its first message is at hand.",
-  });
 }
 
 function lost(name: BackendName, cause: TransportError): AimassError {

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
+import { ReceivedBytes } from "@aimass/rpc";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ReceivedBytes } from "../pipeline/received-bytes.ts";
 import { assertUnaryFrame, frame, readFrames, trailerFrame, withPlainFrame } from "./frames.ts";
 import { parseRestPath } from "./rest-path.ts";
 

@@ -1,6 +1,6 @@
 import { AimassError, joinPieces } from "@aimass/core";
 import type { BodyMeter } from "@aimass/h2";
-import { type Decompression, decompress } from "./decompress.ts";
+import { type Decompression, decompress } from "@aimass/rpc";
 
 /** Length of the prefix of a gRPC message: a flag byte and four bytes of length. */
 export const prefixBytes = 5;

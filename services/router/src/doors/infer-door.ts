@@ -1,13 +1,12 @@
 import { AimassError, type Clock, joinPieces } from "@aimass/core";
 import type { BodyMeter, HeaderFields, ServerCall } from "@aimass/h2";
 import { peekModel, peekModelStart } from "@aimass/oip";
+import type { Decompression, ReceivedBytes } from "@aimass/rpc";
 import type { Inference } from "../inference/inference.ts";
 import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
-import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
 import type { Transcoder } from "../transcoding/transcoder.ts";
-import type { Decompression } from "./decompress.ts";
 import { assertUnaryFrame, frameInTurns, framePrefix, prefixBytes, trailerFrame, withPlainFrame } from "./frames.ts";
 import { answerStatus, type Codec, codecOf, grpcContentType, type Protocol } from "./protocol.ts";
 import { okTrailers } from "./rpc-status.ts";

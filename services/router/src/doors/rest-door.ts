@@ -10,6 +10,7 @@ import {
 import { AimassError, type Clock } from "@aimass/core";
 import type { Answer, BodyMeter, HeaderFields, ServerCall } from "@aimass/h2";
 import { encodeRestError } from "@aimass/oip";
+import type { Decompression, ReceivedBytes } from "@aimass/rpc";
 import { create } from "@bufbuild/protobuf";
 import type { Inference } from "../inference/inference.ts";
 import type { ModelFacts } from "../inference/model-facts.ts";
@@ -17,9 +18,7 @@ import type { ServerInfo } from "../inference/server-info.ts";
 import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory, TracedCaller } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
-import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
 import { publicName, type VersionRoutes } from "../routes/model-routes.ts";
-import type { Decompression } from "./decompress.ts";
 import { anonymousRatio } from "./infer-door.ts";
 import { plainJson } from "./plain-json.ts";
 import { parseRestPath, type RestTarget } from "./rest-path.ts";

@@ -1,10 +1,10 @@
 import { AimassError, type Clock } from "@aimass/core";
 import type { BodyMeter, ResponseWriter, ServerCall } from "@aimass/h2";
+import type { ReceivedBytes } from "@aimass/rpc";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Served } from "../pipeline/call.ts";
 import type { CallerFactory } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout } from "../pipeline/deadline.ts";
-import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
 import { frame, framePrefix, prefixBytes, readFrames } from "./frames.ts";
 import { clientTrailers, type InferDoor } from "./infer-door.ts";
 import { connectErrorBody, errorTrailers, okTrailers } from "./rpc-status.ts";

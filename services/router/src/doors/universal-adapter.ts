@@ -1,6 +1,8 @@
-import type { ServerCall } from "@aimass/h2";
+import { systemClock } from "@aimass/core";
+import { PacedBody, type ServerCall } from "@aimass/h2";
 import { type ContextValues, createContextKey, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { leastBodyBytes } from "../pipeline/least-pace.ts";
 
 /** The call behind a handler's context. */
 export const serverCallKey = createContextKey<ServerCall | undefined>(undefined);
@@ -29,6 +31,6 @@ export async function answerByHandler(call: ServerCall, handler: UniversalHandle
 
 /** A lone message in binary does not show that it was cut short; every other form does. */
 async function* confirmedChunks(call: ServerCall): AsyncIterable<Buffer> {
-  yield* call.chunks();
+  yield* new PacedBody(call.chunks(), { clock: systemClock, leastBytes: leastBodyBytes });
   if (call.headers["content-type"]?.startsWith("application/proto") === true) await call.confirmBody();
 }

@@ -1,10 +1,8 @@
 import type { BodyMeter, ServerCall } from "@aimass/h2";
+import type { ReceivedBytes } from "@aimass/rpc";
+import { type Decompression, decompress } from "@aimass/rpc";
 import type { TracedCaller } from "../pipeline/caller-factory.ts";
-import type { ReceivedBytes } from "../pipeline/received-bytes.ts";
-import { type Decompression, decompress } from "./decompress.ts";
-
-/** Least bytes of a body in each ten seconds: nobody holds memory and a place by sending next to nothing. */
-const leastBytes = 10 * 1024;
+import { leastBodyBytes } from "../pipeline/least-pace.ts";
 
 /** A body with what else must be counted with it. */
 export interface ReceivedBody {
@@ -27,7 +25,12 @@ export interface WithBodyOptions {
 export async function withBody<T>(options: WithBodyOptions, work: (received: ReceivedBody) => Promise<T>): Promise<T> {
   const { call, caller, received, limitBytes, remainingMs, onStart } = options;
   const meter = received.of(caller.principal.id);
-  const rules = { meter, timeoutMs: Math.max(1, remainingMs), leastBytes, ...(onStart !== undefined && { onStart }) };
+  const rules = {
+    meter,
+    timeoutMs: Math.max(1, remainingMs),
+    leastBytes: leastBodyBytes,
+    ...(onStart !== undefined && { onStart }),
+  };
   const body = await call.body(limitBytes, rules);
   // The memory of a body may change hands.
   const { length } = body;

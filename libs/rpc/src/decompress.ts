@@ -50,7 +50,8 @@ function tooDense(): AimassError {
   });
 }
 
-function noRoom(): AimassError {
+/** Bodies take all the memory they may. */
+export function noRoom(): AimassError {
   return new AimassError("RESOURCE_EXHAUSTED", "There is no room for more request bodies now.", {
     reason: "BODIES_TOO_LARGE",
     remedy: "Try again, with fewer or smaller requests at a time.",
