@@ -8,8 +8,8 @@ import { tinyModel } from "@aimass/onnx/samples";
 import { InferClient } from "../support/infer-client.ts";
 import { TestMesh } from "../support/test-mesh.ts";
 import { rowsOf, Traffic, total } from "../support/traffic.ts";
+import type { ChaosResult } from "./chaos-result.ts";
 import { ChaosContext } from "./context.ts";
-import type { ChaosResult } from "./run.ts";
 
 const scenario = "the disk is full for 15 s, services die meanwhile, then there is room again";
 const diskMegabytes = 400;

@@ -3,20 +3,13 @@ import { mlpModel, slowModel, tinyModel } from "@aimass/onnx/samples";
 import { startNats } from "@aimass/testkit";
 import { InferClient } from "../support/infer-client.ts";
 import { TestMesh } from "../support/test-mesh.ts";
-import { rowsOf, Traffic, type TrafficCount, total } from "../support/traffic.ts";
+import { rowsOf, Traffic, total } from "../support/traffic.ts";
+import type { ChaosResult } from "./chaos-result.ts";
 import { clocksScenario, faketimeLibrary } from "./clocks.ts";
 import { ChaosContext } from "./context.ts";
 import { canHaveDisk, diskFullScenario } from "./disk-full.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 import { shardingScenario } from "./sharding.ts";
-
-/** One line of the table. */
-export interface ChaosResult {
-  readonly scenario: string;
-  readonly count: TrafficCount;
-  readonly recoveredMs: number;
-  readonly problem: string | undefined;
-}
 
 interface OwnMesh {
   readonly name: string;

@@ -2,8 +2,8 @@ import { tinyModel } from "@aimass/onnx/samples";
 import { InferClient } from "../support/infer-client.ts";
 import { TestMesh } from "../support/test-mesh.ts";
 import { rowsOf, Traffic, total } from "../support/traffic.ts";
+import type { ChaosResult } from "./chaos-result.ts";
 import { ChaosContext } from "./context.ts";
-import type { ChaosResult } from "./run.ts";
 
 const models = ["one", "two", "three", "four", "five", "six"];
 

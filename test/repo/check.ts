@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { boundaryViolations } from "./rules/boundaries.ts";
+import { importCircles } from "./rules/circles.ts";
 import { type Lockfile, missingPlatforms } from "./rules/lockfile.ts";
 import { type PackageManifest, skeletonViolations, unpinnedDependencies } from "./rules/packages.ts";
 import { unshownPromises } from "./rules/promises.ts";
@@ -75,6 +76,7 @@ const checks: readonly Check[] = [
   { name: "contracts: breaking changes", run: breakingChanges },
   { name: "contracts: generated code", run: staleCode },
   { name: "boundaries", run: () => boundaryViolations(sources, dependencies) },
+  { name: "circles of imports", run: () => importCircles(sources) },
   {
     name: "packages",
     run: () => [

@@ -6,9 +6,10 @@ import { openObject } from "./decode-rest.ts";
 import { ByteBudget } from "./element-sink.ts";
 import { fitShape } from "./fit-shape.ts";
 import { findFields } from "./json.ts";
-import { badJson, type JsonRange, type JsonReader } from "./json-reader.ts";
+import { badJson, type JsonRange } from "./json-reader.ts";
 import { noParameters } from "./parameters.ts";
 import { mismatch, PassedOver } from "./predict-columns.ts";
+import type { Means } from "./predict-means.ts";
 import { readRows } from "./predict-rows.ts";
 import { inTensor, readNested, sinkFor } from "./read-values.ts";
 import type { SignatureView, TensorSpecView } from "./signature.ts";
@@ -60,14 +61,6 @@ export function decodePredict(
     outputs: [],
   };
   return { request, ignoredColumns: passedOver.header, isEmpty: tensors === undefined };
-}
-
-/** What every part of a body is read with. */
-export interface Means {
-  readonly reader: JsonReader;
-  readonly signature: SignatureView;
-  readonly budget: ByteBudget;
-  readonly passedOver: PassedOver;
 }
 
 /** Undefined for an empty list of rows. */

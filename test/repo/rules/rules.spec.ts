@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { boundaryViolations, importsOf } from "./boundaries.ts";
+import { importCircles } from "./circles.ts";
 import { missingPlatforms, platformEntry } from "./lockfile.ts";
 import { skeletonViolations, unpinnedDependencies } from "./packages.ts";
 import { unshownPromises } from "./promises.ts";
@@ -42,6 +43,32 @@ describe("boundaries", () => {
         'import {\n  a,\n  type B,\n} from "@aimass/core";\nexport type { C } from "./c.ts";\nimport "side-effect";',
       ),
     ).toEqual(["@aimass/core", "./c.ts", "side-effect"]);
+  });
+});
+
+describe("circles of imports", () => {
+  const file = (path: string, text: string) => ({ path, text });
+
+  it("are found through other files, types and further folders", () => {
+    const files = [
+      file("libs/a/src/one.ts", 'import { two } from "./deep/two.ts";'),
+      file("libs/a/src/deep/two.ts", 'export type { Three } from "../three.ts";'),
+      file("libs/a/src/three.ts", 'import {\n  type One,\n} from "./one.ts";\nimport { four } from "./four.ts";'),
+      file("libs/a/src/four.ts", 'const three = await import("./three.ts");'),
+    ];
+    expect(importCircles(files)).toEqual([
+      "libs/a/src/one.ts → libs/a/src/deep/two.ts → libs/a/src/three.ts → libs/a/src/one.ts: files that import each other.",
+      "libs/a/src/three.ts → libs/a/src/four.ts → libs/a/src/three.ts: files that import each other.",
+    ]);
+  });
+
+  it("are none where two files import a third", () => {
+    const files = [
+      file("libs/a/src/one.ts", 'import { two } from "./two.ts";\nimport { three } from "./three.ts";'),
+      file("libs/a/src/two.ts", 'import { three } from "./three.ts";\nimport "node:fs";\nimport "./gone.ts";'),
+      file("libs/a/src/three.ts", ""),
+    ];
+    expect(importCircles(files)).toEqual([]);
   });
 });
 

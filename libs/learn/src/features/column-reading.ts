@@ -1,6 +1,5 @@
 import { timeOf } from "@aimass/datasets";
 import type { Batch, ColumnData } from "./columns.ts";
-import type { PlanColumn } from "./plan.ts";
 
 /** How a column whose input is FP64 becomes numbers. */
 export type ColumnReading =
@@ -16,8 +15,14 @@ export interface ShiftedReading {
   readonly unit: number;
 }
 
+/** A column and how its cells become the numbers of the graph's input; as they are unless given. */
+export interface ReadColumn {
+  readonly name: string;
+  readonly reading?: ColumnReading;
+}
+
 /** A batch whose columns are read as a plan says. */
-export function readColumns(batch: Batch, columns: readonly PlanColumn[]): Batch {
+export function readColumns(batch: Batch, columns: readonly ReadColumn[]): Batch {
   if (columns.every(({ reading }) => reading === undefined)) return batch;
   const read = new Map(batch.columns);
   for (const { name, reading } of columns) {

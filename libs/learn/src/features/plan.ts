@@ -1,4 +1,4 @@
-import type { ColumnReading } from "./column-reading.ts";
+import type { ReadColumn } from "./column-reading.ts";
 import type { ColumnType } from "./columns.ts";
 import type { DatePart } from "./dates/date-parts.ts";
 
@@ -120,11 +120,8 @@ export type FeatureSpec =
   | ImageFeature
   | DateFeature;
 
-export interface PlanColumn {
-  readonly name: string;
+export interface PlanColumn extends ReadColumn {
   readonly type: ColumnType;
-  /** How its cells become the numbers of the graph's input; as they are unless given. */
-  readonly reading?: ColumnReading;
 }
 
 /** What is to be made of which columns. Columns no feature names are not asked for when serving. */

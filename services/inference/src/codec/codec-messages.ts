@@ -1,5 +1,6 @@
-import { classify, type Tensor } from "@aimass/oip";
+import type { Tensor } from "@aimass/oip";
 import type { ServingPlan } from "../servables/serving-plan.ts";
+import type { Ranking } from "./ranking.ts";
 import type { CallBody, readAndCheck } from "./read-call.ts";
 import type { Answer, WrittenAnswer } from "./write-answer.ts";
 
@@ -14,18 +15,6 @@ export type CodecReply =
   | { readonly read: ReturnType<typeof readAndCheck> }
   | { readonly written: WrittenAnswer }
   | { readonly ranked: Tensor };
-
-/** Scores of which the best classes are wanted, as `classify` takes them. */
-export interface Ranking {
-  readonly scores: Tensor;
-  readonly best: number;
-  readonly labels: readonly string[];
-  readonly batched: boolean;
-}
-
-export function rank({ scores, best, labels, batched }: Ranking): Tensor {
-  return classify(scores, best, labels, batched);
-}
 
 /** The memory behind some views, each once. */
 export function buffersOf(views: readonly Uint8Array[]): ArrayBuffer[] {

@@ -1,6 +1,7 @@
 /** Reads large bodies and writes large answers one after the other, so that the thread with the sockets never waits for one. */
 import { workInLane } from "@aimass/core";
-import { buffersOf, type CodecAsk, type CodecReply, rank } from "./codec-messages.ts";
+import { buffersOf, type CodecAsk, type CodecReply } from "./codec-messages.ts";
+import { rank } from "./ranking.ts";
 import { readAndCheck } from "./read-call.ts";
 import { writeAnswer } from "./write-answer.ts";
 

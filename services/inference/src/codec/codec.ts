@@ -2,7 +2,8 @@ import { AimassError, copyInTurns, ownMemory, ThreadLane } from "@aimass/core";
 import type { Tensor } from "@aimass/oip";
 import { handOver } from "../batching/packed-tensors.ts";
 import type { ServingPlan } from "../servables/serving-plan.ts";
-import { buffersOf, type CodecAsk, type CodecReply, type Ranking, rank } from "./codec-messages.ts";
+import { buffersOf, type CodecAsk, type CodecReply } from "./codec-messages.ts";
+import { type Ranking, rank } from "./ranking.ts";
 import { type CallBody, type ReadCall, readCall } from "./read-call.ts";
 import { type Answer, type WrittenAnswer, writeAnswer } from "./write-answer.ts";
 

@@ -1,6 +1,6 @@
 import { AimassError } from "@aimass/core";
 import { quoted, type RequestedOutput, type Tensor } from "@aimass/oip";
-import type { Ranking } from "../codec/codec-messages.ts";
+import type { Ranking } from "../codec/ranking.ts";
 import type { ServingPlan, TensorPlan } from "./serving-plan.ts";
 import { describeTensors } from "./validate-inputs.ts";
 
