@@ -576,6 +576,7 @@ describe("a service for the mesh alone", () => {
     "aimass.auth.v1.PolicyService/AcknowledgePolicy",
     "aimass.registry.v1.LibraryService/ListServable",
     "aimass.scheduler.v1.ReplicaService/AttachReplica",
+    "aimass.scheduler.v1.ReplicaService/GrantRead",
     "aimass.scheduler.v1.ReplicaService/AnnounceNode",
     "aimass.scheduler.v1.RouteService/WatchRoutes",
   ])("(%s) cannot be reached through the router", async (path) => {

@@ -12,9 +12,22 @@ export {
   rawPublicKey,
 } from "./ed25519.ts";
 export { fromBase64url, toBase64url, uint64Bytes } from "./encoding.ts";
+export type { IdentityDocument, TrustDocument, TrustedKeyDocument } from "./identity-document.ts";
 export { type Claims, clockSkewMs, signJwt, type TokenExpectation, verifyJwt } from "./jwt.ts";
 export { type KeyedDifference, KeyedState, keyedDigest } from "./keyed-state.ts";
-export { createMeshIdentity, generateMeshIdentity, meshRoles } from "./mesh-identity.ts";
+export {
+  addNodeKey,
+  createMeshIdentity,
+  createNodeIdentity,
+  generateMeshIdentity,
+  meshRoles,
+  nodeIdentityFile,
+  nodeRole,
+  nodesOf,
+  readTrust,
+  revokeNodeIdentity,
+  revokeNodeKeys,
+} from "./mesh-identity.ts";
 export {
   defaultProject,
   enclosingResources,
@@ -38,12 +51,13 @@ export {
   signPolicyUpdate,
 } from "./policy-update.ts";
 export { anonymous, type Principal, principalKind, servicePrincipal } from "./principal.ts";
+export { openReadGrant, type ReadGrantFacts, signReadGrant } from "./read-grant.ts";
 export {
-  type IdentityDocument,
+  keyRevoked,
   refusedTokenHeader,
   ServiceIdentity,
+  type ServiceSender,
   serviceTokenRefused,
-  type TrustDocument,
 } from "./service-identity.ts";
 export { compareUtf8 } from "./sorted-lines.ts";
 export {

@@ -2,22 +2,18 @@ import { type KeyObject, randomBytes, sign, verify } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { AimassError, type Clock } from "@aimass/core";
 import { BoundedCache } from "./bounded-cache.ts";
-import { importPrivateJwk, importPublicJwk, type PrivateJwk, type PublicJwk } from "./ed25519.ts";
+import { importPrivateJwk } from "./ed25519.ts";
 import { unauthenticated } from "./encoding.ts";
+import { type IdentityDocument, isIdentityDocument, isTrustDocument, type TrustDocument } from "./identity-document.ts";
 import { acceptedTime, signJwt, verifyJwt } from "./jwt.ts";
+import { TrustedKeys } from "./trusted-keys.ts";
 
-/** The identity file of a process. */
-export interface IdentityDocument {
+/** A process of the mesh, as its service token says. */
+export interface ServiceSender {
   readonly role: string;
-  /** Empty: the process makes a random one. */
   readonly instance: string;
-  readonly keyId: string;
-  readonly privateJwk: PrivateJwk;
-}
-
-/** The trust file: the public keys of the mesh. */
-export interface TrustDocument {
-  readonly keys: readonly { readonly keyId: string; readonly role: string; readonly publicJwk: PublicJwk }[];
+  /** The machine whose key it has; undefined for roles with one key for all. */
+  readonly node?: string | undefined;
 }
 
 const tokenType = "aimass-service+jwt";
@@ -30,6 +26,9 @@ const leastAgeMs = 1000;
 /** The reason of a service token that does not hold: a fault inside the mesh, never one of whoever calls the mesh. */
 export const serviceTokenRefused = "SERVICE_TOKEN_REFUSED";
 
+/** The reason with which a key that was revoked is refused. */
+export const keyRevoked = "KEY_REVOKED";
+
 /** Header of an answer with which a service of the mesh refuses the sender's service token; its value is that reason. Never passed on to clients. */
 export const refusedTokenHeader = "aimass-refused";
 
@@ -37,19 +36,23 @@ export const refusedTokenHeader = "aimass-refused";
 export class ServiceIdentity {
   readonly role: string;
   readonly instance: string;
+  /** The machine whose key this is; undefined for a role with one key for all. */
+  readonly node: string | undefined;
   readonly #keyId: string;
   readonly #privateKey: KeyObject;
-  readonly #trusted: ReadonlyMap<string, { role: string; key: KeyObject }>;
+  readonly #trusted: TrustedKeys;
   readonly #clock: Clock;
-  readonly #verified = new BoundedCache<{ role: string; instance: string }>(4096);
+  #verified = new BoundedCache<ServiceSender>(4096);
   #token: { readonly text: string; readonly issuedAtMs: number; readonly madeAt: number } | undefined;
 
-  constructor(identity: IdentityDocument, trust: TrustDocument, clock: Clock) {
+  /** `trustFile`: looked at again when it changes, so that a key that is added or revoked counts within seconds. */
+  constructor(identity: IdentityDocument, trust: TrustDocument, clock: Clock, trustFile?: string) {
     this.role = identity.role;
+    this.node = identity.node;
     this.instance = identity.instance === "" ? randomBytes(4).toString("hex") : identity.instance;
     this.#keyId = identity.keyId;
     this.#privateKey = importPrivateJwk(identity.privateJwk);
-    this.#trusted = new Map(trust.keys.map((k) => [k.keyId, { role: k.role, key: importPublicJwk(k.publicJwk) }]));
+    this.#trusted = new TrustedKeys(trust, { clock, file: trustFile });
     this.#clock = clock;
   }
 
@@ -57,7 +60,7 @@ export class ServiceIdentity {
   static async load(identityFile: string, trustFile: string, clock: Clock): Promise<ServiceIdentity> {
     const identity = await readDocument<IdentityDocument>(identityFile, "identity", isIdentityDocument);
     const trust = await readDocument<TrustDocument>(trustFile, "trust", isTrustDocument);
-    return new ServiceIdentity(identity, trust, clock);
+    return new ServiceIdentity(identity, trust, clock, trustFile);
   }
 
   /** The name of this process among its kind, "router/5f2c91aa". */
@@ -93,28 +96,34 @@ export class ServiceIdentity {
     if (age >= leastAgeMs) this.#token = undefined;
   }
 
-  /** Who sent a service token. Throws UNAUTHENTICATED (SERVICE_TOKEN_REFUSED). A token seen before costs one look-up. */
-  verify(token: string): { role: string; instance: string } {
+  /**
+   * Who sent a service token. A token seen before costs one look-up. Throws UNAUTHENTICATED (SERVICE_TOKEN_REFUSED), and PERMISSION_DENIED (KEY_REVOKED) for a
+   * key that was revoked.
+   */
+  verify(token: string): ServiceSender {
+    if (this.#trusted.refresh()) this.#verified = new BoundedCache(4096);
     const now = this.#clock.now();
     const known = this.#verified.get(token, now);
     if (known !== undefined) return known;
     try {
       return this.#verifyAnew(token, now);
     } catch (error) {
+      if (error instanceof AimassError && error.reason === keyRevoked) throw error;
       const { message, remedy } = AimassError.from(error);
       const facts = { reason: serviceTokenRefused, cause: error, ...(remedy !== undefined && { remedy }) };
       throw new AimassError("UNAUTHENTICATED", message, facts);
     }
   }
 
-  #verifyAnew(token: string, now: number): { role: string; instance: string } {
+  #verifyAnew(token: string, now: number): ServiceSender {
     const expected = { type: tokenType, audience, maxLifeMs: lifeMs };
-    const { keyId, claims } = verifyJwt(token, (id) => this.#trusted.get(id)?.key, expected, now);
-    const role = (this.#trusted.get(keyId) as { role: string }).role;
+    const { keyId, claims } = verifyJwt(token, (id) => this.#trusted.find(id)?.key, expected, now);
+    const { role, node, revoked } = this.#trusted.find(keyId) as { role: string; node?: string; revoked: boolean };
     if (claims.iss !== role || claims.sub !== `service:${role}` || typeof claims.instance !== "string") {
       throw unauthenticated("The service token claims a role its key does not have.");
     }
-    const service = Object.freeze({ role, instance: claims.instance });
+    if (revoked) throw revokedKey(role, node);
+    const service = Object.freeze({ role, instance: claims.instance, ...(node !== undefined && { node }) });
     this.#verified.set(token, service, acceptedTime(claims));
     return service;
   }
@@ -126,19 +135,36 @@ export class ServiceIdentity {
 
   /** Whether a key is one of the mesh. */
   trusts(keyId: string): boolean {
-    return this.#trusted.has(keyId);
+    this.#trusted.refresh();
+    return this.#trusted.find(keyId)?.revoked === false;
+  }
+
+  /** For streams that outlast a token: whether a machine's key still counts. Throws PERMISSION_DENIED (KEY_REVOKED). */
+  assertTrusted({ role, node }: ServiceSender): void {
+    this.#trusted.refresh();
+    if (!this.#trusted.hasKeyOf(role, node)) throw revokedKey(role, node);
   }
 
   /** Whether a service of `role` signed these bytes. False for an unknown key and for one of another role. */
   verifySignature(keyId: string, role: string, bytes: Uint8Array, signature: Uint8Array): boolean {
-    const trusted = this.#trusted.get(keyId);
+    this.#trusted.refresh();
+    const trusted = this.#trusted.find(keyId);
     return (
       trusted !== undefined &&
+      !trusted.revoked &&
       trusted.role === role &&
       signature.length === 64 &&
       verify(null, bytes, trusted.key, signature)
     );
   }
+}
+
+function revokedKey(role: string, node: string | undefined): AimassError {
+  const whose = node === undefined ? `The key of the role ${role}` : `The key of the node ${node}`;
+  return new AimassError("PERMISSION_DENIED", `${whose} was revoked.`, {
+    reason: keyRevoked,
+    remedy: node === undefined ? "Give it a new one." : `Give it a new one: aimass admin add-node ${node}`,
+  });
 }
 
 function isOld(token: { readonly issuedAtMs: number; readonly madeAt: number }, now: number, monotonic: number) {
@@ -165,24 +191,4 @@ async function readDocument<T>(file: string, kind: string, fits: (value: unknown
     // The error below says it.
   }
   throw new AimassError("FAILED_PRECONDITION", `"${file}" is no ${kind} file.`, facts);
-}
-
-function isIdentityDocument(value: unknown): value is IdentityDocument {
-  const v = value as IdentityDocument | null;
-  return (
-    typeof v?.role === "string" &&
-    typeof v.keyId === "string" &&
-    typeof v.privateJwk?.d === "string" &&
-    typeof v.instance === "string"
-  );
-}
-
-function isTrustDocument(value: unknown): value is TrustDocument {
-  const v = value as TrustDocument | null;
-  return (
-    Array.isArray(v?.keys) &&
-    v.keys.every(
-      (k) => typeof k?.keyId === "string" && typeof k.role === "string" && typeof k.publicJwk?.x === "string",
-    )
-  );
 }

@@ -91,7 +91,8 @@ export const serviceVerbs: ReadonlyMap<string, ReadonlySet<string>> = new Map<st
     new Set([...view, "dataset.read", "artifact.read", "model.create", "version.create", "version.review_request"]),
   ],
   ["scheduler", new Set([...view, "artifact.read", "deployment.write", "node.view", "node.manage"])],
-  ["inference", new Set(["model.view", "artifact.read", "deployment.view", "node.view"])],
+  // Reads what a scheduler grants, by artifact.
+  ["inference", new Set()],
   ["router", new Set(["model.view", "deployment.view", "node.view"])],
   ["console", new Set()],
   ["cli-supervisor", new Set([...view, "node.view"])],

@@ -1,11 +1,11 @@
 import { AimassError, type Clock } from "@aimass/core";
-import type { PolicyStore, Principal } from "@aimass/identity";
+import type { PolicyStore, Principal, ServiceSender } from "@aimass/identity";
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 
 /** Who calls, as the server made sure of it before it read the request. */
 export interface Caller {
   /** The process the call came from; its service token was verified. */
-  readonly service: { readonly role: string; readonly instance: string };
+  readonly service: ServiceSender;
   /** On whose behalf: decides what is allowed. */
   readonly principal: Principal;
   /** W3C trace context of this call. */

@@ -2,6 +2,7 @@ import { AimassError, type Clock } from "@aimass/core";
 import {
   anonymous,
   credentialFromHeaders,
+  nodeRole,
   type PolicyStore,
   type Principal,
   principalKind,
@@ -16,6 +17,9 @@ import { type Caller, callerKey } from "./caller.ts";
 
 /** Services that may name a principal they act for, where nothing else is said: the router alone, which has seen the principal's credential. */
 const defaultActingRoles: readonly string[] = ["router"];
+
+/** Agents and replicas run models of strangers: they call what names them, and nothing else. */
+const namedRoles: readonly string[] = [nodeRole];
 
 export interface GateOptions {
   readonly identity: ServiceIdentity;
@@ -47,8 +51,9 @@ function verifyService(options: GateOptions, context: HandlerContext, token: str
   }
   const service = verifyToken(options.identity, context, token);
   const allowed = options.allowRoles?.(context.service);
-  if (allowed !== undefined && !allowed.includes(service.role)) {
-    throw new AimassError("PERMISSION_DENIED", `A ${service.role} may not call ${context.service.typeName}.`, {
+  const isAllowed = allowed?.includes(service.role) ?? !namedRoles.includes(service.role);
+  if (!isAllowed) {
+    throw new AimassError("PERMISSION_DENIED", `The role ${service.role} may not call ${context.service.typeName}.`, {
       reason: "SERVICE_ROLE",
     });
   }

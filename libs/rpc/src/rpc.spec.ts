@@ -173,6 +173,19 @@ describe("a caller without a right to be here", () => {
   });
 });
 
+describe("a node", () => {
+  it("calls what names its role, and nothing else", async () => {
+    const node = { identity: identity("inference") };
+    const ok = { getModel: () => ({}) };
+    const unnamed = await serve(ok);
+    const refused = { code: "PERMISSION_DENIED", reason: "SERVICE_ROLE" };
+    expect(await failure(models(unnamed, node).getModel({}))).toMatchObject(refused);
+    await models(unnamed).getModel({});
+    const named = await serve(ok, {}, { allowRoles: () => ["inference"] });
+    await models(named, node).getModel({});
+  });
+});
+
 describe("a clock that is two hours off and is set right", () => {
   it.each([7_200_000, -7_200_000])("costs no call afterwards, on either side: %i ms", async (off) => {
     const wrong = { ...systemClock, off, now: nowWithOffset };

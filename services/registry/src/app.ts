@@ -10,7 +10,7 @@ import {
 import { openArtifactStore, openRecordStore } from "@aimass/artifacts";
 import { type Clock, type Environment, formatAddress, type RunningService, systemClock } from "@aimass/core";
 import { openEventBus } from "@aimass/events";
-import { PolicyStore, ServiceIdentity } from "@aimass/identity";
+import { meshRoles, nodeRole, PolicyStore, ServiceIdentity } from "@aimass/identity";
 import { closeServiceClients, followPolicy, serveRpc } from "@aimass/rpc";
 import { openStore } from "@aimass/store";
 import { createTelemetry, type Logger, serveAdmin, type Telemetry } from "@aimass/telemetry";
@@ -154,6 +154,8 @@ export async function startRegistry(
     telemetry,
     clock,
     services: [ProjectService, ModelService, AliasService, LibraryService, ArtifactService, DatasetService],
+    // Nodes read what they are granted here, and call nothing else.
+    allowRoles: (service) => (service === ArtifactService ? [...meshRoles, nodeRole] : undefined),
     // The trainer makes versions for those who ordered its jobs.
     actingRoles: ["router", "trainer"],
     routes: (router) =>
@@ -165,7 +167,17 @@ export async function startRegistry(
         .service(DatasetService, datasetRpc({ gate, datasets, maker: datasetMaker, reader: datasetReader, reads }))
         .service(
           ArtifactService,
-          artifactRpc({ gate, artifacts, access, tie, reads, metrics, maxArtifactBytes: limits.maxArtifactBytes }),
+          artifactRpc({
+            gate,
+            identity,
+            clock,
+            artifacts,
+            access,
+            tie,
+            reads,
+            metrics,
+            maxArtifactBytes: limits.maxArtifactBytes,
+          }),
         ),
   });
   const admin = await serveAdmin({

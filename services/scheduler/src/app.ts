@@ -6,6 +6,7 @@ import { PolicyStore, ServiceIdentity } from "@aimass/identity";
 import { followPolicy, serveRpc } from "@aimass/rpc";
 import { openStore } from "@aimass/store";
 import { createTelemetry, serveAdmin } from "@aimass/telemetry";
+import { ReadGrants } from "./assignments/read-grants.ts";
 import { assignmentsFrom, dedicatedFrom, WantedFeed } from "./assignments/wanted-feed.ts";
 import { Changes } from "./changes.ts";
 import type { SchedulerConfig } from "./config.ts";
@@ -62,7 +63,8 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSe
     ...timings,
     tickMs: timings.tickMs * feedTicks,
   });
-  const assignments = new WantedFeed(assignmentsFrom(store));
+  const readAssignments = assignmentsFrom(store);
+  const assignments = new WantedFeed(readAssignments);
   const dedicated = new WantedFeed(dedicatedFrom(store));
   const metrics = createSchedulerMetrics(telemetry.metrics);
   const holder = identity.name;
@@ -130,6 +132,8 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSe
         createReplicaService({
           assignments,
           dedicated,
+          grants: new ReadGrants({ identity, read: readAssignments, clock }),
+          identity,
           openReplica: () => replicaAttachment(store, changes, timings),
           openNode: () => nodeAttachment(store, changes, timings),
           recordExits: (exits) => quarantine.record(exits),

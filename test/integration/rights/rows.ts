@@ -270,6 +270,7 @@ export const rpcRows: Readonly<Record<string, Row>> = {
   },
   "aimass.scheduler.v1.ReplicaService/AnnounceNode": { rule: mesh },
   "aimass.scheduler.v1.ReplicaService/AttachReplica": { rule: mesh },
+  "aimass.scheduler.v1.ReplicaService/GrantRead": { rule: mesh },
   "aimass.scheduler.v1.RouteService/WatchRoutes": { rule: mesh },
 
   "aimass.trainer.v1.TrainingService/CreateJob": { rule: ordersJob, request: () => ({ spec, validateOnly: true }) },

@@ -3,7 +3,7 @@ import { chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { makeFolder } from "@aimass/core";
 import { makeNatsPasswords, natsRoles, natsServerConfig, natsUrl } from "@aimass/events";
-import { generateMeshIdentity, meshRoles } from "@aimass/identity";
+import { generateMeshIdentity, meshRoles, nodeRole } from "@aimass/identity";
 import { databaseUrlFile, makeDatabaseUrls } from "./service-databases.ts";
 
 export interface SecretOptions {
@@ -49,7 +49,7 @@ function writerOf(folder: string, owner: number | undefined): SecretWriter {
 }
 
 function writeKeys(write: SecretWriter): void {
-  const { identities, trust } = generateMeshIdentity(meshRoles);
+  const { identities, trust } = generateMeshIdentity([...meshRoles, nodeRole]);
   for (const [role, identity] of identities) {
     write(role, "identity.json", JSON.stringify(identity));
     write(role, "trust.json", JSON.stringify(trust));

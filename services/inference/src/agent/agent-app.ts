@@ -12,6 +12,7 @@ import {
 import { ServiceIdentity } from "@aimass/identity";
 import { closeServiceClients, createServiceClient } from "@aimass/rpc";
 import { serveAdmin, type Telemetry } from "@aimass/telemetry";
+import { assertNode } from "../devices/assert-node.ts";
 import { discoverDevices } from "../devices/discover-devices.ts";
 import { type AgentConfig, agentLockFile } from "./agent-config.ts";
 import { Announcer } from "./announcer.ts";
@@ -29,6 +30,7 @@ export async function startAgent(
 ): Promise<RunningService> {
   const log = telemetry.log.scope("inference.agent");
   const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
+  assertNode(identity, config.node);
   await mkdir(config.stateDirectory, { recursive: true });
   const lock = await takeAgentLock(config);
   const devices = config.devices ?? (await discoverDevices());

@@ -40,7 +40,7 @@ const openCache = () =>
     directory,
     clock: systemClock,
     source: {
-      async *read(sha256, offset) {
+      async *read(_version, sha256, offset) {
         reads += 1;
         const bytes = contents.get(Buffer.from(sha256).toString("hex"));
         if (bytes === undefined) throw new AimassError("NOT_FOUND", "There is no such artifact.");

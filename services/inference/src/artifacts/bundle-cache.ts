@@ -27,7 +27,7 @@ export class BundleCache {
   }
 
   /**
-   * The folder with the version's files, fetched where they are not here yet. Rejects with UNAVAILABLE or NOT_FOUND from the source, DATA_LOSS for bytes that do not
+   * The folder with the version's files, fetched where they are not here yet. Rejects with UNAVAILABLE, NOT_FOUND or PERMISSION_DENIED from the source, DATA_LOSS for bytes that do not
    * match their digest, INVALID_ARGUMENT for a path that leaves the bundle.
    */
   async ensure(version: Version, signal: AbortSignal): Promise<string> {
@@ -41,7 +41,7 @@ export class BundleCache {
     try {
       await mkdir(draft, { recursive: true });
       for (const file of version.files) {
-        const blob = await this.#ensureBlob(file, signal);
+        const blob = await this.#ensureBlob(version, file, signal);
         const path = join(draft, file.path);
         await mkdir(dirname(path), { recursive: true });
         await link(blob, path).catch(() => copyFile(blob, path));
@@ -67,14 +67,14 @@ export class BundleCache {
     return join(this.#directory, "bundles", bundleName(version));
   }
 
-  async #ensureBlob(file: BundleFile, signal: AbortSignal): Promise<string> {
+  async #ensureBlob(version: Version, file: BundleFile, signal: AbortSignal): Promise<string> {
     const hex = Buffer.from(file.sha256).toString("hex");
     const path = join(this.#directory, "blobs", hex);
     if ((await sizeOf(path)) === Number(file.sizeBytes) && (await digestOf(path)) === hex) return path;
     await mkdir(dirname(path), { recursive: true });
     const part = `${path}.${draftName()}${partSuffix}`;
     try {
-      await this.#fetch(file, part, signal);
+      await this.#fetch({ version, file }, part, signal);
       if ((await digestOf(part)) !== hex) {
         throw new AimassError(
           "DATA_LOSS",
@@ -89,14 +89,15 @@ export class BundleCache {
   }
 
   /** Writes the artifact to `part`, going on where a broken read stopped. */
-  async #fetch(file: BundleFile, part: string, signal: AbortSignal): Promise<void> {
+  async #fetch(asked: { version: Version; file: BundleFile }, part: string, signal: AbortSignal): Promise<void> {
+    const { version, file } = asked;
     await using handle = await open(part, "w", 0o600);
     const backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
     let offset = 0;
     for (let attempt = 1; offset < Number(file.sizeBytes) || attempt === 1; attempt += 1) {
       const before = offset;
       try {
-        for await (const chunk of this.#source.read(file.sha256, offset, signal)) {
+        for await (const chunk of this.#source.read(version, file.sha256, offset, signal)) {
           await handle.write(chunk, 0, chunk.length, offset);
           offset += chunk.length;
           if (offset > Number(file.sizeBytes))
@@ -107,13 +108,17 @@ export class BundleCache {
       } catch (error) {
         signal.throwIfAborted();
         const failure = AimassError.from(error);
-        if (failure.code === "NOT_FOUND" || failure.code === "DATA_LOSS" || attempt >= attempts) throw failure;
+        if (isFinal(failure) || attempt >= attempts) throw failure;
         if (offset > before) attempt = 0;
         await this.#clock.sleep(backoff.next(), signal);
       }
     }
     await handle.sync();
   }
+}
+
+function isFinal({ code }: AimassError): boolean {
+  return code === "NOT_FOUND" || code === "DATA_LOSS" || code === "PERMISSION_DENIED";
 }
 
 function bundleName(version: Version): string {

@@ -15,6 +15,7 @@ import { AssignmentMemory } from "../assignments/assignment-memory.ts";
 import { SchedulerLink } from "../assignments/scheduler-link.ts";
 import { Codec } from "../codec/codec.ts";
 import { endCrashNote, noteCulprit, readCrashNote, startCrashNote } from "../crashes/crash-note.ts";
+import { assertNode } from "../devices/assert-node.ts";
 import type { Device } from "../devices/device.ts";
 import { discoverDevices } from "../devices/discover-devices.ts";
 import { ProfileNotes } from "../profiling/profile-notes.ts";
@@ -52,6 +53,7 @@ export async function startReplica(
 ): Promise<RunningService> {
   const log = telemetry.log.scope("inference.replica");
   const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
+  assertNode(identity, config.node);
   const device = config.device ?? ((await discoverDevices())[0] as Device);
   const id = config.replicaId ?? `${config.node}/${device.id}`;
   const executionProviders = config.executionProviders ?? (device.kind === "gpu" ? ["cuda", "cpu"] : ["cpu"]);
@@ -87,7 +89,7 @@ export async function startReplica(
   const cacheDirectory = join(config.stateDirectory, "cache");
   const cache = new BundleCache({
     directory: cacheDirectory,
-    source: registryArtifactSource(registry),
+    source: registryArtifactSource({ registry, scheduler, replicaId: id }),
     clock,
   });
   const dispatcher = new Dispatcher(clock);

@@ -17,6 +17,9 @@ const recalls = 2;
 /** A version that was running when the last process died waits so long for the others, in milliseconds. */
 const suspectMs = 60_000;
 
+/** What is asked again: a peer that is away, and a token or grant that one of two wrong clocks refuses. What is no longer assigned is aborted. */
+const passing: ReadonlySet<string> = new Set(["UNAVAILABLE", "UNAUTHENTICATED", "PERMISSION_DENIED"]);
+
 /** How a version is loaded. */
 export interface LoadTerms {
   readonly signal: AbortSignal;
@@ -101,7 +104,7 @@ export class Loader {
       } catch (error) {
         signal.throwIfAborted();
         const failure = AimassError.from(error);
-        if (failure.code !== "UNAVAILABLE" && failure.code !== "UNAUTHENTICATED") throw failure;
+        if (!passing.has(failure.code)) throw failure;
         servable.state = { kind: "fetching", reason: `${failure.message} Trying again.` };
         changed();
         await this.#clock.sleep(backoff.next(), signal);

@@ -18,13 +18,14 @@ import {
   type AttachReplicaRequest,
   AttachReplicaResponseSchema,
   type DedicatedReplica,
+  type GrantReadRequest,
   type ReplicaExit,
   type ReplicaInfo,
   ReplicaService,
 } from "@aimass/api/scheduler";
 import { type Address, AimassError, PushStream, systemClock } from "@aimass/core";
-import { createMeshIdentity, ServiceIdentity } from "@aimass/identity";
-import { type RpcServer, serveRpc } from "@aimass/rpc";
+import { createMeshIdentity, openReadGrant, ServiceIdentity, signReadGrant } from "@aimass/identity";
+import { callerOf, type RpcServer, serveRpc } from "@aimass/rpc";
 import { silentTelemetry } from "@aimass/telemetry";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 
@@ -145,6 +146,7 @@ export class ControlPlane implements AsyncDisposable {
         router.service(ReplicaService, {
           attachReplica: (requests) => this.#attach(requests),
           announceNode: (requests) => this.#announce(requests),
+          grantRead: (request) => ({ grant: this.#grant(request) }),
         });
       },
     });
@@ -163,16 +165,22 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   async #startRegistry(): Promise<void> {
+    const identity = this.#identities.get("registry") as ServiceIdentity;
     this.#registry = await serveRpc({
       name: "registry",
       listen: { host: "127.0.0.1", port: 0 },
-      identity: this.#identities.get("registry") as ServiceIdentity,
+      allowRoles: () => ["inference"],
+      identity,
       telemetry: silentTelemetry(),
       clock: systemClock,
       services: [ArtifactService],
       routes: (router) => {
         router.service(ArtifactService, {
-          readArtifact: ({ sha256, offset }) => this.#readArtifact(Buffer.from(sha256).toString("hex"), Number(offset)),
+          readArtifact: ({ sha256, offset, grant }, context) => {
+            const sender = callerOf(context).service;
+            openReadGrant(identity, grant, { sender, sha256, nowMs: systemClock.now() });
+            return this.#readArtifact(Buffer.from(sha256).toString("hex"), Number(offset));
+          },
         });
       },
     });
@@ -187,6 +195,15 @@ export class ControlPlane implements AsyncDisposable {
       yield { chunk: bytes.subarray(at, Math.min(at + 65_536, end)), sizeBytes: BigInt(bytes.length) };
     }
     if (end < bytes.length) throw new AimassError("UNAVAILABLE", "The registry is going away.");
+  }
+
+  #grant({ replicaId, model, version }: GrantReadRequest) {
+    const assigned = this.#wanted.get(replicaId)?.find((one) => one.model === model && one.version === version);
+    if (assigned === undefined) throw new AimassError("PERMISSION_DENIED", `${model} is not assigned to ${replicaId}.`);
+    const facts = { node: undefined, project: assigned.project, model, version };
+    const sha256 = assigned.files.map((file) => file.sha256);
+    const scheduler = this.#identities.get("scheduler") as ServiceIdentity;
+    return signReadGrant(scheduler, { ...facts, sha256 }, systemClock.now());
   }
 
   async *#attach(requests: AsyncIterable<AttachReplicaRequest>) {

@@ -2,9 +2,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Level } from "@aimass/api/auth";
+import type { ReadGrant } from "@aimass/api/registry";
 import { FileArtifactStore } from "@aimass/artifacts";
 import { AimassError, systemClock } from "@aimass/core";
-import { echoModel, tinyModel } from "@aimass/onnx/samples";
+import { signReadGrant } from "@aimass/identity";
+import { echoModel, mlpModel, tinyModel } from "@aimass/onnx/samples";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Clients,
@@ -42,9 +44,13 @@ async function refusal(call: Promise<unknown>): Promise<AimassError> {
   return error as AimassError;
 }
 
-async function read(clients: Clients, sha256: Uint8Array, offset = 0n): Promise<Buffer> {
+async function read(
+  clients: Clients,
+  sha256: Uint8Array,
+  asked: { grant?: ReadGrant; offset?: bigint } = {},
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const { chunk } of clients.artifacts.readArtifact({ sha256, offset })) {
+  for await (const { chunk } of clients.artifacts.readArtifact({ sha256, ...asked })) {
     expect(chunk.byteLength).toBeLessThanOrEqual(1 << 20);
     chunks.push(chunk);
   }
@@ -61,10 +67,10 @@ describe("an upload", () => {
     const bytes = randomBytes(3_000_000);
     const sha256 = await upload(ada, bytes);
     expect(await read(ada, sha256)).toEqual(bytes);
-    expect(await read(ada, sha256, 2_999_990n)).toEqual(bytes.subarray(2_999_990));
-    expect(await read(ada, sha256, 3_000_000n)).toHaveLength(0);
-    expect(await refusal(read(ada, sha256, 3_000_001n))).toMatchObject({ code: "OUT_OF_RANGE" });
-    expect(await refusal(read(ada, sha256, -1n))).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await read(ada, sha256, { offset: 2_999_990n })).toEqual(bytes.subarray(2_999_990));
+    expect(await read(ada, sha256, { offset: 3_000_000n })).toHaveLength(0);
+    expect(await refusal(read(ada, sha256, { offset: 3_000_001n }))).toMatchObject({ code: "OUT_OF_RANGE" });
+    expect(await refusal(read(ada, sha256, { offset: -1n }))).toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
   it("torn in the middle goes on after a restart of the registry", async () => {
@@ -206,18 +212,12 @@ describe("an upload", () => {
 });
 
 describe("an artifact", () => {
-  it("of a model is read by whoever may read the model, and by the services that load it", async () => {
+  it("of a model is read by whoever may read the model, and by the services that place and train it", async () => {
     const ada = registry.as("user:ada");
     await ada.models.createModel({ name: "shared" });
     const version = await push(ada, "shared", { "model.onnx": echoModel("FP32") });
     const sha256 = version.files[0]?.sha256 as Uint8Array;
-    for (const reader of [
-      ada,
-      registry.as("user:bob"),
-      registry.service("inference"),
-      registry.service("scheduler"),
-      registry.service("trainer"),
-    ]) {
+    for (const reader of [ada, registry.as("user:bob"), registry.service("scheduler"), registry.service("trainer")]) {
       expect(await read(reader, sha256)).toEqual(Buffer.from(echoModel("FP32")));
     }
     const eve = await refusal(read(registry.as("user:eve"), sha256));
@@ -225,6 +225,43 @@ describe("an artifact", () => {
     expect(eve).toMatchObject({ code: "NOT_FOUND", reason: absent.reason, remedy: absent.remedy });
     expect(eve.message.length).toBe(absent.message.length);
     expect(await refusal(read(registry.service("router"), sha256))).toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("is read by a node by what a scheduler granted, and by nothing else", async () => {
+    const ada = registry.as("user:ada");
+    await ada.models.createModel({ name: "assigned" });
+    const version = await push(ada, "assigned", { "model.onnx": mlpModel({ layers: [4, 2], seed: 7 }) });
+    const other = await upload(ada, randomBytes(100));
+    const sha256 = version.files[0]?.sha256 as Uint8Array;
+    const facts = { project: "default", model: "assigned", version: 1n, sha256: [sha256] };
+    const granted = (role: string, changed: { node?: string; atMs?: number } = {}) =>
+      signReadGrant(registry.identity(role), { ...facts, node: changed.node }, changed.atMs ?? Date.now());
+    const node = registry.service("inference");
+    expect(await read(node, sha256, { grant: granted("scheduler") })).toEqual(
+      Buffer.from(mlpModel({ layers: [4, 2], seed: 7 })),
+    );
+    const hour = 3_600_000;
+    for (const [digest, grant, reason] of [
+      [sha256, undefined, "GRANT_MISSING"],
+      [other, granted("scheduler"), "NOT_ASSIGNED"],
+      [sha256, granted("scheduler", { node: "elsewhere" }), "OTHER_NODE"],
+      [sha256, granted("scheduler", { atMs: Date.now() - hour }), "GRANT_ENDED"],
+      [sha256, granted("scheduler", { atMs: Date.now() + hour }), "GRANT_ENDED"],
+      [sha256, granted("trainer"), "GRANT_FORGED"],
+      [sha256, granted("inference"), "GRANT_FORGED"],
+      [sha256, { ...granted("scheduler"), body: granted("scheduler", { node: "x" }).body }, "GRANT_FORGED"],
+    ] as const) {
+      expect(await refusal(read(node, digest, grant === undefined ? {} : { grant }))).toMatchObject({
+        code: "PERMISSION_DENIED",
+        reason,
+      });
+    }
+    const absent = { ...facts, sha256: [Buffer.alloc(32, 9)], node: undefined };
+    const forAbsent = signReadGrant(registry.identity("scheduler"), absent, Date.now());
+    expect(await refusal(read(node, Buffer.alloc(32, 9), { grant: forAbsent }))).toMatchObject({ code: "NOT_FOUND" });
+    for (const ask of [node.models.listModels({}), node.projects.listProjects({}), node.datasets.listDatasets({})]) {
+      expect(await refusal(ask)).toMatchObject({ code: "PERMISSION_DENIED", reason: "SERVICE_ROLE" });
+    }
   });
 
   it("that is a version's code is read by whoever may read the version's files", async () => {

@@ -41,8 +41,12 @@ it("gives the scheduler and the replicas every READY version and every alias, an
     [["live", 2n]],
     [["live", 2n]],
   ]);
-  await listServable(registry.service("inference"));
-  for (const caller of [registry.as("user:root"), registry.service("router"), registry.service("trainer")]) {
+  for (const caller of [
+    registry.as("user:root"),
+    registry.service("router"),
+    registry.service("trainer"),
+    registry.service("inference"),
+  ]) {
     const refusal = await listServable(caller).catch((error: unknown) => AimassError.from(error));
     expect(refusal).toMatchObject({ code: "PERMISSION_DENIED" });
   }

@@ -12,8 +12,8 @@ import type { Gate } from "../gate.ts";
 import type { Library, Servable } from "../models/library.ts";
 import { encodeAlias } from "./encode-model.ts";
 
-/** Services that place and load models. */
-const readers = ["scheduler", "inference"] as const;
+/** Services that place models. */
+const readers = ["scheduler"] as const;
 
 /** A message is sent once it has as much. */
 const fullMessageBytes = 1024 * 1024;

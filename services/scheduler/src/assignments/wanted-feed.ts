@@ -24,7 +24,7 @@ interface Subscriber<Item> {
 }
 
 /** Reads what is wanted of each of these; those that nothing is wanted of may be left out. */
-type ReadWanted<Item> = (
+export type ReadWanted<Item> = (
   ids: readonly string[],
 ) => Promise<ReadonlyMap<string, readonly { name: string; item: Item }[]>>;
 

@@ -8,15 +8,21 @@ import type {
   ReplicaService,
 } from "@aimass/api/scheduler";
 import { AimassError, type Clock, linkedSignal } from "@aimass/core";
+import type { ServiceIdentity, ServiceSender } from "@aimass/identity";
+import { callerOf } from "@aimass/rpc";
 import type { Logger } from "@aimass/telemetry";
 import type { ServiceImpl } from "@connectrpc/connect";
+import type { ReadGrants } from "../assignments/read-grants.ts";
 import type { WantedFeed } from "../assignments/wanted-feed.ts";
 import { Attachment, type AttachmentPort } from "../fleet/attachment.ts";
+import { assertOwnExits, assertOwnNode, assertOwnReplica, assertOwnReport } from "../fleet/own-node.ts";
 import { nodeReportText, replicaReportText } from "../fleet/report-text.ts";
 
 export interface ReplicaServiceOptions {
   readonly assignments: WantedFeed<Assignment>;
   readonly dedicated: WantedFeed<DedicatedReplica>;
+  readonly grants: ReadGrants;
+  readonly identity: ServiceIdentity;
   readonly openReplica: () => AttachmentPort<ReplicaInfo>;
   readonly openNode: () => AttachmentPort<AnnounceNodeRequest>;
   readonly recordExits: (exits: readonly ReplicaExit[]) => Promise<void>;
@@ -39,6 +45,11 @@ export function createReplicaService(o: ReplicaServiceOptions): ServiceImpl<type
       const exits = new PendingExits(o.recordExits, log);
       const session = {
         o,
+        sender: callerOf(context).service,
+        assertOwn: (sender: ServiceSender, request: AnnounceNodeRequest) => {
+          assertOwnNode(sender, request.node);
+          assertOwnExits(sender, request.exits);
+        },
         signal: context.signal,
         attachment,
         idOf: (request: AnnounceNodeRequest) => request.node,
@@ -53,6 +64,11 @@ export function createReplicaService(o: ReplicaServiceOptions): ServiceImpl<type
       const exits = new PendingExits(o.recordExits, log);
       const session = {
         o,
+        sender: callerOf(context).service,
+        assertOwn: (sender: ServiceSender, request: AttachReplicaRequest) => {
+          assertOwnReport(sender, request.replica);
+          assertOwnExits(sender, request.exits);
+        },
         signal: context.signal,
         attachment,
         idOf: (request: AttachReplicaRequest) => request.replica?.id ?? "",
@@ -62,11 +78,19 @@ export function createReplicaService(o: ReplicaServiceOptions): ServiceImpl<type
       };
       for await (const assignments of holdSession(requests, session)) yield { assignments: [...assignments] };
     },
+    async grantRead(request, context) {
+      const sender = callerOf(context).service;
+      assertOwnReplica(sender, checkId(request.replicaId));
+      return { grant: await o.grants.grant(sender, request) };
+    },
   };
 }
 
 interface Session<Request, Report, Item> {
   readonly o: ReplicaServiceOptions;
+  readonly sender: ServiceSender;
+  /** Throws when a request is about another machine than the sender's. */
+  readonly assertOwn: (sender: ServiceSender, request: Request) => void;
   readonly signal: AbortSignal;
   readonly attachment: Attachment<Report>;
   readonly idOf: (request: Request) => string;
@@ -85,6 +109,7 @@ async function* holdSession<Request, Report, Item>(
   const first = await iterator.next();
   if (first.done === true) return;
   const id = checkId(session.idOf(first.value));
+  session.assertOwn(session.sender, first.value);
   using ends = linkedSignal(session.signal, o.stopping);
   using wanted = feed.subscribe(id);
   let failure: unknown;
@@ -117,6 +142,9 @@ async function readReports<Request, Report, Item>(
     if (session.idOf(request) !== id) {
       throw new AimassError("INVALID_ARGUMENT", `A stream of ${id} may not report ${session.idOf(request)}.`);
     }
+    // The stream may outlast the key that it was opened with.
+    session.o.identity.assertTrusted(session.sender);
+    session.assertOwn(session.sender, request);
     await session.onRequest?.(request);
     if (!(await session.attachment.report(session.reportOf(request)))) {
       throw new AimassError("ABORTED", `Another process announced itself as ${id}.`, { reason: "SUPERSEDED" });

@@ -148,6 +148,13 @@ export declare type ReadArtifactRequest = Message<"aimass.registry.v1.ReadArtifa
    * @generated from field: int64 offset = 2;
    */
   offset: bigint;
+
+  /**
+   * Of a node, which may read nothing else: see ReplicaService.GrantRead. Others leave it out.
+   *
+   * @generated from field: aimass.registry.v1.ReadGrant grant = 3;
+   */
+  grant?: ReadGrant | undefined;
 };
 
 /**
@@ -155,6 +162,94 @@ export declare type ReadArtifactRequest = Message<"aimass.registry.v1.ReadArtifa
  * Use `create(ReadArtifactRequestSchema)` to create a new message.
  */
 export declare const ReadArtifactRequestSchema: GenMessage<ReadArtifactRequest>;
+
+/**
+ * Says, signed by a scheduler, that a node may read the files of a version that is assigned to it.
+ *
+ * @generated from message aimass.registry.v1.ReadGrant
+ */
+export declare type ReadGrant = Message<"aimass.registry.v1.ReadGrant"> & {
+  /**
+   * A ReadGrantBody as it was signed.
+   *
+   * @generated from field: bytes body = 1;
+   */
+  body: Uint8Array;
+
+  /**
+   * A key of the role "scheduler".
+   *
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+
+  /**
+   * Ed25519 over "aimass.registry.v1.ReadGrant", a zero byte and `body`.
+   *
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message aimass.registry.v1.ReadGrant.
+ * Use `create(ReadGrantSchema)` to create a new message.
+ */
+export declare const ReadGrantSchema: GenMessage<ReadGrant>;
+
+/**
+ * @generated from message aimass.registry.v1.ReadGrantBody
+ */
+export declare type ReadGrantBody = Message<"aimass.registry.v1.ReadGrantBody"> & {
+  /**
+   * Whose key the reader must have; empty where all nodes still share one.
+   *
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * @generated from field: string project = 2;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string model = 3;
+   */
+  model: string;
+
+  /**
+   * @generated from field: int64 version = 4;
+   */
+  version: bigint;
+
+  /**
+   * The version's files, 32 bytes each.
+   *
+   * @generated from field: repeated bytes sha256 = 5;
+   */
+  sha256: Uint8Array[];
+
+  /**
+   * Good from here …
+   *
+   * @generated from field: google.protobuf.Timestamp issued_at = 6;
+   */
+  issuedAt?: Timestamp | undefined;
+
+  /**
+   * … until here; a read that began goes on.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 7;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message aimass.registry.v1.ReadGrantBody.
+ * Use `create(ReadGrantBodySchema)` to create a new message.
+ */
+export declare const ReadGrantBodySchema: GenMessage<ReadGrantBody>;
 
 /**
  * @generated from message aimass.registry.v1.ReadArtifactResponse
@@ -212,8 +307,9 @@ export declare const ArtifactService: GenService<{
     output: typeof WriteUploadResponseSchema;
   },
   /**
-   * Sends an artifact from `offset` on in chunks of at most 1 MiB. Idempotent. Errors: NOT_FOUND, OUT_OF_RANGE.
-   * Cancel: stops the stream. Verb: artifact.read on a model, or dataset.read on the project of a dataset, that refers to it.
+   * Sends an artifact from `offset` on in chunks of at most 1 MiB. Idempotent. Errors: NOT_FOUND, OUT_OF_RANGE,
+   * PERMISSION_DENIED (of a node: its grant is missing, has ended, is another node's, or does not name the artifact).
+   * Cancel: stops the stream. Verb: artifact.read on a model, or dataset.read on the project of a dataset, that refers to it; of a node: `grant`.
    *
    * @generated from rpc aimass.registry.v1.ArtifactService.ReadArtifact
    */

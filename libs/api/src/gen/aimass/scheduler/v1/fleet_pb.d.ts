@@ -9,6 +9,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Device, ReplicaInfo, Resources } from "./deployment_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Version } from "../../registry/v1/model_pb.js";
+import type { ReadGrant } from "../../registry/v1/artifact_pb.js";
 
 /**
  * Describes the file aimass/scheduler/v1/fleet.proto.
@@ -238,6 +239,53 @@ export declare type Assignment = Message<"aimass.scheduler.v1.Assignment"> & {
  * Use `create(AssignmentSchema)` to create a new message.
  */
 export declare const AssignmentSchema: GenMessage<Assignment>;
+
+/**
+ * @generated from message aimass.scheduler.v1.GrantReadRequest
+ */
+export declare type GrantReadRequest = Message<"aimass.scheduler.v1.GrantReadRequest"> & {
+  /**
+   * @generated from field: string replica_id = 1;
+   */
+  replicaId: string;
+
+  /**
+   * @generated from field: string project = 2;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string model = 3;
+   */
+  model: string;
+
+  /**
+   * @generated from field: int64 version = 4;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message aimass.scheduler.v1.GrantReadRequest.
+ * Use `create(GrantReadRequestSchema)` to create a new message.
+ */
+export declare const GrantReadRequestSchema: GenMessage<GrantReadRequest>;
+
+/**
+ * @generated from message aimass.scheduler.v1.GrantReadResponse
+ */
+export declare type GrantReadResponse = Message<"aimass.scheduler.v1.GrantReadResponse"> & {
+  /**
+   * @generated from field: aimass.registry.v1.ReadGrant grant = 1;
+   */
+  grant?: ReadGrant | undefined;
+};
+
+/**
+ * Describes the message aimass.scheduler.v1.GrantReadResponse.
+ * Use `create(GrantReadResponseSchema)` to create a new message.
+ */
+export declare const GrantReadResponseSchema: GenMessage<GrantReadResponse>;
 
 /**
  * @generated from message aimass.scheduler.v1.WatchRoutesRequest
@@ -540,7 +588,8 @@ export declare type AliasTarget = Message<"aimass.scheduler.v1.AliasTarget"> & {
 export declare const AliasTargetSchema: GenMessage<AliasTarget>;
 
 /**
- * Agents and replicas announce themselves and learn what they should run. Needs the service identity "inference".
+ * Agents and replicas announce themselves and learn what they should run. Needs the service identity "inference"; where the caller's key is a node's own,
+ * everything in a request is about that node: PERMISSION_DENIED (OTHER_NODE) else, PERMISSION_DENIED (KEY_REVOKED) once the key was revoked.
  *
  * @generated from service aimass.scheduler.v1.ReplicaService
  */
@@ -566,6 +615,16 @@ export declare const ReplicaService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof AttachReplicaRequestSchema;
     output: typeof AttachReplicaResponseSchema;
+  },
+  /**
+   * Lets a replica read the files of a version from the registry, for two minutes. Idempotent. Errors: PERMISSION_DENIED (NOT_ASSIGNED).
+   *
+   * @generated from rpc aimass.scheduler.v1.ReplicaService.GrantRead
+   */
+  grantRead: {
+    methodKind: "unary";
+    input: typeof GrantReadRequestSchema;
+    output: typeof GrantReadResponseSchema;
   },
 }>;
 

@@ -5,6 +5,7 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_aimass_registry_v1_artifact } from "../../registry/v1/artifact_pb.js";
 import { file_aimass_registry_v1_model } from "../../registry/v1/model_pb.js";
 import { file_aimass_scheduler_v1_deployment } from "./deployment_pb.js";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -13,7 +14,7 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
  * Describes the file aimass/scheduler/v1/fleet.proto.
  */
 export const file_aimass_scheduler_v1_fleet = /*@__PURE__*/
-  fileDesc("Ch9haW1hc3Mvc2NoZWR1bGVyL3YxL2ZsZWV0LnByb3RvEhNhaW1hc3Muc2NoZWR1bGVyLnYxIt8BChNBbm5vdW5jZU5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSLQoFdG90YWwYAiABKAsyHi5haW1hc3Muc2NoZWR1bGVyLnYxLlJlc291cmNlcxIsCgRmcmVlGAMgASgLMh4uYWltYXNzLnNjaGVkdWxlci52MS5SZXNvdXJjZXMSLAoHZGV2aWNlcxgEIAMoCzIbLmFpbWFzcy5zY2hlZHVsZXIudjEuRGV2aWNlEi8KBWV4aXRzGAUgAygLMiAuYWltYXNzLnNjaGVkdWxlci52MS5SZXBsaWNhRXhpdCK3AQoLUmVwbGljYUV4aXQSEgoKcmVwbGljYV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIRCglleGl0X2NvZGUYAyABKAUSDgoGc2lnbmFsGAQgASgJEjQKB3J1bm5pbmcYBSADKAsyIy5haW1hc3Muc2NoZWR1bGVyLnYxLlJ1bm5pbmdWZXJzaW9uEiYKAmF0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJBCg5SdW5uaW5nVmVyc2lvbhIPCgdwcm9qZWN0GAEgASgJEg0KBW1vZGVsGAIgASgJEg8KB3ZlcnNpb24YAyABKAMiUAoUQW5ub3VuY2VOb2RlUmVzcG9uc2USOAoJZGVkaWNhdGVkGAEgAygLMiUuYWltYXNzLnNjaGVkdWxlci52MS5EZWRpY2F0ZWRSZXBsaWNhIk8KEERlZGljYXRlZFJlcGxpY2ESEgoKcmVwbGljYV9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkSFAoMZGVkaWNhdGVkX3RvGAMgASgJInoKFEF0dGFjaFJlcGxpY2FSZXF1ZXN0EjEKB3JlcGxpY2EYASABKAsyIC5haW1hc3Muc2NoZWR1bGVyLnYxLlJlcGxpY2FJbmZvEi8KBWV4aXRzGAIgAygLMiAuYWltYXNzLnNjaGVkdWxlci52MS5SZXBsaWNhRXhpdCJNChVBdHRhY2hSZXBsaWNhUmVzcG9uc2USNAoLYXNzaWdubWVudHMYASADKAsyHy5haW1hc3Muc2NoZWR1bGVyLnYxLkFzc2lnbm1lbnQiTQoKQXNzaWdubWVudBIsCgd2ZXJzaW9uGAEgASgLMhsuYWltYXNzLnJlZ2lzdHJ5LnYxLlZlcnNpb24SEQoJb25fZGVtYW5kGAIgASgIIkcKEldhdGNoUm91dGVzUmVxdWVzdBIRCglyb3V0ZXJfaWQYASABKAkSDQoFZXBvY2gYAiABKAkSDwoHdmVyc2lvbhgDIAEoBCJHChNXYXRjaFJvdXRlc1Jlc3BvbnNlEjAKBnVwZGF0ZRgBIAEoCzIgLmFpbWFzcy5zY2hlZHVsZXIudjEuUm91dGVVcGRhdGUiwgEKC1JvdXRlVXBkYXRlEg0KBWVwb2NoGAEgASgJEg8KB3ZlcnNpb24YAiABKAQSDAoEZnVsbBgDIAEoCBIwCgdlbnRyaWVzGAQgAygLMh8uYWltYXNzLnNjaGVkdWxlci52MS5Sb3V0ZUVudHJ5EhQKDHJlbW92ZWRfa2V5cxgFIAMoCRIOCgZkaWdlc3QYBiABKAwSLQoJaXNzdWVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKKAQoKUm91dGVFbnRyeRILCgNrZXkYASABKAkSNAoHcmVwbGljYRgCIAEoCzIhLmFpbWFzcy5zY2hlZHVsZXIudjEuUmVwbGljYVJvdXRlSAASMAoFbW9kZWwYAyABKAsyHy5haW1hc3Muc2NoZWR1bGVyLnYxLk1vZGVsUm91dGVIAEIHCgVlbnRyeSJiCgxSZXBsaWNhUm91dGUSCgoCaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRITCgtpbmNhcm5hdGlvbhgDIAEoCRIQCghkcmFpbmluZxgEIAEoCBIOCgZkZXZpY2UYBSABKAkikgEKCk1vZGVsUm91dGUSDwoHcHJvamVjdBgBIAEoCRIMCgRuYW1lGAIgASgJEjMKCHZlcnNpb25zGAMgAygLMiEuYWltYXNzLnNjaGVkdWxlci52MS5WZXJzaW9uUm91dGUSMAoHYWxpYXNlcxgEIAMoCzIfLmFpbWFzcy5zY2hlZHVsZXIudjEuQWxpYXNSb3V0ZSKFAQoMVmVyc2lvblJvdXRlEg8KB3ZlcnNpb24YASABKAMSEwoLcmVwbGljYV9pZHMYAiADKAkSFAoMcnVuX2xpbWl0X21zGAMgASgFEhoKEnVuYXZhaWxhYmxlX3JlYXNvbhgEIAEoCRIMCgR3YXJtGAUgASgIEg8KB2FsaWFzZXMYBiADKAkiTgoKQWxpYXNSb3V0ZRINCgVhbGlhcxgBIAEoCRIxCgd0YXJnZXRzGAIgAygLMiAuYWltYXNzLnNjaGVkdWxlci52MS5BbGlhc1RhcmdldCItCgtBbGlhc1RhcmdldBIPCgd2ZXJzaW9uGAEgASgDEg0KBXNoYXJlGAIgASgFMuUBCg5SZXBsaWNhU2VydmljZRJnCgxBbm5vdW5jZU5vZGUSKC5haW1hc3Muc2NoZWR1bGVyLnYxLkFubm91bmNlTm9kZVJlcXVlc3QaKS5haW1hc3Muc2NoZWR1bGVyLnYxLkFubm91bmNlTm9kZVJlc3BvbnNlKAEwARJqCg1BdHRhY2hSZXBsaWNhEikuYWltYXNzLnNjaGVkdWxlci52MS5BdHRhY2hSZXBsaWNhUmVxdWVzdBoqLmFpbWFzcy5zY2hlZHVsZXIudjEuQXR0YWNoUmVwbGljYVJlc3BvbnNlKAEwATJyCgxSb3V0ZVNlcnZpY2USYgoLV2F0Y2hSb3V0ZXMSJy5haW1hc3Muc2NoZWR1bGVyLnYxLldhdGNoUm91dGVzUmVxdWVzdBooLmFpbWFzcy5zY2hlZHVsZXIudjEuV2F0Y2hSb3V0ZXNSZXNwb25zZTABYgZwcm90bzM", [file_aimass_registry_v1_model, file_aimass_scheduler_v1_deployment, file_google_protobuf_timestamp]);
+  fileDesc("Ch9haW1hc3Mvc2NoZWR1bGVyL3YxL2ZsZWV0LnByb3RvEhNhaW1hc3Muc2NoZWR1bGVyLnYxIt8BChNBbm5vdW5jZU5vZGVSZXF1ZXN0EgwKBG5vZGUYASABKAkSLQoFdG90YWwYAiABKAsyHi5haW1hc3Muc2NoZWR1bGVyLnYxLlJlc291cmNlcxIsCgRmcmVlGAMgASgLMh4uYWltYXNzLnNjaGVkdWxlci52MS5SZXNvdXJjZXMSLAoHZGV2aWNlcxgEIAMoCzIbLmFpbWFzcy5zY2hlZHVsZXIudjEuRGV2aWNlEi8KBWV4aXRzGAUgAygLMiAuYWltYXNzLnNjaGVkdWxlci52MS5SZXBsaWNhRXhpdCK3AQoLUmVwbGljYUV4aXQSEgoKcmVwbGljYV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIRCglleGl0X2NvZGUYAyABKAUSDgoGc2lnbmFsGAQgASgJEjQKB3J1bm5pbmcYBSADKAsyIy5haW1hc3Muc2NoZWR1bGVyLnYxLlJ1bm5pbmdWZXJzaW9uEiYKAmF0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJBCg5SdW5uaW5nVmVyc2lvbhIPCgdwcm9qZWN0GAEgASgJEg0KBW1vZGVsGAIgASgJEg8KB3ZlcnNpb24YAyABKAMiUAoUQW5ub3VuY2VOb2RlUmVzcG9uc2USOAoJZGVkaWNhdGVkGAEgAygLMiUuYWltYXNzLnNjaGVkdWxlci52MS5EZWRpY2F0ZWRSZXBsaWNhIk8KEERlZGljYXRlZFJlcGxpY2ESEgoKcmVwbGljYV9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkSFAoMZGVkaWNhdGVkX3RvGAMgASgJInoKFEF0dGFjaFJlcGxpY2FSZXF1ZXN0EjEKB3JlcGxpY2EYASABKAsyIC5haW1hc3Muc2NoZWR1bGVyLnYxLlJlcGxpY2FJbmZvEi8KBWV4aXRzGAIgAygLMiAuYWltYXNzLnNjaGVkdWxlci52MS5SZXBsaWNhRXhpdCJNChVBdHRhY2hSZXBsaWNhUmVzcG9uc2USNAoLYXNzaWdubWVudHMYASADKAsyHy5haW1hc3Muc2NoZWR1bGVyLnYxLkFzc2lnbm1lbnQiTQoKQXNzaWdubWVudBIsCgd2ZXJzaW9uGAEgASgLMhsuYWltYXNzLnJlZ2lzdHJ5LnYxLlZlcnNpb24SEQoJb25fZGVtYW5kGAIgASgIIlcKEEdyYW50UmVhZFJlcXVlc3QSEgoKcmVwbGljYV9pZBgBIAEoCRIPCgdwcm9qZWN0GAIgASgJEg0KBW1vZGVsGAMgASgJEg8KB3ZlcnNpb24YBCABKAMiQQoRR3JhbnRSZWFkUmVzcG9uc2USLAoFZ3JhbnQYASABKAsyHS5haW1hc3MucmVnaXN0cnkudjEuUmVhZEdyYW50IkcKEldhdGNoUm91dGVzUmVxdWVzdBIRCglyb3V0ZXJfaWQYASABKAkSDQoFZXBvY2gYAiABKAkSDwoHdmVyc2lvbhgDIAEoBCJHChNXYXRjaFJvdXRlc1Jlc3BvbnNlEjAKBnVwZGF0ZRgBIAEoCzIgLmFpbWFzcy5zY2hlZHVsZXIudjEuUm91dGVVcGRhdGUiwgEKC1JvdXRlVXBkYXRlEg0KBWVwb2NoGAEgASgJEg8KB3ZlcnNpb24YAiABKAQSDAoEZnVsbBgDIAEoCBIwCgdlbnRyaWVzGAQgAygLMh8uYWltYXNzLnNjaGVkdWxlci52MS5Sb3V0ZUVudHJ5EhQKDHJlbW92ZWRfa2V5cxgFIAMoCRIOCgZkaWdlc3QYBiABKAwSLQoJaXNzdWVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKKAQoKUm91dGVFbnRyeRILCgNrZXkYASABKAkSNAoHcmVwbGljYRgCIAEoCzIhLmFpbWFzcy5zY2hlZHVsZXIudjEuUmVwbGljYVJvdXRlSAASMAoFbW9kZWwYAyABKAsyHy5haW1hc3Muc2NoZWR1bGVyLnYxLk1vZGVsUm91dGVIAEIHCgVlbnRyeSJiCgxSZXBsaWNhUm91dGUSCgoCaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRITCgtpbmNhcm5hdGlvbhgDIAEoCRIQCghkcmFpbmluZxgEIAEoCBIOCgZkZXZpY2UYBSABKAkikgEKCk1vZGVsUm91dGUSDwoHcHJvamVjdBgBIAEoCRIMCgRuYW1lGAIgASgJEjMKCHZlcnNpb25zGAMgAygLMiEuYWltYXNzLnNjaGVkdWxlci52MS5WZXJzaW9uUm91dGUSMAoHYWxpYXNlcxgEIAMoCzIfLmFpbWFzcy5zY2hlZHVsZXIudjEuQWxpYXNSb3V0ZSKFAQoMVmVyc2lvblJvdXRlEg8KB3ZlcnNpb24YASABKAMSEwoLcmVwbGljYV9pZHMYAiADKAkSFAoMcnVuX2xpbWl0X21zGAMgASgFEhoKEnVuYXZhaWxhYmxlX3JlYXNvbhgEIAEoCRIMCgR3YXJtGAUgASgIEg8KB2FsaWFzZXMYBiADKAkiTgoKQWxpYXNSb3V0ZRINCgVhbGlhcxgBIAEoCRIxCgd0YXJnZXRzGAIgAygLMiAuYWltYXNzLnNjaGVkdWxlci52MS5BbGlhc1RhcmdldCItCgtBbGlhc1RhcmdldBIPCgd2ZXJzaW9uGAEgASgDEg0KBXNoYXJlGAIgASgFMsECCg5SZXBsaWNhU2VydmljZRJnCgxBbm5vdW5jZU5vZGUSKC5haW1hc3Muc2NoZWR1bGVyLnYxLkFubm91bmNlTm9kZVJlcXVlc3QaKS5haW1hc3Muc2NoZWR1bGVyLnYxLkFubm91bmNlTm9kZVJlc3BvbnNlKAEwARJqCg1BdHRhY2hSZXBsaWNhEikuYWltYXNzLnNjaGVkdWxlci52MS5BdHRhY2hSZXBsaWNhUmVxdWVzdBoqLmFpbWFzcy5zY2hlZHVsZXIudjEuQXR0YWNoUmVwbGljYVJlc3BvbnNlKAEwARJaCglHcmFudFJlYWQSJS5haW1hc3Muc2NoZWR1bGVyLnYxLkdyYW50UmVhZFJlcXVlc3QaJi5haW1hc3Muc2NoZWR1bGVyLnYxLkdyYW50UmVhZFJlc3BvbnNlMnIKDFJvdXRlU2VydmljZRJiCgtXYXRjaFJvdXRlcxInLmFpbWFzcy5zY2hlZHVsZXIudjEuV2F0Y2hSb3V0ZXNSZXF1ZXN0GiguYWltYXNzLnNjaGVkdWxlci52MS5XYXRjaFJvdXRlc1Jlc3BvbnNlMAFiBnByb3RvMw", [file_aimass_registry_v1_artifact, file_aimass_registry_v1_model, file_aimass_scheduler_v1_deployment, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message aimass.scheduler.v1.AnnounceNodeRequest.
@@ -72,70 +73,85 @@ export const AssignmentSchema = /*@__PURE__*/
   messageDesc(file_aimass_scheduler_v1_fleet, 7);
 
 /**
+ * Describes the message aimass.scheduler.v1.GrantReadRequest.
+ * Use `create(GrantReadRequestSchema)` to create a new message.
+ */
+export const GrantReadRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_scheduler_v1_fleet, 8);
+
+/**
+ * Describes the message aimass.scheduler.v1.GrantReadResponse.
+ * Use `create(GrantReadResponseSchema)` to create a new message.
+ */
+export const GrantReadResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_scheduler_v1_fleet, 9);
+
+/**
  * Describes the message aimass.scheduler.v1.WatchRoutesRequest.
  * Use `create(WatchRoutesRequestSchema)` to create a new message.
  */
 export const WatchRoutesRequestSchema = /*@__PURE__*/
-  messageDesc(file_aimass_scheduler_v1_fleet, 8);
+  messageDesc(file_aimass_scheduler_v1_fleet, 10);
 
 /**
  * Describes the message aimass.scheduler.v1.WatchRoutesResponse.
  * Use `create(WatchRoutesResponseSchema)` to create a new message.
  */
 export const WatchRoutesResponseSchema = /*@__PURE__*/
-  messageDesc(file_aimass_scheduler_v1_fleet, 9);
+  messageDesc(file_aimass_scheduler_v1_fleet, 11);
 
 /**
  * Describes the message aimass.scheduler.v1.RouteUpdate.
  * Use `create(RouteUpdateSchema)` to create a new message.
  */
 export const RouteUpdateSchema = /*@__PURE__*/
-  messageDesc(file_aimass_scheduler_v1_fleet, 10);
+  messageDesc(file_aimass_scheduler_v1_fleet, 12);
 
 /**
  * Describes the message aimass.scheduler.v1.RouteEntry.
  * Use `create(RouteEntrySchema)` to create a new message.
  */
 export const RouteEntrySchema = /*@__PURE__*/
-  messageDesc(file_aimass_scheduler_v1_fleet, 11);
+  messageDesc(file_aimass_scheduler_v1_fleet, 13);
 
 /**
  * Describes the message aimass.scheduler.v1.ReplicaRoute.
  * Use `create(ReplicaRouteSchema)` to create a new message.
  */
 export const ReplicaRouteSchema = /*@__PURE__*/
-  messageDesc(file_aimass_scheduler_v1_fleet, 12);
+  messageDesc(file_aimass_scheduler_v1_fleet, 14);
 
 /**
  * Describes the message aimass.scheduler.v1.ModelRoute.
  * Use `create(ModelRouteSchema)` to create a new message.
  */
 export const ModelRouteSchema = /*@__PURE__*/
-  messageDesc(file_aimass_scheduler_v1_fleet, 13);
+  messageDesc(file_aimass_scheduler_v1_fleet, 15);
 
 /**
  * Describes the message aimass.scheduler.v1.VersionRoute.
  * Use `create(VersionRouteSchema)` to create a new message.
  */
 export const VersionRouteSchema = /*@__PURE__*/
-  messageDesc(file_aimass_scheduler_v1_fleet, 14);
+  messageDesc(file_aimass_scheduler_v1_fleet, 16);
 
 /**
  * Describes the message aimass.scheduler.v1.AliasRoute.
  * Use `create(AliasRouteSchema)` to create a new message.
  */
 export const AliasRouteSchema = /*@__PURE__*/
-  messageDesc(file_aimass_scheduler_v1_fleet, 15);
+  messageDesc(file_aimass_scheduler_v1_fleet, 17);
 
 /**
  * Describes the message aimass.scheduler.v1.AliasTarget.
  * Use `create(AliasTargetSchema)` to create a new message.
  */
 export const AliasTargetSchema = /*@__PURE__*/
-  messageDesc(file_aimass_scheduler_v1_fleet, 16);
+  messageDesc(file_aimass_scheduler_v1_fleet, 18);
 
 /**
- * Agents and replicas announce themselves and learn what they should run. Needs the service identity "inference".
+ * Agents and replicas announce themselves and learn what they should run. Needs the service identity "inference"; where the caller's key is a node's own,
+ * everything in a request is about that node: PERMISSION_DENIED (OTHER_NODE) else, PERMISSION_DENIED (KEY_REVOKED) once the key was revoked.
  *
  * @generated from service aimass.scheduler.v1.ReplicaService
  */
