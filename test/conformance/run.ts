@@ -11,6 +11,7 @@ import { onnxTests } from "./checks/onnx-tests.ts";
 import { perfAnalyzer } from "./checks/perf-analyzer.ts";
 import { curl, notebookPort, predictSnippet } from "./checks/plain-http.ts";
 import { pythonClients } from "./checks/python-clients.ts";
+import { pythonPackage } from "./checks/python-package.ts";
 import { startConformanceMesh } from "./mesh.ts";
 
 const option = (name: string) =>
@@ -34,6 +35,7 @@ async function runAll(only: string, onnxCase: string | undefined): Promise<Findi
     const tell = (line: string) => process.stderr.write(`     ${line}\n`);
     const checks = [
       ...pythonClients(mesh),
+      pythonPackage(mesh),
       predictSnippet(mesh),
       curl(mesh),
       browserCheck(mesh, page),

@@ -1,0 +1,79 @@
+import { existsSync, readdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findProgram } from "@aimass/testkit";
+import type { TestMesh } from "../../support/test-mesh.ts";
+import { type Check, type Finding, finding } from "../check.ts";
+import { mustRun, runProgram, tail } from "../program.ts";
+
+const source = fileURLToPath(new URL("../../../libs/python", import.meta.url));
+const scripts = fileURLToPath(new URL("../python", import.meta.url));
+const home = fileURLToPath(new URL("../../.venv-package", import.meta.url));
+const versions = ["3.10", "3.11", "3.12", "3.13"];
+const installTimeoutMs = 600_000;
+const testTimeoutMs = 300_000;
+
+/** `import aimass` under every Python that is here, and the notebook of its README under the machine's own. */
+export function pythonPackage(mesh: TestMesh): Check {
+  return {
+    name: "the Python package",
+    level: "ci",
+    needs: ["python3"],
+    run: async () => {
+      const env = { AIMASS_SERVER: mesh.mesh.url(), AIMASS_API_KEY: mesh.apiKey };
+      const findings: Finding[] = [await finding("the Python package: its notebook", () => notebook(env))];
+      const pythons = installedPythons();
+      for (const [version, python] of pythons) findings.push(await tests(version, python, env));
+      const missing = versions.filter((version) => !pythons.has(version));
+      const note = "not on this machine";
+      return [
+        ...findings,
+        ...missing.map((version): Finding => ({ name: titleOf(version), outcome: "skipped", note })),
+      ];
+    },
+  };
+}
+
+function tests(version: string, python: string, env: Record<string, string>): Promise<Finding> {
+  return finding(titleOf(version), async () => {
+    const own = await environment(version, python, []);
+    const args = ["-m", "unittest", "discover", "-s", join(source, "tests")];
+    const { status, stderr } = await runProgram(own, args, { timeoutMs: testTimeoutMs, env });
+    if (status !== 0) throw new Error(tail(stderr, 2000));
+    return stderr.match(/Ran \d+ tests/)?.[0] ?? tail(stderr);
+  });
+}
+
+async function notebook(env: Record<string, string>): Promise<string> {
+  const own = await environment("notebook", "python3", ["-r", join(scripts, "notebook-requirements.txt")]);
+  const args = [join(scripts, "run_notebook.py"), join(source, "examples/from-a-dataframe.ipynb")];
+  return (await mustRun(own, args, { timeoutMs: testTimeoutMs, env })).trim();
+}
+
+/** A virtual environment with the package as a person installs it from the checkout; the path of its interpreter. */
+async function environment(name: string, python: string, requirements: readonly string[]): Promise<string> {
+  const folder = join(home, name);
+  const own = join(folder, "bin", "python");
+  if (!existsSync(own)) await mustRun(python, ["-m", "venv", folder], { timeoutMs: installTimeoutMs });
+  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...requirements, source];
+  await mustRun(own, pip, { timeoutMs: installTimeoutMs });
+  return own;
+}
+
+/** By version: those on the path, and those that pyenv keeps. */
+function installedPythons(): ReadonlyMap<string, string> {
+  const kept = join(process.env.PYENV_ROOT ?? join(homedir(), ".pyenv"), "versions");
+  const folders = existsSync(kept) ? readdirSync(kept) : [];
+  const found = versions.flatMap((version): [string, string][] => {
+    const folder = folders.find((name) => name.startsWith(`${version}.`));
+    if (folder !== undefined) return [[version, join(kept, folder, "bin", "python3")]];
+    const program = `python${version}`;
+    return findProgram(program) ? [[version, program]] : [];
+  });
+  return new Map(found);
+}
+
+function titleOf(version: string): string {
+  return `the Python package on ${version}`;
+}
