@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type { Pieces } from "./in-pieces.ts";
 import { SortedLines } from "./sorted-lines.ts";
 
 const zero = Buffer.from([0]);
@@ -55,11 +56,7 @@ export class KeyedState {
   }
 
   set(key: string, bytes: Uint8Array): void {
-    if (this.#entries.has(key)) this.#lines?.touch(key);
-    else this.#lines?.add(key);
-    const line = Buffer.concat([Buffer.from(key), zero, hash("sha256", bytes, "buffer")]);
-    this.#entries.set(key, { bytes, line });
-    this.#digest = undefined;
+    this.#put(key, { bytes, line: Buffer.concat([Buffer.from(key), zero, hash("sha256", bytes, "buffer")]) });
   }
 
   delete(key: string): boolean {
@@ -67,6 +64,24 @@ export class KeyedState {
     this.#lines?.remove(key);
     this.#digest = undefined;
     return true;
+  }
+
+  /** Takes over what another state holds under a key, without hashing it again. */
+  adopt(key: string, from: KeyedState): void {
+    const entry = from.#entries.get(key);
+    if (entry !== undefined) this.#put(key, entry);
+  }
+
+  /** `digest`, its work in pieces. For a state that is filled in pieces too: keys are put in order as they come. */
+  *digestInPieces(): Pieces<Uint8Array> {
+    this.#lines ??= this.#sortLines();
+    yield* this.#lines.prepare();
+    return this.digest();
+  }
+
+  /** Puts keys in order as they come from now on, and not all at once for the first digest. */
+  keepOrder(): void {
+    this.#lines ??= this.#sortLines();
   }
 
   /** The digest of the whole state, 32 bytes. */
@@ -106,9 +121,20 @@ export class KeyedState {
     return { changed, removed: [...removed] };
   }
 
+  #put(key: string, entry: Entry): void {
+    if (this.#entries.has(key)) this.#lines?.touch(key);
+    else this.#lines?.add(key);
+    this.#entries.set(key, entry);
+    this.#digest = undefined;
+  }
+
   #computeDigest(): Uint8Array {
-    this.#lines ??= new SortedLines(this.#entries.keys(), (key) => (this.#entries.get(key) as Entry).line);
+    this.#lines ??= this.#sortLines();
     return this.#lines.sha256();
+  }
+
+  #sortLines(): SortedLines {
+    return new SortedLines(this.#entries.keys(), (key) => (this.#entries.get(key) as Entry).line);
   }
 }
 

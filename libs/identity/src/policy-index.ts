@@ -1,16 +1,35 @@
 import type { KeyObject } from "node:crypto";
 import type { ApiKeyFacts, IndexedGrant, PolicyFact, PrincipalFacts } from "./policy-entry.ts";
 
-/** The facts of a policy, found by what a decision asks for. Changed in place, so that one changed fact costs one step however large the policy is. */
+/**
+ * The facts of a policy, found by what a decision asks for. Changed in place, so that one changed fact costs one step however large the policy is; many
+ * changes are made to another index, whose facts this one takes over at once.
+ */
 export class PolicyIndex {
-  readonly #byKey = new Map<string, PolicyFact>();
-  readonly #principals = new Map<string, PrincipalFacts>();
-  readonly #apiKeys = new Map<string, ApiKeyFacts>();
-  readonly #signingKeys = new Map<string, KeyObject>();
-  readonly #endedSessions = new Set<string>();
-  readonly #projectAgesMs = new Map<string, number | undefined>();
+  #byKey = new Map<string, PolicyFact>();
+  #principals = new Map<string, PrincipalFacts>();
+  #apiKeys = new Map<string, ApiKeyFacts>();
+  #signingKeys = new Map<string, KeyObject>();
+  #endedSessions = new Set<string>();
+  #projectAgesMs = new Map<string, number | undefined>();
   /** subject → resource → grants. */
-  readonly #grants = new Map<string, Map<string, IndexedGrant[]>>();
+  #grants = new Map<string, Map<string, IndexedGrant[]>>();
+
+  /** The fact under a key. */
+  fact(key: string): PolicyFact | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** Takes over the facts of another index, which is of no use from then on. */
+  become(other: PolicyIndex): void {
+    this.#byKey = other.#byKey;
+    this.#principals = other.#principals;
+    this.#apiKeys = other.#apiKeys;
+    this.#signingKeys = other.#signingKeys;
+    this.#endedSessions = other.#endedSessions;
+    this.#projectAgesMs = other.#projectAgesMs;
+    this.#grants = other.#grants;
+  }
 
   principal(id: string): PrincipalFacts | undefined {
     return this.#principals.get(id);

@@ -2,14 +2,19 @@ import { readFile } from "node:fs/promises";
 import { PolicyEntrySchema, type PolicyUpdate, PolicyUpdateSchema } from "@aimass/api/auth";
 import { AimassError, type Clock } from "@aimass/core";
 import { create, fromBinary } from "@bufbuild/protobuf";
+import { atOnce, inTurns, type Pieces } from "./in-pieces.ts";
 import { clockSkewMs } from "./jwt.ts";
-import { type KeyedDifference, KeyedState } from "./keyed-state.ts";
+import { KeyedState } from "./keyed-state.ts";
 import { type Freshness, Policy } from "./policy.ts";
 import { readPolicyEntry } from "./policy-entry.ts";
 import { policyChunks, writeWhole } from "./policy-file.ts";
 import { PolicyIndex } from "./policy-index.ts";
-import { type PolicyHead, policyEntryBytes, policyHead, policySigningBytes } from "./policy-update.ts";
+import { type PolicyHead, policyHead, policySigningBytes } from "./policy-update.ts";
+import { type EncodedUpdate, encodedUpdate, readEncodedUpdate } from "./policy-wire.ts";
 import type { ServiceIdentity } from "./service-identity.ts";
+
+/** Facts that are changed in place, in one turn; more of them make another state beside the one that answers. */
+const smallChange = 256;
 
 /**
  * Holds the newest policy an enforcer knows. Takes updates from the auth service, believes them only when signature, order and digest fit, and keeps the
@@ -24,6 +29,9 @@ export class PolicyStore {
   #state = new KeyedState();
   #update: PolicyUpdate = create(PolicyUpdateSchema);
   #freshness: Freshness = { issuedAtMs: 0, maxAgeMs: 0 };
+  /** How often the state has changed. */
+  #changes = 0;
+  #applying: Promise<void> = Promise.resolve();
 
   constructor(options: { identity: ServiceIdentity; clock: Clock }) {
     this.#identity = options.identity;
@@ -66,14 +74,17 @@ export class PolicyStore {
    * held, or its digest does not fit: the caller then asks for a full one.
    */
   apply(update: PolicyUpdate): void {
-    const head = policyHead(update);
-    this.#assertSigned(update, head);
-    this.#assertOrder(update, head);
-    const changed = update.full ? this.#replace(update) : this.#continue(update);
-    this.#takeHead(update, head);
-    if (!changed) return;
-    this.policy.forget();
-    for (const listener of this.#listeners) listener();
+    atOnce(this.#take(encodedUpdate(update)));
+  }
+
+  /**
+   * `apply` of a PolicyUpdate in its bytes, a few milliseconds at a time. The state before answers until the whole of it is taken. Updates are taken in
+   * the order of the calls.
+   */
+  applyEncoded(bytes: Uint8Array): Promise<void> {
+    const applied = this.#applying.then(() => inTurns(this.#takeEncoded(bytes), this.#clock));
+    this.#applying = applied.catch(() => {});
+    return applied;
   }
 
   /** The whole state as one signed full update; any process that trusts the auth service can check it. */
@@ -90,14 +101,31 @@ export class PolicyStore {
     await writeWhole(file, policyChunks(this.#update, this.#state.values()));
   }
 
-  /** Reads a saved state; true when it was taken. A file that is missing, damaged, tampered with or older than what is held is left alone. */
+  /** Reads a saved state, as `applyEncoded` does; true when it was taken. A file that is missing, damaged, tampered with or older than what is held is left alone. */
   async load(file: string): Promise<boolean> {
     try {
-      this.apply(fromBinary(PolicyUpdateSchema, await readFile(file)));
+      await this.applyEncoded(await readFile(file));
       return true;
     } catch {
       return false;
     }
+  }
+
+  *#takeEncoded(bytes: Uint8Array): Pieces<void> {
+    yield* this.#take(yield* readEncodedUpdate(bytes));
+  }
+
+  *#take({ head: update, entries }: EncodedUpdate): Pieces<void> {
+    const head = policyHead(update);
+    this.#assertSigned(update, head);
+    this.#assertOrder(update, head);
+    const isLarge = update.full || entries.length + update.removedKeys.length > smallChange;
+    const changed = isLarge ? yield* this.#replace(update, entries) : this.#continue(update, entries);
+    this.#takeHead(update, head);
+    if (!changed) return;
+    this.#changes += 1;
+    this.policy.forget();
+    for (const listener of this.#listeners) listener();
   }
 
   #takeHead(update: PolicyUpdate, head: PolicyHead): void {
@@ -140,35 +168,75 @@ export class PolicyStore {
     return issuedAtMs > this.#clock.now() + clockSkewMs ? 0 : issuedAtMs;
   }
 
-  /** Starts from nothing. False when the state stays what it was. */
-  #replace(update: PolicyUpdate): boolean {
-    const state = new KeyedState(update.entries.map((entry) => [entry.key, policyEntryBytes(entry)] as const));
-    if (!equalBytes(state.digest(), update.digest)) throw gap("has a digest that does not fit its entries");
-    const difference = KeyedState.diff(this.#state, state);
-    this.#state = state;
-    return this.#indexDifference(difference);
+  /** Makes the state after beside the state before, in pieces, and puts it in its place at once. False when it is the same. */
+  *#replace(update: PolicyUpdate, entries: readonly Uint8Array[]): Pieces<boolean> {
+    const before = this.#state;
+    const changesBefore = this.#changes;
+    const after = new KeyedState();
+    const index = new PolicyIndex();
+    after.keepOrder();
+    const keep = (key: string) => {
+      after.adopt(key, before);
+      index.put(key, this.#index.fact(key));
+    };
+    const removed = new Set(update.removedKeys);
+    for (const key of update.full ? [] : before.keys()) {
+      if (!removed.has(key)) keep(key);
+      yield;
+    }
+    let isSame = update.full || removed.size === 0;
+    for (const bytes of entries) {
+      const entry = fromBinary(PolicyEntrySchema, bytes);
+      const held = before.get(entry.key);
+      if (held !== undefined && equalBytes(held, bytes)) {
+        keep(entry.key);
+      } else {
+        isSame = false;
+        // Of its own: the whole message would stay for as long as one of its entries.
+        after.set(entry.key, Buffer.from(bytes));
+        index.put(entry.key, readPolicyEntry(entry));
+      }
+      yield;
+    }
+    const digest = yield* after.digestInPieces();
+    if (!equalBytes(digest, update.digest)) throw gap(misfit(update));
+    if (this.#changes !== changesBefore) this.#assertStillNext(update);
+    isSame &&= after.size === before.size;
+    this.#state = after;
+    this.#index.become(index);
+    return !isSame;
   }
 
-  /** Continues what is held. False for a sign of life. */
-  #continue(update: PolicyUpdate): boolean {
-    const difference: KeyedDifference = {
-      changed: new Map(update.entries.map((entry) => [entry.key, policyEntryBytes(entry)])),
-      removed: update.removedKeys,
-    };
-    const undo = this.#state.apply(difference);
+  /** Another update was taken while this one was prepared. */
+  #assertStillNext(update: PolicyUpdate): void {
+    if (!update.full) throw gap("was overtaken by another one");
+    this.#assertOrder(update, policyHead(update));
+  }
+
+  /** Continues what is held, in place. False for a sign of life. */
+  #continue(update: PolicyUpdate, entries: readonly Uint8Array[]): boolean {
+    const facts = new Map(
+      entries.map((bytes) => {
+        const entry = fromBinary(PolicyEntrySchema, bytes);
+        return [entry.key, { bytes: Buffer.from(bytes), fact: readPolicyEntry(entry) }] as const;
+      }),
+    );
+    const changed = new Map([...facts].map(([key, { bytes }]) => [key, bytes] as const));
+    const undo = this.#state.apply({ changed, removed: update.removedKeys });
     if (!equalBytes(this.#state.digest(), update.digest)) {
       this.#state.apply(undo);
-      throw gap("does not lead from the state that is held to its digest");
+      throw gap(misfit(update));
     }
-    return this.#indexDifference(difference);
+    for (const key of update.removedKeys) this.#index.remove(key);
+    for (const [key, { fact }] of facts) this.#index.put(key, fact);
+    return update.removedKeys.length > 0 || facts.size > 0;
   }
+}
 
-  #indexDifference(difference: KeyedDifference): boolean {
-    for (const key of difference.removed) this.#index.remove(key);
-    for (const [key, bytes] of difference.changed)
-      this.#index.put(key, readPolicyEntry(fromBinary(PolicyEntrySchema, bytes)));
-    return difference.removed.length > 0 || difference.changed.size > 0;
-  }
+function misfit({ full }: PolicyUpdate): string {
+  return full
+    ? "has a digest that does not fit its entries"
+    : "does not lead from the state that is held to its digest";
 }
 
 function gap(what: string): AimassError {

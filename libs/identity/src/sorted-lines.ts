@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Pieces } from "./in-pieces.ts";
 
 /** A block is divided when it has so many keys: few enough to make anew for each change, enough that a hash has few updates. */
 const mostKeys = 1024;
@@ -57,11 +58,22 @@ export class SortedLines {
   /** SHA-256 over all lines in order. */
   sha256(): Uint8Array {
     const hash = createHash("sha256");
-    for (const block of this.#blocks) {
-      block.bytes ??= Buffer.concat(block.keys.map(this.#line));
-      hash.update(block.bytes);
-    }
+    for (const block of this.#blocks) hash.update(this.#bytesOf(block));
     return new Uint8Array(hash.digest());
+  }
+
+  /** Puts the blocks together that have changed, which is most of the work of the next `sha256`. */
+  *prepare(): Pieces<void> {
+    for (const block of this.#blocks) {
+      if (block.bytes !== undefined) continue;
+      this.#bytesOf(block);
+      yield;
+    }
+  }
+
+  #bytesOf(block: Block): Buffer {
+    block.bytes ??= Buffer.concat(block.keys.map(this.#line));
+    return block.bytes;
   }
 
   /** The block that a key is in, or belongs in: the first that does not end before it, else the last. */

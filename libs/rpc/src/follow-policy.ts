@@ -1,9 +1,12 @@
-import { PolicyService, type PolicyUpdate } from "@aimass/api/auth";
+import { PolicyService } from "@aimass/api/auth";
 import { type Address, AimassError, abortError, type Clock, keepTrying, linkedSignal, NewestSaver } from "@aimass/core";
 import type { PolicyStore, ServiceIdentity } from "@aimass/identity";
 import type { Logger, Telemetry } from "@aimass/telemetry";
-import type { Client } from "@connectrpc/connect";
-import { createServiceClient } from "./service-client.ts";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { BytesValueSchema } from "@bufbuild/protobuf/wkt";
+import type { Client, Transport } from "@connectrpc/connect";
+import { createClientOver } from "./client-methods.ts";
+import { createServiceTransport } from "./service-client.ts";
 
 export interface FollowPolicyOptions {
   /** Of the auth service. */
@@ -18,6 +21,14 @@ export interface FollowPolicyOptions {
   readonly telemetry: Telemetry;
   readonly signal: AbortSignal;
 }
+
+/**
+ * WatchPolicy whose answers keep their update in its bytes, which are one field of either: to decode a policy of very many entries in one go would hold up
+ * everything else.
+ */
+const watchPolicyBytes = { ...PolicyService.method.watchPolicy, output: BytesValueSchema };
+
+type WatchPolicyInit = MessageInitShape<typeof PolicyService.method.watchPolicy.input>;
 
 /** The auth service gives a sign of life every 5 s; after three missed ones the stream is taken for dead. */
 const silenceMs = 15_000;
@@ -55,6 +66,7 @@ export function policyReady(store: PolicyStore, signal: AbortSignal): Promise<vo
 
 class PolicyFollower {
   readonly #options: FollowPolicyOptions;
+  readonly #transport: Transport;
   readonly #client: Client<typeof PolicyService>;
   readonly #log: Logger;
   readonly #saver: NewestSaver | undefined;
@@ -63,7 +75,8 @@ class PolicyFollower {
 
   constructor(options: FollowPolicyOptions) {
     this.#options = options;
-    this.#client = createServiceClient(PolicyService, options);
+    this.#transport = createServiceTransport(PolicyService, options);
+    this.#client = createClientOver(PolicyService, this.#transport);
     this.#log = options.telemetry.log.scope("rpc.policy");
     this.#saver = options.stateFile === undefined ? undefined : this.#createSaver(options.stateFile);
     observePolicy(options);
@@ -88,29 +101,39 @@ class PolicyFollower {
     const held = this.#askForAll ? { epoch: "", version: 0n } : { epoch: store.epoch, version: store.version };
     this.#askForAll = false;
     try {
-      for await (const { update } of this.#client.watchPolicy({ enforcerId, ...held }, { signal: scope.signal })) {
+      for await (const update of this.#updates({ enforcerId, ...held }, scope.signal)) {
         timer[Symbol.dispose]();
+        if (update.length > 0) {
+          await this.#apply(update);
+          healthy();
+        }
         timer = clock.timer(silenceMs, silence);
-        if (update === undefined) continue;
-        this.#apply(update);
-        healthy();
       }
     } finally {
       timer[Symbol.dispose]();
     }
   }
 
-  #apply(update: PolicyUpdate): void {
+  /** Each a PolicyUpdate in its bytes. */
+  async *#updates(request: WatchPolicyInit, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const only = (async function* () {
+      yield request;
+    })();
+    const { message } = await this.#transport.stream(watchPolicyBytes, signal, undefined, undefined, only);
+    for await (const { value } of message) yield value;
+  }
+
+  async #apply(update: Uint8Array): Promise<void> {
     const { store } = this.#options;
     const before = `${store.epoch}/${store.version}`;
     try {
-      store.apply(update);
+      await store.applyEncoded(update);
     } catch (error) {
       this.#askForAll = true;
       throw error;
     }
     const now = `${store.epoch}/${store.version}`;
-    if (now !== before) this.#log.debug("policy applied", { version: store.version.toString(), full: update.full });
+    if (now !== before) this.#log.debug("policy applied", { version: store.version.toString(), facts: store.size });
     if (now !== this.#acknowledged) void this.#acknowledge(now);
     const saver = this.#saver;
     if (saver !== undefined && (now !== before || saver.ageMs() >= saveEveryMs)) saver.changed();

@@ -30,6 +30,11 @@ export interface ServiceClientOptions {
  * ```
  */
 export function createServiceClient<S extends DescService>(service: S, options: ServiceClientOptions): Client<S> {
+  return createClientOver(service, createServiceTransport(service, options));
+}
+
+/** What a client of a service speaks through, for methods whose messages are read in another way. */
+export function createServiceTransport(service: DescService, options: ServiceClientOptions): Transport {
   const metrics = options.telemetry && new RpcMetrics(options.telemetry.metrics, "client");
   const transport = createGrpcTransport({
     channel: () => channelTo(service, options.addresses),
@@ -37,7 +42,7 @@ export function createServiceClient<S extends DescService>(service: S, options: 
     defaultTimeoutMs: options.timeoutMs ?? 10_000,
     onEnd: (method, error, startedAt) => metrics?.ended(method, error?.code ?? "OK", performance.now() - startedAt),
   });
-  return createClientOver(service, withFreshToken(transport, service, options));
+  return withFreshToken(transport, service, options);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { RouteService, type WatchRoutesResponse } from "@aimass/api/scheduler";
-import { type Address, AimassError, type Clock, keepTrying, linkedSignal } from "@aimass/core";
+import { type Address, AimassError, type Clock, keepTrying, linkedSignal, NewestSaver } from "@aimass/core";
 import type { ServiceIdentity } from "@aimass/identity";
 import { createServiceClient } from "@aimass/rpc";
 import type { Telemetry } from "@aimass/telemetry";
@@ -9,7 +9,7 @@ import type { RouteTable } from "./route-table.ts";
 const silenceMs = 7000;
 
 /** Least time between two writes of the state file. */
-const saveEveryMs = 1000;
+const saveGapMs = 1000;
 
 export interface FollowRoutesOptions {
   readonly addresses: readonly Address[];
@@ -30,7 +30,7 @@ export async function followRoutes(options: FollowRoutesOptions): Promise<void> 
   if (table.hasState) {
     log.info("saved routes loaded", { version: String(table.version), ageMs: table.ageMs() });
   }
-  using saver = createSaver(options);
+  const saver = stateFile === undefined ? undefined : createSaver(options, stateFile);
   if (addresses.length === 0) return;
   const client = createServiceClient(RouteService, { addresses, identity, telemetry });
   let wantsFull = false;
@@ -47,7 +47,7 @@ export async function followRoutes(options: FollowRoutesOptions): Promise<void> 
         wantsFull = false;
         healthy();
         // What changes nothing is a sign of life.
-        if (table.epoch !== before.epoch || table.version !== before.version) saver.changed();
+        if (table.epoch !== before.epoch || table.version !== before.version) saver?.changed();
       }
     },
     {
@@ -57,6 +57,7 @@ export async function followRoutes(options: FollowRoutesOptions): Promise<void> 
       onFailure: (error) => log.warn("route stream ended", { error: AimassError.from(error).message }),
     },
   );
+  await saver?.settled();
 }
 
 /** Passes a stream on and calls `onSilence` when nothing came for a while. */
@@ -77,21 +78,8 @@ async function* withSilenceLimit(
   }
 }
 
-/** Writes the table to its file soon after a change, never two at a time. */
-function createSaver(options: FollowRoutesOptions): Disposable & { changed(): void } {
-  const { table, stateFile, clock, telemetry } = options;
-  let timer: Disposable | undefined;
-  const save = (file: string) => {
-    timer = undefined;
-    table.save(file).catch((error: unknown) => {
-      telemetry.log.scope("router.routes").warn("routes could not be saved", { file, error });
-    });
-  };
-  return {
-    changed() {
-      if (stateFile === undefined || timer !== undefined) return;
-      timer = clock.timer(saveEveryMs, () => save(stateFile));
-    },
-    [Symbol.dispose]: () => timer?.[Symbol.dispose](),
-  };
+function createSaver({ table, clock, telemetry, signal }: FollowRoutesOptions, file: string): NewestSaver {
+  const log = telemetry.log.scope("router.routes");
+  const onFailure = (error: unknown) => log.warn("routes could not be saved", { file, error });
+  return new NewestSaver({ save: () => table.save(file), gapMs: saveGapMs, clock, signal, onFailure });
 }
