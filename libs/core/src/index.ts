@@ -1,6 +1,7 @@
 export { AllowedHosts, hostOf } from "./allowed-hosts.ts";
 export { Backoff, type BackoffOptions, keepTrying } from "./backoff.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { closest, didYouMean } from "./closest.ts";
 export {
   type Address,
   ConfigError,

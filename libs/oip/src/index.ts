@@ -6,7 +6,7 @@ export {
   decodeUtf8,
   stringElements,
 } from "./bytes-elements.ts";
-export { type CellKind, type CellMeaning, cellsOf } from "./cell-meaning.ts";
+export { type CellKind, type CellMeaning, Cells, cellsOf } from "./cell-meaning.ts";
 export { classify } from "./classify.ts";
 export { acceptedEncoding, compress, defaultInflateLimit, inflate, inflatePieces, inflateSync } from "./compression.ts";
 export {

@@ -1,7 +1,6 @@
 import { DatasetService, ModelService, ProjectService } from "@aimass/api/registry";
-import { AimassError } from "@aimass/core";
+import { AimassError, closest } from "@aimass/core";
 import { formatResource, parseResource } from "@aimass/identity";
-import { closest } from "../output/closest.ts";
 import { allPages } from "./all-pages.ts";
 import type { Connection } from "./connection.ts";
 

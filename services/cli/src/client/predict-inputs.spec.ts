@@ -1,3 +1,4 @@
+import { Cells } from "@aimass/oip";
 import { describe, expect, it } from "vitest";
 import { exampleInputs, readInputs, textInputs } from "./predict-inputs.ts";
 
@@ -38,6 +39,35 @@ describe("inputs as they were typed", () => {
     const inputs = await readInputs(table, ['{"active": [true, false, null], "is_new": [true]}', "seen=true"]);
     expect(inputs.map((tensor) => "data" in tensor && tensor.data)).toEqual([[1, 0, null], [true], [1]]);
     expect(await readInputs(metadata(["word", "BYTES"]), ['{"word": [true]}'])).toMatchObject([{ data: [true] }]);
+  });
+
+  it("are days, moments and words as the model's columns had them in training", async () => {
+    const cells = (kind: "date" | "datetime" | "boolean" | "number") =>
+      new Cells({ kind, missing: ["NA"], trueWords: ["yes"], falseWords: ["no"] });
+    const known = new Map([
+      ["day", cells("date")],
+      ["at", cells("datetime")],
+      ["active", cells("boolean")],
+      ["age", cells("number")],
+    ]);
+    const table = metadata(["day", "FP64"], ["at", "FP64"], ["active", "FP32"], ["age", "FP32"]);
+    const read = async (...typed: string[]) =>
+      (await readInputs(table, typed, async () => known)).map((tensor) => "data" in tensor && tensor.data);
+    expect(await read("day=1970-01-11", "at=1970-01-01T00:01:00Z", "active=yes", "age=NA")).toEqual([
+      [10],
+      [60],
+      [1],
+      [null],
+    ]);
+    expect(await read('{"day": ["1970-01-02", null, "1970-01-03"], "age": [1, 2, 3]}')).toEqual([
+      [1, null, 2],
+      [1, 2, 3],
+    ]);
+    await expect(read("day=1970-13-01")).rejects.toMatchObject({
+      message: 'Input day is FP64; "1970-13-01" is no value of it.',
+      remedy: "Write it like day=2024-12-31.",
+    });
+    await expect(readInputs(table, ["age=old"])).rejects.toThrow('Input age is FP32; "old" is no value of it.');
   });
 
   it("are made up of the most frequent categories where the version knows them", () => {

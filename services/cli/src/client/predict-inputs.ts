@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { AimassError } from "@aimass/core";
 import { decodeImage, defaultLimits } from "@aimass/datasets";
-import { fitShape } from "@aimass/oip";
+import { type Cells, fitShape } from "@aimass/oip";
 import { parseExact } from "./exact-json.ts";
 import type { InputTensor, RestMetadata, RestTensor } from "./rest-inference.ts";
 import { readTextFile } from "./text-file.ts";
@@ -10,6 +10,9 @@ type InputSpec = RestMetadata["inputs"][number];
 
 /** What an example may take from a version: the categories that its columns had in training, most frequent first, by input. */
 export type KnownCategories = ReadonlyMap<string, readonly string[]>;
+
+/** How the columns of a version are read: what a day or a truth value is written as, by input. */
+export type KnownCells = ReadonlyMap<string, Cells>;
 
 /** Inputs that fit the metadata: dynamic axes are 1, numbers 0.5 or 1, strings the most frequent category, else the given text. */
 export function exampleInputs(
@@ -53,9 +56,14 @@ export function textInputs(metadata: RestMetadata, text: string): RestTensor[] {
 
 /**
  * Inputs as they were typed: one JSON object or @file.json with all of them, or name=value for each, where a value is a text, a number, JSON, or
- * @file; a file that is a PNG or JPEG becomes its pixels. Errors: INVALID_ARGUMENT, NOT_FOUND.
+ * @file; a file that is a PNG or JPEG becomes its pixels. A text for an input of numbers is read as its column was in training, which `cells` is asked for:
+ * a day, a word that means true, a gap. Errors: INVALID_ARGUMENT, NOT_FOUND.
  */
-export async function readInputs(metadata: RestMetadata, typed: readonly string[]): Promise<InputTensor[]> {
+export async function readInputs(
+  metadata: RestMetadata,
+  typed: readonly string[],
+  cells: () => Promise<KnownCells> = async () => new Map(),
+): Promise<InputTensor[]> {
   const inputs = new Map<string, InputTensor>();
   for (const argument of typed) {
     const [, name, value] = /^([^={[@]+)=([\s\S]*)$/.exec(argument) ?? [];
@@ -63,7 +71,41 @@ export async function readInputs(metadata: RestMetadata, typed: readonly string[
       for (const tensor of allInputs(metadata, argument)) inputs.set(tensor.name, tensor);
     else inputs.set(name, await namedInput(inputNamed(metadata, name), value));
   }
-  return [...inputs.values()];
+  const tensors = [...inputs.values()];
+  if (!tensors.some(hasTexts)) return tensors;
+  const known = await cells();
+  return tensors.map((tensor) => (hasTexts(tensor) ? withNumbers(tensor, known.get(tensor.name)) : tensor));
+}
+
+/** Whether texts stand where numbers must. */
+function hasTexts(tensor: InputTensor): tensor is RestTensor {
+  return "data" in tensor && isNumber(tensor.datatype) && tensor.data.some((value) => typeof value === "string");
+}
+
+function withNumbers(tensor: RestTensor, cells: Cells | undefined): RestTensor {
+  const data = tensor.data.map((value) => {
+    if (typeof value !== "string") return value;
+    const number = cells?.numberOfText(value);
+    if (number === undefined) throw noNumber(tensor, value, cells);
+    return Number.isNaN(number) ? null : number;
+  });
+  return { ...tensor, data };
+}
+
+function noNumber({ name, datatype }: RestTensor, value: string, cells: Cells | undefined): AimassError {
+  const examples: Partial<Record<Cells["kind"], string>> = {
+    date: "2024-12-31",
+    datetime: "2024-12-31T23:59:59Z",
+    boolean: "true",
+  };
+  const example = examples[cells?.kind ?? "number"] ?? "1";
+  return new AimassError(
+    "INVALID_ARGUMENT",
+    `Input ${name} is ${datatype}; ${JSON.stringify(value)} is no value of it.`,
+    {
+      remedy: `Write it like ${name}=${example}.`,
+    },
+  );
 }
 
 /** "{"x": [[1, 2, 3]]}" or "@file.json". */
@@ -84,7 +126,10 @@ async function namedInput(input: InputSpec, value: string): Promise<InputTensor>
   if (value.startsWith("@") && /\.(png|jpe?g)$/i.test(value)) return imageTensor(input, value.slice(1));
   const text = value.startsWith("@") ? readTextFile(value.slice(1)) : value;
   if (input.datatype === "BYTES" && !text.trimStart().startsWith("[")) return fitted(input, text);
-  return fitted(input, parsed(text, input.name));
+  // A day is no JSON.
+  const isWord =
+    isNumber(input.datatype) && !/^\s*(["[{]|[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*$|(true|false|null)\s*$)/.test(text);
+  return fitted(input, isWord ? text.trim() : parsed(text, input.name));
 }
 
 /** UINT8 [1, height, width, 3]: rows of red, green, blue. */

@@ -2,8 +2,14 @@ import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { classifierOutputs, type Prediction, predictionsOf, scoresOutput } from "../client/class-scores.ts";
 import { elementText, exactly } from "../client/exact-json.ts";
-import { knownCategories } from "../client/known-categories.ts";
-import { exampleInputs, type KnownCategories, readInputs, textInputs } from "../client/predict-inputs.ts";
+import { knownCategories, knownCells } from "../client/known-columns.ts";
+import {
+  exampleInputs,
+  type KnownCategories,
+  type KnownCells,
+  readInputs,
+  textInputs,
+} from "../client/predict-inputs.ts";
 import {
   type InputTensor,
   infer,
@@ -39,9 +45,10 @@ export function addPredict(program: Command): void {
         const { project, model, version } = versionArgument(name as string);
         const at = { model: modelName(project, model), version };
         const metadata = await modelMetadata(connection, at);
-        const inputs = await inputsOf(metadata, options, () =>
-          knownCategories(connection, { project, model, version }),
-        );
+        const inputs = await inputsOf(metadata, options, {
+          categories: () => knownCategories(connection, { project, model, version }),
+          cells: () => knownCells(connection, { project, model, version }),
+        });
         const scores = await scoresOutput(connection, { project, model, version }, metadata);
         const startedAt = performance.now();
         const answer = await infer(connection, at, inputs, classifierOutputs(metadata, scores));
@@ -59,14 +66,14 @@ export function addPredict(program: Command): void {
 async function inputsOf(
   metadata: RestMetadata,
   { input, text }: PredictOptions,
-  categories: () => Promise<KnownCategories>,
+  known: { readonly categories: () => Promise<KnownCategories>; readonly cells: () => Promise<KnownCells> },
 ): Promise<readonly InputTensor[]> {
   if (input !== undefined && text !== undefined)
     throw new AimassError("INVALID_ARGUMENT", "--text and --input were given together.", {
       remedy: "Give one of them.",
     });
-  if (input !== undefined) return readInputs(metadata, input);
-  return text === undefined ? exampleInputs(metadata, undefined, await categories()) : textInputs(metadata, text);
+  if (input !== undefined) return readInputs(metadata, input, known.cells);
+  return text === undefined ? exampleInputs(metadata, undefined, await known.categories()) : textInputs(metadata, text);
 }
 
 function describeExample(tensor: InputTensor): string {

@@ -22,6 +22,7 @@ export async function trainModel(o: {
   const client = o.connection.client(TrainingService);
   const { job } = await client.createJob({ spec: o.spec, idempotencyKey: crypto.randomUUID() });
   if (o.wait === false) return job as Job;
+  using _ = onInterrupt(() => sayGoesOn(o.output, job as Job));
   const bar = o.output.progress("training");
   const last = await followJob(o.connection, job as Job, {
     onJob: (now) => bar(hasEnded(now.state) ? 1 : now.progress, progressNote(now)),
@@ -32,6 +33,23 @@ export async function trainModel(o: {
     "FAILED_PRECONDITION",
     `Job ${last.id} ${enumName(JobState, last.state).toLowerCase()}: ${last.stateReason}`,
   );
+}
+
+/** A job does not end with who watches it. */
+function sayGoesOn(output: Output, { id }: Job): void {
+  output.settle();
+  output.say(`Job ${id} goes on.`);
+  output.hint(`Next: aimass jobs logs ${id} --follow · aimass jobs cancel ${id}`);
+}
+
+/** Calls back when a person presses Ctrl-C, and then ends as an interrupted process does: with 130. */
+function onInterrupt(callback: () => void): Disposable {
+  const interrupted = () => {
+    callback();
+    process.exit(130);
+  };
+  process.once("SIGINT", interrupted);
+  return { [Symbol.dispose]: () => void process.off("SIGINT", interrupted) };
 }
 
 /** Watches a job until it has ended, over broken connections. Returns it as it ended. Errors: those of the trainer; UNAVAILABLE when it stays away. */

@@ -1,4 +1,4 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, didYouMean } from "@aimass/core";
 import { type DescField, type DescMessage, type JsonObject, type JsonValue, ScalarType } from "@bufbuild/protobuf";
 import {
   type Document,
@@ -11,7 +11,6 @@ import {
   type Pair,
   type YAMLMap,
 } from "yaml";
-import { closest } from "../output/closest.ts";
 
 /** More parts than this are only there when aliases repeat one another. */
 const mostParts = 1_000_000;
@@ -74,13 +73,8 @@ export class SpecReader {
 
   #unknown(key: Node, name: string, desc: DescMessage): AimassError {
     const known = desc.fields.map((field) => field.jsonName);
-    const meant = closest(name, known);
-    const all = `The fields here are ${known.join(", ")}.`;
-    return this.#error(
-      key,
-      `there is no field ${JSON.stringify(name)}`,
-      meant === undefined ? all : `Did you mean ${meant}? ${all}`,
-    );
+    const remedy = `${didYouMean(name, known)}The fields here are ${known.join(", ")}.`;
+    return this.#error(key, `there is no field ${JSON.stringify(name)}`, remedy);
   }
 
   #value(given: Node | null, field: DescField): JsonValue {

@@ -69,6 +69,8 @@ describe("a review that a project comes to require", () => {
     const { state } = await push(ada, model, { "model.onnx": tinyModel(9) });
     expect(state).toBe(VersionState.VALIDATED);
     await setReview(false);
+    const needless = bob.models.decideReview({ model, version: 1n, decision: ReviewDecision.APPROVE });
+    expect((await refusal(needless)).remedy).toMatch(/project wants no review of versions/);
     await move(model, 3n);
     expect(await refusal(move(model, 4n))).toMatchObject({ code: "FAILED_PRECONDITION", reason: "VERSION_STATE" });
   });

@@ -1,3 +1,4 @@
+import type { AimassError } from "@aimass/core";
 import { describe, expect, it } from "vitest";
 import { firstState, type Step, stateAfter } from "./version-state.ts";
 
@@ -19,5 +20,18 @@ describe("a version's life", () => {
     const after = legal[step][state];
     if (after !== undefined) expect(stateAfter(state, step)).toBe(after);
     else expect(() => stateAfter(state, step)).toThrow(expect.objectContaining({ code: "FAILED_PRECONDITION" }));
+  });
+
+  it("says what to do where there is nothing to approve", () => {
+    const said = (state: (typeof states)[number], reviewRequired: boolean) => {
+      try {
+        return stateAfter(state, "approve", reviewRequired);
+      } catch (error) {
+        return (error as AimassError).remedy;
+      }
+    };
+    expect(said("READY", false)).toMatch(/project wants no review of versions/);
+    expect(said("READY", true)).toMatch(/ask for its review first/);
+    expect(said("VALIDATED", true)).toMatch(/^Ask for its review first/);
   });
 });

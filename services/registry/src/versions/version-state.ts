@@ -26,13 +26,24 @@ export function firstState(reviewRequired: boolean): StateName {
   return reviewRequired ? "VALIDATED" : "READY";
 }
 
-/** The state after a step; the same state when the step was taken before. Errors: FAILED_PRECONDITION. */
-export function stateAfter(state: StateName, step: Step): StateName {
+/** The state after a step; the same state when the step was taken before. Errors: FAILED_PRECONDITION, with what to do where a review is not asked for. */
+export function stateAfter(state: StateName, step: Step, reviewRequired = true): StateName {
   const after = next[step][state];
   if (after !== undefined) return after;
   const fitting = Object.keys(next[step]).join(" or ");
   throw new AimassError("FAILED_PRECONDITION", `The version is ${state}; to ${step} it must be ${fitting}.`, {
     reason: "VERSION_STATE",
     field: "version",
+    ...remedyFor(state, step, reviewRequired),
   });
+}
+
+function remedyFor(state: StateName, step: Step, reviewRequired: boolean): { readonly remedy?: string } {
+  if (step !== "approve" && step !== "refuse") return {};
+  if (state === "VALIDATED") return { remedy: "Ask for its review first." };
+  if (state !== "READY") return {};
+  if (reviewRequired) return { remedy: "Where it was not approved yet, ask for its review first." };
+  return {
+    remedy: "Its project wants no review of versions: it may be used as it is. A project can be set to want one.",
+  };
 }

@@ -148,7 +148,7 @@ export class Versions {
       await lockModel(tx, name);
       const row = await selectVersion(tx, name).where("version", "=", String(change.version)).executeTakeFirst();
       if (row === undefined) throw versionNotFound(name, change.version);
-      const state = stateAfter(row.state, change.step);
+      const state = stateAfter(row.state, change.step, await isReviewRequired(tx, name.project));
       if (state === row.state) return decodeVersion(row);
       await effects(tx, row);
       await tx
@@ -305,6 +305,7 @@ function nothingToReview(version: bigint): AimassError {
   return new AimassError("FAILED_PRECONDITION", `Version ${version} is READY and needs no review.`, {
     reason: "VERSION_STATE",
     field: "version",
+    remedy: "It was approved, or its project wants no review of versions: it may be used as it is.",
   });
 }
 

@@ -99,6 +99,25 @@ describe("a job's spec", () => {
     expect(fitSpec(checkSpec(create(JobSpecSchema, init)), few).features).toEqual(["day"]);
   });
 
+  it("suggests what a mistyped recipe, column or parameter may mean", () => {
+    const remedyOf = (change: Init) => {
+      try {
+        return String(resolve(change));
+      } catch (error) {
+        return (error as AimassError).remedy;
+      }
+    };
+    expect(remedyOf({ recipe: "random_forrest" })).toMatch(/^Did you mean random-forest\? Use one of: auto, /);
+    expect(remedyOf({ recipe: "naive-bayes" })).toMatch(/^Did you mean naive-bayes-/);
+    expect(remedyOf({ recipe: "xgboost" })).toMatch(/^Use one of: /);
+    expect(remedyOf({ features: ["citi"] })).toMatch(/^Did you mean city\? It has: /);
+    expect(remedyOf({ recipe: "gradient-boosting", parameters: { learning_rate: 0.1 } })).toMatch(
+      /^Did you mean learningRate\? /,
+    );
+    const search = { recipes: ["lineer"] };
+    expect(remedyOf({ recipe: "auto", search })).toMatch(/^Did you mean linear\? Use some of: /);
+  });
+
   it("names the flag beside the field of a file, since most people gave the flag", () => {
     expect(() => resolve({ testShare: 0.9 })).toThrow(/test_share \(--test-share\) is 0\.9/);
     expect(() => resolve({ folds: 99 })).toThrow(/folds \(--cv\) is 99/);

@@ -1,6 +1,6 @@
 import { type Column, ColumnType, type DatasetVersion } from "@aimass/api/registry";
 import { type JobSpec, JobSpecSchema } from "@aimass/api/trainer";
-import { AimassError } from "@aimass/core";
+import { AimassError, didYouMean } from "@aimass/core";
 import type { Task } from "@aimass/learn";
 import { create } from "@bufbuild/protobuf";
 import { readAs } from "../data/dataset-file.ts";
@@ -170,8 +170,9 @@ function isNumber({ type }: Column): boolean {
 function findColumn(dataset: DatasetVersion, name: string, field: string): Column {
   const column = dataset.columns.find((c) => c.name === name);
   if (column !== undefined) return column;
-  const names = dataset.columns.slice(0, 50).map((c) => c.name);
-  throw unfit(field, `${nameOf(dataset)} has no column "${name}".`, `It has: ${names.join(", ")}.`);
+  const names = dataset.columns.map((c) => c.name);
+  const remedy = `${didYouMean(name, names)}It has: ${names.slice(0, 50).join(", ")}.`;
+  throw unfit(field, `${nameOf(dataset)} has no column "${name}".`, remedy);
 }
 
 function nameOf({ project, dataset, version }: DatasetVersion): string {

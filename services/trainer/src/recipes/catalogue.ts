@@ -1,4 +1,4 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, didYouMean } from "@aimass/core";
 import { autoRecipe } from "./auto-recipe.ts";
 import { estimatorRecipes } from "./estimator-recipes.ts";
 import type { Recipe } from "./recipe.ts";
@@ -10,8 +10,9 @@ export const recipes: readonly Recipe[] = [autoRecipe, ...estimatorRecipes];
 export function getRecipe(name: string): Recipe {
   const recipe = recipes.find((r) => r.name === name);
   if (recipe !== undefined) return recipe;
+  const names = recipes.map((r) => r.name);
   throw new AimassError("NOT_FOUND", `There is no recipe "${name}".`, {
     field: "spec.recipe",
-    remedy: `Use one of: ${recipes.map((r) => r.name).join(", ")}.`,
+    remedy: `${didYouMean(name, names)}Use one of: ${names.join(", ")}.`,
   });
 }

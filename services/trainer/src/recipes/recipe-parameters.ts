@@ -1,4 +1,4 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, didYouMean } from "@aimass/core";
 import type { Task } from "@aimass/learn";
 import type { ChoiceParameter, NumberParameter, Recipe, RecipeParameter } from "./recipe.ts";
 
@@ -76,6 +76,6 @@ function unknown(recipe: Recipe, name: string, field: "parameters" | "choices", 
   const names = recipe.parameters.map((p) => p.name).filter((known) => known !== name);
   return new AimassError("INVALID_ARGUMENT", `The recipe "${recipe.name}" has no parameter "${name}"${where}.`, {
     field: `spec.${field}["${name}"]`,
-    remedy: `It has: ${names.join(", ")}.`,
+    remedy: `${didYouMean(name, names)}It has: ${names.join(", ")}.`,
   });
 }

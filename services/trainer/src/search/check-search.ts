@@ -1,5 +1,5 @@
 import { type JobSpec, type Search, type SearchRange, SearchSchema } from "@aimass/api/trainer";
-import { AimassError } from "@aimass/core";
+import { AimassError, didYouMean } from "@aimass/core";
 import type { ParameterSpec, Task } from "@aimass/learn";
 import { create } from "@bufbuild/protobuf";
 import { autoRecipe } from "../recipes/auto-recipe.ts";
@@ -100,7 +100,11 @@ function checkBounds(name: string, value: number, { to, meaning }: { to: number;
 function checkName(name: string, field: string): void {
   const known = recipes.filter((recipe) => recipe !== autoRecipe);
   if (known.some((recipe) => recipe.name === name)) return;
-  throw invalid(field, `There is no recipe "${name}" to try.`, `Use some of: ${named(known)}.`);
+  const meant = didYouMean(
+    name,
+    known.map((recipe) => recipe.name),
+  );
+  throw invalid(field, `There is no recipe "${name}" to try.`, `${meant}Use some of: ${named(known)}.`);
 }
 
 function checkRange(recipe: EstimatorRecipe, name: string, range: SearchRange): void {

@@ -1,9 +1,16 @@
-/** The known name that a mistyped one most likely means: at most a third of its letters away (Levenshtein 1966). */
+/** The known name that a mistyped one most likely means: at most a third of its letters away (Levenshtein 1966), or one that begins with it. */
 export function closest(name: string, known: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[-_]/g, "");
   const scored = known.map((candidate) => ({ candidate, edits: editDistance(plain(name), plain(candidate)) }));
   const best = scored.sort((a, b) => a.edits - b.edits)[0];
-  return best !== undefined && best.edits <= Math.max(1, name.length / 3) ? best.candidate : undefined;
+  if (best !== undefined && best.edits <= Math.max(1, name.length / 3)) return best.candidate;
+  return name.length < 3 ? undefined : known.find((candidate) => plain(candidate).startsWith(plain(name)));
+}
+
+/** The beginning of a remedy for a mistyped name: "Did you mean age? "; empty where none is near. */
+export function didYouMean(name: string, known: readonly string[]): string {
+  const meant = closest(name, known);
+  return meant === undefined ? "" : `Did you mean ${meant}? `;
 }
 
 function editDistance(a: string, b: string): number {
