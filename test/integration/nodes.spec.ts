@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import * as authApi from "@aimass/api/auth";
 import * as registryApi from "@aimass/api/registry";
 import { ArtifactService, type Version } from "@aimass/api/registry";
@@ -5,7 +6,7 @@ import * as schedulerApi from "@aimass/api/scheduler";
 import { DeploymentService, ReplicaService } from "@aimass/api/scheduler";
 import * as trainerApi from "@aimass/api/trainer";
 import { AimassError, parseAddress, systemClock } from "@aimass/core";
-import { ServiceIdentity } from "@aimass/identity";
+import { createNodeIdentity, nodeIdentityFile, revokeNodeIdentity, ServiceIdentity } from "@aimass/identity";
 import { mlpModel, tinyModel } from "@aimass/onnx/samples";
 import { createServiceClient, fromConnectError } from "@aimass/rpc";
 import { waitFor } from "@aimass/testkit";
@@ -53,6 +54,14 @@ async function read(version: Version, grant?: registryApi.ReadGrant, identity = 
   return Buffer.concat(chunks);
 }
 
+async function* one<T>(message: T) {
+  yield message;
+}
+
+async function drained(answers: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of answers);
+}
+
 const refusal = (promise: Promise<unknown>): Promise<AimassError> =>
   promise.then(
     () => expect.fail("it was let in"),
@@ -92,6 +101,47 @@ describe("a node, straight at the services", { timeout: 60_000 }, () => {
       }
     }
     expect(reached).toEqual([]);
+  });
+
+  it("speaks for itself alone", async () => {
+    const asked = { project: "default", model: "open", version: served.version };
+    const scheduler = client(ReplicaService, "scheduler");
+    const elsewhere = await refusal(scheduler.grantRead({ ...asked, replicaId: "elsewhere/cpu-0" }));
+    expect(elsewhere).toMatchObject({ code: "PERMISSION_DENIED", reason: "OTHER_NODE" });
+    expect(elsewhere.message).toBe("The node local may not speak for the node elsewhere.");
+    const info = { id: "elsewhere/cpu-0", node: "elsewhere", address: "127.0.0.1:1", incarnation: "1" };
+    const exit = { replicaId: "elsewhere/cpu-0", incarnation: "1", exitCode: -1, running: [asked] };
+    for (const request of [
+      { replica: info },
+      { replica: { ...info, id: "local/cpu-9" } },
+      { replica: { ...info, id: "local/cpu-9", node: "local" }, exits: [exit] },
+    ]) {
+      const attached = drained(scheduler.attachReplica(one(request)));
+      expect(await refusal(attached)).toMatchObject({ code: "PERMISSION_DENIED", reason: "OTHER_NODE" });
+    }
+    const announced = drained(scheduler.announceNode(one({ node: "elsewhere" })));
+    expect(await refusal(announced)).toMatchObject({ code: "PERMISSION_DENIED", reason: "OTHER_NODE" });
+  });
+
+  it("is let in with a key that was made while the mesh runs, not with another's grant, and not once it is revoked", async () => {
+    const keys = dirname(mesh.mesh.data.trustFile);
+    await createNodeIdentity(keys, "second");
+    const second = await ServiceIdentity.load(nodeIdentityFile(keys, "second"), mesh.mesh.data.trustFile, systemClock);
+    const grant = await grantFor(served);
+    const theirs = await waitFor(async () => {
+      const error = await refusal(read(served, grant, second));
+      return error.code === "PERMISSION_DENIED" && error;
+    });
+    expect(theirs).toMatchObject({ reason: "OTHER_NODE" });
+    await revokeNodeIdentity(keys, "second");
+    const revoked = await waitFor(async () => {
+      const error = await refusal(read(served, grant, second));
+      return error.reason === "KEY_REVOKED" && error;
+    });
+    expect(revoked).toMatchObject({
+      code: "PERMISSION_DENIED",
+      message: expect.stringContaining("The key of the node second was revoked."),
+    });
   });
 
   it("reads nothing of a version that was assigned to it once", async () => {

@@ -43,6 +43,8 @@ export class ServiceIdentity {
   readonly #trusted: TrustedKeys;
   readonly #clock: Clock;
   #verified = new BoundedCache<ServiceSender>(4096);
+  /** The generation of keys that they were verified by. */
+  #verifiedBy = 0;
   #token: { readonly text: string; readonly issuedAtMs: number; readonly madeAt: number } | undefined;
 
   /** `trustFile`: looked at again when it changes, so that a key that is added or revoked counts within seconds. */
@@ -101,7 +103,11 @@ export class ServiceIdentity {
    * key that was revoked.
    */
   verify(token: string): ServiceSender {
-    if (this.#trusted.refresh()) this.#verified = new BoundedCache(4096);
+    const generation = this.#trusted.refresh();
+    if (generation !== this.#verifiedBy) {
+      this.#verified = new BoundedCache(4096);
+      this.#verifiedBy = generation;
+    }
     const now = this.#clock.now();
     const known = this.#verified.get(token, now);
     if (known !== undefined) return known;

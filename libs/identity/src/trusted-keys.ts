@@ -19,6 +19,7 @@ export class TrustedKeys {
   readonly #clock: Clock;
   readonly #file: string | undefined;
   #keys: ReadonlyMap<string, TrustedKey>;
+  #generation = 0;
   #stamp: string | undefined;
   #lookedAt: number;
 
@@ -37,22 +38,26 @@ export class TrustedKeys {
     return [...this.#keys.values()].some((key) => key.role === role && key.node === node && !key.revoked);
   }
 
-  /** Looks at the file; true when the keys are others now. A file that cannot be read, or is none, changes nothing: it may be half written. */
-  refresh(): boolean {
+  /** Looks at the file; a number that grows when the keys are others. A file that cannot be read, or is none, changes nothing: it may be half written. */
+  refresh(): number {
     const now = this.#clock.monotonic();
-    if (this.#file === undefined || now - this.#lookedAt < lookEveryMs) return false;
+    if (this.#file !== undefined && now - this.#lookedAt >= lookEveryMs) this.#look(this.#file, now);
+    return this.#generation;
+  }
+
+  #look(file: string, now: number): void {
     this.#lookedAt = now;
     try {
-      const { mtimeMs, ino, size } = statSync(this.#file);
+      const { mtimeMs, ino, size } = statSync(file);
       const stamp = `${mtimeMs} ${ino} ${size}`;
-      if (stamp === this.#stamp) return false;
-      const value: unknown = JSON.parse(readFileSync(this.#file, "utf8"));
-      if (!isTrustDocument(value)) return false;
+      if (stamp === this.#stamp) return;
+      const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+      if (!isTrustDocument(value)) return;
       this.#keys = keysOf(value);
       this.#stamp = stamp;
-      return true;
+      this.#generation += 1;
     } catch {
-      return false;
+      // What is known goes on.
     }
   }
 }

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AimassError, systemClock } from "@aimass/core";
 import { startEmbeddedPostgres } from "@aimass/embedded";
+import { createNodeIdentity, nodeIdentityFile, revokeNodeIdentity } from "@aimass/identity";
 import type { Command } from "commander";
 import { writeContainerSecrets } from "../up/container-secrets.ts";
 import { assertInstallation, dataPath, openDataDirectory, supervisorOf } from "../up/data-directory.ts";
@@ -15,6 +16,7 @@ export function addAdmin(program: Command): void {
   const admin = program.command("admin").description("for the one who runs the mesh");
   addContainerSecrets(admin);
   addDatabaseRoles(admin);
+  addNodeKeys(admin);
   admin
     .command("reset")
     .description(
@@ -44,13 +46,60 @@ function addContainerSecrets(admin: Command): void {
     .argument("<folder>")
     .option("--database-host <name>", "the database's host name in the URLs", "postgres")
     .option("--nats-host <name>", "the NATS server's", "nats")
+    .option(
+      "--nodes <names>",
+      "inference containers, separated by commas: each gets a key of its own, others lose theirs",
+      "inference-1,inference-2",
+    )
     .option("--owner <uid>", "the user the containers run as")
     .action(
-      action<{ databaseHost: string; natsHost: string; owner?: string }>(async ({ output }, options, [folder]) => {
-        const owner = options.owner === undefined ? undefined : readUid(options.owner);
-        const { databaseHost, natsHost } = options;
-        const result = writeContainerSecrets(folder as string, { databaseHost, natsHost, owner });
-        output.result({ folder, result }, () => `The secrets in ${folder} were ${result}.`);
+      action<{ databaseHost: string; natsHost: string; nodes: string; owner?: string }>(
+        async ({ output }, options, [folder]) => {
+          const owner = options.owner === undefined ? undefined : readUid(options.owner);
+          const { databaseHost, natsHost } = options;
+          const result = writeContainerSecrets(folder as string, {
+            databaseHost,
+            natsHost,
+            nodes: options.nodes.split(","),
+            owner,
+          });
+          output.result({ folder, result }, () => `The secrets in ${folder} were ${result}.`);
+        },
+      ),
+    );
+}
+
+function addNodeKeys(admin: Command): void {
+  const data: [string, string, string] = ["--data <dir>", "the data directory of the mesh", defaultData()];
+  admin
+    .command("add-node")
+    .description("make a key for one more machine that runs models, or a new one that takes the place of its key")
+    .argument("<name>", "its AIMASS_NODE")
+    .option(...data)
+    .action(
+      action<{ data: string }>(async ({ output }, options, [name]) => {
+        await assertInstallation(options.data);
+        const keys = join(dataPath(options.data), "keys");
+        await createNodeIdentity(keys, name as string);
+        const files = [nodeIdentityFile(keys, name as string), join(keys, "trust.json")];
+        output.result({ node: name, files }, () => [
+          `The node ${name} has a key. Copy to that machine: ${files.join(", ")}`,
+          "Services that read this trust.json take the key within seconds; copies elsewhere have to be replaced.",
+        ]);
+      }),
+    );
+  admin
+    .command("remove-node")
+    .description("revoke the key of a machine: it reads nothing more and its replicas get no requests")
+    .argument("<name>")
+    .option(...data)
+    .action(
+      action<{ data: string }>(async ({ output }, options, [name]) => {
+        await assertInstallation(options.data);
+        await revokeNodeIdentity(join(dataPath(options.data), "keys"), name as string);
+        output.result({ node: name }, () => [
+          `The key of the node ${name} is revoked where this trust.json is read, within seconds.`,
+        ]);
       }),
     );
 }

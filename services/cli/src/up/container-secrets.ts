@@ -3,7 +3,14 @@ import { chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { makeFolder } from "@aimass/core";
 import { makeNatsPasswords, natsRoles, natsServerConfig, natsUrl } from "@aimass/events";
-import { generateMeshIdentity, meshRoles, nodeRole } from "@aimass/identity";
+import {
+  addNodeKey,
+  generateMeshIdentity,
+  meshRoles,
+  nodesOf,
+  revokeNodeKeys,
+  type TrustDocument,
+} from "@aimass/identity";
 import { databaseUrlFile, makeDatabaseUrls } from "./service-databases.ts";
 
 export interface SecretOptions {
@@ -11,6 +18,8 @@ export interface SecretOptions {
   readonly databaseHost: string;
   /** The NATS server's. */
   readonly natsHost: string;
+  /** Inference containers: each gets a key of its own in `<node>/`; a node that is named no more has its key revoked. */
+  readonly nodes: readonly string[];
   /** The user the containers run as; undefined: whoever writes. */
   readonly owner: number | undefined;
 }
@@ -29,8 +38,10 @@ export function writeContainerSecrets(folder: string, options: SecretOptions): "
     { last: join("nats", "nats.conf"), write: writeNatsAccess },
   ];
   const missing = kinds.filter(({ last }) => !existsSync(join(folder, last)));
-  for (const { write } of missing) write(writerOf(folder, options.owner), options, folder);
-  return missing.length === 0 ? "kept" : "written";
+  const write = writerOf(folder, options.owner);
+  for (const kind of missing) kind.write(write, options, folder);
+  const changed = writeNodeKeys(write, options.nodes, folder);
+  return missing.length === 0 && !changed ? "kept" : "written";
 }
 
 /** Writes a file of a role for the user the containers run as, or for root. */
@@ -48,8 +59,27 @@ function writerOf(folder: string, owner: number | undefined): SecretWriter {
   };
 }
 
+/** False when the nodes that have keys are those that are named. */
+function writeNodeKeys(write: SecretWriter, nodes: readonly string[], folder: string): boolean {
+  let trust: TrustDocument = JSON.parse(readFileSync(join(folder, "auth", "trust.json"), "utf8"));
+  const before = nodesOf(trust);
+  const added = nodes.filter((node) => !before.has(node) || !existsSync(join(folder, node, "identity.json")));
+  const removed = [...before].filter((node) => !nodes.includes(node));
+  if (added.length === 0 && removed.length === 0) return false;
+  // The key that earlier versions gave to all nodes.
+  trust = revokeNodeKeys(trust);
+  for (const node of removed) trust = revokeNodeKeys(trust, node);
+  for (const node of added) {
+    const made = addNodeKey(trust, node);
+    trust = made.trust;
+    write(node, "identity.json", JSON.stringify(made.identity));
+  }
+  for (const reader of [...meshRoles, ...nodes]) write(reader, "trust.json", JSON.stringify(trust));
+  return true;
+}
+
 function writeKeys(write: SecretWriter): void {
-  const { identities, trust } = generateMeshIdentity([...meshRoles, nodeRole]);
+  const { identities, trust } = generateMeshIdentity(meshRoles);
   for (const [role, identity] of identities) {
     write(role, "identity.json", JSON.stringify(identity));
     write(role, "trust.json", JSON.stringify(trust));

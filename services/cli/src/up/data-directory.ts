@@ -11,10 +11,17 @@ import {
   takeProcessLock,
 } from "@aimass/core";
 import { hasDatabase } from "@aimass/embedded";
-import { createMeshIdentity } from "@aimass/identity";
+import {
+  createMeshIdentity,
+  createNodeIdentity,
+  meshRoles,
+  nodeIdentityFile,
+  nodeRole,
+  revokeNodeIdentity,
+} from "@aimass/identity";
 
-/** Roles that get a key of their own in an embedded mesh. */
-const roles = ["auth", "registry", "trainer", "scheduler", "inference", "router", "console", "cli-supervisor"];
+/** The name of this machine in an embedded mesh. */
+export const localNode = "local";
 
 /** Says which process holds the directory. */
 const lockName = "supervisor.pid";
@@ -77,13 +84,14 @@ export async function openDataDirectory(location: string): Promise<DataDirectory
   }
   const lock = await takeLock(path);
   const keys = folder("keys");
-  if (!existsSync(join(keys, "trust.json"))) await createMeshIdentity(keys, roles);
+  await prepareKeys(keys);
   const authSecretFile = join(keys, "auth-secret");
   if (!existsSync(authSecretFile)) writeFileSync(authSecretFile, randomBytes(32).toString("hex"), { mode: 0o600 });
   return {
     path,
     folder,
-    identityFile: (role) => join(keys, `${role}.identity.json`),
+    identityFile: (role) =>
+      role === nodeRole ? nodeIdentityFile(keys, localNode) : join(keys, `${role}.identity.json`),
     trustFile: join(keys, "trust.json"),
     lockFile: join(path, lockName),
     authSecretFile,
@@ -92,6 +100,14 @@ export async function openDataDirectory(location: string): Promise<DataDirectory
     },
     [Symbol.asyncDispose]: () => lock.release(),
   };
+}
+
+/** A key for each role, and one for this machine, which takes the place of the one that earlier versions gave to all machines. */
+async function prepareKeys(keys: string): Promise<void> {
+  if (!existsSync(join(keys, "trust.json"))) await createMeshIdentity(keys, meshRoles);
+  if (existsSync(nodeIdentityFile(keys, localNode))) return;
+  await createNodeIdentity(keys, localNode);
+  await revokeNodeIdentity(keys);
 }
 
 /** The pid of the live supervisor of a data directory, if there is one. */

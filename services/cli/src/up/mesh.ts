@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { AimassError, type Clock, deadlineSignal, freePort, isFree, systemClock } from "@aimass/core";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@aimass/embedded";
-import { type DataDirectory, dataPath, openDataDirectory } from "./data-directory.ts";
+import { type DataDirectory, dataPath, localNode, openDataDirectory } from "./data-directory.ts";
 import { cpuDevices } from "./devices.ts";
 import { LogFile } from "./log-file.ts";
 import { assertFree } from "./ports.ts";
@@ -267,7 +267,7 @@ export class Mesh {
       ),
       spec("console", "console", "console/src/main.ts", { AIMASS_LISTEN: local(console_) }),
       spec("agent", "inference", "inference/src/agent-main.ts", {
-        AIMASS_NODE: "local",
+        AIMASS_NODE: localNode,
         AIMASS_SUPERVISOR_LOCK: this.data.lockFile,
         AIMASS_DEVICES: process.env.AIMASS_DEVICES ?? cpuDevices(replicas, availableParallelism()),
       }),
