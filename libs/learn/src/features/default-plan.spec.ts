@@ -71,4 +71,14 @@ describe("the default plan", () => {
     ];
     expect(defaultPlan({ columns: profile }, "b").features).toEqual([]);
   });
+
+  it("takes no column that has a word of its own in nearly every row, unless a person named it", () => {
+    const columns = [words("code", 960, "text", "K-1000"), words("tag", 940, "text", "K-1000")];
+    const { features, notes } = defaultPlan({ columns }, "y");
+    expect(features.map((feature) => "column" in feature && feature.column)).toEqual(["tag"]);
+    expect(notes).toEqual([expect.stringMatching(/"code" is left out: nearly every row has a value of its own/)]);
+    expect(defaultPlan({ columns }, "y", { named: true }).features).toHaveLength(2);
+    const few = columns.map((facts) => ({ ...facts, count: 90, distinct: { count: 90 } }));
+    expect(defaultPlan({ columns: few }, "y").features).toHaveLength(2);
+  });
 });

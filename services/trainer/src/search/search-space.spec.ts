@@ -129,6 +129,8 @@ describe("points of a space", () => {
   it("by powers are spread over the powers, not over the numbers", () => {
     const dimensions: Dimension[] = [{ kind: "number", name: "l2", scale: "log", from: 1e-4, to: 1e4 }];
     const drawn = samplePoints({ dimensions, given: nothing }, 200, 5n).flatMap((p) => p.parameters.l2 ?? []);
+    // A person can write them down: four digits are all there are.
+    expect(drawn.map((value) => Number(value.toPrecision(4)))).toEqual(drawn);
     const below = drawn.filter((value) => value < 1).length;
     expect(below / drawn.length).toBeGreaterThan(0.35);
     expect(below / drawn.length).toBeLessThan(0.65);
