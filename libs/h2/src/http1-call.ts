@@ -9,8 +9,8 @@ import {
   type ServerCall,
 } from "./call.ts";
 import { declaredLength, plainFields } from "./fields.ts";
-import { whenWritable } from "./http2-call.ts";
 import { readBody, readChunks, truncatedBody } from "./read-body.ts";
+import { PieceWriter, sendPieces } from "./send-pieces.ts";
 
 /** How long the rest of a body that nobody wants is read and thrown away. */
 const lingerMs = 2000;
@@ -84,7 +84,7 @@ export class Http1Call implements ServerCall {
     const pieces = bodyPieces(answer.body);
     if (trailers !== undefined) {
       const writer = this.open(answer.status, answer.headers);
-      for (const piece of pieces) writer.write(piece);
+      void writer.write(pieces);
       writer.end(trailers);
       return;
     }
@@ -101,27 +101,21 @@ export class Http1Call implements ServerCall {
       this.#endAfterBody(pieces);
       return;
     }
-    for (const piece of pieces.slice(0, -1)) this.#response.write(piece);
-    this.#response.end(pieces.at(-1));
+    sendPieces(this.#response, pieces);
   }
 
   open(status: number, headers: HeaderFields): ResponseWriter {
     const response = this.#response;
     if (!this.#sendHeaders(status, headers)) return { write: () => undefined, end: () => {}, reset: () => {} };
+    const writer = new PieceWriter(response);
     return {
-      write: (chunk) => {
-        let isFull = false;
-        for (const piece of bodyPieces(chunk)) {
-          if (response.destroyed || response.writableEnded) return undefined;
-          isFull = !response.write(piece);
-        }
-        return isFull ? whenWritable(response) : undefined;
-      },
-      end: (trailers) => {
-        if (response.destroyed || response.writableEnded) return;
-        if (trailers !== undefined && Object.keys(trailers).length > 0) addTrailers(response, trailers);
-        response.end();
-      },
+      write: (chunk) => writer.write(bodyPieces(chunk)),
+      end: (trailers) =>
+        writer.end(() => {
+          if (response.destroyed || response.writableEnded) return;
+          if (trailers !== undefined && Object.keys(trailers).length > 0) addTrailers(response, trailers);
+          response.end();
+        }),
       reset: () => response.destroy(),
     };
   }

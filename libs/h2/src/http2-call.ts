@@ -10,6 +10,7 @@ import {
 import { declaredLength, plainFields } from "./fields.ts";
 import { readBody, readChunks, truncatedBody } from "./read-body.ts";
 import { roundTrip } from "./round-trip.ts";
+import { PieceWriter, sendPieces } from "./send-pieces.ts";
 
 /** How long a client that was answered before it had sent its whole body may take to notice. */
 const lingerMs = 100;
@@ -80,14 +81,12 @@ export class Http2Call implements ServerCall {
     if (!this.#begin()) return;
     const { trailers } = answer;
     const pieces = bodyPieces(answer.body);
-    const last = pieces.at(-1);
-    const endStream = last === undefined && trailers === undefined;
+    const endStream = pieces.length === 0 && trailers === undefined;
     if (!this.#sendHeaders(answer.status, answer.headers, { endStream, waitForTrailers: trailers !== undefined }))
       return;
     if (trailers !== undefined) this.#sendTrailersWhenAsked(trailers);
     if (endStream) return;
-    for (const piece of pieces.slice(0, -1)) this.#stream.write(piece);
-    last === undefined ? this.#stream.end() : this.#stream.end(last);
+    sendPieces(this.#stream, pieces);
   }
 
   open(status: number, headers: HeaderFields): ResponseWriter {
@@ -95,20 +94,15 @@ export class Http2Call implements ServerCall {
     const stream = this.#stream;
     let trailers: HeaderFields = {};
     stream.once("wantTrailers", () => sendTrailers(stream, trailers));
+    const writer = new PieceWriter(stream);
     return {
-      write: (chunk) => {
-        let isFull = false;
-        for (const piece of bodyPieces(chunk)) {
-          if (stream.destroyed || stream.writableEnded) return undefined;
-          isFull = !stream.write(piece);
-        }
-        return isFull ? whenWritable(stream) : undefined;
-      },
-      end: (fields) => {
-        if (stream.destroyed || stream.writableEnded) return;
-        trailers = fields ?? {};
-        stream.end();
-      },
+      write: (chunk) => writer.write(bodyPieces(chunk)),
+      end: (fields) =>
+        writer.end(() => {
+          if (stream.destroyed || stream.writableEnded) return;
+          trailers = fields ?? {};
+          stream.end();
+        }),
       // A clean end comes first, unless the stream waits for trailers as this one does: then the code resets it.
       reset: () => {
         if (!stream.destroyed) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
@@ -172,20 +166,6 @@ function sendTrailers(stream: ServerHttp2Stream, trailers: HeaderFields): void {
   } catch {
     stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
-}
-
-/** Resolves when a stream takes more, or never will again. */
-export function whenWritable(stream: NodeJS.EventEmitter & { destroyed: boolean }): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.destroyed) return resolve();
-    const settle = () => {
-      stream.off("drain", settle);
-      stream.off("close", settle);
-      resolve();
-    };
-    stream.on("drain", settle);
-    stream.on("close", settle);
-  });
 }
 
 function ignore(): void {}

@@ -5,6 +5,7 @@ import { request as httpsRequest } from "node:https";
 import { connect as connectTcp, type Socket } from "node:net";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import { systemClock } from "@aimass/core";
 import { afterEach, describe, expect, it } from "vitest";
 import { testCertificate } from "./certificate.fixture.ts";
@@ -165,6 +166,43 @@ describe("a listener", () => {
       const http1 = await fetch(`http://127.0.0.1:${answering.address.port}${path}`);
       expect((await http1.text()) === whole, path).toBe(true);
     }
+  });
+
+  it.each(["a whole answer", "an answer that was opened"])("encrypts %s of 64 MB in many turns", async (way) => {
+    const body = Buffer.alloc(64 * 1024 * 1024, 7);
+    const turns = { longest: 0, all: 0, isDone: false };
+    let before = process.threadCpuUsage();
+    const look = () => {
+      const now = process.threadCpuUsage();
+      const used = now.user + now.system - before.user - before.system;
+      before = now;
+      turns.longest = Math.max(turns.longest, used);
+      turns.all += used;
+      if (!turns.isDone) setImmediate(look);
+    };
+    const listener = await serve(
+      (call) => {
+        before = process.threadCpuUsage();
+        setImmediate(look);
+        if (way === "a whole answer") return call.respond({ status: 200, headers: {}, body });
+        const writer = call.open(200, {});
+        void writer.write(body);
+        writer.end();
+      },
+      { tls: testCertificate },
+    );
+    // Reads on a thread of its own.
+    const reader = new Worker(
+      `require("node:https").get({ port: ${listener.address.port}, rejectUnauthorized: false }, (answer) => {
+         let size = 0;
+         answer.on("data", ({ length }) => (size += length));
+         answer.on("end", () => require("node:worker_threads").parentPort.postMessage(size));
+       });`,
+      { eval: true },
+    );
+    expect((await once(reader, "message"))[0]).toBe(body.length);
+    turns.isDone = true;
+    expect(turns.longest).toBeLessThan(turns.all / 4);
   });
 
   it("keeps an HTTP/1.1 connection for the next request and answers Expect: 100-continue", async () => {

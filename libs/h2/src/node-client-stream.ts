@@ -2,7 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, constants } from "node
 import type { HeaderFields } from "./call.ts";
 import type { ClientStream } from "./client-call.ts";
 import { plainFields } from "./fields.ts";
-import { whenWritable } from "./http2-call.ts";
+import { whenWritable } from "./send-pieces.ts";
 import { failureOf } from "./stream-failure.ts";
 import { TransportError } from "./transport-error.ts";
 

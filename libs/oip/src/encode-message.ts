@@ -5,8 +5,11 @@ import { WireWriter } from "./wire-writer.ts";
 /** gRPC's prefix of a message: a flag and its length (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md). */
 const framePrefix = 5;
 
-/** Outputs from this size on are pieces of their own, in bytes; smaller ones are copied more cheaply than sent apart. */
-const ownPieceFrom = 64 * 1024;
+/** Outputs of so many bytes are pieces of their own: small ones are copied more cheaply than sent apart, unless they are many. */
+function ownPieceFrom(outputs: readonly Tensor[]): number {
+  const size = outputs.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+  return size < 4 * 1024 * 1024 ? 64 * 1024 : 1024;
+}
 
 /** How an encoded message is to look. */
 export interface EncodeOptions {
@@ -22,9 +25,10 @@ export function encodeInferResponse(response: InferResponse, options: EncodeOpti
 /** `encodeInferResponse` in pieces: large outputs are not copied, and are to be left as they are until the pieces are sent. */
 export function inferResponsePieces(response: InferResponse, options: EncodeOptions): Uint8Array[] {
   const prefix = options.framed ? framePrefix : 0;
-  const writer = new WireWriter(sizeGuess(response.outputs, ownPieceFrom), prefix);
+  const ownFrom = ownPieceFrom(response.outputs);
+  const writer = new WireWriter(sizeGuess(response.outputs, ownFrom), prefix);
   writeAnswerHead(writer, response);
-  const pieces = rawPieces(writer, response.outputs);
+  const pieces = rawPieces(writer, response.outputs, ownFrom);
   if (options.framed) writeFrame(pieces[0] as Buffer, sizeOf(pieces) - prefix);
   return pieces;
 }
@@ -80,11 +84,11 @@ function writeAnswerHead(writer: WireWriter, response: InferResponse): void {
 }
 
 /** What the writer holds, and the raw contents behind it. */
-function rawPieces(head: WireWriter, outputs: readonly Tensor[]): Uint8Array[] {
+function rawPieces(head: WireWriter, outputs: readonly Tensor[], ownFrom: number): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   let writer = head;
   for (const { bytes } of outputs) {
-    if (bytes.byteLength < ownPieceFrom) {
+    if (bytes.byteLength < ownFrom) {
       writer.bytesField(50, bytes);
       continue;
     }

@@ -8,13 +8,13 @@ import type { Answer, WrittenAnswer } from "./write-answer.ts";
 export type CodecAsk =
   | { readonly read: CallBody; readonly plan: ServingPlan }
   | { readonly write: Answer }
-  | { readonly rank: Ranking };
+  | { readonly rank: readonly Ranking[] };
 
 /** What they answer. */
 export type CodecReply =
   | { readonly read: ReturnType<typeof readAndCheck> }
   | { readonly written: WrittenAnswer }
-  | { readonly ranked: Tensor };
+  | { readonly ranked: readonly Tensor[] };
 
 /** The memory behind some views, each once. */
 export function buffersOf(views: readonly Uint8Array[]): ArrayBuffer[] {

@@ -12,9 +12,8 @@ workInLane((ask: CodecAsk): { answer: CodecReply; buffers: ArrayBuffer[] } => {
     return { answer: { written: { headers, body: own } }, buffers: buffersOf([own]) };
   }
   if ("rank" in ask) {
-    const ranked = rank(ask.rank);
-    const bytes = alone(ranked.bytes);
-    return { answer: { ranked: { ...ranked, bytes } }, buffers: buffersOf([bytes]) };
+    const ranked = ask.rank.map(rank).map((tensor) => ({ ...tensor, bytes: alone(tensor.bytes) }));
+    return { answer: { ranked }, buffers: buffersOf(ranked.map(({ bytes }) => bytes)) };
   }
   const read = readAndCheck(ask.read, ask.plan);
   return { answer: { read }, buffers: buffersOf(read.request.inputs.map(({ bytes }) => bytes)) };

@@ -128,9 +128,15 @@ describe("bodies and answers of any size", () => {
       return { scores, best: 2, labels: ["a", "b"], batched: true };
     };
     for (const rows of [10, 40_000]) {
-      const { datatype, shape, bytes } = await codec.rank(ranking(rows), never);
-      expect({ datatype, shape }).toEqual({ datatype: "BYTES", shape: [rows, 2] });
-      expect(stringElements(bytes).slice(0, 4)).toEqual(["4:2", "2:1:b", "3:1:b", "1:0:a"]);
+      const ranked = await codec.rank([ranking(rows), { ...ranking(1), best: 1 }], never);
+      expect(ranked.map(({ datatype, shape }) => ({ datatype, shape }))).toEqual([
+        { datatype: "BYTES", shape: [rows, 2] },
+        { datatype: "BYTES", shape: [1, 1] },
+      ]);
+      expect(ranked.map(({ bytes }) => stringElements(bytes).slice(0, 4))).toEqual([
+        ["4:2", "2:1:b", "3:1:b", "1:0:a"],
+        ["4:2"],
+      ]);
     }
     expect(shared[2]).toBe(4);
   });

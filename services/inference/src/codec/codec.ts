@@ -58,13 +58,16 @@ export class Codec implements AsyncDisposable {
   }
 
   /** Ranks scores. Rejects as `classify` does; with CANCELLED when the caller gives up meanwhile. */
-  async rank(ranking: Ranking, signal: AbortSignal): Promise<Tensor> {
-    const { scores } = ranking;
-    const { byteLength } = scores.bytes;
-    if (byteLength < threadFrom.rank) return rank(ranking);
-    const bytes = await copyInTurns(scores.bytes);
-    const ask = { rank: { ...ranking, scores: { ...scores, bytes } } };
-    const reply = await this.#lane(byteLength).ask(ask, buffersOf([bytes]), signal);
+  async rank(rankings: readonly Ranking[], signal: AbortSignal): Promise<readonly Tensor[]> {
+    const size = rankings.reduce((sum, { scores }) => sum + scores.bytes.byteLength, 0);
+    if (size < threadFrom.rank) return rankings.map(rank);
+    const own: Ranking[] = [];
+    for (const ranking of rankings) {
+      const { scores } = ranking;
+      own.push({ ...ranking, scores: { ...scores, bytes: await copyInTurns(scores.bytes) } });
+    }
+    const buffers = buffersOf(own.map(({ scores }) => scores.bytes));
+    const reply = await this.#lane(size).ask({ rank: own }, buffers, signal);
     if ("ranked" in reply) return reply.ranked;
     throw strange();
   }

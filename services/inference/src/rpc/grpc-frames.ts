@@ -1,7 +1,10 @@
-import { AimassError, joinPieces } from "@aimass/core";
+import { AimassError, joinPieces, nextTurn } from "@aimass/core";
 import { inflate } from "@aimass/oip";
 
 const prefixBytes = 5;
+
+/** Bytes of a stream's messages that are handed out before others have their turn: what came together would be decoded in one. */
+const turnBytes = 256 * 1024;
 
 /** The one message of a unary call's body, unfolded when it is compressed. Throws INVALID_ARGUMENT when the body is no single message. */
 export function readUnaryMessage(
@@ -28,6 +31,7 @@ export async function* readMessages(
   const parts: Buffer[] = [];
   let held = 0;
   let needed = prefixBytes;
+  let sinceTurn = 0;
   for await (const chunk of chunks) {
     parts.push(chunk);
     held += chunk.length;
@@ -38,6 +42,11 @@ export async function* readMessages(
       needed = prefixBytes + all.readUInt32BE(1);
       if (needed - prefixBytes > limitBytes) throw tooLarge(limitBytes);
       if (held < needed) break;
+      sinceTurn += needed;
+      if (sinceTurn > turnBytes) {
+        sinceTurn = 0;
+        await nextTurn();
+      }
       yield await unfolded(all.subarray(prefixBytes, needed), all[0] as number, encoding, limitBytes);
       parts[0] = all.subarray(needed);
       held -= needed;

@@ -40,7 +40,7 @@ export async function infer(
     outputs:
       request.outputs.length === 0
         ? outputs
-        : await selectOutputs(plan, outputs, request.outputs, (ranking) => codec.rank(ranking, signal)),
+        : await selectOutputs(plan, outputs, request.outputs, (rankings) => codec.rank(rankings, signal)),
   };
 }
 

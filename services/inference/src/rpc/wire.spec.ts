@@ -40,6 +40,19 @@ describe("gRPC frames", () => {
     );
   });
 
+  it("that came together are handed out over many turns", async () => {
+    const together = Buffer.concat(Array.from({ length: 64 }, () => frame(new Uint8Array(64 * 1024))));
+    let turns = 0;
+    const count = () => {
+      turns += 1;
+      timer = setImmediate(count);
+    };
+    let timer = setImmediate(count);
+    expect(await collect(readMessages(pieces(together, together.length), undefined, 100_000))).toHaveLength(64);
+    clearImmediate(timer);
+    expect(turns).toBeGreaterThanOrEqual(10);
+  });
+
   it("are refused when they are cut short, too large, or compressed in an unnamed way", async () => {
     const whole = frame(new Uint8Array(20));
     await expect(collect(readMessages(pieces(whole.subarray(0, 12), 4), undefined, 100))).rejects.toMatchObject({

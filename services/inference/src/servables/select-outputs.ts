@@ -34,15 +34,20 @@ export async function selectOutputs(
   plan: ServingPlan,
   outputs: readonly Tensor[],
   requested: readonly RequestedOutput[],
-  rank: (ranking: Ranking) => Promise<Tensor>,
+  rank: (rankings: readonly Ranking[]) => Promise<readonly Tensor[]>,
 ): Promise<readonly Tensor[]> {
   if (requested.length === 0) return outputs;
-  const selected: Tensor[] = [];
-  for (const { name, classification } of requested) {
-    const scores = outputs.find((o) => o.name === name) as Tensor;
+  const rankings = requested.flatMap(({ name, classification }): Ranking[] => {
+    if (classification === undefined) return [];
     const { labels } = plan.outputs.find((o) => o.name === name) as TensorPlan;
-    const isRanked = classification !== undefined;
-    selected.push(isRanked ? await rank({ scores, best: classification, labels, batched: plan.batchable }) : scores);
-  }
-  return selected;
+    return [{ scores: outputOf(outputs, name), best: classification, labels, batched: plan.batchable }];
+  });
+  const ranked = rankings.length === 0 ? [] : [...(await rank(rankings))];
+  return requested.map(({ name, classification }) =>
+    classification === undefined ? outputOf(outputs, name) : (ranked.shift() as Tensor),
+  );
+}
+
+function outputOf(outputs: readonly Tensor[], name: string): Tensor {
+  return outputs.find((output) => output.name === name) as Tensor;
 }

@@ -1,9 +1,12 @@
-import { AimassError, joinPieces } from "@aimass/core";
+import { AimassError, joinPieces, nextTurn } from "@aimass/core";
 import type { BodyMeter } from "@aimass/h2";
 import { type Decompression, decompress } from "@aimass/rpc";
 
 /** Length of the prefix of a gRPC message: a flag byte and four bytes of length. */
 export const prefixBytes = 5;
+
+/** Bytes of a stream's messages that are handed out before others have their turn: what came together would be looked at in one. */
+const turnBytes = 256 * 1024;
 
 /** Flag of a gRPC-Web frame that carries trailers. */
 const trailerFlag = 0x80;
@@ -70,6 +73,7 @@ async function* splitFrames(
   const parts: Buffer[] = [];
   let held = 0;
   let needed = prefixBytes;
+  let sinceTurn = 0;
   for await (const chunk of chunks) {
     take(chunk.length);
     parts.push(chunk);
@@ -80,6 +84,11 @@ async function* splitFrames(
       needed = prefixBytes + all.readUInt32BE(1);
       if (needed - prefixBytes > limitBytes) throw tooLarge(limitBytes);
       if (held < needed) break;
+      sinceTurn += needed;
+      if (sinceTurn > turnBytes) {
+        sinceTurn = 0;
+        await nextTurn();
+      }
       const framed = all.subarray(0, needed);
       yield framed;
       parts[0] = all.subarray(needed);
