@@ -2,6 +2,7 @@ import { AccessService, Effect, Level } from "@aimass/api/auth";
 import { AimassError, statusCodes } from "@aimass/core";
 import { encodeInferRequest } from "@aimass/oip";
 import { InferClient } from "../support/infer-client.ts";
+import { sendBigJson } from "./big-json.ts";
 import type { ChaosContext } from "./context.ts";
 import { deployHarmfulModels, giveUpBursts } from "./harmful-deploys.ts";
 
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   { name: "a replica is stopped for 6 s, then goes on", client: "one-router", strike: pauseReplica },
   { name: "a run hangs beyond its limit", client: "one-router", strike: hangRun },
   { name: "a slow, a wide and a poisonous model are deployed", client: "one-router", strike: deployHarmfulModels },
+  { name: "callers send big JSON, right and wrong", client: "one-router", strike: sendBigJson },
   { name: "bursts of calls are given up", client: "one-router", strike: giveUpBursts },
   { name: "replicas are killed one after the other", client: "one-router", strike: killEachReplica },
   { name: "the leading scheduler is killed", client: "one-router", strike: async (c) => c.kill("scheduler") },
