@@ -87,3 +87,38 @@ function thrownBy(work: () => unknown): unknown {
   }
   return undefined;
 }
+
+describe("settings that contradict each other", () => {
+  const reading = (env: Record<string, string>) => () =>
+    readConfig(env, (v) => {
+      v.atMost("EACH", "ALL", { because: "one would be more than all" });
+      v.atMost("ONE", "TOTAL", { times: 2, because: "a half is what one may have" });
+      v.ownPorts({ LISTEN: v.addresses("LISTEN", "127.0.0.1:5000"), ADMIN: v.address("ADMIN", "127.0.0.1:0") });
+      return {};
+    });
+
+  it.each([
+    [{ EACH: "9", ALL: "5" }, "EACH is 9 and ALL is 5; EACH may be 5 at most: one would be more than all."],
+    [{ ONE: "6", TOTAL: "10" }, "ONE is 6 and TOTAL is 10; ONE may be 5 at most: a half is what one may have."],
+    [
+      { LISTEN: "127.0.0.1:1,[::]:2,127.0.0.1:2" },
+      "LISTEN has [::]:2 and 127.0.0.1:2, which is one port; give each listener its own.",
+    ],
+    [
+      { ADMIN: "0.0.0.0:5000" },
+      "LISTEN has 127.0.0.1:5000 and ADMIN has 0.0.0.0:5000, which is one port; give each listener its own.",
+    ],
+  ])("are refused in one sentence: %j", (env, sentence) => {
+    expect(reading(env as Record<string, string>)).toThrow(sentence);
+  });
+
+  it.each([
+    { EACH: "5", ALL: "5" },
+    { EACH: "9" },
+    { ALL: "1" },
+    { LISTEN: "127.0.0.1:0,127.0.0.1:0" },
+    { LISTEN: "127.0.0.1:1", ADMIN: "127.0.0.2:1" },
+  ])("are none where they fit, or one alone is set: %j", (env) => {
+    expect(reading(env as Record<string, string>)).not.toThrow();
+  });
+});

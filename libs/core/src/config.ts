@@ -43,6 +43,13 @@ export interface Variables {
   address(name: string, fallback?: string): Address;
   /** Comma-separated addresses, at least one unless the fallback is "". */
   addresses(name: string, fallback?: string): readonly Address[];
+  /**
+   * Notes when two numbers that are both set contradict each other: `smaller`, so many `times`, may be at most `larger`. Where only one is set, the other's
+   * default gives way in practice. `because` says what would never happen otherwise.
+   */
+  atMost(smaller: string, larger: string, options: { times?: number; because: string }): void;
+  /** Notes when two listeners are given one port. By variable. */
+  ownPorts(listeners: Readonly<Record<string, Address | readonly Address[]>>): void;
 }
 
 /**
@@ -58,6 +65,14 @@ export function readConfig<T extends object>(env: Environment, read: (variables:
   const config = read(createVariables(env, problems));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze(config);
+}
+
+/** The two listeners of a service: AIMASS_LISTEN and AIMASS_ADMIN_LISTEN. */
+export function readListeners(v: Variables): { readonly listen: Address; readonly adminListen: Address } {
+  const listen = v.address("AIMASS_LISTEN", "127.0.0.1:0");
+  const adminListen = v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0");
+  v.ownPorts({ AIMASS_LISTEN: listen, AIMASS_ADMIN_LISTEN: adminListen });
+  return { listen, adminListen };
 }
 
 /** "host:port" as text; brackets around IPv6. */
@@ -132,5 +147,35 @@ function createVariables(env: Environment, problems: string[]): Variables {
       const text = required(name, fallback);
       return text === "" ? [] : text.split(",").map((part) => address(name, part.trim()));
     },
+    atMost(smaller, larger, { times = 1, because }) {
+      const [small, large] = [present(smaller), present(larger)];
+      if (small === undefined || large === undefined || !(Number(small) * times > Number(large))) return;
+      const most = Number(large) / times;
+      problems.push(`${smaller} is ${small} and ${larger} is ${large}; ${smaller} may be ${most} at most: ${because}.`);
+    },
+    ownPorts: (listeners) => problems.push(...sharedPorts(listeners)),
   };
+}
+
+/** A sentence for each two listeners that cannot both have their port. Port 0 is another one each time. */
+function sharedPorts(listeners: Readonly<Record<string, Address | readonly Address[]>>): string[] {
+  const all = Object.entries(listeners).flatMap(([name, given]) =>
+    [given].flat().map((address) => ({ name, address: address as Address })),
+  );
+  return all.flatMap((one, i) =>
+    all.slice(i + 1).flatMap((other) => {
+      if (!areOnePort(one.address, other.address)) return [];
+      const [a, b] = [formatAddress(one.address), formatAddress(other.address)];
+      const said =
+        one.name === other.name ? `${one.name} has ${a} and ${b}` : `${one.name} has ${a} and ${other.name} has ${b}`;
+      return [`${said}, which is one port; give each listener its own.`];
+    }),
+  );
+}
+
+const everyHost = new Set(["0.0.0.0", "::"]);
+
+function areOnePort(a: Address, b: Address): boolean {
+  if (a.port === 0 || a.port !== b.port) return false;
+  return a.host === b.host || everyHost.has(a.host) || everyHost.has(b.host);
 }

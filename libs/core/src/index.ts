@@ -9,6 +9,7 @@ export {
   formatAddress,
   parseAddress,
   readConfig,
+  readListeners,
   type Variables,
 } from "./config.ts";
 export {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ArtifactLocation, locateArtifacts, readArtifactVariables } from "@aimass/artifacts";
-import { type Address, ConfigError, type Environment, readConfig } from "@aimass/core";
+import { type Address, ConfigError, type Environment, readConfig, readListeners } from "@aimass/core";
 
 /** What the auth service needs to know. */
 export interface AuthConfig {
@@ -36,8 +36,7 @@ const shortestSecret = 16;
 /** Reads the environment; throws ConfigError with everything that is wrong. */
 export function readAuthConfig(env: Environment): AuthConfig {
   const config = readConfig(env, (v) => ({
-    listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
-    adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+    ...readListeners(v),
     identityFile: v.string("AIMASS_IDENTITY_FILE"),
     trustFile: v.string("AIMASS_TRUST_FILE"),
     stateDirectory: v.optional("AIMASS_STATE_DIR"),

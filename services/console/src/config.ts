@@ -1,4 +1,4 @@
-import { type Address, type Environment, readConfig } from "@aimass/core";
+import { type Address, type Environment, readConfig, readListeners } from "@aimass/core";
 
 /** What the console needs to know. */
 export interface ConsoleConfig {
@@ -14,8 +14,7 @@ export interface ConsoleConfig {
 /** Errors: ConfigError with every problem. */
 export function readConsoleConfig(env: Environment): ConsoleConfig {
   return readConfig(env, (v) => ({
-    listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
-    adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+    ...readListeners(v),
     authAddresses: v.addresses("AIMASS_AUTH_ADDRESSES"),
     identityFile: v.string("AIMASS_IDENTITY_FILE"),
     trustFile: v.string("AIMASS_TRUST_FILE"),

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type ArtifactLocation, locateArtifacts, readArtifactVariables } from "@aimass/artifacts";
-import { type Address, type Environment, readConfig } from "@aimass/core";
+import { type Address, type Environment, readConfig, readListeners } from "@aimass/core";
 import { type DatasetLimits, readDatasetLimits } from "@aimass/datasets";
 
 /** What the registry needs to know. */
@@ -53,8 +53,7 @@ const hourMs = 3600_000;
 /** Errors: ConfigError with every problem. */
 export function readRegistryConfig(env: Environment): RegistryConfig {
   const config = readConfig(env, (v) => ({
-    listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
-    adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+    ...readListeners(v),
     identityFile: v.string("AIMASS_IDENTITY_FILE"),
     trustFile: v.string("AIMASS_TRUST_FILE"),
     databaseUrl: v.secret("AIMASS_DATABASE_URL"),

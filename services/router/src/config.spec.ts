@@ -14,6 +14,24 @@ describe("readRouterConfig()", () => {
     expect(() => readRouterConfig({ ...required, [name]: "PEM" })).toThrowError(`${missing} is not set`);
   });
 
+  it.each([
+    ["AIMASS_RETRY_BODY_BYTES", 4096, "AIMASS_RETRY_BODIES_BYTES", 2048],
+    ["AIMASS_MAX_MESSAGE_BYTES", 4096, "AIMASS_MAX_RECEIVED_BYTES", 4096],
+    ["AIMASS_MAX_IN_FLIGHT_PER_PRINCIPAL", 9, "AIMASS_MAX_IN_FLIGHT", 8],
+    ["AIMASS_HELD_CALLS", 9, "AIMASS_MAX_IN_FLIGHT", 8],
+    ["AIMASS_HOLD_MS", 9, "AIMASS_DEFAULT_TIMEOUT_MS", 8],
+    ["AIMASS_MAX_IDLE_CONNECTIONS_PER_ADDRESS", 9, "AIMASS_MAX_IDLE_CONNECTIONS", 8],
+  ])("refuses %s of %i with %s of %i", (smaller, small, larger, large) => {
+    const env = { ...required, [smaller]: String(small), [larger]: String(large) };
+    expect(() => readRouterConfig(env)).toThrowError(`${smaller} is ${small} and ${larger} is ${large}; `);
+    expect(readRouterConfig({ ...env, [larger]: String(small * 2) })).toBeDefined();
+  });
+
+  it("refuses a port that two listeners are given", () => {
+    const env = { ...required, AIMASS_ADMIN_LISTEN: "127.0.0.1:8000" };
+    expect(() => readRouterConfig(env)).toThrowError("which is one port");
+  });
+
   it("serves clear text where TLS is not mentioned, and TLS with both", () => {
     expect(readRouterConfig(required).tls).toBeUndefined();
     const both = { AIMASS_TLS_KEY: "k", AIMASS_TLS_CERT: "c" };

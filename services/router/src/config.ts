@@ -43,8 +43,7 @@ const mebi = 1024 * 1024;
 /** Throws ConfigError with every problem. */
 export function readRouterConfig(env: Environment): RouterConfig {
   return readConfig(env, (v) => ({
-    listen: v.addresses("AIMASS_LISTEN", "127.0.0.1:5000,127.0.0.1:8000,127.0.0.1:8001"),
-    adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+    ...readListeners(v),
     identityFile: v.string("AIMASS_IDENTITY_FILE"),
     trustFile: v.string("AIMASS_TRUST_FILE"),
     stateDirectory: v.optional("AIMASS_STATE_DIR"),
@@ -65,7 +64,30 @@ export function readRouterConfig(env: Environment): RouterConfig {
   }));
 }
 
+function readListeners(v: Variables): Pick<RouterConfig, "listen" | "adminListen"> {
+  const listen = v.addresses("AIMASS_LISTEN", "127.0.0.1:5000,127.0.0.1:8000,127.0.0.1:8001");
+  const adminListen = v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0");
+  v.ownPorts({ AIMASS_LISTEN: listen, AIMASS_ADMIN_LISTEN: adminListen });
+  return { listen, adminListen };
+}
+
+/** Pairs of which one can only be reached within the other. */
+function relateLimits(v: Variables): void {
+  v.atMost("AIMASS_RETRY_BODY_BYTES", "AIMASS_RETRY_BODIES_BYTES", { because: "a larger body would never be kept" });
+  v.atMost("AIMASS_MAX_MESSAGE_BYTES", "AIMASS_MAX_RECEIVED_BYTES", {
+    times: 2,
+    because: "one caller may hold half of all bytes, and a larger message would never be taken",
+  });
+  v.atMost("AIMASS_MAX_IN_FLIGHT_PER_PRINCIPAL", "AIMASS_MAX_IN_FLIGHT", { because: "one caller would be all" });
+  v.atMost("AIMASS_HELD_CALLS", "AIMASS_MAX_IN_FLIGHT", { because: "calls that wait are under way too" });
+  v.atMost("AIMASS_HOLD_MS", "AIMASS_DEFAULT_TIMEOUT_MS", { because: "a call ends at its deadline" });
+  v.atMost("AIMASS_MAX_IDLE_CONNECTIONS_PER_ADDRESS", "AIMASS_MAX_IDLE_CONNECTIONS", {
+    because: "one address would be all",
+  });
+}
+
 function readLimits(v: Variables): RouterLimits {
+  relateLimits(v);
   const bytes = (name: string, fallback: number, maximum: number) =>
     v.integer(name, { fallback, minimum: 1024, maximum });
   const count = (name: string, fallback: number) => v.integer(name, { fallback, minimum: 1, maximum: 10_000_000 });

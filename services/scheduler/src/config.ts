@@ -1,4 +1,4 @@
-import { type Address, type Environment, readConfig } from "@aimass/core";
+import { type Address, type Environment, readConfig, readListeners } from "@aimass/core";
 
 export interface SchedulerTimings {
   /** A leader that fell silent for this long is replaced. */
@@ -45,9 +45,15 @@ export function readSchedulerConfig(env: Environment): SchedulerConfig {
   const config = readConfig(env, (v) => {
     const ms = (name: string, fallback: number, minimum: number, maximum = hourMs) =>
       v.integer(name, { fallback, minimum, maximum });
+    v.atMost("AIMASS_SCHEDULER_HEARTBEAT_MS", "AIMASS_SCHEDULER_LEASE_MS", {
+      times: 2,
+      because: "a lease must outlast a heartbeat that is lost",
+    });
+    v.atMost("AIMASS_SCHEDULER_LEASE_MS", "AIMASS_SCHEDULER_FORGET_MS", {
+      because: "a replica would be forgotten while it still has its lease",
+    });
     return {
-      listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
-      adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+      ...readListeners(v),
       identityFile: v.string("AIMASS_IDENTITY_FILE"),
       trustFile: v.string("AIMASS_TRUST_FILE"),
       stateDirectory: v.optional("AIMASS_STATE_DIR"),

@@ -40,6 +40,10 @@ export async function startTrainer(
   await using resources = new AsyncDisposableStack();
   const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
   const telemetry = resources.use(createTelemetry({ service: "trainer", instance: identity.instance, env }));
+  if (config.unusedSettings.length > 0) {
+    const names = config.unusedSettings.join(", ");
+    telemetry.log.warn("settings without effect: AIMASS_SCRIPTS is off", { names });
+  }
   const { log } = telemetry;
   const ending = new AbortController();
   resources.defer(() => ending.abort());

@@ -32,4 +32,17 @@ describe("a setting for scripts of a trainer", () => {
   it("may be empty, as compose files leave what is not set", () => {
     expect(readTrainerConfig({ ...required, AIMASS_SCRIPT_PATHS: "" }).scripts.isolation).toBe("off");
   });
+
+  it("that waits for scripts which are off is named, and so is none where they run", () => {
+    const env = { ...required, ...scriptSettings };
+    expect(readTrainerConfig({ ...env, AIMASS_SCRIPTS: "off" }).unusedSettings).toEqual(Object.keys(scriptSettings));
+    expect(readTrainerConfig({ ...env, AIMASS_SCRIPTS: "bubblewrap" }).unusedSettings).toEqual([]);
+  });
+
+  it("that lets a script run longer than its job is refused", () => {
+    const env = { ...required, AIMASS_SCRIPTS: "bubblewrap", AIMASS_SCRIPT_SECONDS: "60" };
+    expect(() => readTrainerConfig({ ...env, AIMASS_TRAINER_JOB_SECONDS: "30" })).toThrow(
+      "AIMASS_SCRIPT_SECONDS is 60 and AIMASS_TRAINER_JOB_SECONDS is 30; AIMASS_SCRIPT_SECONDS may be 30 at most",
+    );
+  });
 });

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { type Address, ConfigError, type Environment, readConfig, type Variables } from "@aimass/core";
+import { type Address, ConfigError, type Environment, readConfig, readListeners, type Variables } from "@aimass/core";
 import { type DatasetLimits, readDatasetLimits } from "@aimass/datasets";
 import type { ScriptSettings } from "./scripts/script-settings.ts";
 
@@ -32,6 +32,8 @@ export interface TrainerConfig {
   /** What a dataset may ask of its reader. */
   readonly datasetLimits: DatasetLimits;
   readonly scripts: ScriptSettings;
+  /** Variables that are set and change nothing, because scripts are off. */
+  readonly unusedSettings: readonly string[];
 }
 
 /** Errors: ConfigError with every problem. */
@@ -40,8 +42,8 @@ export function readTrainerConfig(env: Environment): TrainerConfig {
   const most = 1_000_000;
   refuseLoneScriptSettings(env);
   return readConfig(env, (v) => ({
-    listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
-    adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+    unusedSettings: unusedScriptSettings(env),
+    ...readListeners(v),
     identityFile: v.string("AIMASS_IDENTITY_FILE"),
     trustFile: v.string("AIMASS_TRUST_FILE"),
     databaseUrl: v.secret("AIMASS_DATABASE_URL"),
@@ -63,10 +65,19 @@ export function readTrainerConfig(env: Environment): TrainerConfig {
 
 const mebibyte = 1024 * 1024;
 
+function scriptSettingsOf(env: Environment): string[] {
+  return Object.keys(env).filter((name) => name.startsWith("AIMASS_SCRIPT_") && env[name]);
+}
+
+/** Who says "off" knows that no script runs; that the bounds wait for one is worth a line in the log. */
+function unusedScriptSettings(env: Environment): readonly string[] {
+  return env.AIMASS_SCRIPTS === "off" ? scriptSettingsOf(env) : [];
+}
+
 /** Bounds of scripts that are not run would go unnoticed, with whoever set them waiting for scripts to run. */
 function refuseLoneScriptSettings(env: Environment): void {
   if (env.AIMASS_SCRIPTS) return;
-  const lone = Object.keys(env).filter((name) => name.startsWith("AIMASS_SCRIPT_") && env[name]);
+  const lone = scriptSettingsOf(env);
   if (lone.length === 0) return;
   throw new ConfigError([
     `${lone.join(", ")} without AIMASS_SCRIPTS changes nothing; set that to bubblewrap, or to off.`,
@@ -74,6 +85,7 @@ function refuseLoneScriptSettings(env: Environment): void {
 }
 
 function readScripts(v: Variables, threads: number): ScriptSettings {
+  v.atMost("AIMASS_SCRIPT_SECONDS", "AIMASS_TRAINER_JOB_SECONDS", { because: "a script ends with its job" });
   const megabytes = (name: string, fallback: number) =>
     v.integer(name, { fallback, minimum: 16, maximum: 16_777_216 }) * mebibyte;
   return {

@@ -1,6 +1,6 @@
 import { homedir, hostname, totalmem } from "node:os";
 import { join } from "node:path";
-import { type Address, type Environment, readConfig, type Variables } from "@aimass/core";
+import { type Address, type Environment, readConfig, readListeners, type Variables } from "@aimass/core";
 import { parseCpuList } from "../devices/cpu-list.ts";
 import { parseDeclaredDevices } from "../devices/declared-devices.ts";
 import type { Device } from "../devices/device.ts";
@@ -45,9 +45,9 @@ export function readReplicaConfig(env: Environment): ReplicaConfig {
   return readConfig(env, (v) => {
     const node = v.string("AIMASS_NODE", hostname());
     const device = readDevice(v);
+    v.atMost("AIMASS_MAX_BODY_BYTES", "AIMASS_REPLICA_MEMORY_BYTES", { because: "a larger body has no room" });
     return {
-      listen: v.address("AIMASS_LISTEN", "127.0.0.1:0"),
-      adminListen: v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0"),
+      ...readListeners(v),
       advertise: v.optional("AIMASS_ADVERTISE") === undefined ? undefined : v.address("AIMASS_ADVERTISE"),
       identityFile: v.string("AIMASS_IDENTITY_FILE"),
       trustFile: v.string("AIMASS_TRUST_FILE"),
