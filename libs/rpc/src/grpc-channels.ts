@@ -5,8 +5,6 @@ import { Client, credentials } from "@grpc/grpc-js";
 import { staticTarget } from "./static-resolver.ts";
 
 const maxMessageBytes = 64 * 1024 * 1024;
-/** Methods by whose names a repeat does no harm, as their contracts say. */
-const safeNames = /^(Get|List|Watch|Check|Read|Explain|Diff|Verify|Export|Acknowledge|StartUpload)/;
 
 const clients = new Map<string, Client>();
 
@@ -49,7 +47,7 @@ function channelOptions(service: DescService) {
 }
 
 /**
- * Round robin, and up to four tries of a call that answered UNAVAILABLE, for methods of which a repeat does no harm. Other methods are only sent again
+ * Round robin, and up to four tries of a call whose connection broke before its answer began, for methods of which a repeat does no harm. Others are only sent again
  * when the connection never took them, which the channel does by itself.
  */
 function serviceConfig(service: DescService): object {
@@ -67,7 +65,8 @@ function serviceConfig(service: DescService): object {
   };
 }
 
+/** As the contract declares (`idempotency_level`); what was streamed to a server cannot be streamed again. */
 function isSafeToRepeat(method: DescMethod): boolean {
   if (method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming") return false;
-  return method.idempotency !== Idempotency.IDEMPOTENCY_UNKNOWN || safeNames.test(method.name);
+  return method.idempotency !== Idempotency.IDEMPOTENCY_UNKNOWN;
 }

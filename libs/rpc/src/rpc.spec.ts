@@ -1,5 +1,7 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "@aimass/api/health";
-import { ArtifactService, ModelService } from "@aimass/api/registry";
+import { AliasService, ArtifactService, ModelService } from "@aimass/api/registry";
 import { AimassError, type Clock, systemClock } from "@aimass/core";
 import { generateMeshIdentity, ServiceIdentity } from "@aimass/identity";
 import { silentTelemetry } from "@aimass/telemetry";
@@ -297,6 +299,49 @@ describe("a stream", () => {
       while (true) yield { chunk: new Uint8Array(256 * 1024) };
     }
     expect((await failure(artifacts(server).writeUpload(endless()))).code).toBe("NOT_FOUND");
+  });
+});
+
+describe("a call whose connection broke before its answer", () => {
+  it.each([
+    { method: "getModel", declared: "without side effects", tries: 2 },
+    { method: "requestReview", declared: "idempotent", tries: 2 },
+    { method: "moveAlias", declared: "nothing", tries: 1 },
+  ] as const)("is sent again as the contract declares it: $method, $declared", async ({ method, tries }) => {
+    const sockets = new Set<Socket>();
+    let calls = 0;
+    const answer = async (): Promise<object> => {
+      if (++calls > 1) return {};
+      for (const socket of sockets) socket.destroy();
+      await systemClock.sleep(1000);
+      return {};
+    };
+    const routes: ServeRpcOptions["routes"] = (router) =>
+      router
+        .service(ModelService, { getModel: answer, requestReview: answer })
+        .service(AliasService, { moveAlias: answer });
+    const server = await serve({}, {}, { routes });
+    const line = createServer((client) => {
+      const upstream = connect(server.address.port, server.address.host);
+      for (const [socket, other] of [
+        [client, upstream],
+        [upstream, client],
+      ] as const) {
+        sockets.add(socket);
+        socket.on("error", () => {}).on("close", () => other.destroy());
+        socket.pipe(other);
+      }
+    });
+    await once(line.listen(0, "127.0.0.1"), "listening");
+    const { port } = line.address() as AddressInfo;
+    const options = { addresses: [{ host: "127.0.0.1", port }], identity: identity("trainer") };
+    const [models, aliases] = [createServiceClient(ModelService, options), createServiceClient(AliasService, options)];
+    const call = method === "moveAlias" ? aliases.moveAlias({}) : models[method]({});
+    const outcome = await call.then(() => "answered", fromConnectError);
+    line.close();
+    expect(calls).toBe(tries);
+    if (tries === 1) expect(outcome).toMatchObject({ code: "UNAVAILABLE" });
+    else expect(outcome).toBe("answered");
   });
 });
 

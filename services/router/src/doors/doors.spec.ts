@@ -323,6 +323,27 @@ describe("RPCs the router answers itself", () => {
   });
 });
 
+describe("Connect's GET", () => {
+  const query = "?connect=v1&encoding=json&message=%7B%7D";
+
+  it.each([
+    "/aimass.registry.v1.ModelService/ListModels",
+    "/aimass.auth.v1.SessionService/WhoAmI",
+    "/grpc.health.v1.Health/Check",
+    "/inference.GRPCInferenceService/ServerLive",
+  ])("is no way to call %s, whatever it is declared to do", async (path) => {
+    const { r } = await mesh();
+    for (const method of ["GET", "HEAD", "PUT"]) {
+      const answer = await fetch(`${r.url}${path}${query}`, { method });
+      expect([answer.status, answer.headers.get("allow"), answer.headers.get("cache-control")]).toEqual([
+        405,
+        "POST",
+        "no-store",
+      ]);
+    }
+  });
+});
+
 describe("pages of others", () => {
   it("get no answer unless their origin is allowed", async () => {
     const { r } = await mesh({ AIMASS_ALLOWED_ORIGINS: "https://app.example.com" });

@@ -59,6 +59,7 @@ export class FrontDoor {
 
   async #dispatch(call: ServerCall, path: string, protocol: Protocol): Promise<void> {
     if (protocol === "grpc" && call.protocol !== "h2") throw grpcNeedsHttp2();
+    if (call.method !== "POST" && this.#isOfferedRpc(path)) return refuseMethod(call);
     if (path === inferPath) return this.#options.infer.answer(call, protocol);
     if (path === streamInferPath) return this.#answerStream(call, protocol);
     const handler = this.#options.smallRpcs.get(path);
@@ -68,6 +69,11 @@ export class FrontDoor {
     const backend = backendOf(path);
     if (backend !== undefined) return this.#options.control.pass(call, backend);
     throw unknownPath(path, protocol);
+  }
+
+  #isOfferedRpc(path: string): boolean {
+    if (path === inferPath || path === streamInferPath || this.#options.smallRpcs.has(path)) return true;
+    return isRpcPath(path) && backendOf(path) !== undefined;
   }
 
   #answerStream(call: ServerCall, protocol: Protocol): Promise<void> {
@@ -92,6 +98,14 @@ function isRpcPath(path: string): boolean {
   if (slash < 0) return false;
   const dot = path.indexOf(".");
   return dot > 0 && dot < slash && path.indexOf("/", slash + 1) < 0;
+}
+
+/**
+ * Connect has a GET for RPCs without side effects, which services would answer: addresses with requests in them come into logs, histories and caches, and links of other sites
+ * may lead to them. So every RPC is a POST here, under the same rules for origins.
+ */
+function refuseMethod(call: ServerCall): void {
+  call.respond({ status: 405, headers: { allow: "POST", "cache-control": "no-store" } });
 }
 
 function unknownPath(path: string, protocol: Protocol): AimassError {
