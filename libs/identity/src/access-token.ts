@@ -20,12 +20,14 @@ export const accessTokenExpectation: TokenExpectation = {
 export interface AccessClaims extends Claims {
   /** The session it belongs to. */
   readonly sid: string;
+  /** The generation of the principal's tokens; absent from tokens of earlier releases. */
+  readonly gen?: number;
 }
 
-/** Signs an access token for a principal. `iat` keeps its milliseconds, so that "issued before" is exact. */
+/** Signs an access token for a principal. */
 export function signAccessToken(
   key: { keyId: string; privateKey: KeyObject },
-  token: { principal: string; sessionId: string; id: string; nowMs: number },
+  token: { principal: string; sessionId: string; id: string; generation: number; nowMs: number },
 ): { text: string; expiresAtMs: number } {
   const expiresAtMs = token.nowMs + accessTokenLifeMs;
   const text = signJwt(key, type, {
@@ -33,6 +35,7 @@ export function signAccessToken(
     aud: audience,
     sub: token.principal,
     sid: token.sessionId,
+    gen: token.generation,
     jti: token.id,
     iat: token.nowMs / 1000,
     exp: expiresAtMs / 1000,

@@ -80,11 +80,18 @@ export class Authenticator {
     const claims = this.#verifySignature(text, nowMs);
     const principal = this.resolve(claims.sub);
     if (principal.kind !== "user") throw unauthenticated("The token names no user.");
-    const notBeforeMs = this.#index.principal(claims.sub)?.tokensNotBeforeMs ?? 0;
-    const { sid } = claims as AccessClaims;
-    if (Math.round(claims.iat * 1000) < notBeforeMs || this.#index.hasEnded(sid))
+    const access = claims as AccessClaims;
+    const { sid } = access;
+    if (this.#isSuperseded(access) || this.#index.hasEnded(sid))
       throw unauthenticated("The session of this token has ended.", "Sign in again.");
     return { principal, sessionId: sid, ...acceptedTime(claims) };
+  }
+
+  /** By generation and not by time: a clock that was ahead when tokens were ended must not refuse those that came after it was set right. */
+  #isSuperseded({ sub, gen, iat }: AccessClaims): boolean {
+    const facts = this.#index.principal(sub);
+    if (facts === undefined) return false;
+    return gen === undefined ? Math.round(iat * 1000) < facts.tokensNotBeforeMs : !(gen >= facts.tokenGeneration);
   }
 
   #verifySignature(text: string, nowMs: number): Claims {

@@ -10,7 +10,9 @@ export interface PrincipalFacts {
   readonly groups: readonly string[];
   readonly roles: readonly string[];
   readonly disabled: boolean;
-  /** Access tokens issued before this moment are refused; 0 for none. */
+  /** Access tokens of earlier generations are refused. */
+  readonly tokenGeneration: number;
+  /** Of access tokens without a generation, those issued before this moment are refused; 0 for none. */
   readonly tokensNotBeforeMs: number;
 }
 
@@ -65,6 +67,7 @@ export function readPolicyEntry(message: PolicyEntry): PolicyFact | undefined {
           groups: Object.freeze([...value.groups]),
           roles: Object.freeze([...value.roles]),
           disabled: value.disabled,
+          tokenGeneration: Number(value.tokenGeneration),
           tokensNotBeforeMs: value.tokensNotBefore === undefined ? 0 : timestampMs(value.tokensNotBefore),
         },
       };

@@ -28,7 +28,7 @@ const signingEntry = create(PolicyEntrySchema, {
 });
 
 function tokenFor(principal: string, nowMs = now): string {
-  return signAccessToken(signingKey, { principal, sessionId: "s1", id: "t1", nowMs }).text;
+  return signAccessToken(signingKey, { principal, sessionId: "s1", id: "t1", generation: 3, nowMs }).text;
 }
 
 describe("Policy.decide()", () => {
@@ -231,8 +231,21 @@ describe("Policy.authenticate()", () => {
         key: "principal/user:ada",
         entry: { case: "principal", value: { id: "user:ada", tokensNotBefore: timestampFromMs(atMs) } },
       });
-    refused(text, now, withChange([ended(now + 1), signingEntry]));
-    expect(withChange([ended(now), signingEntry]).authenticate(bearer(text), now).id).toBe("user:ada");
+    const inGeneration = (tokenGeneration: bigint) =>
+      create(PolicyEntrySchema, {
+        key: "principal/user:ada",
+        entry: {
+          case: "principal",
+          value: { id: "user:ada", tokenGeneration, tokensNotBefore: timestampFromMs(now + 7_200_000) },
+        },
+      });
+    refused(text, now, withChange([inGeneration(4n), signingEntry]));
+    expect(withChange([inGeneration(3n), signingEntry]).authenticate(bearer(text), now).id).toBe("user:ada");
+    // One of an earlier release.
+    const times = { iat: now / 1000, exp: now / 1000 + 600 };
+    const plain = signJwt(signingKey, "at+jwt", { iss: "aimass-auth", aud: "aimass", sub: "user:ada", ...times });
+    refused(plain, now, withChange([ended(now + 1), signingEntry]));
+    expect(withChange([ended(now), signingEntry]).authenticate(bearer(plain), now).id).toBe("user:ada");
   });
 
   it("takes an API key while it is in the snapshot and has not expired", () => {

@@ -12,6 +12,7 @@ export interface AuthDatabase {
     roles: Generated<string[]>;
     password_hash: string | null;
     tokens_not_before: Date | null;
+    token_generation: Generated<string>;
     created_at: Date;
   };
   principal_group: { name: string };

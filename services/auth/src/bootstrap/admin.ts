@@ -9,6 +9,7 @@ import type { AuthEvents } from "../events.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import type { PolicyChange, PolicyWriter } from "../policy/policy-change.ts";
 import { endSessions } from "../sessions/end-sessions.ts";
+import { nextGeneration } from "../sessions/sessions.ts";
 
 /** The user that first start makes and that a reset restores. */
 export const adminName = "admin";
@@ -72,7 +73,7 @@ async function putAdmin(
   await tx
     .insertInto("principal")
     .values({ id: adminId, kind: "user", name: adminName, description: "Administrator", created_at: now, ...row })
-    .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
+    .onConflict((conflict) => conflict.column("id").doUpdateSet({ ...row, token_generation: nextGeneration }))
     .execute();
   await endSessions({ tx, touch }, now, { principal: adminId });
   if (options.revokeKeys) await revokeKeys({ tx, touch }, adminId, { events: options.events, cause, now });

@@ -125,10 +125,13 @@ export function assertName(name: string, field = "name"): void {
 }
 
 /** Adds a principal. Throws ALREADY_EXISTS. */
-export async function insertPrincipal(tx: AuthTransaction, row: Omit<PrincipalRow, "disabled">): Promise<PrincipalRow> {
+export async function insertPrincipal(
+  tx: AuthTransaction,
+  row: Omit<PrincipalRow, "disabled" | "token_generation">,
+): Promise<PrincipalRow> {
   try {
     await tx.insertInto("principal").values(row).execute();
-    return { ...row, disabled: false };
+    return { ...row, disabled: false, token_generation: "0" };
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     throw new AimassError("ALREADY_EXISTS", `${row.id} exists already.`, { field: "name" });

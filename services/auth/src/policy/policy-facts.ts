@@ -30,7 +30,9 @@ function entry(key: string, fact: Fact): PolicyEntry {
 
 async function readPrincipals(tx: AuthTransaction, ids: string[] | undefined): Promise<PolicyEntry[]> {
   if (ids?.length === 0) return [];
-  const principals = tx.selectFrom("principal").select(["id", "roles", "disabled", "tokens_not_before"]);
+  const principals = tx
+    .selectFrom("principal")
+    .select(["id", "roles", "disabled", "tokens_not_before", "token_generation"]);
   const members = tx.selectFrom("group_member").selectAll().orderBy("group_name");
   const rows = await (ids === undefined ? principals : principals.where("id", "in", ids)).execute();
   const groups = new Map<string, string[]>();
@@ -45,6 +47,7 @@ async function readPrincipals(tx: AuthTransaction, ids: string[] | undefined): P
         groups: (groups.get(row.id) ?? []).sort(),
         roles: row.roles.toSorted(),
         disabled: row.disabled,
+        tokenGeneration: BigInt(row.token_generation),
         ...(row.tokens_not_before === null ? {} : { tokensNotBefore: timestampFromDate(row.tokens_not_before) }),
       },
     }),

@@ -63,6 +63,22 @@ describe("a stolen refresh token", () => {
   });
 });
 
+describe("a clock", () => {
+  it("that was two hours ahead when tokens were ended refuses none that came after it was set right, and those before for good", async () => {
+    const { tokens: early } = await auth.as().session.signIn({ username: "bob", password });
+    aheadMs += 7_200_000;
+    const { tokens: ahead } = await auth.as().session.signIn({ username: "bob", password });
+    const changed = { currentPassword: password, newPassword: password };
+    await auth.as(ahead?.accessToken).session.changePassword(changed);
+    aheadMs -= 7_200_000;
+    expect(await whoAmI(early?.accessToken)).toBe("UNAUTHENTICATED");
+    const { tokens: after } = await auth.as().session.signIn({ username: "bob", password });
+    expect(await whoAmI(after?.accessToken)).toBe("user:bob");
+    aheadMs += 7_200_000;
+    expect(await whoAmI(ahead?.accessToken)).toBe("UNAUTHENTICATED");
+  });
+});
+
 describe("time", () => {
   it("ends an access token after ten minutes and a session after thirty days without use", async () => {
     const { tokens } = await auth.as().session.signIn({ username: "bob", password });

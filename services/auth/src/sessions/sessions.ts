@@ -4,6 +4,7 @@ import { AimassError, type Clock } from "@aimass/core";
 import { isPrincipalName, policyEntryKey, signAccessToken } from "@aimass/identity";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { sql } from "kysely";
 import type { AuthTransaction, Cause } from "../database.ts";
 import type { AuthEvents } from "../events.ts";
 import type { AttemptLimit } from "../passwords/attempt-limit.ts";
@@ -33,6 +34,8 @@ interface OpenSession {
   readonly principal: string;
   readonly sessionId: string;
   readonly token: string | undefined;
+  /** Of the access tokens of its principal. */
+  readonly generation: number;
   readonly expiresAt: Date;
 }
 
@@ -202,7 +205,8 @@ export class Sessions {
       await this.#o.events.session(change.tx, cause, { kind: "refresh_reuse_detected", principal });
       return { kind: "stolen" };
     }
-    const open = { kind: "refreshed", principal, sessionId } as const;
+    const generation = Number(found.token_generation);
+    const open = { kind: "refreshed", principal, sessionId, generation } as const;
     if (found.replaced_at !== null) return { ...open, token: undefined, expiresAt: found.expires_at };
     const used = change.tx.updateTable("refresh_token").set({ replaced_at: now });
     await used.where("sha256", "=", digest(refreshToken)).execute();
@@ -217,7 +221,9 @@ export class Sessions {
     const expiresAt = endOf(now, now);
     const session = { id: sessionId, principal, created_at: now, expires_at: expiresAt, ended_at: null };
     await tx.insertInto("session").values(session).execute();
-    return { principal, sessionId, expiresAt, token: await this.#issue(tx, sessionId) };
+    const query = tx.selectFrom("principal").select("token_generation").where("id", "=", principal);
+    const generation = Number((await query.executeTakeFirstOrThrow()).token_generation);
+    return { principal, sessionId, generation, expiresAt, token: await this.#issue(tx, sessionId) };
   }
 
   async #issue(tx: AuthTransaction, sessionId: string): Promise<string> {
@@ -227,9 +233,9 @@ export class Sessions {
     return token;
   }
 
-  async #pair({ principal, sessionId, token, expiresAt }: OpenSession): Promise<TokenPair> {
-    const nowMs = this.#o.clock.now();
-    const access = signAccessToken(await this.#o.keys.current(), { principal, sessionId, id: randomUUID(), nowMs });
+  async #pair({ principal, sessionId, generation, token, expiresAt }: OpenSession): Promise<TokenPair> {
+    const claims = { principal, sessionId, generation, id: randomUUID(), nowMs: this.#o.clock.now() };
+    const access = signAccessToken(await this.#o.keys.current(), claims);
     return create(TokenPairSchema, {
       accessToken: access.text,
       accessExpiresAt: timestampFromMs(access.expiresAtMs),
@@ -257,6 +263,7 @@ async function findToken(tx: AuthTransaction, refreshToken: string) {
       "expires_at",
       "disabled",
       "session.created_at",
+      "token_generation",
     ])
     .where("sha256", "=", digest(refreshToken))
     .forUpdate(["refresh_token", "session"])
@@ -268,8 +275,15 @@ function endOf(begun: Date, used: Date): Date {
   return new Date(Math.min(used.getTime() + refreshLifeMs, begun.getTime() + sessionLifeMs));
 }
 
+/** For the principal's row: access tokens made so far count no more. */
+export const nextGeneration = sql<string>`principal.token_generation + 1`;
+
 async function refuseTokensBefore(change: PolicyChange, principal: string, now: Date): Promise<void> {
-  await change.tx.updateTable("principal").set({ tokens_not_before: now }).where("id", "=", principal).execute();
+  await change.tx
+    .updateTable("principal")
+    .set({ tokens_not_before: now, token_generation: nextGeneration })
+    .where("id", "=", principal)
+    .execute();
   change.touch(policyEntryKey.principal(principal));
 }
 

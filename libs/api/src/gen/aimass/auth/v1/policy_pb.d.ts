@@ -224,11 +224,18 @@ export declare type PolicyPrincipal = Message<"aimass.auth.v1.PolicyPrincipal"> 
   disabled: boolean;
 
   /**
-   * Access tokens issued before this moment are refused (sessions ended, password changed).
+   * Of access tokens without a generation, those issued before this moment are refused.
    *
    * @generated from field: google.protobuf.Timestamp tokens_not_before = 5;
    */
   tokensNotBefore?: Timestamp | undefined;
+
+  /**
+   * Access tokens of an earlier generation (claim "gen") are refused: it grows when sessions are ended for good or the password changes, whatever the clocks say.
+   *
+   * @generated from field: uint64 token_generation = 6;
+   */
+  tokenGeneration: bigint;
 };
 
 /**
