@@ -68,7 +68,7 @@ it("who read a file or rows of a dataset, and who was refused them, is told to t
   for (const _ of [1, 2]) expect(await read(ada, notes)).toBe(3 * 1024 * 1024);
   await quietly(read(eve, model));
   await quietly(read(eve, randomBytes(32)));
-  await read(registry.service("inference"), model);
+  await read(registry.service("trainer"), model);
   for (const _ of [1, 2]) await ada.datasets.previewDataset({ dataset: "d", rows: 1 });
   await quietly(bob.datasets.previewDataset({ dataset: "d", rows: 1 }));
   await quietly(eve.datasets.previewDataset({ dataset: "d", rows: 1 }));
