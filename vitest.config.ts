@@ -8,8 +8,8 @@ export default defineConfig({
     pool: "forks",
     // Many of them wait for processes more than they compute.
     maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // No second tries: a test that may need one says so itself, and the run names it.
     retry: 0,
     reporters: ["default", "./test/support/skipped-reporter.ts", "./test/support/retried-reporter.ts"],

@@ -770,7 +770,7 @@ describe("the audit ledger", () => {
     const { head } = await audit().getHead({});
     const begin = `${String(head?.sequence).padStart(20, "0")}-`;
     const stored = async () => (await readdir(folder).catch(() => [])).find((name) => name.startsWith(begin));
-    await waitFor(stored, { timeoutMs: 30_000, what: `the head of entry ${head?.sequence} in ${folder}` });
+    await waitFor(stored, { timeoutMs: 60_000, what: `the head of entry ${head?.sequence} in ${folder}` });
     const kept = join(mesh.folder, "kept-head.json");
     await copyFile(join(folder, (await stored()) ?? ""), kept);
     await chmod(kept, 0o600);

@@ -169,7 +169,7 @@ describe("a push", () => {
     registry.kill("SIGKILL");
     await waitFor(() => !isAlive(probe.pid), { timeoutMs: 5000, what: "the orphaned probe to end" });
     expect(await pushing).toBe("refused");
-    await waitFor(() => absence(), { timeoutMs: 20_000, what: "the registry" });
+    await waitFor(() => absence(), { timeoutMs: 60_000, what: "the registry" });
     await expectUntouched();
   });
 });

@@ -125,7 +125,7 @@ afterAll(async () => {
     await up.ended;
   }
   await temporary?.[Symbol.asyncDispose]();
-}, 30_000);
+}, 120_000);
 
 const file = (name: string) => join(temporary.path, name);
 const adminPassword = () => join(data, "auth", "admin-password");
@@ -560,7 +560,7 @@ describe("aimass up from npm", { timeout: 90_000 }, () => {
       },
     );
     const file = join(own, "supervisor.pid");
-    await waitFor(() => existsSync(file) && readFileSync(file, "utf8") !== "", { timeoutMs: 30_000 });
+    await waitFor(() => existsSync(file) && readFileSync(file, "utf8") !== "", { timeoutMs: 60_000 });
     const supervisor = Number(readFileSync(file, "utf8").split(" ")[0]);
     const launchers = childProcessesOf(shell.pid as number).map(({ pid }) => pid);
     shell.kill("SIGTERM");

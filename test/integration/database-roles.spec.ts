@@ -14,7 +14,7 @@ let mesh: TestMesh;
 beforeAll(async () => {
   mesh = await TestMesh.start({ replicas: 1 });
   await mesh.push("fraud", tinyModel());
-}, 60_000);
+}, 120_000);
 afterAll(() => mesh?.[Symbol.asyncDispose]());
 
 /** Services that were given a database, with the URL they were given. */

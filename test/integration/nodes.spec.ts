@@ -146,7 +146,7 @@ describe("a node, straight at the services", { timeout: 60_000 }, () => {
 
   it("reads nothing of a version that was assigned to it once", async () => {
     await mesh.admin.client(DeploymentService).deleteDeployment({ project: "default", model: "open" });
-    const refused = await waitFor(() => refusal(grantFor(served)).catch(() => undefined), { timeoutMs: 30_000 });
+    const refused = await waitFor(() => refusal(grantFor(served)).catch(() => undefined), { timeoutMs: 60_000 });
     expect(refused).toMatchObject({ code: "PERMISSION_DENIED", reason: "NOT_ASSIGNED" });
   });
 });

@@ -33,7 +33,7 @@ const askTiny = () => ask("tiny", "FP32", [1, 4], new Float32Array(4).buffer);
 const fleet = () => mesh.admin.client(FleetService);
 
 async function answered(call: () => Promise<InferOutcome>): Promise<void> {
-  await waitFor(async () => (await call()).ok, { timeoutMs: 20_000, what: "an answer" });
+  await waitFor(async () => (await call()).ok, { timeoutMs: 60_000, what: "an answer" });
 }
 
 // Integer division overflows with a signal on x86 alone.
@@ -45,12 +45,12 @@ describe.runIf(process.arch === "x64")("a version that takes its only replica do
 
     // It is sent a second time, to the process that was started again, and never a third time.
     expect(await askPoison(-(2 ** 31))).toMatchObject({ ok: false, code: unavailable });
-    await waitFor(async () => (await fleet().listQuarantine({})).quarantined.length > 0, { timeoutMs: 20_000 });
+    await waitFor(async () => (await fleet().listQuarantine({})).quarantined.length > 0, { timeoutMs: 60_000 });
     expect((await fleet().listQuarantine({})).quarantined).toMatchObject([
       { model: "poison", version: 1n, crashes: 2 },
     ]);
     await answered(askTiny);
-    await waitFor(async () => (await askPoison(5)).ok === false, { timeoutMs: 20_000 });
+    await waitFor(async () => (await askPoison(5)).ok === false, { timeoutMs: 60_000 });
     expect(await askPoison(5)).toMatchObject({ code: unavailable, message: expect.stringMatching(/quarantined/) });
 
     await fleet().releaseQuarantine({ project: "default", model: "poison", version: 1n });

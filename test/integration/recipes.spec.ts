@@ -120,7 +120,7 @@ describe("a table with categories and gaps", () => {
     const [first] = answer.predictions;
     expect(answer.predictions).toEqual([first, first, first]);
     expect(first?.label).toBe("yes");
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("texts in English and Chinese", () => {
@@ -137,7 +137,7 @@ describe("texts in English and Chinese", () => {
       text: ["早上好", "我的屏幕坏了", "it is broken"],
     });
     expect(several.predictions.map((p) => p.label)).toEqual(["greeting", "complaint", "complaint"]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("a job that cannot be", () => {

@@ -228,7 +228,7 @@ async function cancelledScript(): Promise<void> {
     "--no-wait",
   );
   const { id } = JSON.parse(result.stdout) as TrainedJob;
-  await waitFor(async () => (await commandsWith(mark)).length > 0, { timeoutMs: 20_000, what: "the script" });
+  await waitFor(async () => (await commandsWith(mark)).length > 0, { timeoutMs: 60_000, what: "the script" });
   const trainer = mesh.admin.client(TrainingService);
   const startedAt = performance.now();
   await trainer.cancelJob({ id });

@@ -51,7 +51,7 @@ async function start(name: ServiceName): Promise<void> {
     child.once("message", resolve as (message: unknown) => void);
     child.once("exit", (code) => reject(new Error(`${name} ended with ${code}`)));
   });
-  await waitFor(async () => (await fetch(`http://${ready.ready.admin}/readyz`)).ok, { timeoutMs: 20_000, what: name });
+  await waitFor(async () => (await fetch(`http://${ready.ready.admin}/readyz`)).ok, { timeoutMs: 60_000, what: name });
 }
 
 async function end(name: ServiceName, signal: NodeJS.Signals): Promise<void> {
@@ -192,7 +192,7 @@ describe("a dataset", () => {
       model: "survivor",
     });
     expect(versions).toHaveLength(1);
-  }, 90_000);
+  }, 120_000);
 });
 
 /** Runs a stored model on one row. */

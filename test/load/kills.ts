@@ -34,13 +34,13 @@ for (let kill = 0; kill <= kills && performance.now() < endsAt; kill += 1) {
   if (kill % every === 0) await report(kill);
   if (kill % every === 0 && kill > 0) await mesh.serve("mlp", mlpModel({ layers: [784, 512, 10], seed: kill }), 2);
   await context.begin();
+  const before = context.replicaPids();
   context.killReplica(kill % 2);
-  // A second one while it loads, at another moment each time.
+  // Its successor too, at another moment of its start each time; the other replica lives on.
   if (kill % 3 === 2) {
     await context.wait((kill * 37) % 1500);
-    const last = context.replicaPids().at(-1);
-    // Not one that `recovered` has to see: it may die before it has reported itself.
-    if (last !== undefined) process.kill(last, "SIGKILL");
+    const successor = context.replicaPids().find((pid) => !before.includes(pid));
+    if (successor !== undefined) endNow(successor);
   }
   await context.recovered();
 }
@@ -71,6 +71,15 @@ async function report(kill: number): Promise<void> {
   ];
   process.stdout.write(`| ${cells.join(" | ")} |\n`);
   if (count.failed > 0) process.stdout.write(`     ${count.failures.join("; ")}\n`);
+}
+
+/** It may have ended on its own since it was seen. */
+function endNow(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 function diskBytes(folder: string): number {

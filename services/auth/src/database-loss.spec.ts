@@ -20,7 +20,7 @@ describe("a database that drops every connection", () => {
       "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
     await store.pool.query(others);
     const signIn = () => auth.signInAdmin().catch(() => undefined);
-    await waitFor(signIn, { timeoutMs: 10_000 });
+    await waitFor(signIn, { timeoutMs: 60_000 });
     await root.access.putGrant({
       grant: { subject: "anonymous", resource: "after", level: Level.VIEW, effect: Effect.ALLOW },
     });

@@ -119,7 +119,7 @@ describe("the digits", () => {
     expect(images).toBe(1797);
     const expected = Array.from({ length: 17 }, (_, value) => Math.round((value * 255) / 16));
     expect([...levels].sort((a, b) => a - b)).toEqual(expected);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("the texts", () => {

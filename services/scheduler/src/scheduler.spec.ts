@@ -146,7 +146,7 @@ describe("the scheduler over real RPC and a real database", () => {
     await systemClock.sleep(4000);
     expect(r.model(fraud).versions[1]).toEqual([busy.id]);
     expect(other.holds("fraud")).toEqual([]);
-    await waitFor(() => r.model(fraud).versions[1]?.[0] === other.id, { timeoutMs: 8000 });
+    await waitFor(() => r.model(fraud).versions[1]?.[0] === other.id, { timeoutMs: 60_000 });
   });
 
   it("drains a replica on demand without taking the version out of the routes", async () => {

@@ -35,7 +35,7 @@ function holdDownloads(): () => void {
 
 const stateOf = async (client: TrainingClient, id: string) => (await client.getJob({ id })).job?.state;
 const runs = (client: TrainingClient, id: string) =>
-  waitFor(async () => (await stateOf(client, id)) === JobState.RUNNING, { timeoutMs: 20_000, what: "a running job" });
+  waitFor(async () => (await stateOf(client, id)) === JobState.RUNNING, { timeoutMs: 60_000, what: "a running job" });
 
 /** The processes that run jobs, by looking at the children of a trainer. */
 async function workerPids(trainer = process.pid): Promise<number[]> {
@@ -206,10 +206,10 @@ describe("a worker that is killed", () => {
     mesh.registry.afterVersion = () => promise;
     const { client } = await mesh.start();
     const { id } = await mesh.create(client);
-    await waitFor(() => mesh.registry.versions.length === 1, { timeoutMs: 30_000, what: "a version" });
+    await waitFor(() => mesh.registry.versions.length === 1, { timeoutMs: 60_000, what: "a version" });
     const [pid = expect.fail()] = await workerPids();
     process.kill(pid, "SIGKILL");
-    await waitFor(async () => (await client.getJob({ id })).job?.attempt === 2, { timeoutMs: 10_000 });
+    await waitFor(async () => (await client.getJob({ id })).job?.attempt === 2, { timeoutMs: 60_000 });
     resolve();
     const done = await mesh.ended(client, id);
     expect(done).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2, modelVersion: 1n });
@@ -225,14 +225,14 @@ describe("a worker that is killed", () => {
         const { job } = await client.getJob({ id });
         return job?.attempt === attempt && job.state === JobState.RUNNING;
       };
-      await waitFor(attempted, { timeoutMs: 15_000, what: `attempt ${attempt}` });
+      await waitFor(attempted, { timeoutMs: 60_000, what: `attempt ${attempt}` });
       for (const pid of await workerPids()) process.kill(pid, "SIGKILL");
     }
     const done = await mesh.ended(client, id);
     expect(done.state).toBe(JobState.FAILED);
     expect(done.stateReason).toBe("The worker died (SIGKILL). That was attempt 3 of 3.");
     release();
-  }, 90_000);
+  }, 120_000);
 });
 
 describe("a trainer that goes", () => {
@@ -276,12 +276,12 @@ describe("a trainer that goes", () => {
     await runs(client, id);
     const [worker = expect.fail()] = await workerPids(doomed.pid);
     process.kill(doomed.pid, "SIGKILL");
-    await waitFor(async () => !(await isAlive(worker)), { timeoutMs: 10_000, what: "no worker without its trainer" });
+    await waitFor(async () => !(await isAlive(worker)), { timeoutMs: 60_000, what: "no worker without its trainer" });
     const { client: other } = await mesh.start();
     release();
     expect(await mesh.ended(other, id)).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2 });
     expect(mesh.registry.versions).toHaveLength(1);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("rights", () => {
@@ -331,11 +331,11 @@ describe("a database that is killed", () => {
     await postgres.revive();
     release();
     const again = async () => (await client.getJob({ id })).job?.state === JobState.SUCCEEDED;
-    await waitFor(again, { timeoutMs: 30_000, what: "the job's success" });
+    await waitFor(again, { timeoutMs: 60_000, what: "the job's success" });
     expect(mesh.registry.versions).toHaveLength(1);
     await trainer.stop(1000);
     mesh.forget(trainer);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("a registry that is away", () => {
@@ -365,7 +365,7 @@ describe("a registry that is away", () => {
       return new Promise(() => {});
     };
     const { id } = await mesh.create(client);
-    await waitFor(() => versions.length === 1, { timeoutMs: 30_000, what: "a version" });
+    await waitFor(() => versions.length === 1, { timeoutMs: 60_000, what: "a version" });
     await gone;
     await systemClock.sleep(10_000);
     expect((await client.getJob({ id })).job?.state).toBe(JobState.RUNNING);

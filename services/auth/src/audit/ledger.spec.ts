@@ -128,12 +128,12 @@ describe("the ledger", () => {
       const other = await auth.startProcess({ AIMASS_AUDIT_WEBHOOK_URL: url });
       const before = await count();
       await root.directory.createServiceAccount({ name });
-      await waitFor(async () => (await count()) > before, { timeoutMs: 15_000 });
+      await waitFor(async () => (await count()) > before, { timeoutMs: 60_000 });
       await other.stop(1000);
     };
     await exportNow("refused");
     await exportNow("taken");
-    await waitFor(() => heads.length >= 2, { timeoutMs: 15_000 });
+    await waitFor(() => heads.length >= 2, { timeoutMs: 60_000 });
     expect(Number(heads.at(-1)?.sequence)).toBeGreaterThan(Number(heads[0]?.sequence));
     expect(heads.at(-1)?.signature).toMatch(/^[\w-]{86}$/);
     server.close();

@@ -48,7 +48,7 @@ async function act(): Promise<bigint> {
   const before = await count();
   const name = `account-${before}`;
   await auth.as(token).directory.createServiceAccount({ name });
-  await waitFor(async () => (await count()) > before, { timeoutMs: 15_000, what: `an entry of ${name}` });
+  await waitFor(async () => (await count()) > before, { timeoutMs: 60_000, what: `an entry of ${name}` });
   const { head } = await auth.as(token).audit.getHead({});
   return head?.sequence ?? 0n;
 }
@@ -94,7 +94,7 @@ describe("the ledger's heads in the artifact store", () => {
   it("show that a tail was cut off together with every trace of it in the database and the state directory", async () => {
     const sequence = await act();
     const process = await auth.startProcess(inDirectory());
-    await waitFor(async () => (await headFiles()).length > 0, { timeoutMs: 20_000, what: "a head" });
+    await waitFor(async () => (await headFiles()).length > 0, { timeoutMs: 60_000, what: "a head" });
     const [blind, seeing] = await withoutTail(sequence, async () => [
       await auth.as(token).audit.verifyLedger({}),
       await auth.as(token, process).audit.verifyLedger({}),

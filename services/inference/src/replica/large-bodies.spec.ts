@@ -59,7 +59,7 @@ beforeAll(async () => {
     const loaded = plane.replicas.get(replicaId)?.loaded ?? [];
     return loaded.length === 5 && loaded.every(({ state }) => state === LoadState.READY);
   });
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   client?.[Symbol.dispose]();

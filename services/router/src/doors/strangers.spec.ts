@@ -173,7 +173,7 @@ describe("a body that does not come", () => {
     const r = await mesh();
     expect(await openCall(r, infer, { "content-type": "application/grpc", authorization }, 100)).toBe("4");
     await nothingHeld(r);
-  }, 25_000);
+  }, 120_000);
 
   it("is refused once its beginning names a model that the caller may not run", async () => {
     const r = await mesh();

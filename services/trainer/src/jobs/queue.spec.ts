@@ -229,7 +229,7 @@ describe("what an attempt tells", () => {
     await parts.store.pool.query("update job set lease_expires_at = clock_timestamp() - interval '1 second'");
     // After its start the database gives holders the time of a lease to be heard again.
     const reclaimed = async () => (await parts.leasesOf("trainer/two").reclaim()) === 1;
-    await waitFor(reclaimed, { timeoutMs: 15_000, what: "the job back in the queue" });
+    await waitFor(reclaimed, { timeoutMs: 60_000, what: "the job back in the queue" });
     await parts.store.pool.query("update job set runnable_at = clock_timestamp()");
     const two = parts.leasesOf("trainer/two");
     const job = await take(two);

@@ -69,7 +69,7 @@ describe("pictures of digits", () => {
     }
     expect(right / rows).toBeGreaterThan(0.95);
     await session.release();
-  }, 60_000);
+  }, 120_000);
 
   it("by their colours alone are hardly told apart, by their pixels in another size they are", async () => {
     const plan = (image: object) => ({
@@ -83,5 +83,5 @@ describe("pictures of digits", () => {
     expect(JSON.parse(grey.featurePlanJson ?? "").features).toEqual([
       { kind: "image", column: "image", size: [6, 6], channels: "grey" },
     ]);
-  }, 60_000);
+  }, 120_000);
 });

@@ -96,7 +96,7 @@ describe("by time", () => {
     expect(await jobs(client)).toEqual([]);
     // Ten times passed while nobody ran.
     await comeDue("601 seconds");
-    await waitFor(async () => (await jobs(client)).length > 0, { timeoutMs: 15_000, what: "a job" });
+    await waitFor(async () => (await jobs(client)).length > 0, { timeoutMs: 60_000, what: "a job" });
     await systemClock.sleep(2500);
     const [job, ...more] = await jobs(client);
     expect(more).toEqual([]);
@@ -106,7 +106,7 @@ describe("by time", () => {
     const inMs = timestampMs(after.nextAt ?? expect.fail()) - Date.now();
     expect(inMs).toBeGreaterThan(0);
     expect(inMs).toBeLessThanOrEqual(minute);
-  }, 60_000);
+  }, 120_000);
 
   it("a right that was taken away says so and begins nothing, and a right that is back begins again", async () => {
     const { client } = await mesh.start({ workers: 0 });
@@ -114,15 +114,15 @@ describe("by time", () => {
     mesh.auth.grant("user:ada", Level.VIEW);
     await systemClock.sleep(1500);
     await comeDue();
-    await waitFor(async () => (await rule(client)).lastError !== "", { timeoutMs: 15_000, what: "an error" });
+    await waitFor(async () => (await rule(client)).lastError !== "", { timeoutMs: 60_000, what: "an error" });
     expect((await rule(client)).lastError).toContain("user:ada may not job.create on default");
     expect(await jobs(client)).toEqual([]);
     mesh.auth.grant("user:ada", Level.EDIT);
     await systemClock.sleep(1500);
     await comeDue();
-    await waitFor(async () => (await jobs(client)).length === 1, { timeoutMs: 15_000, what: "a job" });
+    await waitFor(async () => (await jobs(client)).length === 1, { timeoutMs: 60_000, what: "a job" });
     await waitFor(async () => (await rule(client)).lastError === "", { timeoutMs: 5000 });
-  }, 60_000);
+  }, 120_000);
 
   it("a paused rule does nothing", async () => {
     const { client } = await mesh.start({ workers: 0 });
@@ -182,15 +182,15 @@ function onNewData(startNats: () => Promise<MortalServer | undefined>): void {
     expect(await jobs(client)).toEqual([]);
     await tellOfVersion(mesh.registry.addDataset("plane", planeCsv(200)));
     await tellOfVersion(2n);
-    await waitFor(async () => (await jobs(client)).length > 0, { timeoutMs: 15_000, what: "a job" });
+    await waitFor(async () => (await jobs(client)).length > 0, { timeoutMs: 60_000, what: "a job" });
     await tellOfVersion(2n);
     await systemClock.sleep(2000);
     expect((await jobs(client)).map((job) => job.spec?.datasetVersion)).toEqual([2n]);
     await tellOfVersion(mesh.registry.addDataset("plane", planeCsv(250)));
-    await waitFor(async () => (await jobs(client)).length === 2, { timeoutMs: 15_000, what: "a second job" });
+    await waitFor(async () => (await jobs(client)).length === 2, { timeoutMs: 60_000, what: "a second job" });
     expect((await jobs(client)).map((job) => job.spec?.datasetVersion)).toEqual([3n, 2n]);
     expect((await rule(client)).lastJobId).toBe((await jobs(client))[0]?.id);
-  }, 60_000);
+  }, 120_000);
 
   it("a version that came while no trainer ran is trained on by the next", async () => {
     const { client } = await start({ workers: 0 });
@@ -199,9 +199,9 @@ function onNewData(startNats: () => Promise<MortalServer | undefined>): void {
     await mesh.stopTrainers();
     await tellOfVersion(mesh.registry.addDataset("plane", planeCsv(200)));
     const { client: later } = await start({ workers: 0 });
-    await waitFor(async () => (await jobs(later)).length > 0, { timeoutMs: 20_000, what: "a job" });
+    await waitFor(async () => (await jobs(later)).length > 0, { timeoutMs: 60_000, what: "a job" });
     expect((await jobs(later)).map((job) => job.spec?.datasetVersion)).toEqual([2n]);
-  }, 60_000);
+  }, 120_000);
 
   it("a registry that is away is waited for", async () => {
     const { client } = await start({ workers: 0 });
@@ -211,7 +211,7 @@ function onNewData(startNats: () => Promise<MortalServer | undefined>): void {
     const { versions: _, address } = mesh.registry;
     await mesh.registry.server.drain(0);
     await tellOfVersion(version);
-    await waitFor(async () => (await rule(client)).lastError !== "", { timeoutMs: 20_000, what: "an error" });
+    await waitFor(async () => (await rule(client)).lastError !== "", { timeoutMs: 60_000, what: "an error" });
     expect(await jobs(client)).toEqual([]);
     const { startSmallRegistry } = await import("../testing/small-registry.ts");
     mesh.registry = await startSmallRegistry(await mesh.identity("registry"), address);
@@ -219,9 +219,9 @@ function onNewData(startNats: () => Promise<MortalServer | undefined>): void {
     mesh.registry.addDataset("plane", planeCsv(200));
     // The rule is looked at again after half a minute; the test need not wait so long.
     await pool.query("update trainer.retraining set held_until = clock_timestamp()");
-    await waitFor(async () => (await jobs(client)).length === 1, { timeoutMs: 20_000, what: "a job" });
+    await waitFor(async () => (await jobs(client)).length === 1, { timeoutMs: 60_000, what: "a job" });
     await waitFor(async () => (await rule(client)).lastError === "", { timeoutMs: 5000 });
-  }, 90_000);
+  }, 120_000);
 
   it("an alias with a gate is how what was retrained reaches production", async () => {
     const { trainer, client } = await start();
@@ -231,7 +231,7 @@ function onNewData(startNats: () => Promise<MortalServer | undefined>): void {
     const train = async (csv: string) => {
       const before = (await jobs(client)).length;
       await tellOfVersion(mesh.registry.addDataset("plane", csv));
-      await waitFor(async () => (await jobs(client)).length > before, { timeoutMs: 15_000, what: "a job" });
+      await waitFor(async () => (await jobs(client)).length > before, { timeoutMs: 60_000, what: "a job" });
       return mesh.ended(client, (await jobs(client))[0]?.id ?? "");
     };
     const good = await train(planeCsv(250));
@@ -243,7 +243,7 @@ function onNewData(startNats: () => Promise<MortalServer | undefined>): void {
     expect(bad).toMatchObject({ state: JobState.SUCCEEDED, modelVersion: 2n, aliasMoved: false });
     expect(bad.stateReason).toContain("The alias live stays where it is");
     expect(mesh.registry.aliases.get("slope@live")).toBe(1n);
-  }, 90_000);
+  }, 120_000);
 }
 
 describe("on new data, heard over PostgreSQL", () => onNewData(async () => undefined));

@@ -85,7 +85,7 @@ describe("what a job asks for beyond training", () => {
     expect(events[0]).toMatchObject({ actor: "user:mia", resource: "default.slope" });
     expect(events[0]?.payload).toMatchObject({ case: "jobChanged", value: { state: "QUEUED" } });
     mesh.auth.grant("user:mia", Level.MANAGE);
-  }, 30_000);
+  }, 120_000);
 });
 
 describe("a job's report", () => {

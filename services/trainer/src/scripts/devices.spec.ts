@@ -25,7 +25,7 @@ const scriptFor = (gpus: number) => ({ recipe: "", script: { command: ["sh", "-c
 
 /** As soon as the right to run code has come to the trainer. */
 const permitted = (client: TrainingClient) =>
-  waitFor(() => mesh.create(client, scriptFor(0)).catch(() => undefined), { timeoutMs: 10_000, what: "the right" });
+  waitFor(() => mesh.create(client, scriptFor(0)).catch(() => undefined), { timeoutMs: 60_000, what: "the right" });
 
 async function use(client: TrainingClient, id: string) {
   const events = await mesh.watch(client, id);
@@ -45,7 +45,7 @@ describeWith("ci", { needs: ["setpriv", "prlimit"] }, "scripts that ask for devi
       const users = uses.filter(({ devices }) => devices.includes(device)).sort((a, b) => a.from - b.from);
       for (const [i, { from }] of users.entries()) expect(from).toBeGreaterThanOrEqual(users[i - 1]?.to ?? 0);
     }
-  }, 60_000);
+  }, 120_000);
 
   it("run on the trainer that has so many, are refused where none has, and fail when it stays away", async () => {
     const { client } = await start(2, "0");
@@ -54,7 +54,7 @@ describeWith("ci", { needs: ["setpriv", "prlimit"] }, "scripts that ask for devi
     expect(refused).toMatchObject({ code: "INVALID_ARGUMENT", field: "spec.script.limits.gpus" });
     const large = await start(1, "4,5");
     const ask = () => mesh.create(client, scriptFor(2)).catch(() => undefined);
-    const { id } = await waitFor(ask, { timeoutMs: 10_000, what: "the larger trainer" });
+    const { id } = await waitFor(ask, { timeoutMs: 60_000, what: "the larger trainer" });
     const late = await mesh.create(client, scriptFor(2));
     expect((await use(client, id)).devices).toEqual(["4", "5"]);
     mesh.forget(large.trainer);
@@ -67,5 +67,5 @@ describeWith("ci", { needs: ["setpriv", "prlimit"] }, "scripts that ask for devi
       state: JobState.FAILED,
       stateReason: "The script asks for 2 devices. This trainer has 1 (AIMASS_SCRIPT_GPUS); 0 asks for none.",
     });
-  }, 60_000);
+  }, 120_000);
 });

@@ -31,7 +31,7 @@ beforeAll(async () => {
   registry.addDataset("ring", ringCsv(400));
   registry.addDataset("plane", planeCsv(400));
   database = await createTestDatabase();
-}, 60_000);
+}, 120_000);
 
 afterEach(async () => {
   await Promise.all(trainers.splice(0).map((trainer) => trainer.stop(1000)));

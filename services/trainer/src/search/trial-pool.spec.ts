@@ -49,7 +49,7 @@ beforeAll(async () => {
   });
   job.catch(opened.reject);
   setup = await opened.promise;
-}, 30_000);
+}, 120_000);
 
 afterAll(async () => {
   over.resolve();

@@ -31,9 +31,9 @@ async function ended(id: string, from = parts, timeoutMs = 60_000): Promise<Job>
   return find(id, from);
 }
 const runs = (id: string, from = parts) =>
-  waitFor(async () => (await find(id, from)).state === JobState.RUNNING, { timeoutMs: 20_000, what: "a running job" });
+  waitFor(async () => (await find(id, from)).state === JobState.RUNNING, { timeoutMs: 60_000, what: "a running job" });
 const reached = (id: string, step: number) =>
-  waitFor(async () => (await find(id)).step >= step, { timeoutMs: 30_000, what: `step ${step}` });
+  waitFor(async () => (await find(id)).step >= step, { timeoutMs: 60_000, what: `step ${step}` });
 
 async function told(id: string, from = parts) {
   using feed = await JobFeed.open(from.store);
@@ -75,7 +75,7 @@ describe("devices", () => {
       const users = jobs.filter(({ gpus }) => gpus.includes(device)).sort((a, b) => a.from - b.from);
       for (const [i, { from }] of users.entries()) expect(from).toBeGreaterThanOrEqual(users[i - 1]?.to ?? 0);
     }
-  }, 60_000);
+  }, 120_000);
 
   it("of a worker that is killed are lent to the next attempt", async () => {
     await using _workers = startWorkers(parts, { holder: "trainer/one", workers: 2, gpus: ["7"] });
@@ -84,14 +84,14 @@ describe("devices", () => {
     process.kill(workerPids()[0] ?? expect.fail(), "SIGKILL");
     expect(await ended(id)).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2 });
     expect(await devicesOf(id)).toEqual(["7", "7"]);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe("a running job", () => {
   it("tells its step, its loss, how long it will take, its warnings and its report, and keeps what matters at its end", async () => {
     await using _workers = startWorkers(parts, { holder: "trainer/one", threads: 3 });
     const { id } = await parts.queue({ parameters: { steps: 30, waitMs: 200 } });
-    await waitFor(async () => (await find(id)).remaining !== undefined, { timeoutMs: 30_000, what: "remaining time" });
+    await waitFor(async () => (await find(id)).remaining !== undefined, { timeoutMs: 60_000, what: "remaining time" });
     const running = await find(id);
     expect(running).toMatchObject({ state: JobState.RUNNING, steps: 30n, worker: "trainer/one" });
     expect(running.loss).toBeCloseTo(1 / Number(running.step), 9);
@@ -163,7 +163,7 @@ describe("a worker that is killed", () => {
       await using _one = startWorkers(parts, { holder: "trainer/one" });
       await reached(id, 10);
       for (const pid of workerPids()) process.kill(pid, "SIGKILL");
-      await waitFor(async () => (await find(id)).state === JobState.QUEUED, { timeoutMs: 20_000, intervalMs: 10 });
+      await waitFor(async () => (await find(id)).state === JobState.QUEUED, { timeoutMs: 60_000, intervalMs: 10 });
       expect((await find(id)).stateReason).toBe("The worker died (SIGKILL). It will be tried again.");
     }
     // It has connections and a disk of its own.
@@ -174,20 +174,20 @@ describe("a worker that is killed", () => {
     expect(done.metrics.from).toBeGreaterThanOrEqual(5);
     const { lines } = await told(id);
     expect(lines).toContain(`counting from ${done.metrics.from}`);
-  }, 90_000);
+  }, 120_000);
 
   it("again and again still ends, and each time it comes further", async () => {
     const { id } = await parts.queue({ parameters: { steps: 30, waitMs: 150, checkpointBytes: 100 } });
     await using _one = startWorkers(parts, { holder: "trainer/one" });
     await reached(id, 8);
     for (const pid of workerPids()) process.kill(pid, "SIGKILL");
-    await waitFor(async () => (await find(id)).attempt === 2, { timeoutMs: 20_000 });
+    await waitFor(async () => (await find(id)).attempt === 2, { timeoutMs: 60_000 });
     await reached(id, 20);
     for (const pid of workerPids()) process.kill(pid, "SIGKILL");
     const done = await ended(id);
     expect(done).toMatchObject({ state: JobState.SUCCEEDED, attempt: 3 });
     expect(done.metrics.from).toBeGreaterThan(8);
-  }, 90_000);
+  }, 120_000);
 });
 
 describe("a trainer that stops", () => {
@@ -196,7 +196,7 @@ describe("a trainer that stops", () => {
     for (const holder of ["one", "two", "three", "four"]) {
       await using _one = startWorkers(parts, { holder: `trainer/${holder}` });
       const { step } = await find(id);
-      await waitFor(async () => (await find(id)).worker === `trainer/${holder}`, { timeoutMs: 20_000 });
+      await waitFor(async () => (await find(id)).worker === `trainer/${holder}`, { timeoutMs: 60_000 });
       await reached(id, Number(step) + 3);
     }
     await using _last = startWorkers(parts, { holder: "trainer/last" });
@@ -285,7 +285,7 @@ describe("the folder of a job", () => {
     expect(done.stateReason).toMatch(/^The trainer's disk is full/);
     const { id: next } = await parts.queue({ parameters: { steps: 2 } });
     expect((await ended(next)).state).toBe(JobState.SUCCEEDED);
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Folders in which the one file that matters is on a device without room. */
@@ -311,12 +311,12 @@ describe("a database that is killed", () => {
     await using _workers = startWorkers(own, { holder: "trainer/one" });
     const { id } = await own.queue({ parameters: { steps: 60, waitMs: 100 } });
     await runs(id, own);
-    await waitFor(async () => (await find(id, own)).step >= 10, { timeoutMs: 20_000 });
+    await waitFor(async () => (await find(id, own)).step >= 10, { timeoutMs: 60_000 });
     await postgres.kill();
     await systemClock.sleep(2000);
     await postgres.revive();
     const later = async () => (await find(id, own)).step >= 40;
-    await waitFor(later, { timeoutMs: 30_000, what: "step 40" });
+    await waitFor(later, { timeoutMs: 60_000, what: "step 40" });
     // The worker ends while there is no database, and for longer than a lease holds.
     await postgres.kill();
     await systemClock.sleep(10_000);

@@ -48,7 +48,7 @@ describe("images in training and in serving", () => {
       }),
       { numRuns: 60, endOnFailure: true },
     );
-  }, 60_000);
+  }, 120_000);
 
   it("may differ by no more than they say", async () => {
     await fc.assert(
@@ -59,7 +59,7 @@ describe("images in training and in serving", () => {
       }),
       { numRuns: 60, endOnFailure: true },
     );
-  }, 60_000);
+  }, 120_000);
 
   it("of several sizes are brought to one", () => {
     const red = (width: number, height: number) => ({
