@@ -52,7 +52,7 @@ export function openReadGrant(
   const from = body.issuedAt === undefined ? Number.POSITIVE_INFINITY : timestampMs(body.issuedAt);
   const until = body.expiresAt === undefined ? 0 : timestampMs(body.expiresAt);
   if (nowMs < from - skewMs || nowMs > until + skewMs) {
-    throw denied("GRANT_ENDED", `The grant of ${reader.toLowerCase()} for ${nameOf(body)} does not hold now.`);
+    throw denied("GRANT_ENDED", `${reader} shows a grant for ${nameOf(body)} that does not hold now.`);
   }
   if (body.sha256.some((one) => Buffer.compare(one, sha256) === 0)) return body;
   throw denied("NOT_ASSIGNED", `${reader} was assigned ${nameOf(body)}, which has no file ${digest}.`);
