@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ModelInferRequestSchema } from "@aimass/api/inference";
+import type { MeshEvent } from "@aimass/cli";
 import { tinyModel } from "@aimass/onnx/samples";
 import { waitFor } from "@aimass/testkit";
 import { create, toBinary } from "@bufbuild/protobuf";
@@ -10,6 +11,7 @@ import { GrpcCaller, http, inferPath } from "../support/plain-calls.ts";
 import { TestMesh } from "../support/test-mesh.ts";
 import { type CollectedSpan, TraceCollector } from "../support/trace-collector.ts";
 
+const events: MeshEvent[] = [];
 let collector: TraceCollector;
 let mesh: TestMesh;
 let grpc: GrpcCaller;
@@ -17,7 +19,7 @@ let grpc: GrpcCaller;
 beforeAll(async () => {
   collector = await TraceCollector.start();
   const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, AIMASS_TRACE_SAMPLE: "0" };
-  mesh = await TestMesh.start({ replicas: 1, env });
+  mesh = await TestMesh.start({ replicas: 1, env, onProgress: (event) => events.push(event) });
   await mesh.serve("traced", tinyModel(1), 1);
   grpc = new GrpcCaller(mesh.address());
 }, 120_000);
@@ -234,5 +236,17 @@ describe("logs", () => {
       expect(text).not.toContain(new URL(mesh.mesh.postgres?.url ?? expect.fail()).password);
     }
     expect(all.length).toBeGreaterThan(0);
+  });
+});
+
+describe("a service that comes back", () => {
+  it("is said to be ready after the time that its restart took, not since the mesh was started", async () => {
+    const seen = events.length;
+    const killedAt = performance.now();
+    mesh.mesh.processes.get("console")?.kill("SIGKILL");
+    const isBack = (event: MeshEvent) => event.kind === "ready" && event.part === "console";
+    const back = await waitFor(() => events.slice(seen).find(isBack), { timeoutMs: 60_000, what: "the console" });
+    expect(back).toMatchObject({ kind: "ready", afterMs: expect.any(Number) });
+    expect("afterMs" in back && back.afterMs).toBeLessThanOrEqual(performance.now() - killedAt);
   });
 });

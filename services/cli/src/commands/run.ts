@@ -8,9 +8,10 @@ import type { Connection } from "../client/connection.ts";
 import { exampleInputs } from "../client/predict-inputs.ts";
 import { infer, modelMetadata, type RestTensor } from "../client/rest-inference.ts";
 import { enumName, modelName, signature } from "../output/format.ts";
+import type { Output } from "../output/output.ts";
 import { wholeNumber } from "../training/arguments.ts";
 import { action, modelArgument } from "./context.ts";
-import { deployModel } from "./deploy.ts";
+import { deployModel, type Wishes } from "./deploy.ts";
 
 export function addRun(program: Command): void {
   program
@@ -44,10 +45,8 @@ export function addRun(program: Command): void {
         }
         if (before?.madeBy === "others")
           await assertCompatible(connection, { project, model }, before, version.version);
-        const alias = { project, model, alias: "default", version: version.version };
-        await connection.client(AliasService).moveAlias({ ...alias, reason: runReason });
         const wishes = { project, model, ...replicas };
-        output.say(`deployed  ${await deployModel(connection, wishes, { output, expected: alias })}`);
+        output.say(`deployed  ${await servePushed(connection, { wishes, version: version.version, output })}`);
         const at = { model: full, version: "" };
         const inputs = exampleInputs(await modelMetadata(connection, at));
         const answer = await infer(connection, at, inputs);
@@ -71,6 +70,17 @@ export function addRun(program: Command): void {
         ]);
       }),
     );
+}
+
+/** Points "default" at a version that was just pushed and waits until that version, and no earlier one, serves. Returns the summary sentence. */
+export async function servePushed(
+  connection: Connection,
+  { wishes, version, output }: { wishes: Wishes; version: bigint; output?: Output },
+): Promise<string> {
+  const { project, model } = wishes;
+  const expected = { alias: "default", version };
+  await connection.client(AliasService).moveAlias({ project, model, ...expected, reason: runReason });
+  return await deployModel(connection, wishes, { expected, ...(output && { output }) });
 }
 
 /** Why an alias was moved, in its history: by this a later run knows what is its own. */

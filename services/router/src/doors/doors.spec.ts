@@ -298,6 +298,16 @@ describe("RPCs the router answers itself", () => {
     expect(answers.slice(1).map((a) => a.case)).toEqual(["fileDescriptorResponse", "errorResponse"]);
   });
 
+  it("tells what a replica said about a model though it is not percent-encoded as it should be", async () => {
+    const { r, a } = await mesh();
+    a.behaviour = refuse(3, "100% of it is wrong");
+    const client = createClient(GRPCInferenceService, createGrpcTransport({ baseUrl: r.url }));
+    await expect(client.modelMetadata({ name: "m", version: "1" })).rejects.toMatchObject({
+      code: Code.InvalidArgument,
+      rawMessage: expect.stringContaining("100% of it is wrong"),
+    });
+  });
+
   it("answers gRPC health", async () => {
     const { r } = await mesh();
     const client = createClient(Health, createGrpcTransport({ baseUrl: r.url }));

@@ -1,0 +1,98 @@
+import { AliasService } from "@aimass/api/registry";
+import {
+  type Deployment,
+  DeploymentSchema,
+  DeploymentService,
+  type DeploymentSpec,
+  DeploymentSpecSchema,
+  RolloutPhase,
+} from "@aimass/api/scheduler";
+import { clone, create } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import { serveRoutes } from "../testing/serve-routes.ts";
+import { deployModel, putWishes } from "./deploy.ts";
+import { servePushed } from "./run.ts";
+
+/** What a scheduler says of the model m while "default", which points at `wanted`, is served by `served` on some replicas. */
+function deployed(o: { wanted: bigint; served: bigint; on: string[]; replicas: number }): Deployment {
+  return create(DeploymentSchema, {
+    spec: { project: "default", model: "m", aliases: ["default"], replicas: o.replicas },
+    status: {
+      summary: `v${o.served} on ${o.on.length}`,
+      aliases: [{ alias: "default", wantedVersion: o.wanted, servedVersion: o.served }],
+      versions: [{ version: o.served, phase: RolloutPhase.SERVING, replicaIds: o.on }],
+    },
+  });
+}
+
+/** A scheduler that keeps one deployment with compare-and-set, and plans every version on two replicas. */
+function scheduler(router: ConnectRouter, o: { states?: readonly Deployment[]; meanwhile?: Partial<DeploymentSpec> }) {
+  let spec = create(DeploymentSpecSchema, { project: "default", model: "m", replicas: 1, keepWarm: 1 });
+  let generation = 1;
+  let meanwhile = o.meanwhile;
+  router.rpc(DeploymentService.method.getDeployment, () => {
+    const read = { spec, etag: String(generation) };
+    if (meanwhile !== undefined) {
+      spec = Object.assign(clone(DeploymentSpecSchema, spec), meanwhile);
+      generation += 1;
+    }
+    meanwhile = undefined;
+    return { deployment: read };
+  });
+  router.rpc(DeploymentService.method.putDeployment, (request) => {
+    if (request.etag !== "" && request.etag !== String(generation))
+      throw new ConnectError("changed since it was read", Code.Aborted);
+    spec = request.spec ?? spec;
+    generation += 1;
+    return {
+      plan: { fits: true, versions: [{ version: 1n, replicaIds: ["a", "b"] }] },
+      deployment: { spec, etag: String(generation) },
+    };
+  });
+  router.rpc(DeploymentService.method.watchDeployment, async function* () {
+    for (const deployment of o.states ?? []) yield { deployment };
+  });
+  return { current: () => spec };
+}
+
+describe("a deployment that is waited for", () => {
+  it("on two replicas serves on both, not on the one it was on before", async () => {
+    const version = { wanted: 1n, served: 1n, replicas: 2 };
+    const states = [deployed({ ...version, on: ["a"] }), deployed({ ...version, on: ["a", "b"] })];
+    await using server = await serveRoutes((router) => void scheduler(router, { states }));
+    const wishes = { project: "default", model: "m", replicas: 2 };
+    expect(await deployModel(server.connection, wishes)).toBe("v1 on 2");
+  });
+
+  it("of a model that was just run serves the version that was pushed, not the one before", async () => {
+    const states = [
+      // The scheduler has not heard of the alias yet.
+      deployed({ wanted: 1n, served: 1n, on: ["a"], replicas: 1 }),
+      deployed({ wanted: 2n, served: 1n, on: ["a"], replicas: 1 }),
+      deployed({ wanted: 2n, served: 2n, on: ["a"], replicas: 1 }),
+    ];
+    const moved: bigint[] = [];
+    await using server = await serveRoutes((router) => {
+      scheduler(router, { states });
+      router.rpc(AliasService.method.moveAlias, ({ version }) => {
+        moved.push(version);
+        return {};
+      });
+    });
+    const wishes = { project: "default", model: "m" };
+    expect(await servePushed(server.connection, { wishes, version: 2n })).toBe("v2 on 1");
+    expect(moved).toEqual([2n]);
+  });
+});
+
+describe("a deployment that somebody else changes between the read and the write", () => {
+  it("keeps their change beside one's own", async () => {
+    let kept: () => DeploymentSpec = expect.fail;
+    await using server = await serveRoutes((router) => {
+      kept = scheduler(router, { meanwhile: { keepWarm: 3 } }).current;
+    });
+    await putWishes(server.connection, { project: "default", model: "m", replicas: 2 });
+    expect(kept()).toMatchObject({ replicas: 2, keepWarm: 3 });
+  });
+});
