@@ -1,5 +1,5 @@
-import { isIPv6 } from "node:net";
 import type { Clock } from "@aimass/core";
+import { networkOf } from "./network-of.ts";
 
 /** A connection on which nothing runs. */
 export interface IdleConnection {
@@ -59,7 +59,7 @@ export class IdleConnections {
 
   /** Nothing runs on a connection from now on. */
   add(connection: IdleConnection): void {
-    const key = addressKey(connection.address);
+    const key = networkOf(connection.address);
     const isProxy = this.#limits.isProxy?.(connection.address) === true;
     let own = this.#byAddress.get(key);
     if (own === undefined) {
@@ -78,7 +78,7 @@ export class IdleConnections {
 
   /** A connection is in use, or gone. */
   remove(connection: IdleConnection): void {
-    const key = addressKey(connection.address);
+    const key = networkOf(connection.address);
     const own = this.#byAddress.get(key);
     if (own?.remove(connection) !== true) return;
     this.#count -= 1;
@@ -153,14 +153,4 @@ class AddressConnections {
     }
     return undefined;
   }
-}
-
-/** Whoever has one address of IPv6 mostly has the other 2^64 of its network as well. */
-function addressKey(address: string): string {
-  if (!isIPv6(address) || /^::ffff:[\d.]+$/i.test(address)) return address.replace(/^::ffff:/i, "");
-  const [head = "", tail] = address.replace(/%.*$/, "").split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
-  return [...before, ...Array<string>(zeros).fill("0"), ...after].slice(0, 4).join(":");
 }

@@ -3,6 +3,7 @@ export type { ClientStream, StreamRequest, UnaryRequest, UnaryResult } from "./c
 export { Connections } from "./connection.ts";
 export { type IdleConnection, IdleConnections, type IdleLimits } from "./idle-connections.ts";
 export { type Listener, type ListenOptions, listen } from "./listener.ts";
+export { networkOf } from "./network-of.ts";
 export { PacedBody, type PaceRules } from "./paced-body.ts";
 export { TokenBucket } from "./token-bucket.ts";
 export { TransportError, type TransportFailure } from "./transport-error.ts";

@@ -21,6 +21,7 @@ describe("readRouterConfig()", () => {
     ["AIMASS_HELD_CALLS", 9, "AIMASS_MAX_IN_FLIGHT", 8],
     ["AIMASS_HOLD_MS", 9, "AIMASS_DEFAULT_TIMEOUT_MS", 8],
     ["AIMASS_MAX_IDLE_CONNECTIONS_PER_ADDRESS", 9, "AIMASS_MAX_IDLE_CONNECTIONS", 8],
+    ["AIMASS_MAX_ANONYMOUS_STREAMS_PER_ADDRESS", 9, "AIMASS_MAX_ANONYMOUS_STREAMS", 8],
   ])("refuses %s of %i with %s of %i", (smaller, small, larger, large) => {
     const env = { ...required, [smaller]: String(small), [larger]: String(large) };
     expect(() => readRouterConfig(env)).toThrowError(`${smaller} is ${small} and ${larger} is ${large}; `);

@@ -36,6 +36,10 @@ export interface RouterLimits {
   readonly connectionAgeMs: number;
   readonly idleConnections: number;
   readonly idleConnectionsPerAddress: number;
+  readonly anonymousStreams: number;
+  readonly anonymousStreamsPerAddress: number;
+  readonly anonymousStreamIdleMs: number;
+  readonly streamsPerPrincipal: number;
 }
 
 const mebi = 1024 * 1024;
@@ -84,6 +88,9 @@ function relateLimits(v: Variables): void {
   v.atMost("AIMASS_MAX_IDLE_CONNECTIONS_PER_ADDRESS", "AIMASS_MAX_IDLE_CONNECTIONS", {
     because: "one address would be all",
   });
+  v.atMost("AIMASS_MAX_ANONYMOUS_STREAMS_PER_ADDRESS", "AIMASS_MAX_ANONYMOUS_STREAMS", {
+    because: "one address would be all",
+  });
 }
 
 function readLimits(v: Variables): RouterLimits {
@@ -107,6 +114,14 @@ function readLimits(v: Variables): RouterLimits {
     connectionAgeMs: milliseconds("AIMASS_CONNECTION_AGE_MS", 600_000),
     idleConnections: count("AIMASS_MAX_IDLE_CONNECTIONS", 4096),
     idleConnectionsPerAddress: count("AIMASS_MAX_IDLE_CONNECTIONS_PER_ADDRESS", 512),
+    anonymousStreams: count("AIMASS_MAX_ANONYMOUS_STREAMS", 4096),
+    anonymousStreamsPerAddress: count("AIMASS_MAX_ANONYMOUS_STREAMS_PER_ADDRESS", 512),
+    anonymousStreamIdleMs: v.integer("AIMASS_ANONYMOUS_STREAM_IDLE_MS", {
+      fallback: 600_000,
+      minimum: 100,
+      maximum: 86_400_000,
+    }),
+    streamsPerPrincipal: count("AIMASS_MAX_STREAMS_PER_PRINCIPAL", 4096),
   };
 }
 

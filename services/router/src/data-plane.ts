@@ -10,6 +10,7 @@ import { ControlProxy } from "./control/control-proxy.ts";
 import { FrontDoor } from "./doors/front-door.ts";
 import { Guard } from "./doors/guard.ts";
 import { InferDoor } from "./doors/infer-door.ts";
+import { OpenStreams } from "./doors/open-streams.ts";
 import { onlyModel, RestDoor } from "./doors/rest-door.ts";
 import { createSmallRpcs } from "./doors/small-rpcs.ts";
 import { StreamDoor } from "./doors/stream-door.ts";
@@ -92,7 +93,16 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const received = new ReceivedBytes(limits.receivedBytes);
   const transcoder = new Transcoder();
   const infer = new InferDoor({ inference, callers, received, limitBytes: limits.messageBytes, clock, transcoder });
-  const stream = new StreamDoor({ infer, callers, received, limitBytes: limits.messageBytes, clock });
+  const addresses = new ClientAddress(config.trustedProxies);
+  const streams = new OpenStreams({
+    anonymousLimit: limits.anonymousStreams,
+    addressLimit: limits.anonymousStreamsPerAddress,
+    principalLimit: limits.streamsPerPrincipal,
+    idleMs: limits.anonymousStreamIdleMs,
+    addresses,
+    clock,
+  });
+  const stream = new StreamDoor({ infer, callers, streams, received, limitBytes: limits.messageBytes, clock });
   const defaultModel = () => config.defaultModel ?? onlyModel(table.models);
   const rest = new RestDoor({
     inference,
@@ -104,7 +114,6 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     clock,
     defaultModel,
   });
-  const addresses = new ClientAddress(config.trustedProxies);
   const idle = new IdleConnections({
     total: limits.idleConnections,
     perAddress: limits.idleConnectionsPerAddress,
@@ -140,6 +149,17 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     "Idle connections of clients that were closed because there were too many.",
     () => idle.shed,
   );
+  metrics.observe(
+    "aimass_router_anonymous_streams",
+    "Open streams of callers without a credential.",
+    () => streams.anonymous,
+  );
+  metrics.observe("aimass_router_known_streams", "Open streams of known callers.", () => streams.known);
+  metrics.observeTotal(
+    "aimass_router_streams_ended_total",
+    "Streams that were refused because there were too many, or ended for room or because nothing moved on them.",
+    () => streams.ended,
+  );
   metrics.observe("aimass_router_route_age_seconds", "Age of the routes in use.", () => table.ageMs() / 1000);
   metrics.observe("aimass_router_replicas", "Replicas in the routes.", () => table.replicas.size);
   return {
@@ -148,8 +168,11 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       infer,
       stream,
       rest,
+      streams,
       smallRpcs: createSmallRpcs({ facts, info, callers, clock }),
       control,
+      policy,
+      clock,
       log: telemetry.log.scope("router.door"),
     }),
     idle,
@@ -157,6 +180,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     pool,
     [Symbol.dispose]: () => {
       idle[Symbol.dispose]();
+      streams[Symbol.dispose]();
       series[Symbol.dispose]();
       void transcoder[Symbol.asyncDispose]();
       pool[Symbol.dispose]();

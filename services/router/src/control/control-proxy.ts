@@ -8,8 +8,6 @@ import {
   type Upstream,
 } from "@aimass/h2";
 import {
-  anonymous,
-  credentialFromHeaders,
   type PolicyStore,
   type Principal,
   refusedTokenHeader,
@@ -20,6 +18,7 @@ import type { Tracer } from "@aimass/telemetry";
 import type { RouterMetrics } from "../metrics.ts";
 import { signInFirst } from "../pipeline/access.ts";
 import { parseGrpcTimeout, parseMilliseconds } from "../pipeline/deadline.ts";
+import { knownPrincipal } from "../pipeline/known-principal.ts";
 import { leastBodyBytes } from "../pipeline/least-pace.ts";
 import { Quota } from "../pipeline/quota.ts";
 import type { RefusedTokens } from "../pipeline/refused-tokens.ts";
@@ -85,7 +84,8 @@ export class ControlProxy {
     using span = tracer.start(`router.${name}`, { parent: call.headers.traceparent, kind: "server" });
     try {
       const headers = this.#forwardedHeaders(call, span.traceparent);
-      const principal = this.#principalOf(call);
+      // A credential that does not hold is its service's to refuse.
+      const principal = knownPrincipal(call, this.#options.policy, this.#options.clock.now());
       if (principal.kind !== "anonymous") call.recognize();
       if (isStreamingPath(call.path)) await this.#passStream(call, name, { headers, principal });
       else await this.#passMessage(call, name, { headers, principal });
@@ -136,16 +136,6 @@ export class ControlProxy {
 
   #paced(call: ServerCall, rules: { timeoutMs?: number; onPiece?: (bytes: number) => void }): PacedBody<Buffer> {
     return new PacedBody(call.chunks(), { clock: this.#options.clock, leastBytes: leastBodyBytes, ...rules });
-  }
-
-  /** A credential that does not hold is its service's to refuse; here it counts as none. */
-  #principalOf(call: ServerCall): Principal {
-    try {
-      const credential = credentialFromHeaders((header) => call.headers[header]);
-      return this.#options.policy.policy.authenticate(credential, this.#options.clock.now());
-    } catch {
-      return anonymous;
-    }
   }
 
   async #pass(

@@ -1,11 +1,14 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, type Clock } from "@aimass/core";
 import type { ServerCall } from "@aimass/h2";
+import type { PolicyStore } from "@aimass/identity";
 import type { Logger } from "@aimass/telemetry";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import type { ControlProxy } from "../control/control-proxy.ts";
 import { backendOf } from "../control/public-services.ts";
+import { knownPrincipal } from "../pipeline/known-principal.ts";
 import type { Guard } from "./guard.ts";
 import { type InferDoor, inferPath } from "./infer-door.ts";
+import type { OpenStreams } from "./open-streams.ts";
 import { answerError, codecOf, type Protocol, protocolOf } from "./protocol.ts";
 import type { RestDoor } from "./rest-door.ts";
 import { type StreamDoor, streamInferPath } from "./stream-door.ts";
@@ -16,8 +19,11 @@ export interface FrontDoorOptions {
   readonly infer: InferDoor;
   readonly stream: StreamDoor;
   readonly rest: RestDoor;
+  readonly streams: OpenStreams;
   readonly smallRpcs: ReadonlyMap<string, UniversalHandler>;
   readonly control: ControlProxy;
+  readonly policy: PolicyStore;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -63,7 +69,7 @@ export class FrontDoor {
     if (path === inferPath) return this.#options.infer.answer(call, protocol);
     if (path === streamInferPath) return this.#answerStream(call, protocol);
     const handler = this.#options.smallRpcs.get(path);
-    if (handler !== undefined) return answerByHandler(call, handler);
+    if (handler !== undefined) return this.#answerSmall(call, handler);
     const rest = this.#options.rest.answer(call);
     if (rest !== false) return rest;
     const backend = backendOf(path);
@@ -74,6 +80,14 @@ export class FrontDoor {
   #isOfferedRpc(path: string): boolean {
     if (path === inferPath || path === streamInferPath || this.#options.smallRpcs.has(path)) return true;
     return isRpcPath(path) && backendOf(path) !== undefined;
+  }
+
+  #answerSmall(call: ServerCall, handler: UniversalHandler): Promise<void> {
+    if (handler.method.methodKind === "unary") return answerByHandler(call, handler);
+    const { streams, policy, clock } = this.#options;
+    const principal = knownPrincipal(call, policy, clock.now());
+    if (principal.kind !== "anonymous") call.recognize();
+    return streams.hold(call, principal, (held) => answerByHandler(held, handler));
   }
 
   #answerStream(call: ServerCall, protocol: Protocol): Promise<void> {

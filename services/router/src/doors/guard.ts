@@ -1,5 +1,6 @@
 import { AimassError, AllowedHosts } from "@aimass/core";
-import type { Answer, BodyRules, HeaderFields, ResponseWriter, ServerCall } from "@aimass/h2";
+import type { Answer, HeaderFields, ResponseWriter, ServerCall } from "@aimass/h2";
+import { WrappedCall } from "./wrapped-call.ts";
 
 /** Which hosts the router answers as, and whose pages may call it. */
 export interface GuardOptions {
@@ -49,56 +50,20 @@ export class Guard {
 }
 
 /** A call whose answer a page of another, allowed origin may read. */
-class CrossOriginCall implements ServerCall {
-  readonly #call: ServerCall;
+class CrossOriginCall extends WrappedCall {
   readonly #extra: HeaderFields;
 
   constructor(call: ServerCall, extra: HeaderFields) {
-    this.#call = call;
+    super(call);
     this.#extra = extra;
   }
 
-  get protocol() {
-    return this.#call.protocol;
+  override respond(answer: Answer): void {
+    super.respond({ ...answer, headers: { ...answer.headers, ...this.#extra } });
   }
-  get method() {
-    return this.#call.method;
-  }
-  get path() {
-    return this.#call.path;
-  }
-  get authority() {
-    return this.#call.authority;
-  }
-  get headers() {
-    return this.#call.headers;
-  }
-  get remoteAddress() {
-    return this.#call.remoteAddress;
-  }
-  get isEncrypted() {
-    return this.#call.isEncrypted;
-  }
-  get signal() {
-    return this.#call.signal;
-  }
-  recognize(): void {
-    this.#call.recognize();
-  }
-  body(limitBytes: number, rules?: BodyRules): Promise<Buffer> {
-    return this.#call.body(limitBytes, rules);
-  }
-  chunks(): AsyncIterable<Buffer> {
-    return this.#call.chunks();
-  }
-  confirmBody(): Promise<void> {
-    return this.#call.confirmBody();
-  }
-  respond(answer: Answer): void {
-    this.#call.respond({ ...answer, headers: { ...answer.headers, ...this.#extra } });
-  }
-  open(status: number, headers: HeaderFields): ResponseWriter {
-    return this.#call.open(status, { ...headers, ...this.#extra });
+
+  override open(status: number, headers: HeaderFields): ResponseWriter {
+    return super.open(status, { ...headers, ...this.#extra });
   }
 }
 

@@ -83,6 +83,8 @@ function addHealth(router: ConnectRouter, { info, clock }: SmallRpcsOptions): vo
         last = status;
         await clock.sleep(healthEveryMs, context.signal).catch(() => {});
       }
+      const { reason } = context.signal;
+      if (reason instanceof AimassError) throw toConnectError(reason);
     },
   });
 }

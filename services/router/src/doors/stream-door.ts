@@ -1,5 +1,6 @@
 import { AimassError, type Clock } from "@aimass/core";
 import type { BodyMeter, ResponseWriter, ServerCall } from "@aimass/h2";
+import type { Principal } from "@aimass/identity";
 import type { ReceivedBytes } from "@aimass/rpc";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import type { Served } from "../pipeline/call.ts";
@@ -7,6 +8,7 @@ import type { CallerFactory } from "../pipeline/caller-factory.ts";
 import { parseGrpcTimeout } from "../pipeline/deadline.ts";
 import { frame, framePrefix, prefixBytes, readFrames } from "./frames.ts";
 import { clientTrailers, type InferDoor } from "./infer-door.ts";
+import type { OpenStreams } from "./open-streams.ts";
 import { connectErrorBody, errorTrailers, okTrailers } from "./rpc-status.ts";
 
 /** Path of the streaming call. */
@@ -35,6 +37,7 @@ const finalResponse = new BinaryWriter()
 export class StreamDoor {
   readonly #infer: InferDoor;
   readonly #callers: CallerFactory;
+  readonly #streams: OpenStreams;
   readonly #received: ReceivedBytes;
   readonly #limitBytes: number;
   readonly #clock: Clock;
@@ -42,26 +45,31 @@ export class StreamDoor {
   constructor(options: {
     infer: InferDoor;
     callers: CallerFactory;
+    streams: OpenStreams;
     received: ReceivedBytes;
     limitBytes: number;
     clock: Clock;
   }) {
     this.#infer = options.infer;
     this.#callers = options.callers;
+    this.#streams = options.streams;
     this.#received = options.received;
     this.#limitBytes = options.limitBytes;
     this.#clock = options.clock;
   }
 
   async answer(call: ServerCall): Promise<void> {
-    const { headers } = call;
-    const timeoutMs = parseGrpcTimeout(headers["grpc-timeout"]);
-    const endsAt = timeoutMs === undefined ? undefined : this.#clock.monotonic() + timeoutMs;
+    const timeoutMs = parseGrpcTimeout(call.headers["grpc-timeout"]);
     // A bad credential ends the stream before it begins.
     const caller = this.#callers.create(call, "router.stream", timeoutMs);
     caller.span.end();
     this.#infer.assertNoStranger(caller);
-    const meter = this.#received.of(caller.principal.id);
+    await this.#streams.hold(call, caller.principal, (held) => this.#answerAll(held, caller.principal, timeoutMs));
+  }
+
+  async #answerAll(call: ServerCall, { id }: Principal, timeoutMs: number | undefined): Promise<void> {
+    const endsAt = timeoutMs === undefined ? undefined : this.#clock.monotonic() + timeoutMs;
+    const meter = this.#received.of(id);
     const writer = call.open(200, { "content-type": "application/grpc" });
     const answers = new OrderedAnswers(writer);
     try {

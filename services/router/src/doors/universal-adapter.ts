@@ -1,5 +1,6 @@
 import { systemClock } from "@aimass/core";
 import { PacedBody, type ServerCall } from "@aimass/h2";
+import { toConnectError } from "@aimass/rpc";
 import { type ContextValues, createContextKey, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { leastBodyBytes } from "../pipeline/least-pace.ts";
@@ -31,6 +32,11 @@ export async function answerByHandler(call: ServerCall, handler: UniversalHandle
 
 /** A lone message in binary does not show that it was cut short; every other form does. */
 async function* confirmedChunks(call: ServerCall): AsyncIterable<Buffer> {
-  yield* new PacedBody(call.chunks(), { clock: systemClock, leastBytes: leastBodyBytes });
-  if (call.headers["content-type"]?.startsWith("application/proto") === true) await call.confirmBody();
+  try {
+    yield* new PacedBody(call.chunks(), { clock: systemClock, leastBytes: leastBodyBytes });
+    if (call.headers["content-type"]?.startsWith("application/proto") === true) await call.confirmBody();
+  } catch (error) {
+    // Connect takes any other error for a fault of its own.
+    throw toConnectError(error);
+  }
 }
