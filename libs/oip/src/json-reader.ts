@@ -353,6 +353,12 @@ export class JsonReader {
   }
 }
 
+/** A kind in a sentence: "an object", "null". */
+export function shownKind(kind: JsonKind): string {
+  if (kind === "null" || kind === "nothing") return kind;
+  return kind === "object" ? "an object" : `a ${kind}`;
+}
+
 function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }

@@ -1,17 +1,18 @@
+import { isUtf8 } from "node:buffer";
 import { AimassError } from "@aimass/core";
-import { Cells } from "./cell-meaning.ts";
 import { defaultInflateLimit } from "./compression.ts";
-import { formatShape, parseDatatype, quoted } from "./datatype.ts";
+import { formatShape, quoted } from "./datatype.ts";
 import { openObject } from "./decode-rest.ts";
 import { ByteBudget } from "./element-sink.ts";
-import { fitShape } from "./fit-shape.ts";
 import { findFields } from "./json.ts";
-import { badJson, type JsonRange } from "./json-reader.ts";
+import { badJson, type JsonRange, JsonReader } from "./json-reader.ts";
 import { noParameters } from "./parameters.ts";
 import { mismatch, PassedOver } from "./predict-columns.ts";
 import type { Means } from "./predict-means.ts";
 import { readRows } from "./predict-rows.ts";
-import { inTensor, readNested, sinkFor } from "./read-values.ts";
+import { readInstances, readRecords, readSplit } from "./predict-table.ts";
+import { onlyInput, readValues, sinkOptionsOf } from "./predict-values.ts";
+import { readNested, sinkFor } from "./read-values.ts";
 import type { SignatureView, TensorSpecView } from "./signature.ts";
 import type { InferRequest, Tensor } from "./tensor.ts";
 
@@ -33,6 +34,10 @@ export interface PredictCall {
  * - `{"inputs": {"name": …, …}}`: each input by name, by the same rule; optional inputs may be left out.
  * - `{"inputs": [{"name": …, …}, …]}`: rows as a table has them, a column for each input. What a row leaves out, and null, is missing: NaN, or "".
  *
+ * - `{"instances": […]}`, or the list as the body: rows by name as above, lists of cells in the order of the inputs, or values of the one input; axis 0 is
+ *   always the rows.
+ * - `{"dataframe_split": {"columns": […], "data": [[…], …]}}`, `{"dataframe_records": [{…}, …]}`: tables as pandas and MLflow write them.
+ *
  * Cells mean what the signature says of their column; FP16 and BF16 inputs take numbers. Throws INVALID_ARGUMENT saying what the model takes,
  * RESOURCE_EXHAUSTED for tensors of more than `tensorLimit` bytes.
  */
@@ -43,15 +48,10 @@ export function decodePredict(
   modelVersion = "",
   tensorLimit = defaultInflateLimit,
 ): PredictCall {
-  const reader = openObject(body);
-  const { text, inputs } = findFields(reader, ["text", "inputs"]);
-  reader.finish();
-  if ((text === undefined) === (inputs === undefined)) {
-    throw badJson(text === undefined ? 'it has neither "text" nor "inputs"' : 'it has both "text" and "inputs"');
-  }
+  const reader = openBody(body);
   const passedOver = new PassedOver();
   const means: Means = { reader, signature, budget: new ByteBudget(tensorLimit), passedOver };
-  const tensors = text === undefined ? readInputs(means, inputs as JsonRange) : [readText(means, text)];
+  const tensors = readBody(means);
   const request = {
     modelName,
     modelVersion,
@@ -61,6 +61,48 @@ export function decodePredict(
     outputs: [],
   };
   return { request, ignoredColumns: passedOver.header, isEmpty: tensors === undefined };
+}
+
+/** What a body may say its rows by. */
+const forms = ["text", "inputs", "instances", "dataframe_split", "dataframe_records"] as const;
+
+/** Undefined for a table without rows. */
+function readBody(means: Means): Tensor[] | undefined {
+  const { reader } = means;
+  const isRows = reader.kind() === "list";
+  const found = isRows ? {} : findFields(reader, forms);
+  const rows = isRows ? reader.skip() : undefined;
+  reader.finish();
+  if (rows !== undefined) return readInstances(means, rows, "the body");
+  const given = forms.filter((form) => found[form] !== undefined);
+  const [form, another] = given;
+  if (form === undefined) {
+    throw badJson('it has neither "text" nor "inputs", "instances", "dataframe_split" or "dataframe_records"');
+  }
+  if (another !== undefined) throw badJson(`it has both "${form}" and "${another}"`);
+  return readForm(means, form, found[form] as JsonRange);
+}
+
+function readForm(means: Means, form: (typeof forms)[number], range: JsonRange): Tensor[] | undefined {
+  switch (form) {
+    case "text":
+      return [readText(means, range)];
+    case "inputs":
+      return readInputs(means, range);
+    case "instances":
+      return readInstances(means, range, '"instances"');
+    case "dataframe_split":
+      return readSplit(means, range);
+    case "dataframe_records":
+      return readRecords(means, range);
+  }
+}
+
+/** A reader at a body that is an object or a list. */
+function openBody(body: Uint8Array): JsonReader {
+  if (!isUtf8(body)) throw badJson("it is not UTF-8");
+  const reader = new JsonReader(body);
+  return reader.kind() === "list" ? reader : openObject(body);
 }
 
 /** Undefined for an empty list of rows. */
@@ -83,7 +125,7 @@ function readInputs(means: Means, { start }: JsonRange): Tensor[] | undefined {
 
 function readText({ reader, signature, budget }: Means, { start }: JsonRange): Tensor {
   const spec = textInput(signature);
-  const sink = sinkFor("BYTES", { ...optionsOf(spec), budget, capacity: 1 });
+  const sink = sinkFor("BYTES", { ...sinkOptionsOf(spec), budget, capacity: 1 });
   reader.at = start;
   readNested(reader, sink, '"text"');
   const shape = spec.shape.map(Number);
@@ -127,42 +169,10 @@ function readNamed(means: Means): Tensor[] {
   });
 }
 
-/** The value of one input, with the axes that may be left out. */
-function readValues({ reader, budget }: Means, spec: TensorSpecView): Tensor {
-  const datatype = parseDatatype(spec.datatype, spec.name);
-  const sink = sinkFor(datatype, { ...optionsOf(spec), budget, capacity: 16 });
-  const given = readNested(reader, sink, `Input ${quoted(spec.name)}`);
-  const declared = spec.shape.map(Number);
-  const shape = fitShape(given, declared);
-  if (shape !== undefined) return { name: spec.name, datatype, shape, bytes: sink.finish() };
-  const message = `Input ${quoted(spec.name)} of ${spec.datatype}${formatShape(declared)} was given data of ${given.length} axes.`;
-  throw new AimassError("INVALID_ARGUMENT", message, {
-    reason: "BAD_SHAPE",
-    field: spec.name,
-    remedy: "Nest the values as the shape says (-1 is any length), or leave axis 0 out for one sample.",
-  });
-}
-
-function optionsOf(spec: TensorSpecView) {
-  const datatype = parseDatatype(spec.datatype, spec.name);
-  return {
-    place: inTensor({ name: spec.name, datatype }),
-    cells: spec.cells === undefined ? ("any" as const) : new Cells(spec.cells),
-  };
-}
-
 function textInput(signature: SignatureView): TensorSpecView {
   const texts = signature.inputs.filter((input) => input.datatype === "BYTES");
   const others = signature.inputs.filter((input) => input.datatype !== "BYTES" && input.optional !== true);
   const [only] = texts;
   if (texts.length === 1 && others.length === 0 && only !== undefined) return only;
   throw mismatch(signature, 'does not take "text"');
-}
-
-function onlyInput(signature: SignatureView): TensorSpecView {
-  const required = signature.inputs.filter((input) => input.optional !== true);
-  const candidates = required.length > 0 ? required : signature.inputs;
-  const [only] = candidates;
-  if (candidates.length === 1 && only !== undefined) return only;
-  throw mismatch(signature, `has ${signature.inputs.length} inputs, to be given as an object by name`);
 }

@@ -238,7 +238,8 @@ async function request(path: string, row: (typeof restRows)[string], who: string
     404: Code.NotFound,
   };
   const code = response.ok ? 0 : (codes[response.status] ?? Code.Unknown);
-  return { code, message: text, ...(response.ok && text !== "" ? { answer: JSON.parse(text) } : {}) };
+  const isJson = response.headers.get("content-type") === "application/json";
+  return { code, message: text, ...(response.ok && isJson ? { answer: JSON.parse(text) } : {}) };
 }
 
 /** Makes a principal with its grants; what it shows. */

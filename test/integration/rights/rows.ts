@@ -340,6 +340,14 @@ const named = (answer: { name?: string }[] | { model_stats?: unknown[]; models?:
 
 /** Every route of the router's REST table. */
 export const restRows: Readonly<Record<string, RestRow>> = {
+  "/": { rule: open, method: "GET" },
+  "/ping": { rule: open, method: "GET" },
+  "/health": { rule: open, method: "GET" },
+  "/version": { rule: open, method: "GET" },
+  "/invocations": { rule: runs(`${m}@default`), method: "POST", body: { instances: [{ x: 1 }] } },
+  "/v1/models": { rule: list(named, sees), method: "GET" },
+  "/v1/models/NAME": { rule: looks, method: "GET" },
+  "/v1/models/NAME:predict": { rule: runs(`${m}@default`), method: "POST", body: { instances: [{ x: 1 }] } },
   "/v2": { rule: open, method: "GET" },
   "/v2/health/live": { rule: open, method: "GET" },
   "/v2/health/ready": { rule: open, method: "GET" },
@@ -352,5 +360,8 @@ export const restRows: Readonly<Record<string, RestRow>> = {
   "/v2/models/NAME/config": { rule: looks, method: "GET" },
   "/v2/models/NAME/stats": { rule: looks, method: "GET" },
   "/v2/models/NAME/infer": { rule: runs(`${m}@default`), method: "POST", body: restBody },
+  "/models/NAME/ping": { rule: looks, method: "GET" },
+  "/models/NAME/health": { rule: looks, method: "GET" },
+  "/models/NAME/invocations": { rule: runs(`${m}@default`), method: "POST", body: { instances: [{ x: 1 }] } },
   "/models/NAME/predict": { rule: runs(`${m}@default`), method: "POST", body: { inputs: [{ x: 1 }] } },
 };

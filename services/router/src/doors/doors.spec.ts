@@ -212,6 +212,41 @@ describe("REST", () => {
     expect((await get(other.r, "/predict", post)).status).toBe(200);
   });
 
+  it("answers what KServe's V1 protocol and MLflow's scoring server have", async () => {
+    const { r, a } = await mesh({ AIMASS_DEFAULT_MODEL: "m" });
+    const instances = { method: "POST", body: '{"instances": [1]}' };
+    const paths = [
+      "/v1/models/m:predict",
+      "/v1/models/m/versions/1:predict",
+      "/models/m/invocations",
+      "/models/m/versions/1/invocations",
+      "/invocations",
+    ];
+    for (const path of paths) expect((await get(r, path, instances)).status).toBe(200);
+    expect(new Set(a.calls.map((c) => c.path))).toEqual(new Set(["/models/m/predict"]));
+    expect(a.calls.map((c) => c.headers["aimass-version"])).toEqual(["2", "1", "2", "1", "2"]);
+    expect((await get(r, "/v1/models")).json).toEqual({ models: ["m", "team.n"] });
+    expect(await get(r, "/v1/models/m")).toMatchObject({ status: 200, json: { name: "m", ready: true } });
+    expect(await get(r, "/v1/models/team.n")).toMatchObject({ status: 503, json: { ready: false } });
+    expect((await get(r, "/v1/models/none")).status).toBe(404);
+    expect((await get(r, "/v1/models/m:explain", instances)).status).toBe(501);
+    expect((await get(r, "/v1/models/m:other", instances)).status).toBe(404);
+    expect((await get(r, "/v1/models/m:predict")).headers.get("allow")).toBe("POST");
+    expect((await get(r, "/models/m/ping")).status).toBe(200);
+  });
+
+  it("is alive to programs at the address alone, where browsers find the console", async () => {
+    const { r } = await mesh();
+    expect(await get(r, "/")).toMatchObject({ status: 200, json: { status: "alive" } });
+    const page = await fetch(`${r.url}/`, { headers: { accept: "text/html,*/*;q=0.8" }, redirect: "manual" });
+    expect(page.headers.get("content-type")).not.toBe("text/plain; charset=utf-8");
+    expect(await page.text()).not.toContain("alive");
+    for (const path of ["/ping", "/health"]) expect((await fetch(r.url + path)).status).toBe(200);
+    expect(await (await fetch(`${r.url}/version`)).text()).toMatch(/^\S+$/);
+    r.plane.info.drain();
+    for (const path of ["/ping", "/health"]) expect((await fetch(r.url + path)).status).toBe(503);
+  });
+
   it("says which methods a path takes, when it is called with another", async () => {
     const { r } = await mesh();
     const put = await get(r, "/v2/models/m", { method: "PUT" });

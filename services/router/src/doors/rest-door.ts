@@ -68,7 +68,8 @@ export class RestDoor {
   /** False when the path is none of this door's. */
   answer(call: ServerCall): Promise<void> | false {
     const target = parseRestPath(call.path);
-    return target === undefined ? false : this.#perform(target, call);
+    if (target === undefined || (target.action === "alive" && wantsPage(call))) return false;
+    return this.#perform(target, call);
   }
 
   async #perform(target: RestTarget, call: ServerCall): Promise<void> {
@@ -79,6 +80,12 @@ export class RestDoor {
         return json(call, { live: true });
       case "server-ready":
         return readiness(call, this.#info.ready() === true);
+      case "alive":
+        return json(call, { status: "alive" });
+      case "health":
+        return text(call, "\n", this.#info.ready() === true ? 200 : 503);
+      case "version":
+        return text(call, this.#info.metadata().version);
       case "server":
         return json(call, plainJson(ServerMetadataResponseSchema, this.#info.metadata()));
       case "infer":
@@ -98,6 +105,12 @@ export class RestDoor {
     switch (target.action) {
       case "ready":
         return readiness(call, this.#facts.ready({ caller, name, version }));
+      case "v1-models":
+        return json(call, { models: this.#info.visibleModels(caller.principal).map(publicName) });
+      case "v1-model": {
+        const ready = this.#facts.ready({ caller, name, version });
+        return json(call, { name, ready }, ready ? 200 : 503);
+      }
       case "model": {
         const metadata = await this.#facts.metadata(create(ModelMetadataRequestSchema, { name, version }), caller);
         return json(call, plainJson(ModelMetadataResponseSchema, metadata));
@@ -217,6 +230,15 @@ function wrongMethod(call: ServerCall, methods: readonly string[]): Answer {
 
 function json(call: ServerCall, value: unknown, status = 200): void {
   call.respond({ status, headers: { "content-type": "application/json" }, body: Buffer.from(JSON.stringify(value)) });
+}
+
+function text(call: ServerCall, body: string, status = 200): void {
+  call.respond({ status, headers: { "content-type": "text/plain; charset=utf-8" }, body: Buffer.from(body) });
+}
+
+/** Browsers name what they show; programs take anything. */
+function wantsPage({ method, headers }: ServerCall): boolean {
+  return !(method === "GET" || method === "HEAD") || headers.accept?.includes("text/html") === true;
 }
 
 /** Triton's clients read the status, others the body. */

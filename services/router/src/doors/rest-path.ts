@@ -23,9 +23,22 @@ export type RestAction =
   | "predict"
   | "config"
   | "stats"
-  | "index";
+  | "index"
+  | "alive"
+  | "health"
+  | "version"
+  | "v1-models"
+  | "v1-model";
 
 const fixed: Readonly<Record<string, RestAction>> = {
+  // KServe's V1 protocol asks here whether the server lives; pages are the console's.
+  "": "alive",
+  "v1/models": "v1-models",
+  // What MLflow's scoring server answers, and its clients ask.
+  invocations: "predict",
+  ping: "health",
+  health: "health",
+  version: "version",
   v2: "server",
   "v2/health/live": "live",
   "v2/health/ready": "server-ready",
@@ -43,11 +56,23 @@ const ofModel: Readonly<Record<string, RestAction>> = {
   stats: "stats",
 };
 
+/** Of `/models/NAME`; MLflow's clients put `/invocations` behind the address they are given. */
+const predicting: Readonly<Record<string, RestAction>> = {
+  predict: "predict",
+  invocations: "predict",
+  ping: "ready",
+  health: "ready",
+};
+
+/** What stands behind a model's name in KServe's V1 protocol. */
+const ofModelV1: Readonly<Record<string, RestAction>> = { "": "v1-model", ":predict": "predict" };
+
 /** Every path that is offered, with NAME where a model's name goes. */
 export const restPaths: readonly string[] = [
   ...Object.keys(fixed).map((path) => `/${path}`),
   ...Object.keys(ofModel).map((action) => `/v2/models/NAME${action === "" ? "" : `/${action}`}`),
-  "/models/NAME/predict",
+  ...Object.keys(ofModelV1).map((verb) => `/v1/models/NAME${verb}`),
+  ...Object.keys(predicting).map((action) => `/models/NAME/${action}`),
 ];
 
 const sharedMemory = "Send tensors in the request: as binary data they are not copied needlessly.";
@@ -69,7 +94,8 @@ export function parseRestPath(path: string): RestTarget | undefined {
   if (Object.hasOwn(fixed, joined)) return { action: fixed[joined] as RestAction, model: "", version: "" };
   for (const [start, what, remedy] of unsupported)
     if (`${joined}/`.startsWith(start)) return { action: "unsupported", model: "", version: "", what, remedy };
-  if (parts[0] === "models") return modelTarget(parts.slice(1), { predict: "predict" });
+  if (parts[0] === "models") return modelTarget(parts.slice(1), predicting);
+  if (parts[0] === "v1" && parts[1] === "models") return v1Target(parts.slice(2));
   if (parts[0] === "v2" && parts[1] === "models") return v2Target(parts.slice(2));
   return undefined;
 }
@@ -93,6 +119,24 @@ function v2Target(parts: readonly string[]): RestTarget | undefined {
       remedy: "Operators set AIMASS_TRACE_SAMPLE.",
     };
   return modelTarget(parts, ofModel);
+}
+
+/** NAME[/versions/VERSION][:VERB] */
+function v1Target(parts: readonly string[]): RestTarget | undefined {
+  const last = parts.at(-1) ?? "";
+  const colon = last.lastIndexOf(":");
+  const verb = colon < 0 ? "" : last.slice(colon);
+  if (verb === ":explain")
+    return {
+      action: "unsupported",
+      model: "",
+      version: "",
+      what: "Explaining predictions",
+      remedy: "Use …:predict.",
+    };
+  const action = Object.hasOwn(ofModelV1, verb) ? (ofModelV1[verb] as RestAction) : undefined;
+  if (action === undefined) return undefined;
+  return modelTarget([...parts.slice(0, -1), last.slice(0, last.length - verb.length)], { "": action });
 }
 
 /** NAME[/versions/VERSION][/ACTION] */
