@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { ArtifactService, ModelService, VersionState } from "@aimass/api/registry";
-import { childProcessesOf, Output, pushModel } from "@aimass/cli";
+import { bytesSource, childProcessesOf, Output, pushBundle } from "@aimass/cli";
 import { crashModel, externalDataModel, mlpModel, tinyModel } from "@aimass/onnx/samples";
 import { waitFor } from "@aimass/testkit";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -29,19 +27,14 @@ beforeEach(() => {
   model = `model-${made}`;
 });
 
-/** Pushes a folder of files as `aimass models push` does. */
+/** Pushes files as they are, without the look that `aimass models push` has at them first. */
 function pushFolder(files: Readonly<Record<string, Uint8Array>>) {
-  const folder = join(mesh.folder, `bundle-${made}`);
-  for (const [path, bytes] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), bytes);
-  }
-  return pushModel({
+  return pushBundle({
     connection: mesh.admin,
     output: new Output({ json: true }),
     project: "default",
     model,
-    path: folder,
+    bundle: { files: Object.entries(files).map(([path, bytes]) => ({ path, source: bytesSource(bytes) })) },
   });
 }
 

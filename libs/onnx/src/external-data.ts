@@ -21,9 +21,22 @@ export interface ExternalReference {
 
 /** Every external reference of a model: weights, attributes, subgraphs and functions included. */
 export function externalReferences(model: ModelProto): ExternalReference[] {
+  return externalTensors(model).map(reference);
+}
+
+/** Lets every tensor that reads the file at a key of `locations` read the one at its value instead. */
+export function relocate(model: ModelProto, locations: ReadonlyMap<string, string>): void {
+  for (const tensor of externalTensors(model)) {
+    const entry = tensor.externalData.findLast(({ key }) => key === "location");
+    const other = entry === undefined ? undefined : locations.get(entry.value);
+    if (entry !== undefined && other !== undefined) entry.value = other;
+  }
+}
+
+function externalTensors(model: ModelProto): TensorProto[] {
   const nodes = model.functions.flatMap((one) => one.node);
   const tensors = [...(model.graph === undefined ? [] : tensorsOf(model.graph)), ...tensorsOfNodes(nodes)];
-  return tensors.filter(isExternal).map(reference);
+  return tensors.filter(isExternal);
 }
 
 /**

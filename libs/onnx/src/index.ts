@@ -7,7 +7,7 @@ export {
   type SignatureComparison,
 } from "./compare-signatures.ts";
 export { type Datatype, type ElementType, elementTypeOf, elementTypeOfOnnx, elementTypes } from "./element-types.ts";
-export { assertSafeBundle, type ExternalReference, externalReferences } from "./external-data.ts";
+export { assertSafeBundle, type ExternalReference, externalReferences, relocate } from "./external-data.ts";
 export {
   type Attribute,
   type Attributes,

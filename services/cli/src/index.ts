@@ -1,4 +1,5 @@
-export { pushModel } from "./client/bundle.ts";
+export { bytesSource } from "./bundles/local-bundle.ts";
+export { pushBundle, pushModel } from "./client/bundle.ts";
 export { Connection } from "./client/connection.ts";
 export { CredentialsFile } from "./client/credentials.ts";
 export { uploadFile } from "./client/upload.ts";

@@ -1,61 +1,64 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, renameSync, rmSync } from "node:fs";
-import { lstat, readdir, stat } from "node:fs/promises";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { lstat } from "node:fs/promises";
+import { dirname, join, resolve, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ArtifactService, type BundleFile, ModelService, type Version } from "@aimass/api/registry";
 import { AimassError, makeFolder } from "@aimass/core";
 import { formatResource } from "@aimass/identity";
+import type { LocalBundle } from "../bundles/local-bundle.ts";
+import { openModel } from "../bundles/open-model.ts";
 import { bytes } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
 import type { Connection } from "./connection.ts";
 import { assertMay } from "./own-rights.ts";
-import { uploadFile } from "./upload.ts";
+import { upload } from "./upload.ts";
 
 /** Uploads a bundle and makes it the next version of a model, which is made when missing. */
+export async function pushBundle(o: {
+  connection: Connection;
+  output: Output;
+  project: string;
+  model: string;
+  bundle: LocalBundle;
+  description?: string;
+  labels?: Readonly<Record<string, string>>;
+}): Promise<Version> {
+  const files: { path: string; sha256: Uint8Array<ArrayBuffer>; sizeBytes: bigint }[] = [];
+  await assertMay(o.connection, "version.create", formatResource(o.project, o.model));
+  for (const file of o.bundle.files) {
+    const bar = o.output.progress(`uploading ${file.path}`);
+    const uploaded = await upload(o.connection, o.project, file.source, (sent, total) =>
+      bar(total === 0 ? 1 : sent / total, bytes(sent)),
+    );
+    files.push({ path: file.path, sha256: uploaded.sha256 as Uint8Array<ArrayBuffer>, sizeBytes: uploaded.sizeBytes });
+  }
+  const { project, model, description = o.bundle.description ?? "" } = o;
+  const labels = { ...o.bundle.labels, ...o.labels };
+  const request = { project, model, files, description, labels, createModel: true };
+  const { version } = await o.connection.client(ModelService).createVersion(request, { timeoutMs: 300_000 });
+  return version as Version;
+}
+
+/** Pushes what lies at a path, all its versions in order, and returns the last. `file` as in `openModel`. */
 export async function pushModel(o: {
   connection: Connection;
   output: Output;
   project: string;
   model: string;
   path: string;
+  file?: string | undefined;
   description?: string;
-  labels?: Record<string, string>;
+  labels?: Readonly<Record<string, string>>;
 }): Promise<Version> {
-  const files: { path: string; sha256: Uint8Array<ArrayBuffer>; sizeBytes: bigint }[] = [];
-  const found = await bundleFiles(o.path);
-  await assertMay(o.connection, "version.create", formatResource(o.project, o.model));
-  for (const file of found) {
-    const bar = o.output.progress(`uploading ${file.path}`);
-    const uploaded = await uploadFile(o.connection, o.project, file.source, (sent, total) =>
-      bar(total === 0 ? 1 : sent / total, bytes(sent)),
-    );
-    files.push({ path: file.path, sha256: uploaded.sha256 as Uint8Array<ArrayBuffer>, sizeBytes: uploaded.sizeBytes });
-  }
-  const { project, model, description = "", labels = {} } = o;
-  const request = { project, model, files, description, labels, createModel: true };
-  const { version } = await o.connection.client(ModelService).createVersion(request, { timeoutMs: 300_000 });
-  return version as Version;
-}
-
-/** The files of a bundle: one .onnx file, or a folder with model.onnx. Errors: NOT_FOUND, INVALID_ARGUMENT. */
-async function bundleFiles(path: string): Promise<{ path: string; source: string }[]> {
-  const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new AimassError("NOT_FOUND", `${path} cannot be read (${error.code}).`, { remedy: "Check the path." });
-  });
-  if (info.isFile()) return [{ path: "model.onnx", source: path }];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const bundle = files
-    .map((source) => ({ path: relative(path, source).split(sep).join("/"), source }))
-    // What the system and editors leave in folders (.DS_Store, .git) is no part of a model.
-    .filter((file) => !file.path.split("/").some((segment) => segment.startsWith(".")));
-  if (!bundle.some((file) => file.path === "model.onnx")) {
-    throw new AimassError("INVALID_ARGUMENT", `${path} has no model.onnx.`, {
-      remedy: "Name the graph model.onnx, or push the .onnx file itself.",
-    });
-  }
-  return bundle;
+  const { path, file, ...to } = o;
+  const found = await openModel(path, file);
+  o.output.hint(`${path} is ${found.told}.`);
+  for (const line of found.left) o.output.hint(`left out  ${line}`);
+  const [first, ...later] = found.versions;
+  let pushed = await pushBundle({ ...to, bundle: first });
+  for (const bundle of later) pushed = await pushBundle({ ...to, bundle });
+  return pushed;
 }
 
 /**

@@ -15,14 +15,15 @@ export function addModels(program: Command): void {
     .description("the model library: push, list, show, diff, alias, rollback, pull, review");
   models
     .command("push")
-    .description("upload an ONNX file (or a folder with model.onnx) as the next version of a model")
+    .description("upload an ONNX file, or a folder with one, as the next version of a model")
     .argument("<model>", '"model" or "project.model"; made when missing')
-    .argument("<path>", "an .onnx file, or a folder with model.onnx and its external data")
+    .argument("<path>", "an .onnx file, whose external data come along, or a folder with one")
     .option("-d, --description <text>", "what it is and how to call it")
     .option("-l, --label <name=value...>", "labels")
     .option("-a, --alias <name>", "point this alias at the new version")
+    .option("-f, --file <name>", "the graph, where the folder has several")
     .action(
-      action<{ description?: string; label?: string[]; alias?: string }>(
+      action<{ description?: string; label?: string[]; alias?: string; file?: string }>(
         async ({ connection, output }, options, [name, path]) => {
           const { project, model } = modelArgument(name as string);
           const version = await pushModel({
@@ -31,7 +32,8 @@ export function addModels(program: Command): void {
             project,
             model,
             path: path as string,
-            description: options.description ?? "",
+            file: options.file,
+            ...(options.description === undefined ? {} : { description: options.description }),
             labels: pairs(options.label),
           });
           if (options.alias !== undefined) {

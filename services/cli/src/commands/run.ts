@@ -1,8 +1,8 @@
-import { basename, extname } from "node:path";
 import { AliasService, ModelService, VersionState } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
+import { nameOfPath } from "../bundles/name-of-path.ts";
 import { pushModel } from "../client/bundle.ts";
 import type { Connection } from "../client/connection.ts";
 import { exampleInputs } from "../client/predict-inputs.ts";
@@ -17,58 +17,66 @@ export function addRun(program: Command): void {
   program
     .command("run")
     .description("push an ONNX file, deploy it, call it once, and print how to call it yourself")
-    .argument("<file>", "an .onnx file, or a folder with model.onnx")
+    .argument("<file>", "an .onnx file, whose external data come along, or a folder with one")
+    .option("-f, --file <name>", "the graph, where the folder has several")
     .option("-n, --name <model>", "its name; the file's when left out, which must then be new or from an earlier run")
     .option("-r, --replicas <n>", "replicas that hold it; 1, or as many as there are already")
     .action(
-      action<{ name?: string; replicas?: string }>(async ({ connection, output, server }, options, [file]) => {
-        const startedAt = performance.now();
-        const { project, model } = modelArgument(
-          options.name ?? basename(file as string, extname(file as string)).replace(/[^a-zA-Z0-9_-]+/g, "-"),
-        );
-        const full = modelName(project, model);
-        const replicas =
-          options.replicas === undefined ? {} : { replicas: wholeNumber("--replicas", options.replicas, 1) };
-        const before = await servedBefore(connection, project, model);
-        if (before?.madeBy === "others" && options.name === undefined)
-          throw new AimassError("FAILED_PRECONDITION", `There is a model ${full} already, which is not from a run.`, {
-            remedy: `Take another name with --name, or say --name ${full} to make this its next version and the one that serves.`,
+      action<{ name?: string; file?: string; replicas?: string }>(
+        async ({ connection, output, server }, options, [file]) => {
+          const startedAt = performance.now();
+          const { project, model } = modelArgument(options.name ?? nameOfPath(file as string));
+          const full = modelName(project, model);
+          const replicas =
+            options.replicas === undefined ? {} : { replicas: wholeNumber("--replicas", options.replicas, 1) };
+          const before = await servedBefore(connection, project, model);
+          if (before?.madeBy === "others" && options.name === undefined)
+            throw new AimassError("FAILED_PRECONDITION", `There is a model ${full} already, which is not from a run.`, {
+              remedy: `Take another name with --name, or say --name ${full} to make this its next version and the one that serves.`,
+            });
+          const version = await pushModel({
+            connection,
+            output,
+            project,
+            model,
+            path: file as string,
+            file: options.file,
           });
-        const version = await pushModel({ connection, output, project, model, path: file as string });
-        output.say(`pushed    ${full} v${version.version} ${signature(version.signature)}`);
-        if (version.state !== VersionState.READY) {
-          throw new AimassError(
-            "FAILED_PRECONDITION",
-            `${full} v${version.version} is ${enumName(VersionState, version.state)}.`,
-            { remedy: `The project wants a review: aimass models review ${full}:${version.version} --request` },
-          );
-        }
-        if (before?.madeBy === "others")
-          await assertCompatible(connection, { project, model }, before, version.version);
-        const wishes = { project, model, ...replicas };
-        output.say(`deployed  ${await servePushed(connection, { wishes, version: version.version, output })}`);
-        const at = { model: full, version: "" };
-        const inputs = exampleInputs(await modelMetadata(connection, at));
-        const answer = await infer(connection, at, inputs);
-        const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-        const calls = pasteableCalls({ server, model: full, inputs });
-        output.result({ model: full, version: version.version, answer, seconds: Number(seconds), calls }, () => [
-          `answered  ${answer.outputs.map((t) => `${t.name} = ${JSON.stringify(t.data.slice(0, 8))}`).join(", ")}`,
-          `From file to answer in ${seconds} s.`,
-          "",
-          "# A key for your programs (shown once):",
-          "export AIMASS_API_KEY=$(aimass keys create --json | node -pe 'JSON.parse(fs.readFileSync(0)).secret')",
-          "",
-          "# curl",
-          calls.curl,
-          "",
-          "# Python: pip install tritonclient[grpc]",
-          ...calls.python.split("\n"),
-          "",
-          "// TypeScript",
-          ...calls.typescript.split("\n"),
-        ]);
-      }),
+          output.say(`pushed    ${full} v${version.version} ${signature(version.signature)}`);
+          if (version.state !== VersionState.READY) {
+            throw new AimassError(
+              "FAILED_PRECONDITION",
+              `${full} v${version.version} is ${enumName(VersionState, version.state)}.`,
+              { remedy: `The project wants a review: aimass models review ${full}:${version.version} --request` },
+            );
+          }
+          if (before?.madeBy === "others")
+            await assertCompatible(connection, { project, model }, before, version.version);
+          const wishes = { project, model, ...replicas };
+          output.say(`deployed  ${await servePushed(connection, { wishes, version: version.version, output })}`);
+          const at = { model: full, version: "" };
+          const inputs = exampleInputs(await modelMetadata(connection, at));
+          const answer = await infer(connection, at, inputs);
+          const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+          const calls = pasteableCalls({ server, model: full, inputs });
+          output.result({ model: full, version: version.version, answer, seconds: Number(seconds), calls }, () => [
+            `answered  ${answer.outputs.map((t) => `${t.name} = ${JSON.stringify(t.data.slice(0, 8))}`).join(", ")}`,
+            `From file to answer in ${seconds} s.`,
+            "",
+            "# A key for your programs (shown once):",
+            "export AIMASS_API_KEY=$(aimass keys create --json | node -pe 'JSON.parse(fs.readFileSync(0)).secret')",
+            "",
+            "# curl",
+            calls.curl,
+            "",
+            "# Python: pip install tritonclient[grpc]",
+            ...calls.python.split("\n"),
+            "",
+            "// TypeScript",
+            ...calls.typescript.split("\n"),
+          ]);
+        },
+      ),
     );
 }
 
