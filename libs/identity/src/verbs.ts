@@ -14,6 +14,7 @@ export const verbs = [
   "dataset.view",
   "dataset.read",
   "dataset.write",
+  "dataset.delete",
   "job.view",
   "job.create",
   "code.run",
@@ -62,6 +63,7 @@ const manage: readonly Verb[] = [
   "grant.read",
   "grant.write",
   "model.delete",
+  "dataset.delete",
   "version.retire",
   "project.manage",
 ];
@@ -84,7 +86,7 @@ export const roleVerbs: Readonly<Record<RoleName, ReadonlySet<string>>> = {
 
 /** What the services of the mesh may do in their own name. Anything else they do on behalf of a principal. */
 export const serviceVerbs: ReadonlyMap<string, ReadonlySet<string>> = new Map<string, ReadonlySet<string>>([
-  ["auth", new Set(["model.view"])],
+  ["auth", new Set(["model.view", "dataset.view"])],
   ["registry", new Set([...view, "artifact.read"])],
   [
     "trainer",

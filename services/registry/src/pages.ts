@@ -1,4 +1,5 @@
 import type { PageInfo, PageRequest } from "@aimass/api/common";
+import type { AimassError } from "@aimass/core";
 import { invalid } from "./names.ts";
 
 /** A part of a list that is wanted: up to `size` items after `after`. */
@@ -76,5 +77,10 @@ function readToken(token: string, parts: number): readonly string[] {
   } catch {
     // Said below.
   }
-  throw invalid("page.token", "The page token is not one of this list.", "Start without a token.");
+  throw strangeToken();
+}
+
+/** A token that no page of this list gave. */
+export function strangeToken(): AimassError {
+  return invalid("page.token", "The page token is not one of this list.", "Start without a token.");
 }

@@ -36,6 +36,7 @@ const m = "default.m";
 const d = "default.d";
 const model = { project: "default", model: "m" };
 const noModel = /^There is no model "default\.m"\.$/;
+const noDataset = /^There is no dataset "default\.d"\.$/;
 const noProject = /^There is no project "default"\.$/;
 const noJob = /^There is no job /;
 const notDeployed = /^default\.m is not deployed\.$/;
@@ -202,7 +203,7 @@ export const rpcRows: Readonly<Record<string, Row>> = {
     request: () => ({ dataset: "d" }),
   },
   "aimass.registry.v1.DatasetService/GetDatasetVersion": {
-    rule: { ...needs(["dataset.view", d]), hidden: /^There is no dataset "default\.d"\.$/ },
+    rule: { ...needs(["dataset.view", d]), hidden: noDataset },
     request: () => ({ dataset: "d" }),
   },
   "aimass.registry.v1.DatasetService/ListDatasets": {
@@ -211,8 +212,20 @@ export const rpcRows: Readonly<Record<string, Row>> = {
       (may) => may("dataset.view", d),
     ),
   },
+  "aimass.registry.v1.DatasetService/ListDatasetVersions": {
+    rule: { ...needs(["dataset.view", d]), hidden: noDataset },
+    request: () => ({ dataset: "d" }),
+  },
+  "aimass.registry.v1.DatasetService/DiffDatasetVersions": {
+    rule: { ...needs(["dataset.view", d]), hidden: noDataset },
+    request: () => ({ dataset: "d" }),
+  },
+  "aimass.registry.v1.DatasetService/DeleteDataset": {
+    rule: { ...needs(["dataset.view", d], ["dataset.delete", d]), hidden: noDataset },
+    request: () => ({ dataset: "d", validateOnly: true }),
+  },
   "aimass.registry.v1.DatasetService/PreviewDataset": {
-    rule: { ...needs(["dataset.view", d], ["dataset.read", d]), hidden: /^There is no dataset "default\.d"\.$/ },
+    rule: { ...needs(["dataset.view", d], ["dataset.read", d]), hidden: noDataset },
     request: () => ({ dataset: "d", rows: 1 }),
   },
   "aimass.registry.v1.ArtifactService/StartUpload": {

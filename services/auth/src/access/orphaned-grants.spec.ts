@@ -1,6 +1,6 @@
 import { Effect, Level } from "@aimass/api/auth";
 import { Change } from "@aimass/api/events";
-import { ModelService } from "@aimass/api/registry";
+import { DatasetService, ModelService } from "@aimass/api/registry";
 import { AimassError, formatAddress, systemClock } from "@aimass/core";
 import { type EventBus, openEventBus } from "@aimass/events";
 import { serveRpc } from "@aimass/rpc";
@@ -14,6 +14,7 @@ import { type AuthClients, type AuthFixture, startAuthFixture } from "../testing
 /** Where the registry of these tests answers, and the models it has, with the moment each was made. */
 const registryPort = 20_000 + (process.pid % 20_000);
 const there = new Map<string, number>();
+const datasetsThere = new Map<string, number>();
 const resources = new AsyncDisposableStack();
 let auth: AuthFixture;
 let root: AuthClients;
@@ -31,17 +32,25 @@ beforeAll(async () => {
       name: "registry",
       listen: { host: "127.0.0.1", port: registryPort },
       identity,
-      services: [ModelService],
+      services: [ModelService, DatasetService],
       ...facts,
     },
-    routes: (router) =>
+    routes: (router) => {
+      router.service(DatasetService, {
+        getDatasetVersion({ project, dataset }) {
+          const madeMs = datasetsThere.get(`${project}.${dataset}`);
+          if (madeMs === undefined) throw new AimassError("NOT_FOUND", "There is no such dataset.");
+          return { datasetVersion: { project, dataset, createdAt: timestampFromMs(madeMs) } };
+        },
+      });
       router.service(ModelService, {
         getModel({ project, name }) {
           const madeMs = there.get(`${project}.${name}`);
           if (madeMs === undefined) throw new AimassError("NOT_FOUND", "There is no such model.");
           return { model: { project, name, createdAt: timestampFromMs(madeMs) } };
         },
-      }),
+      });
+    },
   });
   resources.defer(() => registry.drain(0));
   expect(formatAddress(registry.address)).toBe(`127.0.0.1:${registryPort}`);
@@ -95,5 +104,29 @@ describe("a deleted model", () => {
     await tellDeleted("r", timestampFromMs(Date.now()), "gone");
     await waitFor(async () => !(await left("r")).includes("r.gone"), { timeoutMs: 60_000 });
     expect(await left("r")).toEqual(["r.m"]);
+  });
+});
+
+describe("a deleted dataset", () => {
+  const tellGone = (project: string, dataset: string, version = 0n) =>
+    store.withTransaction((tx) =>
+      bus.publishFrom(tx, {
+        occurredAt: timestampFromMs(Date.now()),
+        actor: "user:admin",
+        resource: `${project}.${dataset}`,
+        payload: { case: "datasetDeleted", value: { project, dataset, version } },
+      }),
+    );
+
+  it("leaves no grants to a later one of its name, unless a version, or a model of its name, is still there", async () => {
+    there.set("s.shared", Date.now() - 60_000);
+    datasetsThere.set("s.kept", Date.now() - 60_000);
+    for (const resource of ["s.rows", "s.shared", "s.kept", "s.shorter"]) await put(resource);
+    await tellGone("s", "kept");
+    await tellGone("s", "shared");
+    await tellGone("s", "shorter", 3n);
+    await tellGone("s", "rows");
+    await waitFor(async () => !(await left("s")).includes("s.rows"), { timeoutMs: 60_000 });
+    expect(await left("s")).toEqual(["s.kept", "s.shared", "s.shorter"]);
   });
 });

@@ -11,22 +11,21 @@ import type { ModelLibrary } from "./model-library.ts";
 export interface OrphanedGrantsOptions {
   readonly writer: PolicyWriter;
   readonly events: AuthEvents;
-  readonly library: Pick<ModelLibrary, "modelSince">;
+  readonly library: Pick<ModelLibrary, "modelSince" | "datasetSince">;
 }
 
 /**
- * Takes back the grants on a deleted model, so that a new one of the same name does not inherit them. The registry is asked whether the model is gone: grants on one
+ * Takes back the grants on a deleted model or dataset, so that a new one of the same name does not inherit them. The registry is asked whether the model is gone: grants on one
  * that was there before the event stay. Bears repetition: grants made after the deletion stay. Rejects while the registry cannot be asked.
  */
 export async function removeOrphanedGrants(options: OrphanedGrantsOptions, event: Event): Promise<void> {
   const { writer, events, library } = options;
-  const { payload, occurredAt } = event;
-  if (payload.case !== "modelChanged" || payload.value.change !== Change.DELETED || occurredAt === undefined) return;
-  const { project, model } = payload.value;
-  const until = timestampDate(occurredAt);
-  const since = await library.modelSince(project, model);
-  if (since !== undefined && since < until) return;
-  const resource = formatResource(project, model);
+  const gone = deletedName(event);
+  if (gone === undefined || event.occurredAt === undefined) return;
+  const { project, name } = gone;
+  const until = timestampDate(event.occurredAt);
+  if (await isThereSince(library, gone, until)) return;
+  const resource = formatResource(project, name);
   const cause = { actor: "service:auth", traceparent: event.traceparent };
   await writer.change(async ({ tx, touch }) => {
     const { rows } = await sql<GrantRow>`
@@ -38,4 +37,30 @@ export async function removeOrphanedGrants(options: OrphanedGrantsOptions, event
       await tellGrant(events, tx, cause, row, "deleted");
     }
   });
+}
+
+interface Deleted {
+  readonly project: string;
+  readonly name: string;
+  readonly kind: "model" | "dataset";
+}
+
+/** What an event says is gone as a whole. */
+function deletedName({ payload }: Event): Deleted | undefined {
+  if (payload.case === "modelChanged" && payload.value.change === Change.DELETED)
+    return { project: payload.value.project, name: payload.value.model, kind: "model" };
+  if (payload.case === "datasetDeleted" && payload.value.version === 0n)
+    return { project: payload.value.project, name: payload.value.dataset, kind: "dataset" };
+  return undefined;
+}
+
+/** Whether what is said to be gone is there, or a model shares the name of a dataset and its grants. */
+async function isThereSince(
+  library: OrphanedGrantsOptions["library"],
+  { project, name, kind }: Deleted,
+  until: Date,
+): Promise<boolean> {
+  const sinces = [await library.modelSince(project, name)];
+  if (kind === "dataset") sinces.push(await library.datasetSince(project, name));
+  return sinces.some((since) => since !== undefined && since < until);
 }

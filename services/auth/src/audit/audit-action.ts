@@ -20,6 +20,8 @@ export function auditAction({ payload }: Event): string {
       return `model.${changeNames[payload.value.change]}`;
     case "datasetCreated":
       return "dataset.created";
+    case "datasetDeleted":
+      return "dataset.deleted";
     case "dataRead":
       return readAction(payload.value);
     case "deploymentChanged":

@@ -61,6 +61,9 @@ export async function pushModel(o: {
   return pushed;
 }
 
+/** A file with its digest, as a version names it. */
+export type PulledFile = Pick<BundleFile, "path" | "sha256" | "sizeBytes">;
+
 /**
  * Downloads the files of a bundle into a folder and checks their digests. What is there already with the same content stays; other content is replaced only with
  * `force`, and nothing is written when one file would be refused. Errors: DATA_LOSS; FAILED_PRECONDITION where something else is or nothing can be written.
@@ -68,11 +71,11 @@ export async function pushModel(o: {
 export async function pullFiles(
   connection: Connection,
   output: Output,
-  files: readonly BundleFile[],
+  files: readonly PulledFile[],
   o: { folder: string; force: boolean },
 ): Promise<void> {
   const folder = resolve(o.folder);
-  const wanted: BundleFile[] = [];
+  const wanted: PulledFile[] = [];
   for (const file of files) {
     const state = await stateOf(targetOf(folder, file), file);
     if (state === "other" && !o.force)
@@ -84,7 +87,7 @@ export async function pullFiles(
   for (const file of wanted) await pullFile(connection, output, file, folder);
 }
 
-function targetOf(folder: string, file: BundleFile): string {
+function targetOf(folder: string, file: PulledFile): string {
   const target = resolve(folder, file.path);
   if (!target.startsWith(folder + sep) || file.path.split("/").some((segment) => /^[.-]/.test(segment)))
     throw new AimassError("DATA_LOSS", `The bundle has a path that nobody should follow: ${file.path}.`);
@@ -92,7 +95,7 @@ function targetOf(folder: string, file: BundleFile): string {
 }
 
 /** What is where a file goes. */
-async function stateOf(path: string, file: BundleFile): Promise<"none" | "same" | "other"> {
+async function stateOf(path: string, file: PulledFile): Promise<"none" | "same" | "other"> {
   const info = await lstat(path).catch(() => undefined);
   if (info === undefined) return "none";
   if (!info.isFile() || BigInt(info.size) !== file.sizeBytes) return "other";
@@ -101,7 +104,7 @@ async function stateOf(path: string, file: BundleFile): Promise<"none" | "same" 
   return hash.digest().equals(file.sha256) ? "same" : "other";
 }
 
-async function pullFile(connection: Connection, output: Output, file: BundleFile, folder: string): Promise<void> {
+async function pullFile(connection: Connection, output: Output, file: PulledFile, folder: string): Promise<void> {
   const target = targetOf(folder, file);
   const temporary = `${target}.part`;
   const hash = createHash("sha256");

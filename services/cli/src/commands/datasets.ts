@@ -22,6 +22,7 @@ import { type Output, table } from "../output/output.ts";
 import { oneOf, wholeNumber } from "../training/arguments.ts";
 import { action, modelArgument, pairs } from "./context.ts";
 import { describeDataset } from "./dataset-description.ts";
+import { addDatasetVersions } from "./dataset-versions.ts";
 
 type ReadOptions = MessageInitShape<typeof ReadOptionsSchema>;
 
@@ -42,7 +43,9 @@ const readTimeoutMs = 30 * 60_000;
 const cellWidth = 40;
 
 export function addDatasets(program: Command): void {
-  const datasets = program.command("datasets").description("the dataset library: push, list, show, preview");
+  const datasets = program
+    .command("datasets")
+    .description("the dataset library: push, list, show, preview, versions, diff, pull, delete");
   datasets
     .command("push")
     .description("upload CSV, TSV, JSON Lines, Parquet, a ZIP or a folder of images as the next version of a dataset")
@@ -75,6 +78,7 @@ export function addDatasets(program: Command): void {
   addList(datasets);
   addShow(datasets);
   addPreview(datasets);
+  addDatasetVersions(datasets);
 }
 
 function addList(datasets: Command): void {

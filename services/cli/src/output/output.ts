@@ -1,5 +1,7 @@
 import { ErrorDetailSchema } from "@aimass/api/common";
 import { AimassError, ConfigError } from "@aimass/core";
+import { isMessage, toJson } from "@bufbuild/protobuf";
+import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { plainJson, plainLine, plainLines } from "./plain-text.ts";
 
@@ -153,10 +155,12 @@ function isConnectFailure(error: ConnectError): boolean {
   );
 }
 
-/** bigint and bytes as JSON: numbers where they fit, hexadecimal digits. */
+/** What JSON has no form for: numbers where they fit, bytes as hexadecimal digits, moments as RFC 3339, spans as seconds ("3.5s"). */
 function jsonValue(key: string, value: unknown): unknown {
   if (key === "$typeName" || key === "$unknown") return undefined;
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
+  if (isMessage(value, TimestampSchema)) return toJson(TimestampSchema, value);
+  if (isMessage(value, DurationSchema)) return toJson(DurationSchema, value);
   if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
   return value;
 }

@@ -1,4 +1,4 @@
-import { DatasetCreatedSchema } from "@aimass/api/events";
+import { DatasetCreatedSchema, DatasetDeletedSchema } from "@aimass/api/events";
 import { DatasetFormat, type DatasetVersion, DatasetVersionSchema } from "@aimass/api/registry";
 import { AimassError, type Clock } from "@aimass/core";
 import { formatResource } from "@aimass/identity";
@@ -71,8 +71,62 @@ export class Datasets {
     if ((await findVersion(this.#store.db, name, undefined)) === undefined) {
       throw datasetNotFound(name.project, name.dataset);
     }
-    const message = `Dataset "${formatResource(name.project, name.dataset)}" has no version ${version}.`;
-    throw new AimassError("NOT_FOUND", message, { field: "version" });
+    throw noVersion(name, version);
+  }
+
+  /** Versions of one dataset, newest first, before a number. */
+  async versions(name: DatasetName, before: string | undefined, limit: number): Promise<readonly DatasetVersion[]> {
+    const rows = await this.#store.db
+      .selectFrom("dataset_version")
+      .select("body")
+      .where("project", "=", name.project)
+      .where("dataset", "=", name.dataset)
+      .$if(before !== undefined, (query) => query.where("version", "<", before ?? ""))
+      .orderBy("version", "desc")
+      .limit(limit)
+      .execute();
+    return rows.map((row) => fromJson(DatasetVersionSchema, row.body, { ignoreUnknownFields: true }));
+  }
+
+  /**
+   * Removes a version, or all of them for 0n; the dataset's row keeps which number comes next. With `validateOnly` it only says which would be removed.
+   * Returns their numbers. Errors: NOT_FOUND.
+   */
+  remove(
+    actor: Actor,
+    name: DatasetName,
+    { version, validateOnly }: { version: bigint; validateOnly: boolean },
+  ): Promise<readonly bigint[]> {
+    return this.#store.withTransaction(async (tx) => {
+      await lockExisting(tx, name);
+      const rows = await tx
+        .selectFrom("dataset_version")
+        .select("version")
+        .where("project", "=", name.project)
+        .where("dataset", "=", name.dataset)
+        .orderBy("version")
+        .execute();
+      const there = rows.map((row) => BigInt(row.version));
+      if (there.length === 0) throw datasetNotFound(name.project, name.dataset);
+      if (version !== 0n && !there.includes(version)) throw noVersion(name, version);
+      const removed = version === 0n ? there : [version];
+      if (validateOnly) return removed;
+      await tx
+        .deleteFrom("dataset_version")
+        .where("project", "=", name.project)
+        .where("dataset", "=", name.dataset)
+        .where("version", "in", removed.map(String))
+        .execute();
+      // The last version takes the dataset along, so that nothing of a name stays that has nothing.
+      const value = create(DatasetDeletedSchema, { ...name, version: removed.length === there.length ? 0n : version });
+      await this.#journal(tx, {
+        actor,
+        resource: formatResource(name.project, name.dataset),
+        audited: true,
+        payload: { case: "datasetDeleted", value },
+      });
+      return removed;
+    });
   }
 
   /** The newest version of each dataset, by project and name, after one. */
@@ -103,6 +157,22 @@ function isRepeat(version: DatasetVersion, { sha256, format, read }: DatasetCont
   if (version.read === undefined || !Buffer.from(version.sha256).equals(sha256)) return false;
   if (format !== DatasetFormat.UNSPECIFIED && format !== version.format) return false;
   return readAlike(version.read, completeReadOptions(read, version.format));
+}
+
+function noVersion(name: DatasetName, version: bigint): AimassError {
+  const message = `Dataset "${formatResource(name.project, name.dataset)}" has no version ${version}.`;
+  return new AimassError("NOT_FOUND", message, { field: "version" });
+}
+
+/** Takes a dataset that is there for the rest of the transaction. */
+async function lockExisting(tx: Transaction, name: DatasetName): Promise<void> {
+  await tx
+    .selectFrom("dataset")
+    .select("name")
+    .where("project", "=", name.project)
+    .where("name", "=", name.dataset)
+    .forUpdate()
+    .execute();
 }
 
 /** Takes the dataset for the rest of the transaction, making it when new; its last version. */

@@ -7,6 +7,7 @@ import { startTestRegistry, type TestRegistry, upload } from "../testing/test-re
 const grants = [
   { subject: "user:ada", resource: "default", level: Level.EDIT },
   { subject: "user:bob", resource: "default", level: Level.VIEW },
+  { subject: "user:root", resource: "default", level: Level.MANAGE },
 ];
 
 let registry: TestRegistry;
@@ -102,5 +103,83 @@ describe("a dataset", () => {
     const { datasets } = registry.as("user:bob");
     const request = { dataset: "x", sha256: Buffer.alloc(32), format: DatasetFormat.CSV };
     expect(await refusal(datasets.createDatasetVersion(request))).toMatchObject({ code: "PERMISSION_DENIED" });
+  });
+});
+
+describe("the versions of a dataset", () => {
+  beforeAll(async () => {
+    await add("user:ada", "rents", "rooms,rent\n3,100\n4,200\n");
+    await add("user:ada", "rents", "rooms,rent,town\n3,100,a\n4,200,b\n5,300,b\n");
+    await add("user:ada", "rents", "town,rent,rooms\na,low,3\nb,high,4\nb,high,5\n");
+  });
+
+  it("are listed newest first, a page at a time, and by no token of another list", async () => {
+    const { datasets } = registry.as("user:bob");
+    const first = await datasets.listDatasetVersions({ dataset: "rents", page: { size: 2 } });
+    expect(first.versions.map(({ version }) => version)).toEqual([3n, 2n]);
+    const token = first.page?.nextToken ?? expect.fail();
+    const rest = await datasets.listDatasetVersions({ dataset: "rents", page: { size: 2, token } });
+    expect(rest.versions.map(({ version }) => version)).toEqual([1n]);
+    expect(rest.page?.nextToken).toBe("");
+    const { page } = await datasets.listDatasets({ page: { size: 1 } });
+    const strange = datasets.listDatasetVersions({
+      dataset: "rents",
+      page: { size: 2, token: page?.nextToken ?? expect.fail() },
+    });
+    expect(await refusal(strange)).toMatchObject({ code: "INVALID_ARGUMENT", field: "page.token" });
+    const word = Buffer.from(JSON.stringify(["x"])).toString("base64url");
+    expect(await refusal(datasets.listDatasetVersions({ dataset: "rents", page: { token: word } }))).toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
+  it("are compared by rows, columns, types and statistics", async () => {
+    const { datasets } = registry.as("user:bob");
+    const grown = await datasets.diffDatasetVersions({ dataset: "rents", left: 1n, right: 2n });
+    expect(grown).toMatchObject({ left: { version: 1n }, right: { version: 2n }, compatible: true });
+    expect(grown.differences).toEqual(
+      expect.arrayContaining([
+        "rows: 2 → 3",
+        "column town: added, string",
+        "column rooms: maximum: 4 → 5",
+        "column rent: mean: 150 → 200",
+      ]),
+    );
+    const retyped = await datasets.diffDatasetVersions({ dataset: "rents", left: 2n });
+    expect(retyped).toMatchObject({ right: { version: 3n }, compatible: false });
+    expect(retyped.differences).toEqual(
+      expect.arrayContaining([
+        "column rent: number → string",
+        "order of columns: rooms, rent, town → town, rent, rooms",
+      ]),
+    );
+    expect(retyped.differences.filter((line) => line.startsWith("rows:"))).toEqual([]);
+    const same = await datasets.diffDatasetVersions({ dataset: "rents", left: 2n, right: 2n });
+    expect(same).toMatchObject({ differences: [], compatible: true });
+    const back = await datasets.diffDatasetVersions({ dataset: "rents", left: 2n, right: 1n });
+    expect(back).toMatchObject({ compatible: false });
+    expect(back.differences).toContain("column town: removed, string");
+  });
+
+  it("are removed by who may, one or all, and only for good when it is meant", async () => {
+    const { datasets } = registry.as("user:root");
+    const count = async () => (await datasets.listDatasetVersions({ dataset: "rents" })).versions.length;
+    const refused = registry.as("user:ada").datasets.deleteDataset({ dataset: "rents", validateOnly: true });
+    expect(await refusal(refused)).toMatchObject({ code: "PERMISSION_DENIED" });
+    expect(await datasets.deleteDataset({ dataset: "rents", validateOnly: true })).toMatchObject({
+      versions: [1n, 2n, 3n],
+    });
+    expect(await count()).toBe(3);
+    const missing = datasets.deleteDataset({ dataset: "rents", version: 9n, validateOnly: true });
+    expect(await refusal(missing)).toMatchObject({ code: "NOT_FOUND", field: "version" });
+    expect(await datasets.deleteDataset({ dataset: "rents", version: 3n })).toMatchObject({ versions: [3n] });
+    expect((await datasets.getDatasetVersion({ dataset: "rents" })).datasetVersion?.version).toBe(2n);
+    // A number that was spent is not given again.
+    expect((await add("user:ada", "rents", "rooms\n1\n"))?.version).toBe(4n);
+    await datasets.deleteDataset({ dataset: "rents" });
+    expect(await refusal(datasets.getDatasetVersion({ dataset: "rents" }))).toMatchObject({ code: "NOT_FOUND" });
+    expect(await refusal(datasets.deleteDataset({ dataset: "rents" }))).toMatchObject({ code: "NOT_FOUND" });
+    expect((await datasets.listDatasets({})).datasets.map(({ dataset }) => dataset)).not.toContain("rents");
+    expect((await add("user:ada", "rents", "rooms\n1\n"))?.version).toBe(5n);
   });
 });

@@ -1,13 +1,14 @@
 import type { DatasetService, DatasetVersion } from "@aimass/api/registry";
 import { formatResource } from "@aimass/identity";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { diffDatasets } from "../datasets/dataset-diff.ts";
 import type { DatasetMaker } from "../datasets/dataset-maker.ts";
 import type { DatasetReader } from "../datasets/dataset-reader.ts";
 import type { Datasets } from "../datasets/datasets.ts";
 import { previewDataset } from "../datasets/preview.ts";
 import type { Gate } from "../gate.ts";
 import { projectOf } from "../names.ts";
-import { fillPage, pageInfo, readPage } from "../pages.ts";
+import { fillPage, pageInfo, readPage, sliceOf, strangeToken } from "../pages.ts";
 import type { ReadAudit } from "../reads/read-audit.ts";
 
 interface DatasetRpcOptions {
@@ -42,6 +43,25 @@ export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof Datas
       gate.dataset(context, version, "dataset.read");
       return previewDataset(options.reader, version, request.rows, context.signal);
     },
+    async listDatasetVersions(request, context) {
+      const { name } = admittedName(options, await lookUp(options, { ...request, version: 0n }), context);
+      const page = readPage(request.page, 1);
+      const before = page.after?.[0];
+      if (before !== undefined && !/^\d{1,18}$/.test(before)) throw strangeToken();
+      const rows = await datasets.versions(name, before, page.size + 1);
+      const slice = sliceOf(rows, page.size, { item: (row) => row, key: (row) => [String(row.version)] });
+      return { versions: [...slice.items], page: pageInfo(slice) };
+    },
+    async diffDatasetVersions({ project, dataset, left: from, right: to }, context) {
+      const left = admitted(options, await lookUp(options, { project, dataset, version: from }), context);
+      const right = admitted(options, await lookUp(options, { project, dataset, version: to }), context);
+      return { left, right, ...diffDatasets(left, right) };
+    },
+    async deleteDataset(request, context) {
+      const { name, actor } = admittedName(options, await lookUp(options, { ...request, version: 0n }), context);
+      gate.dataset(context, name, "dataset.delete");
+      return { versions: [...(await datasets.remove(actor, name, request))] };
+    },
     async listDatasets(request, context) {
       const project = request.project === "" ? undefined : request.project;
       const reader = gate.reader(context);
@@ -68,6 +88,12 @@ function admitted({ gate }: DatasetRpcOptions, { name, version }: Found, context
   gate.dataset(context, name, "dataset.view");
   if (version instanceof Error) throw version;
   return version;
+}
+
+/** The name of a dataset that the caller may view, and who that is. Errors: NOT_FOUND. */
+function admittedName(options: DatasetRpcOptions, found: Found, context: HandlerContext) {
+  admitted(options, found, context);
+  return { name: found.name, actor: { id: options.gate.reader(context).principal } };
 }
 
 /** What is not there cannot be read, and is no read that was refused. */

@@ -9,8 +9,8 @@ import type { Database, StateName, Transaction } from "../database.ts";
 import { versionNotFound } from "../errors.ts";
 import type { Journal } from "../journal.ts";
 import { lockModel, type Models } from "../models/models.ts";
-import { invalid, type ModelName } from "../names.ts";
-import { type Page, type Slice, sliceOf } from "../pages.ts";
+import type { ModelName } from "../names.ts";
+import { type Page, type Slice, sliceOf, strangeToken } from "../pages.ts";
 import { isReviewRequired, lacksReview } from "./required-review.ts";
 import { decodeVersion, encodeBody, type VersionRow } from "./version-body.ts";
 import { firstState, type Step, stateAfter } from "./version-state.ts";
@@ -319,5 +319,5 @@ function noReadyVersion(name: ModelName): AimassError {
 
 function readNumber(text: string): string {
   if (/^\d{1,18}$/.test(text)) return text;
-  throw invalid("page.token", "The page token is not one of this list.", "Start without a token.");
+  throw strangeToken();
 }

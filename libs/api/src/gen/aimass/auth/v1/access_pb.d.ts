@@ -341,7 +341,7 @@ export enum Level {
   DEPLOY = 4,
 
   /**
-   * + grant.read, grant.write, model.delete, version.retire, project.manage
+   * + grant.read, grant.write, model.delete, dataset.delete, version.retire, project.manage
    *
    * @generated from enum value: LEVEL_MANAGE = 5;
    */

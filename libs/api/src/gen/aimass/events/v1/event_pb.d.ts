@@ -107,6 +107,12 @@ export declare type Event = Message<"aimass.events.v1.Event"> & {
     case: "dataRead";
   } | {
     /**
+     * @generated from field: aimass.events.v1.DatasetDeleted dataset_deleted = 26;
+     */
+    value: DatasetDeleted;
+    case: "datasetDeleted";
+  } | {
+    /**
      * @generated from field: aimass.events.v1.DeploymentChanged deployment_changed = 30;
      */
     value: DeploymentChanged;
@@ -369,6 +375,34 @@ export declare type DatasetCreated = Message<"aimass.events.v1.DatasetCreated"> 
  * Use `create(DatasetCreatedSchema)` to create a new message.
  */
 export declare const DatasetCreatedSchema: GenMessage<DatasetCreated>;
+
+/**
+ * @generated from message aimass.events.v1.DatasetDeleted
+ */
+export declare type DatasetDeleted = Message<"aimass.events.v1.DatasetDeleted"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string dataset = 2;
+   */
+  dataset: string;
+
+  /**
+   * 0: all versions, and the dataset with them.
+   *
+   * @generated from field: int64 version = 3;
+   */
+  version: bigint;
+};
+
+/**
+ * Describes the message aimass.events.v1.DatasetDeleted.
+ * Use `create(DatasetDeletedSchema)` to create a new message.
+ */
+export declare const DatasetDeletedSchema: GenMessage<DatasetDeleted>;
 
 /**
  * Somebody read data, or was refused data that is there. Told once for a principal, an artifact and an outcome in some minutes.

@@ -538,6 +538,182 @@ export declare type ListDatasetsResponse = Message<"aimass.registry.v1.ListDatas
 export declare const ListDatasetsResponseSchema: GenMessage<ListDatasetsResponse>;
 
 /**
+ * @generated from message aimass.registry.v1.ListDatasetVersionsRequest
+ */
+export declare type ListDatasetVersionsRequest = Message<"aimass.registry.v1.ListDatasetVersionsRequest"> & {
+  /**
+   * Empty: "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string dataset = 2;
+   */
+  dataset: string;
+
+  /**
+   * @generated from field: aimass.common.v1.PageRequest page = 3;
+   */
+  page?: PageRequest | undefined;
+};
+
+/**
+ * Describes the message aimass.registry.v1.ListDatasetVersionsRequest.
+ * Use `create(ListDatasetVersionsRequestSchema)` to create a new message.
+ */
+export declare const ListDatasetVersionsRequestSchema: GenMessage<ListDatasetVersionsRequest>;
+
+/**
+ * @generated from message aimass.registry.v1.ListDatasetVersionsResponse
+ */
+export declare type ListDatasetVersionsResponse = Message<"aimass.registry.v1.ListDatasetVersionsResponse"> & {
+  /**
+   * @generated from field: repeated aimass.registry.v1.DatasetVersion versions = 1;
+   */
+  versions: DatasetVersion[];
+
+  /**
+   * @generated from field: aimass.common.v1.PageInfo page = 2;
+   */
+  page?: PageInfo | undefined;
+};
+
+/**
+ * Describes the message aimass.registry.v1.ListDatasetVersionsResponse.
+ * Use `create(ListDatasetVersionsResponseSchema)` to create a new message.
+ */
+export declare const ListDatasetVersionsResponseSchema: GenMessage<ListDatasetVersionsResponse>;
+
+/**
+ * @generated from message aimass.registry.v1.DiffDatasetVersionsRequest
+ */
+export declare type DiffDatasetVersionsRequest = Message<"aimass.registry.v1.DiffDatasetVersionsRequest"> & {
+  /**
+   * Empty: "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string dataset = 2;
+   */
+  dataset: string;
+
+  /**
+   * 0: the newest.
+   *
+   * @generated from field: int64 left = 3;
+   */
+  left: bigint;
+
+  /**
+   * 0: the newest.
+   *
+   * @generated from field: int64 right = 4;
+   */
+  right: bigint;
+};
+
+/**
+ * Describes the message aimass.registry.v1.DiffDatasetVersionsRequest.
+ * Use `create(DiffDatasetVersionsRequestSchema)` to create a new message.
+ */
+export declare const DiffDatasetVersionsRequestSchema: GenMessage<DiffDatasetVersionsRequest>;
+
+/**
+ * @generated from message aimass.registry.v1.DiffDatasetVersionsResponse
+ */
+export declare type DiffDatasetVersionsResponse = Message<"aimass.registry.v1.DiffDatasetVersionsResponse"> & {
+  /**
+   * @generated from field: aimass.registry.v1.DatasetVersion left = 1;
+   */
+  left?: DatasetVersion | undefined;
+
+  /**
+   * @generated from field: aimass.registry.v1.DatasetVersion right = 2;
+   */
+  right?: DatasetVersion | undefined;
+
+  /**
+   * One difference a line, in words: "column price: number → string".
+   *
+   * @generated from field: repeated string differences = 3;
+   */
+  differences: string[];
+
+  /**
+   * True when every column of the left is in the right with the same type: what was trained on the left can be trained on the right.
+   *
+   * @generated from field: bool compatible = 4;
+   */
+  compatible: boolean;
+};
+
+/**
+ * Describes the message aimass.registry.v1.DiffDatasetVersionsResponse.
+ * Use `create(DiffDatasetVersionsResponseSchema)` to create a new message.
+ */
+export declare const DiffDatasetVersionsResponseSchema: GenMessage<DiffDatasetVersionsResponse>;
+
+/**
+ * @generated from message aimass.registry.v1.DeleteDatasetRequest
+ */
+export declare type DeleteDatasetRequest = Message<"aimass.registry.v1.DeleteDatasetRequest"> & {
+  /**
+   * Empty: "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string dataset = 2;
+   */
+  dataset: string;
+
+  /**
+   * 0: all versions, and the dataset with them.
+   *
+   * @generated from field: int64 version = 3;
+   */
+  version: bigint;
+
+  /**
+   * Checks everything as always, answers what would be removed, and removes nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message aimass.registry.v1.DeleteDatasetRequest.
+ * Use `create(DeleteDatasetRequestSchema)` to create a new message.
+ */
+export declare const DeleteDatasetRequestSchema: GenMessage<DeleteDatasetRequest>;
+
+/**
+ * @generated from message aimass.registry.v1.DeleteDatasetResponse
+ */
+export declare type DeleteDatasetResponse = Message<"aimass.registry.v1.DeleteDatasetResponse"> & {
+  /**
+   * Numbers of the versions that were removed, or would be, oldest first.
+   *
+   * @generated from field: repeated int64 versions = 1;
+   */
+  versions: bigint[];
+};
+
+/**
+ * Describes the message aimass.registry.v1.DeleteDatasetResponse.
+ * Use `create(DeleteDatasetResponseSchema)` to create a new message.
+ */
+export declare const DeleteDatasetResponseSchema: GenMessage<DeleteDatasetResponse>;
+
+/**
  * How the artifact is written.
  *
  * @generated from enum aimass.registry.v1.DatasetFormat
@@ -665,6 +841,39 @@ export declare const DatasetService: GenService<{
     methodKind: "unary";
     input: typeof ListDatasetsRequestSchema;
     output: typeof ListDatasetsResponseSchema;
+  },
+  /**
+   * Versions of a dataset, newest first. Idempotent. Errors: NOT_FOUND. Verb: dataset.view.
+   *
+   * @generated from rpc aimass.registry.v1.DatasetService.ListDatasetVersions
+   */
+  listDatasetVersions: {
+    methodKind: "unary";
+    input: typeof ListDatasetVersionsRequestSchema;
+    output: typeof ListDatasetVersionsResponseSchema;
+  },
+  /**
+   * Compares two versions: columns, their types and statistics, rows, how cells are read. Idempotent. Errors: NOT_FOUND.
+   * Verb: dataset.view.
+   *
+   * @generated from rpc aimass.registry.v1.DatasetService.DiffDatasetVersions
+   */
+  diffDatasetVersions: {
+    methodKind: "unary";
+    input: typeof DiffDatasetVersionsRequestSchema;
+    output: typeof DiffDatasetVersionsResponseSchema;
+  },
+  /**
+   * Removes a version of a dataset, or the dataset with all of them. Its number is never given again, and models that were
+   * trained on it keep its name, number and digest in their lineage; the file goes to the trash as garbage collection does
+   * with what nothing refers to. A job that has not read it yet fails. Errors: NOT_FOUND. Verb: dataset.delete.
+   *
+   * @generated from rpc aimass.registry.v1.DatasetService.DeleteDataset
+   */
+  deleteDataset: {
+    methodKind: "unary";
+    input: typeof DeleteDatasetRequestSchema;
+    output: typeof DeleteDatasetResponseSchema;
   },
   /**
    * The first rows of a version, to be looked at. Idempotent. Errors: NOT_FOUND, INVALID_ARGUMENT (rows), RESOURCE_EXHAUSTED as

@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Output } from "../output/output.ts";
+import { destroy } from "./destroy.ts";
+
+let printed = "";
+const context = { output: new Output({ json: false }) };
+
+beforeEach(() => {
+  printed = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    printed += text;
+    return true;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+/** A thing with three parts, and what was asked of its server. */
+function thing() {
+  const calls: boolean[] = [];
+  const destruction = {
+    what: ({ parts }: { parts: number }) => `the thing with ${parts} parts`,
+    call: async (validateOnly: boolean) => {
+      calls.push(validateOnly);
+      return { parts: 3 };
+    },
+    done: () => "It is gone.",
+  };
+  return { calls, destruction };
+}
+
+describe("what is destroyed", () => {
+  it("is only judged in a dry run, at a terminal too", async () => {
+    const { calls, destruction } = thing();
+    await destroy(context, { dryRun: true }, destruction, () => expect.fail("asked"));
+    expect(calls).toEqual([true]);
+    expect(printed).toBe("Would delete the thing with 3 parts.\n");
+  });
+
+  it.each(["n", "", "yes please", "nay"])("stays when the person at the terminal answers %j", async (said) => {
+    const { calls, destruction } = thing();
+    const asked: string[] = [];
+    const ask = async (question: string) => {
+      asked.push(question);
+      return said;
+    };
+    await expect(destroy(context, {}, destruction, ask)).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(calls).toEqual([true]);
+    expect(asked).toEqual(["Delete the thing with 3 parts? [y/N] "]);
+  });
+
+  it.each(["y", "Yes "])("goes when the person answers %j", async (said) => {
+    const { calls, destruction } = thing();
+    await destroy(context, {}, destruction, async () => said);
+    expect(calls).toEqual([true, false]);
+    expect(printed).toBe("It is gone.\n");
+  });
+
+  it("goes without a question with --yes, and where nobody sits at a terminal", async () => {
+    const { calls, destruction } = thing();
+    await destroy(context, { yes: true }, destruction, () => expect.fail("asked"));
+    await destroy(context, {}, destruction, undefined);
+    expect(calls).toEqual([false, false]);
+  });
+});
