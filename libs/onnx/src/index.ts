@@ -26,6 +26,7 @@ export { endWithParent } from "./probe/end-with-parent.ts";
 export type { ProbeResult } from "./probe/messages.ts";
 export { type ProbeOptions, probeModel } from "./probe/probe-model.ts";
 export { loadRuntime, type Runtime } from "./probe/runtime.ts";
+export { type ServedModel, servedModel } from "./served/served-model.ts";
 export {
   type Batching,
   type DeclaredSignature,

@@ -6,6 +6,8 @@ import type { Datatype } from "./element-types.ts";
 import { type Axis, GraphBuilder } from "./graph-builder.ts";
 import { seededNumbers } from "./probe/trial-inputs.ts";
 
+export { mapsModel, sequenceModel } from "./served/exported-samples.ts";
+
 /** One Gemm: x FP32[N,4] → y FP32[N,4]. */
 export function tinyModel(seed = 1): Uint8Array {
   return mlpModel({ layers: [4, 4], seed });

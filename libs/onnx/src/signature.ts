@@ -26,6 +26,8 @@ export interface Signature {
   readonly batchable: boolean;
   readonly memoryBytes: bigint;
   readonly batching: Batching;
+  /** How the served graph differs from the file; one sentence for each difference. */
+  readonly adaptations: string[];
 }
 
 /** Why a model is batched or not; fits `aimass.registry.v1.Batching`. */
@@ -57,15 +59,21 @@ export function declaredSignature(model: ModelProto): DeclaredSignature {
   const signature: Signature = {
     inputs: inputs.map((input) => spec(input, "input")),
     outputs: (graph?.output ?? []).map((output) => spec(output, "output")),
-    opsets: Object.fromEntries(model.opsetImport.map(({ domain, version }) => [domain, version])),
-    irVersion: model.irVersion,
+    ...stampOf(model),
     producer,
     batchable: false,
     memoryBytes: 0n,
     batching: { basis: BatchingBasis.UNSPECIFIED, reason: "" },
+    adaptations: [],
   };
   assertNames(signature);
   return { signature, shapeless };
+}
+
+/** The versions a file is written for. */
+export function stampOf(model: ModelProto): Pick<Signature, "opsets" | "irVersion"> {
+  const opsets = Object.fromEntries(model.opsetImport.map(({ domain, version }) => [domain, version]));
+  return { opsets, irVersion: model.irVersion };
 }
 
 /** The names of a signature are the keys of requests and answers: each once, and none that JavaScript keeps for itself. */
@@ -136,7 +144,8 @@ function typeName(type: TypeProto | undefined): string {
 }
 
 /** A classifier's probabilities as skl2onnx and onnxmltools export them by default. */
-const zipMap = ' Exporters of scikit-learn models leave a tensor with options={"zipmap": False}.';
+const zipMap =
+  ' A ZipMap whose maps are an output of the graph, and nothing else, is served as a tensor. For others, skl2onnx leaves a tensor with options={"zipmap": False}, onnxmltools with zipmap=False.';
 
 function notCarried(message: string, more = ""): AimassError {
   return new AimassError("INVALID_ARGUMENT", message, {

@@ -1,24 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BatchingBasis } from "@aimass/api/registry";
-import { AimassError } from "@aimass/core";
 import type { InferenceSession } from "onnxruntime-node";
 import { analyseRows, type RowVerdict } from "../batching/row-analysis.ts";
 import { adaptBfloat16 } from "../bfloat16.ts";
 import { assertSafeBundle, assertSafeReferences } from "../external-data.ts";
 import { GraphBuilder } from "../graph-builder.ts";
 import { graphFileName, readModel, writeModel } from "../model-file.ts";
+import { type ServedModel, servedModel } from "../served/served-model.ts";
 import {
   type Batching,
   type DeclaredSignature,
   declaredSignature,
   type Signature,
+  stampOf,
   type TensorSpec,
 } from "../signature.ts";
-import { cleanRuntimeMessage } from "./clean-message.ts";
 import { type ListedValues, listedValues } from "./listed-values.ts";
 import type { ProbeResult } from "./messages.ts";
 import { loadRuntime, quietSession, type Runtime } from "./runtime.ts";
+import { runtimeRefusal, type Stamp } from "./runtime-refusal.ts";
 import { Trial, type TrialResult } from "./trial-run.ts";
 
 /**
@@ -26,21 +27,22 @@ import { Trial, type TrialResult } from "./trial-run.ts";
  * Throws INVALID_ARGUMENT for what no runtime or protocol could serve.
  */
 export async function inspectBundle(directory: string): Promise<ProbeResult> {
-  const { declared, source, verdict, listed } = await prepare(directory);
+  const { labels, adaptations, declared, source, verdict, listed } = await prepare(directory);
   const runtime = await loadRuntime();
   await settle(runtime);
   const before = residentBytes();
-  const session = await load(runtime, source);
+  const session = await load(runtime, source, declared.signature);
   const signature = withInferredShapes(declared, session);
   const trial = await new Trial(runtime, session, signature, listed).run(verdict.proven);
   const memoryBytes = Math.max(0, residentBytes() - before);
   const batching = batchingOf(verdict, trial);
   return {
     signature: {
-      ...finalSignature(signature, declared, trial),
+      ...withLabels(finalSignature(signature, declared, trial), labels),
       memoryBytes: BigInt(memoryBytes),
       batchable: batching.basis === BatchingBasis.PROVEN,
       batching,
+      adaptations: [...adaptations],
     },
     memoryBytes,
     ran: trial.ran,
@@ -56,6 +58,9 @@ function batchingOf(verdict: RowVerdict, { whyNotBatched }: TrialResult): Batchi
 }
 
 interface Prepared {
+  readonly labels: ServedModel["labels"];
+  readonly adaptations: ServedModel["adaptations"];
+  /** Of the served graph, with the versions of the file. */
   readonly declared: DeclaredSignature;
   readonly source: string | Uint8Array;
   readonly verdict: RowVerdict;
@@ -69,12 +74,17 @@ async function prepare(directory: string): Promise<Prepared> {
   if (bytes === undefined) await assertSafeBundle(directory);
   const model = readModel(bytes ?? new Uint8Array());
   await assertSafeReferences(directory, model);
-  const adapted = adaptBfloat16(model);
+  const served = servedModel(model);
+  const { labels, adaptations } = served;
+  const declared = declaredSignature(served.model);
+  const loaded = adaptBfloat16(served.model)?.model ?? served.model;
   return {
-    declared: declaredSignature(model),
-    source: adapted === undefined ? path : writeModel(adapted.model),
-    verdict: analyseRows(model),
-    listed: model.graph === undefined ? new Map() : listedValues(model.graph),
+    labels,
+    adaptations,
+    declared: { ...declared, signature: { ...declared.signature, ...stampOf(model) } },
+    source: loaded === model ? path : writeModel(loaded),
+    verdict: analyseRows(served.model),
+    listed: served.model.graph === undefined ? new Map() : listedValues(served.model.graph),
   };
 }
 
@@ -87,16 +97,11 @@ async function settle(runtime: Runtime): Promise<void> {
   await session.release();
 }
 
-async function load(runtime: Runtime, source: string | Uint8Array): Promise<InferenceSession> {
+async function load(runtime: Runtime, source: string | Uint8Array, stamp: Stamp): Promise<InferenceSession> {
   try {
     return await runtime.InferenceSession.create(source as string, quietSession);
   } catch (error) {
-    const reason = cleanRuntimeMessage((error as Error).message);
-    throw new AimassError("INVALID_ARGUMENT", `ONNX Runtime refuses the model: ${reason}`, {
-      reason: "REFUSED_BY_RUNTIME",
-      field: graphFileName,
-      remedy: "Export it with operators and an operator set that ONNX Runtime's CPU provider has.",
-    });
+    throw runtimeRefusal((error as Error).message, stamp);
   }
 }
 
@@ -129,6 +134,15 @@ function finalSignature(signature: Signature, { shapeless }: DeclaredSignature, 
       axis >= 0n && seen.some((lengths) => axis !== BigInt(lengths[index] as number)) ? -1n : axis,
     );
     return { ...spec, shape };
+  });
+  return { ...signature, outputs };
+}
+
+/** Labels of outputs whose last axis is the classes. */
+function withLabels(signature: Signature, labels: ReadonlyMap<string, readonly string[]>): Signature {
+  const outputs = signature.outputs.map((spec) => {
+    const names = labels.get(spec.name);
+    return names !== undefined && spec.shape.at(-1) === BigInt(names.length) ? { ...spec, labels: [...names] } : spec;
   });
   return { ...signature, outputs };
 }

@@ -243,7 +243,7 @@ describe("probing a file that does not work", () => {
   it("says when the protocol cannot carry an output", async () => {
     const graph = new GraphBuilder("sequence");
     const x = graph.input("x", "FP32", [1]);
-    graph.output(graph.node("SequenceConstruct", [x], {}, { outputs: ["y"] }), "FP32", [1]);
+    graph.output(graph.node("SplitToSequence", [x], {}, { outputs: ["y"] }), "FP32", [1]);
     const output = graph.toGraph().output[0] as ValueInfoProto;
     const elemType = output.type as TypeProto;
     output.type = create(TypeProtoSchema, { value: { case: "sequenceType", value: { elemType } } });

@@ -217,6 +217,7 @@ function describeVersion(v: Version): string[] {
     `signature  ${signature(v.signature)}`,
     ...columns(v.signature).map((line, i) => `${i === 0 ? "columns   " : "          "} ${line}`),
     ...classes(v.signature).map((line, i) => `${i === 0 ? "classes   " : "          "} ${line}`),
+    ...(v.signature?.adaptations ?? []).map((line, i) => `${i === 0 ? "adapted   " : "          "} ${line}`),
     `batches    ${batching(v)}`,
     `opsets     ${Object.entries(v.signature?.opsets ?? {})
       .map(([domain, n]) => `${domain || "ai.onnx"} ${n}`)

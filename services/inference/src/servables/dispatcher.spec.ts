@@ -58,7 +58,7 @@ async function serve(
     spareBytes: () => 2 ** 40,
   });
   const path = join(directory, "model.onnx");
-  const options = { path, threads: 1, hasBfloat16: false, analysesRows: true, executionProviders: ["cpu"] };
+  const options = { path, threads: 1, isDerived: false, analysesRows: true, executionProviders: ["cpu"] };
   const sessions = [await slot.load(plan.name, options, runLimitMs)];
   servable.judge(sessions[0]?.rows);
   const size = { memoryBytes: 0, leastBytes: 0, maxBatchSize: plan.maxBatchSize, batchLimit: "" };

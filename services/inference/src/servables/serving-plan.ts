@@ -27,6 +27,8 @@ export interface ServingPlan {
   readonly name: VersionName;
   readonly inputs: readonly TensorPlan[];
   readonly outputs: readonly TensorPlan[];
+  /** The graph that is loaded is not the file's own, but derived of it as its signature says. */
+  readonly isAdapted: boolean;
   /** Axis 0 of every tensor carries the batch. */
   readonly batchable: boolean;
   /** Axis 0 of every output is the rows of the request: proven, or by the names that the graph itself gives its axes. */
@@ -71,6 +73,7 @@ export function planServing(version: Version, cpus: number): ServingPlan {
     name,
     inputs,
     outputs,
+    isAdapted: signature.adaptations.length > 0,
     batchable,
     isByRow: batchable || sharesAxis0([...signature.inputs, ...signature.outputs]),
     batching: planBatching(version, batchable),

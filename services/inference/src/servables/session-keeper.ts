@@ -47,9 +47,9 @@ export class SessionKeeper {
 
   /** How the sessions of a servable's graph are made. */
   optionsOf({ plan, awaitsVerdict: analysesRows }: Servable, path: string): SessionOptions {
-    const hasBfloat16 = [...plan.inputs, ...plan.outputs].some((tensor) => tensor.datatype === "BF16");
+    const isDerived = plan.isAdapted || [...plan.inputs, ...plan.outputs].some((tensor) => tensor.datatype === "BF16");
     const executionProviders = this.#executionProviders;
-    return { path, threads: plan.threads, hasBfloat16, analysesRows, executionProviders };
+    return { path, threads: plan.threads, isDerived, analysesRows, executionProviders };
   }
 
   /** Memory that each session of a servable could have here, if everyone on demand gave way: of the budget, and of the machine. */

@@ -7,8 +7,8 @@ export interface SessionOptions {
   /** Path of the graph; external data lies beside it. */
   readonly path: string;
   readonly threads: number;
-  /** Whether an input or an output is BF16. */
-  readonly hasBfloat16: boolean;
+  /** Whether another graph than the file's is loaded: it has BF16 inputs or outputs, or its signature names adaptations. */
+  readonly isDerived: boolean;
   /** Whether to say if the graph keeps rows apart: of versions inspected before that was asked. */
   readonly analysesRows: boolean;
   /** In order of preference: "cuda", "cpu" … */
@@ -23,7 +23,7 @@ export interface OpenModel {
 
 /** Makes a session. Throws what the runtime throws. */
 export async function openModel(runtime: Runtime, options: SessionOptions): Promise<OpenModel> {
-  const { path, bfloat16Outputs } = await loadableModel(options.path, options.hasBfloat16);
+  const { path, bfloat16Outputs } = await loadableModel(options.path, options.isDerived);
   return { session: await runtime.InferenceSession.create(path, sessionOptions(options)), bfloat16Outputs };
 }
 

@@ -1,4 +1,7 @@
+import { readFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Batch, ClassLabels } from "@aimass/learn";
+import { readModel, servedModel, writeModel } from "@aimass/onnx";
 import { InferenceSession, type Tensor } from "onnxruntime-node";
 import type { Answer, Predictor } from "./answer.ts";
 import { ClassScores } from "./class-scores.ts";
@@ -120,12 +123,20 @@ export class OnnxPredictor implements Predictor, AsyncDisposable {
 async function load(model: string | Uint8Array, threads: number): Promise<InferenceSession> {
   const options = { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 } as const;
   try {
-    return await (typeof model === "string"
-      ? InferenceSession.create(model, options)
-      : InferenceSession.create(model, options));
+    const served = servedBytes(typeof model === "string" ? await readFile(model) : model);
+    if (typeof model !== "string") return await InferenceSession.create(served ?? model, options);
+    if (served === undefined) return await InferenceSession.create(model, options);
+    const extra = { session: { model_external_initializers_file_folder_path: dirname(model) } };
+    return await InferenceSession.create(served, { ...options, extra });
   } catch (cause) {
     throw unfit(`The model cannot be loaded: ${sentence(cause)}`, { cause });
   }
+}
+
+/** The graph a replica would load of a file; undefined: the file's own. */
+function servedBytes(bytes: Uint8Array): Uint8Array | undefined {
+  const { model, adaptations } = servedModel(readModel(bytes));
+  return adaptations.length === 0 ? undefined : writeModel(model);
 }
 
 function sentence(cause: unknown): string {

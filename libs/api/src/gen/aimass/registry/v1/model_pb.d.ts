@@ -381,6 +381,14 @@ export declare type Signature = Message<"aimass.registry.v1.Signature"> & {
    * @generated from field: aimass.registry.v1.Batching batching = 8;
    */
   batching?: Batching | undefined;
+
+  /**
+   * How the graph that is served differs from the one in the file, one sentence for each difference: ZipMaps and sequences at the outputs served as tensors, a locale
+   * replaced, versions lowered. It is derived when the version is loaded; the files of the bundle stay as they were pushed. Empty: the file is served as it is.
+   *
+   * @generated from field: repeated string adaptations = 9;
+   */
+  adaptations: string[];
 };
 
 /**
