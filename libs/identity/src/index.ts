@@ -50,6 +50,7 @@ export {
   policySigningBytes,
   signPolicyUpdate,
 } from "./policy-update.ts";
+export { joinPolicyEntries, policyHeadBytes } from "./policy-wire.ts";
 export { anonymous, type Principal, principalKind, servicePrincipal } from "./principal.ts";
 export { openReadGrant, type ReadGrantFacts, signReadGrant } from "./read-grant.ts";
 export {

@@ -7,10 +7,10 @@ import { clockSkewMs } from "./jwt.ts";
 import { KeyedState } from "./keyed-state.ts";
 import { type Freshness, Policy } from "./policy.ts";
 import { readPolicyEntry } from "./policy-entry.ts";
-import { policyChunks, writeWhole } from "./policy-file.ts";
+import { writeWhole } from "./policy-file.ts";
 import { PolicyIndex } from "./policy-index.ts";
 import { type PolicyHead, policyHead, policySigningBytes } from "./policy-update.ts";
-import { type EncodedUpdate, encodedUpdate, readEncodedUpdate } from "./policy-wire.ts";
+import { type EncodedUpdate, encodedUpdate, policyChunks, readEncodedUpdate } from "./policy-wire.ts";
 import type { ServiceIdentity } from "./service-identity.ts";
 
 /** Facts that are changed in place, in one turn; more of them make another state beside the one that answers. */

@@ -1,4 +1,10 @@
-import { type PolicyEntry, PolicyEntrySchema, type PolicyUpdate } from "@aimass/api/auth";
+import {
+  type PolicyEntry,
+  PolicyEntrySchema,
+  type PolicyUpdate,
+  type WatchPolicyResponse,
+  WatchPolicyResponseSchema,
+} from "@aimass/api/auth";
 import { type Clock, PushStream } from "@aimass/core";
 import {
   type KeyedDifference,
@@ -9,9 +15,10 @@ import {
   type ServiceIdentity,
   signPolicyUpdate,
 } from "@aimass/identity";
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import type { AuthStore } from "../database.ts";
 import { beginEpoch, type Held, type PolicyReading, readPolicy } from "./policy-reader.ts";
+import { WholePolicy } from "./whole-policy.ts";
 
 /** Steps kept in memory to continue enforcers that were away for a while. */
 const keptSteps = 4096;
@@ -31,12 +38,14 @@ export interface PolicyFeedOptions {
 export class PolicyFeed {
   readonly #options: PolicyFeedOptions;
   readonly #state = new KeyedState();
-  readonly #streams = new Map<PushStream<PolicyUpdate>, string>();
+  readonly #streams = new Map<PushStream<WatchPolicyResponse>, string>();
   /** Which keys each step changed, oldest first. */
   #steps: { version: bigint; keys: readonly string[] }[] = [];
   /** Every change after this version is in the steps. */
   #stepsSince = 0n;
   #held: Held | undefined;
+  /** What followers that cannot be continued get, of the held state; made for the first of them. */
+  #whole: WholePolicy | undefined;
   #issuedAtMs = 0;
   #reading: Promise<void> | undefined;
   #readAgain = false;
@@ -73,20 +82,30 @@ export class PolicyFeed {
   }
 
   /** The policy from where the follower stands. End the stream to stop. */
-  async follow(followerId: string, from: Held): Promise<PushStream<PolicyUpdate>> {
+  async follow(followerId: string, from: Held): Promise<PushStream<WatchPolicyResponse>> {
     await this.refresh();
     if (from.epoch === this.#held?.epoch && from.version > this.#held.version) {
       await beginEpoch(this.#options.store, from);
       await this.refresh();
     }
-    const stream = new PushStream<PolicyUpdate>();
-    stream.push(this.#updateFrom(from));
+    const stream = new PushStream<WatchPolicyResponse>();
+    let at = from;
+    while (!this.#isContinued(at)) {
+      this.#whole ??= this.#makeWhole();
+      const whole = this.#whole;
+      // The state may go on while the whole is made: what changed meanwhile follows it.
+      await whole.encoded();
+      const head = this.#whole === whole ? this.#signWhole() : whole.head;
+      stream.push(await whole.answer(head));
+      at = whole.held;
+    }
+    stream.push(answerOf(this.#updateSince(at)));
     this.#streams.set(stream, followerId);
     return stream;
   }
 
   /** Takes a follower off. */
-  unfollow(stream: PushStream<PolicyUpdate>): void {
+  unfollow(stream: PushStream<WatchPolicyResponse>): void {
     this.#streams.delete(stream);
     stream.end();
   }
@@ -126,18 +145,30 @@ export class PolicyFeed {
     const difference: KeyedDifference = { changed, removed: gone.filter((key) => !changed.has(key)) };
     this.#state.apply(difference);
     this.#held = { epoch, version };
+    this.#whole = undefined;
     this.#rememberStep(reading);
     const update = { full: kind === "full", entries: reading.entries, removedKeys: [...difference.removed] };
     this.#options.policy.apply(this.#sign(update));
-    this.#send(update);
+    // Who cannot be continued comes back for the whole, which is made once for all of them.
+    if (kind === "full") this.close();
+    else this.#send(update);
     this.#options.onVersion?.(this.#held);
   }
 
-  #updateFrom(from: Held): PolicyUpdate {
+  #isContinued({ epoch, version }: Held): boolean {
     const held = this.#held as Held;
-    if (from.epoch !== held.epoch || from.version < this.#stepsSince || from.version > held.version) {
-      return this.#sign({ full: true, entries: this.#entriesOf([...this.#state.keys()]), removedKeys: [] });
-    }
+    return epoch === held.epoch && version >= this.#stepsSince && version <= held.version;
+  }
+
+  #makeWhole(): WholePolicy {
+    return new WholePolicy(this.#held as Held, this.#signWhole(), this.#state.values());
+  }
+
+  #signWhole(): PolicyUpdate {
+    return this.#sign({ full: true, entries: [], removedKeys: [] });
+  }
+
+  #updateSince(from: Held): PolicyUpdate {
     const keys = new Set(this.#steps.filter((step) => step.version > from.version).flatMap((step) => step.keys));
     const present = [...keys].filter((key) => this.#state.has(key));
     const removedKeys = [...keys].filter((key) => !this.#state.has(key));
@@ -160,7 +191,7 @@ export class PolicyFeed {
 
   #send(change: { full: boolean; entries: PolicyEntry[]; removedKeys: string[] }): void {
     if (this.#streams.size === 0) return;
-    const update = this.#sign(change);
+    const update = answerOf(this.#sign(change));
     for (const stream of this.#streams.keys()) if (!stream.push(update)) this.#streams.delete(stream);
   }
 
@@ -174,4 +205,8 @@ export class PolicyFeed {
     };
     return signPolicyUpdate(identity, head, change);
   }
+}
+
+function answerOf(update: PolicyUpdate): WatchPolicyResponse {
+  return create(WatchPolicyResponseSchema, { update });
 }

@@ -20,7 +20,7 @@ export function createPolicyService({ feed, enforcers }: PolicyServiceOptions): 
       context.signal.addEventListener("abort", leave, { once: true });
       try {
         if (context.signal.aborted) return;
-        for await (const update of stream) yield { update };
+        yield* stream;
       } finally {
         leave();
       }
