@@ -1,5 +1,7 @@
 import { AimassError } from "@aimass/core";
 import type { Batch } from "./batch.ts";
+import { ChosenReader } from "./chosen-reader.ts";
+import { ColumnChoice, type ColumnChoices, nameInFile } from "./column-choice.ts";
 import { type DataFile, localFile } from "./data-file.ts";
 import { DelimitedReader } from "./delimited/delimited-reader.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "./format-reader.ts";
@@ -12,7 +14,7 @@ import type { Inference } from "./profile/inference.ts";
 import { inferenceOf } from "./profile/inference.ts";
 import { type ColumnType, checkSchema, type DatasetFormat, type DatasetSchema, listed } from "./schema.ts";
 
-export interface DatasetOptions {
+export interface DatasetOptions extends ColumnChoices {
   readonly format: DatasetFormat;
   /** A path of this machine, or bytes from elsewhere. */
   readonly file: string | DataFile;
@@ -26,7 +28,7 @@ export interface DatasetOptions {
   readonly onlyMissing?: boolean;
   /** For inference: columns that only name rows stay, such as the index that pandas wrote. */
   readonly keepIndex?: boolean;
-  /** For inference: columns whose type is not to be inferred. Every cell must then be of it. */
+  /** For inference: columns, by their names in the file, whose type is not to be inferred. Every cell must then be of it. */
   readonly types?: ReadonlyMap<string, ColumnType>;
   /** For inference: what stands between cells of delimited text, one ASCII character. */
   readonly delimiter?: string;
@@ -83,7 +85,7 @@ export async function profileDataset(
 }
 
 interface OpenedReader extends AsyncDisposable {
-  readonly reader: FormatReader;
+  readonly reader: ChosenReader;
 }
 
 async function openReader(options: DatasetOptions): Promise<OpenedReader> {
@@ -100,9 +102,10 @@ async function openReader(options: DatasetOptions): Promise<OpenedReader> {
     keepIndex: options.keepIndex ?? false,
     delimiter,
     types: options.types ?? new Map(),
+    choice: new ColumnChoice(options),
   };
   return {
-    reader: readerOf(format, context),
+    reader: new ChosenReader(readerOf(format, context), context.choice),
     [Symbol.asyncDispose]: async () => {
       if (!given) await file[Symbol.asyncDispose]();
     },
@@ -140,14 +143,13 @@ function datasetOf(format: DatasetFormat, schema: DatasetSchema, opened: OpenedR
   };
 }
 
-async function inferSchema(reader: FormatReader, { format, signal }: DatasetOptions): Promise<DatasetSchema> {
+async function inferSchema(reader: ChosenReader, { format, signal }: DatasetOptions): Promise<DatasetSchema> {
   if (format === "image-zip") return imageSchema;
-  if (reader instanceof ParquetReader) return await reader.schema(signal);
-  return (await reader.infer(signal)).schema;
+  return await reader.schema(signal);
 }
 
 async function measure(
-  reader: FormatReader,
+  reader: ChosenReader,
   schema: DatasetSchema,
   signal: AbortSignal | undefined,
 ): Promise<Inference> {
@@ -156,7 +158,7 @@ async function measure(
   return { ...inferenceOf(columns, rows, schema), schema };
 }
 
-async function firstRows(reader: FormatReader, schema: DatasetSchema, options: BatchOptions): Promise<Batch> {
+async function firstRows(reader: ChosenReader, schema: DatasetSchema, options: BatchOptions): Promise<Batch> {
   for await (const batch of reader.batches(schema, { ...options, batchRows: Math.max(1, options.batchRows) }))
     return batch;
   return { rows: 0, firstRow: 0, columns: new Map() };
@@ -174,7 +176,7 @@ function checkImages({ types, format }: DatasetOptions): void {
 /** Refuses types of columns that are not there, or cannot be had. */
 function checkTypes({ types, format }: DatasetOptions, schema: DatasetSchema): void {
   for (const [name, type] of types ?? []) {
-    const column = schema.columns.find((one) => one.name === name);
+    const column = schema.columns.find((one) => nameInFile(one) === name);
     if (column?.type === type) continue;
     const why =
       column === undefined

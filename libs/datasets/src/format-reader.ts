@@ -1,4 +1,5 @@
 import type { Batch } from "./batch.ts";
+import type { ColumnChoice } from "./column-choice.ts";
 import type { DataFile } from "./data-file.ts";
 import type { Limits } from "./limits.ts";
 import type { Inference } from "./profile/inference.ts";
@@ -18,6 +19,8 @@ export interface ReaderContext {
   readonly types: ReadonlyMap<string, ColumnType>;
   /** For inference: what stands between cells of delimited text. */
   readonly delimiter: string | undefined;
+  /** For inference: which columns are read. */
+  readonly choice: ColumnChoice;
 }
 
 export interface BatchOptions {
@@ -28,10 +31,18 @@ export interface BatchOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What the columns of a file are, and what all of them are called. */
+export interface FileSchema {
+  readonly schema: DatasetSchema;
+  readonly found: readonly string[];
+}
+
 /** One way to write a table. Readers take nothing of a file for granted and fail only with AimassError. */
 export interface FormatReader {
   /** Reads the whole file once: its columns' types and statistics. */
   infer(signal: AbortSignal | undefined): Promise<Inference>;
+  /** The columns' types where they are known without reading all rows. */
+  schema?(signal: AbortSignal | undefined): Promise<FileSchema>;
   /** Reads the file front to back in batches of exactly `batchRows` rows but for the last. */
   batches(schema: DatasetSchema, options: BatchOptions): AsyncIterable<Batch>;
 }

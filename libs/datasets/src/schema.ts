@@ -11,6 +11,10 @@ export interface ColumnSchema {
   readonly type: ColumnType;
   /** Cells of this column that mean "no value", beside those of the schema. White space around them does not count. */
   readonly missing?: readonly string[];
+  /** What the file calls it, where that is another name. */
+  readonly source?: string;
+  /** Which number of the lists in `source` it holds, from 0. */
+  readonly element?: number;
 }
 
 /** The columns of a table in the file's order, and what is needed to read it the same way again. Plain JSON. */
@@ -20,6 +24,8 @@ export interface DatasetSchema {
   readonly missing?: readonly string[];
   /** Delimited text only: what stands between cells; a comma for CSV and a tab for TSV when left out. */
   readonly delimiter?: string;
+  /** The file may have columns that are left out. */
+  readonly partial?: boolean;
 }
 
 /** Cells that mean "no value" in delimited text unless the schema says otherwise: those of pandas 3.1. They are compared as they stand. */
@@ -88,7 +94,9 @@ export function selectColumns(schema: DatasetSchema, wanted: readonly string[] |
 /** Refuses a file whose columns are not those of the schema, in whatever order. */
 export function checkColumns(schema: DatasetSchema, found: readonly string[]): void {
   const names = new Set(found);
-  const absent = schema.columns.map((column) => column.name).filter((name) => !names.has(name));
+  const absent = schema.columns
+    .map(({ name, source, element }) => (element === undefined ? name : (source ?? name)))
+    .filter((name) => !names.has(name));
   if (absent.length > 0) {
     throw new AimassError("INVALID_ARGUMENT", `The file has no column ${listed(absent)}.`, {
       field: "schema",

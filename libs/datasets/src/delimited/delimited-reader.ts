@@ -23,12 +23,13 @@ export class DelimitedReader implements FormatReader {
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const { missing, delimiter, types, onlyMissing } = this.#context;
+    const { missing, delimiter, types, onlyMissing, choice } = this.#context;
     const records = this.#records(delimiter, signal);
     const header = await readHeader(records, delimiter !== undefined);
     const { names } = header;
     const tokens = new MissingTokens(missing);
     const columns = names.map((name) => {
+      if (!choice.wants(name)) return undefined;
       const type = types.get(name);
       return type === undefined
         ? new TextColumnInference(name, tokens, !onlyMissing)
@@ -37,7 +38,8 @@ export class DelimitedReader implements FormatReader {
     const { scanner } = records;
     while (await this.#nextRow(records, names.length)) {
       for (let cell = 0; cell < columns.length; cell++) {
-        const column = columns[cell] as TextColumnInference | DeclaredColumn;
+        const column = columns[cell];
+        if (column === undefined) continue;
         const start = scanner.starts[cell] as number;
         if (scanner.quoting[cell] === 2) column.text(records.text(cell), scanner.row, scanner.line);
         else column.cell(records.bytes, start, scanner.ends[cell] as number, scanner.row, scanner.line);
@@ -45,9 +47,9 @@ export class DelimitedReader implements FormatReader {
       records.take();
     }
     if (scanner.row === 0) throw onlyHeader();
-    const inferred = columns.map((column) => column.finish());
+    const inferred = columns.flatMap((column) => column?.finish() ?? []);
     const { kept, notes } = withoutRowNames(inferred, header, this.#context);
-    return inferenceOf(kept, scanner.row, { missing, delimiter }, notes);
+    return inferenceOf(kept, scanner.row, { missing, delimiter, found: names }, notes);
   }
 
   async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {

@@ -14,13 +14,15 @@ const nearlyAll = 0.95;
  */
 export function withoutRowNames(
   columns: readonly InferredColumn[],
-  { unnamed }: Header,
-  { keepIndex, types }: Pick<ReaderContext, "keepIndex" | "types">,
+  { names, unnamed }: Header,
+  { keepIndex, types, choice }: Pick<ReaderContext, "keepIndex" | "types" | "choice">,
 ): { kept: readonly InferredColumn[]; notes: readonly string[] } {
   const notes: string[] = [];
-  const kept = columns.filter(({ profile }, index) => {
+  const places = new Map(names.map((name, index) => [name, index]));
+  const kept = columns.filter(({ profile }) => {
     const { name } = profile;
-    if (types.has(name)) return true;
+    const index = places.get(name) as number;
+    if (types.has(name) || choice.names(name)) return true;
     if (isPandasIndex(name) && !keepIndex) return leaveOut(indexLeftOut(name));
     if (!unnamed.has(index)) return true;
     if (profile.count === 0) return leaveOut(`Column ${index + 1} has neither a name nor a value and is left out.`);

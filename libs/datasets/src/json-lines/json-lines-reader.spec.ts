@@ -71,7 +71,11 @@ describe("JSON Lines", () => {
   });
 
   it.each([
-    ["an object inside", '{"a":1}\n{"a":{"b":1}}', "Row 2 (line 2): there is an object or a list inside the object."],
+    [
+      "objects inside and nothing else",
+      '{"a":1}\n{"a":{"b":1}}',
+      'column "a" holds lists or objects beside other values',
+    ],
     ["a list instead", "[1,2]", "Row 1 (line 1): this is no object."],
     ["a name twice", '{"a":1,"a":2}', "a name occurs twice"],
     ["half a line", '{"a":1', "this is not JSON"],

@@ -1,15 +1,14 @@
 import { AimassError } from "@aimass/core";
 import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
-import { badFile } from "../cells/bad-cell.ts";
+import { badCell, badFile } from "../cells/bad-cell.ts";
 import { booleanOf, MissingTokens, notABoolean, notANumber, numberOf, outOfRange } from "../cells/cell-values.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
 import { overLimit } from "../limits.ts";
-import { DeclaredColumn } from "../profile/declared-column.ts";
 import { type Inference, inferenceOf } from "../profile/inference.ts";
 import { type ColumnSchema, type DatasetSchema, listed, selectColumns } from "../schema.ts";
-import { JsonColumnInference } from "./json-inference.ts";
 import { JsonLines } from "./json-lines.ts";
-import type { JsonScalar } from "./json-scalar.ts";
+import { isScalar, type JsonValue, numbersOfList } from "./json-scalar.ts";
+import { ObjectColumns } from "./object-columns.ts";
 import type { WrittenRow } from "./written-row.ts";
 
 /** JSON Lines (https://jsonlines.org): one flat object a line. A name that a line lacks is a missing value. */
@@ -21,27 +20,12 @@ export class JsonLinesReader implements FormatReader {
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const { missing, limits, types } = this.#context;
-    const tokens = missing === undefined ? undefined : new MissingTokens(missing);
-    const columns = new Map<string, JsonColumnInference | DeclaredColumn>();
+    const { missing } = this.#context;
     const lines = this.#lines(signal);
-    await this.#eachRow(lines, (object) => {
-      for (const [name, value] of Object.entries(object)) {
-        let column = columns.get(name);
-        if (column === undefined) {
-          if (columns.size >= limits.columns) {
-            throw overLimit("columns", limits, `Row ${lines.written.row} has column ${columns.size + 1} of the file`);
-          }
-          const type = types.get(name);
-          column = type === undefined ? new JsonColumnInference(name, tokens) : new DeclaredColumn(name, type, tokens);
-          columns.set(name, column);
-        }
-        column.add(value, lines.written);
-      }
-    });
-    if (columns.size === 0) throw badFile("No object of the file has a value.", "Name the columns in every object.");
-    const inferred = [...columns.values()].map((column) => column.finish(lines.written.row));
-    return inferenceOf(inferred, lines.written.row, { missing });
+    const columns = new ObjectColumns(this.#context);
+    await this.#eachRow(lines, (object) => columns.add(object, lines.written));
+    const { inferred, found, notes, partial } = columns.finish(lines.written.row);
+    return inferenceOf(inferred, lines.written.row, { missing, found, partial }, notes);
   }
 
   async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
@@ -63,7 +47,7 @@ export class JsonLinesReader implements FormatReader {
     return new JsonLines(this.#context.file, this.#context.limits, signal);
   }
 
-  async #eachRow(lines: JsonLines, visit: (object: Readonly<Record<string, JsonScalar>>) => void): Promise<void> {
+  async #eachRow(lines: JsonLines, visit: (object: Readonly<Record<string, JsonValue>>) => void): Promise<void> {
     do {
       for (let object = lines.next(); object !== undefined; object = lines.next()) {
         this.#checkRows(lines.written.row);
@@ -86,7 +70,8 @@ function noRows(): Error {
 /** Turns objects into batches of typed columns. */
 class ObjectAssembler {
   rows = 0;
-  readonly #known: ReadonlySet<string>;
+  /** The names that an object may have; all when undefined. */
+  readonly #known: ReadonlySet<string> | undefined;
   readonly #wanted: readonly ColumnSchema[];
   readonly #missing: readonly MissingTokens[];
   readonly #batchRows: number;
@@ -94,19 +79,24 @@ class ObjectAssembler {
   #firstRow = 0;
 
   constructor(schema: DatasetSchema, wanted: readonly ColumnSchema[], batchRows: number) {
-    this.#known = new Set(schema.columns.map((column) => column.name));
+    this.#known =
+      schema.partial === true ? undefined : new Set(schema.columns.map(({ name, source }) => source ?? name));
     this.#wanted = wanted;
     this.#missing = wanted.map((column) => new MissingTokens(schema.missing ?? [], column.missing));
     this.#batchRows = batchRows;
   }
 
-  add(object: Readonly<Record<string, JsonScalar>>, written: WrittenRow): void {
+  add(object: Readonly<Record<string, JsonValue>>, written: WrittenRow): void {
     if (this.rows === 0) this.#builders = this.#wanted.map(({ type }) => new ColumnBuilder(type, this.#batchRows));
     const { row, line } = written;
-    for (const name of Object.keys(object)) if (!this.#known.has(name)) throw this.#unknown(name, row, line);
+    const known = this.#known;
+    if (known !== undefined)
+      for (const name of Object.keys(object)) if (!known.has(name)) throw unknown(name, known, { row, line });
     for (let index = 0; index < this.#wanted.length; index++) {
-      const { name } = this.#wanted[index] as ColumnSchema;
-      const value = Object.hasOwn(object, name) ? (object[name] as JsonScalar) : null;
+      const column = this.#wanted[index] as ColumnSchema;
+      const { name } = column;
+      const value = valueIn(object, column);
+      if (!isScalar(value)) throw notFlat({ column: name, row, line });
       if (value === null || this.#missing[index]?.hasScalar(value)) continue;
       this.#put(this.#builders[index] as ColumnBuilder, value, name, written);
     }
@@ -137,16 +127,23 @@ class ObjectAssembler {
       builder.booleans[this.rows] = boolean;
     } else builder.strings[this.rows] = written.text(column, value);
   }
+}
 
-  #unknown(name: string, row: number, line: number): Error {
-    return new AimassError(
-      "INVALID_ARGUMENT",
-      `Row ${row} (line ${line}) has a value for ${listed([name])}, which is no column.`,
-      {
-        reason: "BAD_ROW",
-        field: `rows[${row}].${name}`,
-        remedy: `The columns are ${listed([...this.#known])}.`,
-      },
-    );
-  }
+function valueIn(object: Readonly<Record<string, JsonValue>>, { name, source, element }: ColumnSchema): JsonValue {
+  const inFile = element === undefined ? name : (source as string);
+  const value = Object.hasOwn(object, inFile) ? (object[inFile] as JsonValue) : null;
+  return element === undefined ? value : (numbersOfList(value)?.[element] ?? null);
+}
+
+function notFlat(place: { readonly column: string; readonly row: number; readonly line: number }): Error {
+  return badCell({ ...place, problem: "there is an object or a list", remedy: "Write numbers, texts and truths." });
+}
+
+function unknown(name: string, known: ReadonlySet<string>, { row, line }: { row: number; line: number }): Error {
+  const problem = `Row ${row} (line ${line}) has a value for ${listed([name])}, which is no column.`;
+  return new AimassError("INVALID_ARGUMENT", problem, {
+    reason: "BAD_ROW",
+    field: `rows[${row}].${name}`,
+    remedy: `The columns are ${listed([...known])}.`,
+  });
 }

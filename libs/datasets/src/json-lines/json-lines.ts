@@ -4,11 +4,12 @@ import { badRow } from "../cells/bad-cell.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { endOfLines, skipByteOrderMark } from "../text-file.ts";
-import type { JsonScalar } from "./json-scalar.ts";
+import type { JsonValue } from "./json-scalar.ts";
 import { lineShape } from "./line-shape.ts";
 import { WrittenRow } from "./written-row.ts";
 
 const lf = 0x0a;
+const deepest = 64;
 const remedy = 'Write one flat object a line, such as {"age": 31, "city": "Paris"}.';
 
 /** The objects of a JSON Lines file, one line each; blank lines are skipped. */
@@ -26,7 +27,7 @@ export class JsonLines {
   }
 
   /** The next object among the bytes at hand; undefined: call `fill`. */
-  next(): Readonly<Record<string, JsonScalar>> | undefined {
+  next(): Readonly<Record<string, JsonValue>> | undefined {
     const blocks = this.#blocks;
     while (blocks.position < this.#linesEnd) {
       const start = blocks.position;
@@ -53,7 +54,7 @@ export class JsonLines {
     return true;
   }
 
-  #parse(start: number, end: number): Readonly<Record<string, JsonScalar>> {
+  #parse(start: number, end: number): Readonly<Record<string, JsonValue>> {
     const { bytes } = this.#blocks;
     if (end - start > this.#limits.rowBytes) this.#refuseLength(this.written.row, end - start);
     if (!isUtf8(bytes.subarray(start, end))) throw this.#bad("the text is not UTF-8", "Save the file as UTF-8.");
@@ -65,7 +66,8 @@ export class JsonLines {
         `Row ${this.written.row} has ${shape.members.toLocaleString("en")} values`,
       );
     }
-    if (shape.depth > 1) throw this.#bad("there is an object or a list inside the object", remedy);
+    if (shape.depth > deepest)
+      throw this.#bad(`there is an object or a list inside the object, more than ${deepest} deep`, remedy);
     const json = bytes.toString("utf8", start, end);
     this.written.take(json, shape.hasLongNumbers);
     const value = this.#value(json);
@@ -73,7 +75,7 @@ export class JsonLines {
       throw this.#bad("this is no object", remedy);
     const members = Object.keys(value).length;
     if (members !== shape.members) throw this.#bad("a name occurs twice in the object", "Name every value once.");
-    return value as Record<string, JsonScalar>;
+    return value as Record<string, JsonValue>;
   }
 
   #value(text: string): unknown {

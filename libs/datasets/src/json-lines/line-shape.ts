@@ -10,7 +10,7 @@ const mostDigits = 17;
 
 /** What a line of JSON is made of, seen without parsing it. */
 export interface LineShape {
-  /** Colons outside strings: the members of a flat object. */
+  /** Colons outside strings, of the outermost object alone: its members. */
   readonly members: number;
   /** How deep brackets nest. */
   readonly depth: number;
@@ -45,7 +45,7 @@ export function lineShape(bytes: Uint8Array, start: number, end: number): LineSh
         at = stringEnd(bytes, at + 1, end);
         break;
       case 0x3a:
-        members++;
+        if (depth === 1) members++;
         break;
       case 0x7b:
       case 0x5b:

@@ -18,9 +18,12 @@ export class BadValue extends Error {
   readonly remedy: (column: string) => string;
   /** The value, when a number loses digits that text would keep. */
   readonly exact: string | undefined;
+  /** What the column holds, when that is nothing a model takes. */
+  readonly unfit: string | undefined;
 
-  constructor(index: number, problem: string, remedy: (column: string) => string, exact?: string) {
+  constructor(index: number, problem: string, remedy: (column: string) => string, exact?: string, unfit?: string) {
     super(problem);
+    this.unfit = unfit;
     this.index = index;
     this.remedy = remedy;
     this.exact = exact;
@@ -77,7 +80,7 @@ function physicalConversion(element: SchemaElement): Conversion | undefined {
     case "DOUBLE":
       return numberConversion((raw) => Float64Array.from(numbersOf(raw)));
     case "BYTE_ARRAY":
-      return textConversion((raw) => utf8Texts(bytesOf(raw)));
+      return textConversion((raw) => utf8Texts(bytesOf(raw), isText(element)));
     default:
       return undefined;
   }
@@ -166,10 +169,18 @@ function bytesOf(raw: RawValues): readonly Uint8Array[] {
   return raw.values;
 }
 
-function utf8Texts(values: readonly Uint8Array[]): string[] {
+function isText({ converted_type: converted, logical_type: logical }: SchemaElement): boolean {
+  return logical?.type === "STRING" || converted === "UTF8";
+}
+
+function utf8Texts(values: readonly Uint8Array[], saysText: boolean): string[] {
+  const remedy = () => "Write text as UTF-8; leave binary columns out.";
   return values.map((value, index) => {
     if (!isUtf8(value))
-      throw new BadValue(index, "the value is not UTF-8 text", () => "Write text as UTF-8; leave binary columns out.");
+      throw new BadValue(
+        ...([index, "the value is not UTF-8 text", remedy] as const),
+        ...([undefined, saysText ? undefined : "holds binary values"] as const),
+      );
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8");
   });
 }

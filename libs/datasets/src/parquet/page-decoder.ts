@@ -6,12 +6,21 @@ import { ByteCursor, decodeHybrid } from "./encodings.ts";
 import { type Page, valuesOf } from "./page-source.ts";
 import type { ParquetColumn } from "./parquet-file.ts";
 import { decodeRaw, type RawValues, takeRaw } from "./raw-values.ts";
+import type { ListLevels } from "./top-columns.ts";
 
 /** The values of one data page: `values` has those that are there, `present` says which rows have one; all when undefined. */
 export interface DecodedPage {
   readonly rows: number;
   readonly present: Uint32Array | undefined;
   readonly values: Converted;
+  /** Of lists: for every element, or list without one, the levels that say where a row begins and what is null; `present` is of them. */
+  readonly levels?: PageLevels | undefined;
+}
+
+export interface PageLevels {
+  /** 0 where a row begins. */
+  readonly repetition: Uint32Array;
+  readonly definition: Uint32Array;
 }
 
 /** Where a page's values stand and how many there are. */
@@ -21,6 +30,7 @@ interface Body {
   readonly present: Uint32Array | undefined;
   readonly count: number;
   readonly encoding: Encoding | undefined;
+  readonly levels?: PageLevels;
 }
 
 /** Decodes the pages of one column chunk in their order; keeps its dictionary. */
@@ -49,7 +59,7 @@ export class PageDecoder {
     if (header.type === "INDEX_PAGE") return undefined;
     const body = header.data_page_header_v2 === undefined ? this.#bodyV1(header, packed) : this.#bodyV2(header, packed);
     onBody(body.present);
-    return { rows: body.rows, present: body.present, values: this.#values(body) };
+    return { rows: body.rows, present: body.present, values: this.#values(body), levels: body.levels };
   }
 
   #readDictionary(header: PageHeader, packed: Uint8Array): void {
@@ -69,10 +79,14 @@ export class PageDecoder {
     if (v1 === undefined) throw new Error("a page is of no known type");
     const rows = v1.num_values;
     const cursor = new ByteCursor(decompress(this.#codec, packed, header.uncompressed_page_size));
+    if (this.#column.levels !== undefined) {
+      const repetition = decodeHybrid(sized(cursor), 1, rows);
+      const definition = decodeHybrid(sized(cursor), widthOf(this.#column.levels.present), rows);
+      return { cursor, encoding: v1.encoding, ...listBody({ repetition, definition }, this.#column.levels) };
+    }
     if (!this.#column.optional) return { cursor, rows, present: undefined, count: rows, encoding: v1.encoding };
     if (v1.definition_level_encoding !== "RLE") throw new Error("its levels are bit-packed in a way given up in 2013");
-    const start = cursor.skip(cursor.uint32());
-    const present = decodeHybrid(new ByteCursor(cursor.bytes, start, cursor.at), 1, rows);
+    const present = decodeHybrid(sized(cursor), 1, rows);
     return { cursor, rows, present, count: countOf(present), encoding: v1.encoding };
   }
 
@@ -88,6 +102,13 @@ export class PageDecoder {
     if (size < 0) throw new Error("a page is smaller than its levels");
     const codec = v2.is_compressed === false ? "UNCOMPRESSED" : this.#codec;
     const cursor = new ByteCursor(decompress(codec, packed.subarray(levels), size));
+    if (this.#column.levels !== undefined) {
+      const starts = decodeHybrid(new ByteCursor(packed, 0, repetition), 1, rows);
+      const width = widthOf(this.#column.levels.present);
+      const definition = decodeHybrid(new ByteCursor(packed, repetition, levels), width, rows);
+      const found = { repetition: starts, definition };
+      return { cursor, encoding: v2.encoding, ...listBody(found, this.#column.levels) };
+    }
     if (!this.#column.optional) return { cursor, rows, present: undefined, count: rows, encoding: v2.encoding };
     const present = decodeHybrid(new ByteCursor(packed, repetition, levels), 1, rows);
     return { cursor, rows, present, count: countOf(present), encoding: v2.encoding };
@@ -115,6 +136,26 @@ export class PageDecoder {
     const budget = this.#limits.parquetPageBytes;
     return decodeRaw(cursor, { type: element.type, fixedLength: element.type_length, encoding, count, budget });
   }
+}
+
+/** A section that begins with its length. */
+function sized(cursor: ByteCursor): ByteCursor {
+  const start = cursor.skip(cursor.uint32());
+  return new ByteCursor(cursor.bytes, start, cursor.at);
+}
+
+function widthOf(level: number): number {
+  return 32 - Math.clz32(level);
+}
+
+function listBody(
+  levels: PageLevels,
+  { present: highest }: ListLevels,
+): Pick<Body, "rows" | "present" | "count" | "levels"> {
+  let rows = 0;
+  for (const level of levels.repetition) if (level === 0) rows++;
+  const present = levels.definition.map((level) => Number(level === highest));
+  return { rows, present, count: countOf(present), levels };
 }
 
 function countOf(present: Uint32Array): number {

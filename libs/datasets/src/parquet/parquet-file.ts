@@ -5,7 +5,8 @@ import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { isPandasIndex } from "../row-name-columns.ts";
 import { quote } from "../schema.ts";
-import { type Conversion, conversionOf } from "./conversion.ts";
+import type { Conversion } from "./conversion.ts";
+import { type ListLevels, topColumns } from "./top-columns.ts";
 
 /** One column of a Parquet file. */
 export interface ParquetColumn {
@@ -13,6 +14,16 @@ export interface ParquetColumn {
   readonly element: SchemaElement;
   readonly optional: boolean;
   readonly conversion: Conversion;
+  /** Of a column of lists of numbers. */
+  readonly levels?: ListLevels;
+  /** Which chunk of a row group it is. */
+  readonly chunk: number;
+}
+
+/** A column that no model takes; `what` ends a sentence about it. */
+export interface UnfitKind {
+  readonly name: string;
+  readonly what: string;
 }
 
 /** The bytes of one column in one row group. */
@@ -31,6 +42,7 @@ export interface RowGroup {
 /** What a Parquet file's footer says, checked. */
 export interface ParquetFile {
   readonly columns: readonly ParquetColumn[];
+  readonly unfit: readonly UnfitKind[];
   readonly groups: readonly RowGroup[];
   /** Columns that only name rows. */
   readonly index: ReadonlySet<string>;
@@ -47,8 +59,9 @@ export async function openParquet(
 ): Promise<ParquetFile> {
   const metadata = await readFooter(file, limits, signal);
   try {
-    const columns = columnsOf(metadata, limits);
-    return { columns, groups: groupsOf(metadata, columns, file.sizeBytes, limits), index: indexOf(metadata, columns) };
+    const { columns, unfit, chunks } = columnsOf(metadata, limits);
+    const groups = groupsOf(metadata, { columns, chunks }, file.sizeBytes, limits);
+    return { columns, unfit, groups, index: indexOf(metadata, columns) };
   } catch (error) {
     throw damaged(error, "The Parquet footer is damaged");
   }
@@ -80,31 +93,35 @@ async function readFooter(file: DataFile, limits: Limits, signal: AbortSignal | 
   }
 }
 
-function columnsOf(metadata: FileMetaData, limits: Limits): ParquetColumn[] {
+interface Columns {
+  readonly columns: readonly ParquetColumn[];
+  readonly unfit: readonly UnfitKind[];
+  /** Chunks of a row group. */
+  readonly chunks: number;
+}
+
+function columnsOf(metadata: FileMetaData, limits: Limits): Columns {
   const [root, ...elements] = metadata.schema;
   if (root === undefined || elements.length === 0) throw badFile("The Parquet file has no columns.", remedy);
   if (elements.length > limits.columns) {
     throw overLimit("columns", limits, `The file has ${elements.length.toLocaleString("en")} columns`);
   }
+  const top = topColumns(elements);
   const seen = new Set<string>();
-  return elements.map((element) => {
-    const { name } = element;
-    if ((element.num_children ?? 0) > 0 || element.repetition_type === "REPEATED" || element.type === undefined) {
-      throw badFile(
-        `Column ${quote(name)} is nested (a list, map or struct).`,
-        "Write it as flat columns, or leave it out.",
-      );
-    }
+  for (const { name } of top) {
     if (name === "") throw badFile("A column of the Parquet file has no name.", "Name every column.");
     if (seen.has(name))
       throw badFile(`Two columns of the Parquet file are called ${quote(name)}.`, "Rename one of them.");
     seen.add(name);
-    const conversion = conversionOf(element);
-    if (conversion === undefined) {
-      throw badFile(`Column ${quote(name)} has type ${element.type}, which no model can take.`, "Leave it out.");
-    }
-    return { name, element, optional: element.repetition_type !== "REQUIRED", conversion };
+  }
+  const columns = top.flatMap(({ name, chunk, kind }): ParquetColumn[] => {
+    if (kind.kind === "other") return [];
+    const { element, conversion } = kind;
+    if (kind.kind === "list") return [{ name, element, conversion, chunk, optional: true, levels: kind.levels }];
+    return [{ name, element, conversion, chunk, optional: element.repetition_type !== "REQUIRED" }];
   });
+  const unfit = top.flatMap(({ name, kind }) => (kind.kind === "other" ? [{ name, what: kind.what }] : []));
+  return { columns, unfit, chunks: top.reduce((sum, { chunks }) => sum + chunks, 0) };
 }
 
 /** The columns that pandas says are the index of its table, or that are called as it calls them. A table is never its index alone. */
@@ -124,7 +141,12 @@ function pandasIndex(json: string | undefined): readonly string[] {
   }
 }
 
-function groupsOf(metadata: FileMetaData, columns: readonly ParquetColumn[], size: number, limits: Limits): RowGroup[] {
+function groupsOf(
+  metadata: FileMetaData,
+  { columns, chunks }: Pick<Columns, "columns" | "chunks">,
+  size: number,
+  limits: Limits,
+): RowGroup[] {
   if (metadata.row_groups.length > limits.parquetRowGroups) {
     throw overLimit(
       "parquetRowGroups",
@@ -142,9 +164,9 @@ function groupsOf(metadata: FileMetaData, columns: readonly ParquetColumn[], siz
     if (rows > limits.parquetGroupRows) {
       throw overLimit("parquetGroupRows", limits, `Row group ${index + 1} has ${rows.toLocaleString("en")} rows`);
     }
-    if (group.columns.length !== columns.length) throw new Error(`row group ${index + 1} lacks columns`);
+    if (group.columns.length !== chunks) throw new Error(`row group ${index + 1} lacks columns`);
     total += rows;
-    return { rows, chunks: group.columns.map(({ meta_data }, column) => chunkOf(meta_data, columns[column], size)) };
+    return { rows, chunks: columns.map((column) => chunkOf(group.columns[column.chunk]?.meta_data, column, size)) };
   });
   if (total !== Number(metadata.num_rows))
     throw new Error(`its row groups have ${total} rows, not ${metadata.num_rows}`);

@@ -11,6 +11,9 @@ export interface ColumnProfile {
   readonly missing: number;
   /** Words of this column alone that mean "no value". Absent: none. */
   readonly missingWords?: readonly string[];
+  /** As in `ColumnSchema`. */
+  readonly source?: string;
+  readonly element?: number;
   /** Different values; exact up to 1024, above that an estimate within about 2 %. Absent for images. */
   readonly distinct?: { readonly count: number; readonly exact: boolean };
   /** At most 20, most frequent first. A count may be too low by at most `undercount`. Absent for images. */

@@ -12,6 +12,8 @@ export interface InferredColumn {
 export interface Inference {
   readonly schema: DatasetSchema;
   readonly rows: number;
+  /** Every column of the file, those that are left out too. */
+  readonly found?: readonly string[];
   readonly columns: readonly ColumnProfile[];
   /** Sentences about columns that may not be read as they were meant. */
   readonly warnings: readonly string[];
@@ -33,6 +35,10 @@ export function finishColumn(name: string, type: ColumnType, statistics: ColumnS
 export interface ReadAs {
   readonly missing?: readonly string[] | undefined;
   readonly delimiter?: string | undefined;
+  /** Every column of the file; those that are read when left out. */
+  readonly found?: readonly string[];
+  /** Whether columns of the file are left out. */
+  readonly partial?: boolean;
 }
 
 /** `notes`: what a person should know of the file as a whole. */
@@ -42,12 +48,14 @@ export function inferenceOf(
   readAs: ReadAs,
   notes: readonly string[] = [],
 ): Inference {
-  const { missing, delimiter } = readAs;
+  const { missing, delimiter, found, partial = false } = readAs;
   return {
+    ...(found !== undefined && { found }),
     schema: {
       columns: columns.map(({ profile }) => schemaOf(profile)),
       ...(missing === undefined ? {} : { missing }),
       ...(delimiter === undefined ? {} : { delimiter }),
+      ...(partial && { partial }),
     },
     rows,
     columns: columns.map(({ profile }) => profile),
@@ -55,8 +63,13 @@ export function inferenceOf(
   };
 }
 
-function schemaOf({ name, type, missingWords = [] }: ColumnProfile): ColumnSchema {
-  return { name, type, ...(missingWords.length > 0 && { missing: missingWords }) };
+function schemaOf({ name, type, missingWords = [], source, element }: ColumnProfile): ColumnSchema {
+  return {
+    ...{ name, type },
+    ...(missingWords.length > 0 && { missing: missingWords }),
+    ...(source !== undefined && { source }),
+    ...(element !== undefined && { element }),
+  };
 }
 
 /** A column that says nothing: every row has the same value. */

@@ -35,6 +35,9 @@ interface PushOptions {
   readonly onlyMissing?: string[];
   readonly keepIndex?: boolean;
   readonly type?: string[];
+  readonly columns?: string[];
+  readonly without?: string[];
+  readonly rename?: string[];
 }
 
 /** Reading a large file for its statistics takes a while. */
@@ -59,6 +62,9 @@ export function addDatasets(program: Command): void {
     .option("--only-missing <cell...>", "cells that mean \"no value\", and no others: '' lets NA and None be words")
     .option("--keep-index", "keep the index that pandas wrote, and row names without a name")
     .option("--type <column=type...>", "columns that are not what they look like: zip=string")
+    .option("--columns <column...>", "the only columns that are read")
+    .option("--without <column...>", "columns that are left out, whatever they hold")
+    .option("--rename <old=new...>", "columns that get another name")
     .action(
       action<PushOptions>(async ({ connection, output }, options, [path, name]) => {
         const file = path as string;
@@ -203,7 +209,8 @@ const types = {
   boolean: ColumnType.BOOLEAN,
 } as const;
 
-function readOptions({ delimiter, missing = [], onlyMissing, keepIndex, type }: PushOptions): ReadOptions {
+function readOptions(options: PushOptions): ReadOptions {
+  const { delimiter, missing = [], onlyMissing, keepIndex, type, columns = [], without = [], rename } = options;
   if (missing.length > 0 && onlyMissing !== undefined)
     throw new AimassError("INVALID_ARGUMENT", "--missing and --only-missing are both given.", {
       remedy: "--missing adds to the usual cells; --only-missing names all of them.",
@@ -213,6 +220,9 @@ function readOptions({ delimiter, missing = [], onlyMissing, keepIndex, type }: 
     missing: onlyMissing ?? missing,
     onlyMissing: onlyMissing !== undefined,
     keepIndex: keepIndex ?? false,
+    columns,
+    without,
+    rename: pairs(rename),
     delimiter: delimiter === undefined ? "" : oneCharacter(delimiter),
     types: Object.fromEntries(
       Object.entries(pairs(type)).map(([column, word]) => [column, types[oneOf(`--type ${column}`, word, words)]]),

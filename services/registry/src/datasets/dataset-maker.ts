@@ -74,6 +74,7 @@ function jobOf(request: CreateDatasetVersionRequest, read: ReadOptions): Omit<Pr
   const format = decodeFormat(request.format);
   return {
     types: declaredTypes(read),
+    choices: { columns: read.columns, without: read.without, rename: new Map(Object.entries(read.rename)) },
     missing: read.missing,
     onlyMissing: read.onlyMissing,
     keepIndex: read.keepIndex,

@@ -46,6 +46,8 @@ function encodeColumn(column: ColumnProfile, most: number): Column {
     type: encodeType(column.type),
     missing: BigInt(missing),
     missingWords: [...missingWords],
+    ...(column.source !== undefined && { sourceName: column.source }),
+    ...(column.element !== undefined && { element: column.element }),
     // An estimate may exceed what there is.
     distinct: BigInt(Math.min(distinct?.count ?? 0, count)),
     frequent: frequentOf(column).slice(0, most),

@@ -45,8 +45,12 @@ export async function previewDataset(
 /** How a version is read, always in the same way. */
 export function schemaOf({ columns, read, format }: DatasetVersion): DatasetSchema {
   return {
-    columns: columns.map(({ name, type, missingWords }) => ({
+    // A version was read whole when it was made: what has no column was left out then.
+    partial: true,
+    columns: columns.map(({ name, type, missingWords, sourceName, element }) => ({
       ...{ name, type: decodeType(type) ?? "string" },
+      ...(sourceName !== "" && { source: sourceName }),
+      ...(element !== undefined && { element }),
       ...(missingWords.length > 0 && { missing: missingWords }),
     })),
     missing: keptMissing(read, format),

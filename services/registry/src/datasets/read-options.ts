@@ -7,10 +7,11 @@ import { decodeFormat, decodeType } from "./terms.ts";
 const maxMissing = 100;
 const longestMissing = 100;
 const maxTypes = 10_000;
+const longestName = 1024;
 
 /** Refuses options that mean nothing. Errors: INVALID_ARGUMENT. */
 export function assertReadOptions(read: ReadOptions, format: DatasetFormat): void {
-  const { missing, delimiter, types } = read;
+  const { missing, delimiter, types, columns, without, rename } = read;
   if (missing.length > maxMissing || missing.some((word) => word.length > longestMissing)) {
     throw invalid(
       "read.missing",
@@ -18,7 +19,8 @@ export function assertReadOptions(read: ReadOptions, format: DatasetFormat): voi
       `At most ${maxMissing} of up to ${longestMissing} characters fit.`,
     );
   }
-  if ([...missing, ...Object.keys(types)].some((text) => text.includes("\0"))) {
+  const names = [...Object.keys(types), ...columns, ...without, ...Object.entries(rename).flat()];
+  if ([...missing, ...names].some((text) => text.includes("\0"))) {
     throw invalid("read", "A word holds a NUL character.", "Write plain text.");
   }
   if (delimiter !== "" && !(/^[\t -~]$/.test(delimiter) && delimiter !== '"')) {
@@ -31,6 +33,7 @@ export function assertReadOptions(read: ReadOptions, format: DatasetFormat): voi
   if (delimiter !== "" && format !== DatasetFormat.UNSPECIFIED && !isDelimited(format)) {
     throw invalid("read.delimiter", "The format has no delimiter.", "Name a delimiter for CSV and TSV only.");
   }
+  assertChoices(read);
   const declared = Object.entries(types);
   const odd = declared.find(([, type]) => decodeType(type) === undefined || type === ApiColumnType.IMAGE);
   if (odd !== undefined) {
@@ -45,11 +48,26 @@ export function assertReadOptions(read: ReadOptions, format: DatasetFormat): voi
   }
 }
 
+/** Columns are chosen, left out and renamed in lists of bearable size. */
+function assertChoices({ columns, without, rename }: ReadOptions): void {
+  for (const [field, names] of Object.entries({ columns, without, rename: Object.entries(rename).flat() })) {
+    if (names.length > 2 * maxTypes || names.some((name) => name.length > longestName)) {
+      const remedy = `At most ${maxTypes} of up to ${longestName} characters fit.`;
+      throw invalid(`read.${field}`, "There are too many columns, or too long names.", remedy);
+    }
+  }
+  const empty = Object.entries(rename).find(([, name]) => name.trim() === "");
+  if (empty !== undefined) {
+    throw invalid(`read.rename[${shorten(empty[0])}]`, "A column gets an empty name.", "Give it one, or leave it out.");
+  }
+}
+
 /** The options as they are kept: with the defaults of the format. */
 export function completeReadOptions(read: ReadOptions | undefined, format: DatasetFormat): ReadOptions {
   const { missing: named = [], delimiter = "", types = {}, onlyMissing = false, keepIndex = false } = read ?? {};
   const missing = [...missingWords(decodeFormat(format) ?? "csv", named, onlyMissing)];
-  const complete = { missing, onlyMissing: true, types, keepIndex };
+  const { columns = [], without = [], rename = {} } = read ?? {};
+  const complete = { missing, onlyMissing: true, types, keepIndex, columns, without, rename };
   if (!isDelimited(format)) return create(ReadOptionsSchema, complete);
   return create(ReadOptionsSchema, {
     ...complete,
@@ -66,7 +84,13 @@ export function keptMissing(read: ReadOptions | undefined, format: DatasetFormat
 /** Whether two sets of options, completed, read every file the same way. */
 export function readAlike(one: ReadOptions, other: ReadOptions): boolean {
   const sorted = (read: ReadOptions) =>
-    create(ReadOptionsSchema, { ...read, missing: [...new Set(read.missing)].sort(), onlyMissing: true });
+    create(ReadOptionsSchema, {
+      ...read,
+      missing: [...new Set(read.missing)].sort(),
+      columns: [...new Set(read.columns)].sort(),
+      without: [...new Set(read.without)].sort(),
+      onlyMissing: true,
+    });
   return equals(ReadOptionsSchema, sorted(one), sorted(other));
 }
 

@@ -52,6 +52,38 @@ async function preview(dataset: string, rows = 0) {
   return { columns: found.columns, rows: found.rows.map((row) => row.cells.map((cell) => cell.value.value)) };
 }
 
+describe("columns that people chose at the push", () => {
+  it("are kept with the version, which is read so again", async () => {
+    const lines = '{"id":1,"v":[1,2],"odd":{"a":1},"t":"x"}\n{"id":2,"v":[3,4],"odd":null,"t":"y"}\n';
+    const read = { without: ["id", "odd"], rename: { v_1: "second", t: "v_1" } };
+    const made = await add("chosen", lines, { read });
+    expect(made.columns).toMatchObject([
+      { name: "v_0", sourceName: "v", element: 0 },
+      { name: "second", sourceName: "v", element: 1 },
+      { name: "v_1", sourceName: "t" },
+    ]);
+    expect(made.read).toMatchObject(read);
+    expect(await preview("chosen")).toEqual({
+      columns: ["v_0", "second", "v_1"],
+      rows: [
+        [1, 2, "x"],
+        [3, 4, "y"],
+      ],
+    });
+    const again = { read: { ...read, without: ["odd", "id"] } };
+    expect((await add("chosen", lines, again)).version).toBe(made.version);
+    expect((await add("chosen", lines, { read: { without: ["id", "odd"] } })).version).toBe(made.version + 1n);
+  });
+
+  it("are refused by name where the file has none of them", async () => {
+    const error = await refusal(add("chosen-absent", "a,b\n1,2\n", { read: { columns: ["c"] } }));
+    expect(error.message).toBe('The file has no column "c".');
+    expect((await refusal(add("chosen-absent", "a,b\n1,2\n", { read: { rename: { a: "" } } }))).field).toContain(
+      "read.rename",
+    );
+  });
+});
+
 describe("a dataset whose format is not named", () => {
   it("is CSV, with types, statistics, and how it was read", async () => {
     const made = await add("told-csv", "name,age,member,zip\nAda,36,true,0123\nBob,NA,false,0456\nAda,40,,0123\n");

@@ -46,8 +46,12 @@ export function readAs({ format, columns, read }: DatasetVersion): ReadAs {
   return {
     format: formats[format] ?? "csv",
     schema: {
-      columns: columns.map(({ name, type, missingWords }) => ({
+      // A version was read whole when it was made: what has no column was left out then.
+      partial: true,
+      columns: columns.map(({ name, type, missingWords, sourceName, element }) => ({
         ...{ name, type: types[type] ?? "string" },
+        ...(sourceName !== "" && { source: sourceName }),
+        ...(element !== undefined && { element }),
         ...(missingWords.length > 0 && { missing: missingWords }),
       })),
       missing: keepsNone ? formerMissing : read.missing,

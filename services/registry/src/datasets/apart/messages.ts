@@ -1,5 +1,5 @@
 import type { Code } from "@aimass/core";
-import type { ColumnType, DatasetFormat, DatasetProfile, DatasetSchema, Limits } from "@aimass/datasets";
+import type { ColumnChoices, ColumnType, DatasetFormat, DatasetProfile, DatasetSchema, Limits } from "@aimass/datasets";
 
 /** What a reading process is told to do, once, at its start. */
 export type ReadingJob = ProfileJob | PreviewJob;
@@ -19,6 +19,7 @@ export interface ProfileJob extends AnyJob {
   readonly keepIndex?: boolean;
   readonly delimiter?: string;
   readonly types: ReadonlyMap<string, ColumnType>;
+  readonly choices?: ColumnChoices;
 }
 
 /** Read the first rows. */

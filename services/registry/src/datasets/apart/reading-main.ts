@@ -29,13 +29,14 @@ if ("start" in message) {
 
 async function profile(file: DataFile, job: ProfileJob): Promise<Profile> {
   const format = job.format ?? named(await detectFormat(file), job.delimiter);
-  const { limits, types, delimiter, missing = [], onlyMissing = false, keepIndex = false } = job;
+  const { limits, types, choices, delimiter, missing = [], onlyMissing = false, keepIndex = false } = job;
   const isAsUsual = missing.length === 0 && !onlyMissing;
   const { schema, rows, columns, warnings } = await profileDataset({
     format,
     file,
     limits,
     types,
+    ...choices,
     onlyMissing,
     keepIndex,
     ...(!isAsUsual && { missing: missingWords(format, missing, onlyMissing) }),

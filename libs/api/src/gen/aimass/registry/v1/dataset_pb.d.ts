@@ -99,6 +99,20 @@ export declare type Column = Message<"aimass.registry.v1.Column"> & {
    * @generated from field: repeated string missing_words = 13;
    */
   missingWords: string[];
+
+  /**
+   * What the file calls it, where that is not its name: of a column that was renamed, and of one number of a list.
+   *
+   * @generated from field: string source_name = 14;
+   */
+  sourceName: string;
+
+  /**
+   * Which number of the lists in `source_name` it holds, from 0; absent for a column that is no list.
+   *
+   * @generated from field: optional int32 element = 15;
+   */
+  element?: number | undefined;
 };
 
 /**
@@ -151,7 +165,7 @@ export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
   missing: string[];
 
   /**
-   * One character between the cells of CSV and TSV; empty: a comma or a tab.
+   * One character between the cells of CSV and TSV; empty: a comma or a tab, or in a request what the header and the first rows say, which is told in a warning.
    *
    * @generated from field: string delimiter = 2;
    */
@@ -178,6 +192,48 @@ export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
    * @generated from field: bool keep_index = 5;
    */
   keepIndex: boolean;
+
+  /**
+   * The only columns that are read, by their names in the file; empty: all that a model can take. A list is named as a whole, or by one number of it ("vector_3").
+   *
+   * @generated from field: repeated string columns = 6;
+   */
+  columns: string[];
+
+  /**
+   * Columns that are left out, by their names in the file. They may hold anything.
+   *
+   * @generated from field: repeated string without = 7;
+   */
+  without: string[];
+
+  /**
+   * New names of columns, by their names in the file.
+   *
+   * @generated from field: map<string, string> rename = 8;
+   */
+  rename: { [key: string]: string };
+
+  /**
+   * Of text formats: the character encoding, by its label in the WHATWG Encoding Standard, such as "windows-1252" or "gbk". Empty: UTF-8, or what the byte order mark says.
+   *
+   * @generated from field: string encoding = 9;
+   */
+  encoding: string;
+
+  /**
+   * Of CSV and TSV: what stands before the decimals of a number, "." or ","; empty: a point. In a request also: it is found out, which is told in a warning.
+   *
+   * @generated from field: string decimal = 10;
+   */
+  decimal: string;
+
+  /**
+   * Of CSV and TSV: what stands between groups of three digits, one of ",", ".", "'", " " (any space) and "_"; empty: nothing.
+   *
+   * @generated from field: string thousands = 11;
+   */
+  thousands: string;
 };
 
 /**
