@@ -27,7 +27,11 @@ export class BytesSink extends ElementSink {
     return new Uint8Array(this.#framed.buffer, this.#framed.byteOffset, this.#size);
   }
 
-  protected text(reader: JsonReader): void {
+  protected cell(text: string): void {
+    this.#addText(text);
+  }
+
+  protected override text(reader: JsonReader): void {
     const raw = reader.rawString();
     const bytes = reader.bytes.subarray(raw.start, raw.end);
     if (typeof this.#cells === "object" || bytes.includes(backslash)) this.#addText(reader.text(raw));

@@ -64,6 +64,13 @@ export abstract class ElementSink {
     this.count++;
   }
 
+  /** Takes in a cell of a table of texts; an empty one is not there. */
+  putCell(text: string): void {
+    if (text === "") this.gap();
+    else this.cell(text);
+    this.count++;
+  }
+
   /** Takes in an element that is not there. */
   putGap(): void {
     this.gap();
@@ -74,7 +81,11 @@ export abstract class ElementSink {
   abstract finish(): Uint8Array;
 
   protected abstract number(reader: JsonReader): void;
-  protected abstract text(reader: JsonReader): void;
+  protected text(reader: JsonReader): void {
+    this.cell(reader.string());
+  }
+
+  protected abstract cell(text: string): void;
   protected abstract boolean(value: boolean): void;
   protected abstract gap(): void;
 

@@ -31,9 +31,11 @@ export {
   streamInferResponsePieces,
 } from "./encode-message.ts";
 export { type AnswerForm, encodePredict } from "./encode-predict.ts";
+export { encodePredictCsv } from "./encode-predict-csv.ts";
 export { encodeRestInfer, type RestAnswer, type RestAsked } from "./encode-rest.ts";
 export { fitShape } from "./fit-shape.ts";
 export { fromBf16, fromFp16, toBf16, toFp16 } from "./half.ts";
+export { inferRequestFromJson } from "./infer-request-json.ts";
 export {
   booleanParameter,
   integerParameter,
@@ -44,6 +46,7 @@ export {
 } from "./parameters.ts";
 export { type PeekedModel, peekModel, peekModelStart } from "./peek.ts";
 export { decodePredict, type PredictCall } from "./predict.ts";
+export { decodePredictCsv } from "./predict-csv.ts";
 export { checkByteLength } from "./read-tensor.ts";
 export { encodeRestError, httpStatus } from "./rest-errors.ts";
 export type { SignatureView, TensorSpecView } from "./signature.ts";

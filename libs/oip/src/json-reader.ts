@@ -203,6 +203,11 @@ export class JsonReader {
     return this.isWhole ? BigInt(this.ascii(this.numberStart, this.at)) : undefined;
   }
 
+  /** What stands in a range, as it is written. */
+  source({ start, end }: JsonRange): string {
+    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, end - start).toString();
+  }
+
   ascii(start: number, end: number): string {
     return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, end - start).toString("latin1");
   }

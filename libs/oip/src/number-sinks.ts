@@ -76,8 +76,7 @@ class FloatSink extends FixedSink<Float64Array> {
     this.#add(value ?? this.#refuse(written()));
   }
 
-  protected text(reader: JsonReader): void {
-    const text = reader.string();
+  protected cell(text: string): void {
     const value = typeof this.#cells === "object" ? this.#cells.numberOfText(text) : undefined;
     const word = this.#kind === "boolean" ? undefined : nonFinite.get(text);
     this.#add(value ?? word ?? this.#refuse(shownText(text)));
@@ -125,8 +124,7 @@ abstract class ExactSink<A extends Int32Array | BigInt64Array | Uint8Array> exte
     this.add(reader.wholeNumber(), written);
   }
 
-  protected text(reader: JsonReader): void {
-    const text = reader.string();
+  protected cell(text: string): void {
     if (typeof this.cells !== "object") throw this.refusal(shownText(text), this.takes());
     const value = this.cells.numberOfText(text);
     if (value !== undefined && Number.isNaN(value)) throw this.#noGaps();

@@ -20,9 +20,16 @@ const statusByCode: Record<Code, number> = {
   UNAUTHENTICATED: 401,
 };
 
-/** The HTTP status a REST answer has for an error; too large a body is 413. */
-export function httpStatus(error: Pick<AimassError, "code" | "reason">): number {
-  return error.reason === "BODY_TOO_LARGE" ? 413 : statusByCode[error.code];
+/** Reasons whose status says more than their code's. */
+const statusByReason: Readonly<Record<string, number>> = {
+  BODY_TOO_LARGE: 413,
+  UNKNOWN_CONTENT_ENCODING: 415,
+  UNKNOWN_CONTENT_TYPE: 415,
+};
+
+/** The HTTP status a REST answer has for an error; too large a body is 413, one in a form that is not read here 415. */
+export function httpStatus({ code, reason = "" }: Pick<AimassError, "code" | "reason">): number {
+  return Object.hasOwn(statusByReason, reason) ? (statusByReason[reason] as number) : statusByCode[code];
 }
 
 /** A REST error as Triton's clients read it: status, headers and `{"error": "…"}`. Adds Retry-After in whole seconds when it is known. */

@@ -67,11 +67,11 @@ export function tensorOf(column: Column, rows: number): Tensor[] {
 }
 
 /** The columns of a table, one for each input of the model. */
-export function newColumns(means: Means): Column[] {
+export function newColumns(means: Pick<Means, "signature" | "budget">): Column[] {
   return means.signature.inputs.map((spec) => newColumn(spec, means));
 }
 
-function newColumn(spec: TensorSpecView, { budget }: Means): Column {
+function newColumn(spec: TensorSpecView, { budget }: Pick<Means, "budget">): Column {
   const datatype = parseDatatype(spec.datatype, spec.name);
   const inner = spec.shape.slice(1).map(Number);
   const column: { shape: readonly number[] | undefined } = { shape: undefined };

@@ -67,6 +67,13 @@ export class WireWriter {
     this.at += this.bytes.write(text, this.at);
   }
 
+  /** What is encoded already. */
+  raw(encoded: Uint8Array): void {
+    this.room(encoded.byteLength);
+    this.bytes.set(encoded, this.at);
+    this.at += encoded.byteLength;
+  }
+
   bytesField(tag: number, value: Uint8Array): void {
     this.room(value.byteLength + 12);
     this.varint(tag);

@@ -1,12 +1,15 @@
-import { decodeInferRequest, decodePredict, decodeRestInfer, type InferRequest } from "@aimass/oip";
+import { decodeInferRequest, decodePredict, decodePredictCsv, decodeRestInfer, type InferRequest } from "@aimass/oip";
 import { packRequests, unpack } from "../batching/packed-tensors.ts";
 import { checkRequestedOutputs } from "../servables/select-outputs.ts";
 import type { ServingPlan } from "../servables/serving-plan.ts";
 import { type ValidInputs, validateInputs } from "../servables/validate-inputs.ts";
 
+/** How a body of `/predict` is written. */
+export type PredictForm = "predict" | "predict csv";
+
 /** The body of a call that is to be read. */
 export interface CallBody {
-  readonly kind: "grpc" | "rest" | "predict";
+  readonly kind: "grpc" | "rest" | PredictForm;
   /** Not compressed. */
   readonly body: Uint8Array;
   readonly model: string;
@@ -33,7 +36,10 @@ export interface ReadCall {
 export function readCall({ kind, body, ...call }: CallBody, plan: ServingPlan): ReadCall {
   const plain = { binaryByDefault: false, isEmpty: false };
   if (kind === "grpc") return { ...plain, request: decodeInferRequest(body, call.limitBytes) };
-  if (kind === "predict") return { ...plain, ...decodePredict(body, plan, call.model, call.version, call.limitBytes) };
+  if (kind !== "rest") {
+    const decode = kind === "predict" ? decodePredict : decodePredictCsv;
+    return { ...plain, ...decode(body, plan, call.model, call.version, call.limitBytes) };
+  }
   const headers = {
     inflateLimit: call.limitBytes,
     ...(call.jsonLength !== undefined && { contentLengthHeader: call.jsonLength }),

@@ -263,6 +263,15 @@ describe("a replica that was assigned a model", () => {
     expect(bad[0]?.errorMessage).toMatch(/^\[request id: \d+\] The model has no input "z"/);
   });
 
+  it("tells an input of the batch axis alone with that axis, as Triton's tools need it", async () => {
+    const published = { bytes: echoModel("FP32"), inputs: ["x FP32 -1"], outputs: ["y FP32 -1"], batchable: true };
+    expect((await serve(plane.publish({ model: "column", ...published }))).reason).toBe("");
+    const { body } = await client.rest("GET", "/v2/models/column/config", { model: "column" });
+    const config = JSON.parse(String(body));
+    expect(config).toMatchObject({ max_batch_size: 0, input: [{ dims: [-1] }], output: [{ dims: [-1] }] });
+    expect(config).not.toHaveProperty("dynamic_batching");
+  });
+
   it("serves REST: JSON, binary, predict, metadata, config and statistics", async () => {
     const json = { id: "a", inputs: [{ name: "x", shape: [1, 4], datatype: "FP32", data: [1, 2, 3, 4] }] };
     const infer = await client.rest("POST", "/v2/models/affine/infer", { model: "affine", body: JSON.stringify(json) });
@@ -290,6 +299,19 @@ describe("a replica that was assigned a model", () => {
       body: '{"inputs": [[0, 0, 0, 1]]}',
     });
     expect(JSON.parse(String(predict.body))).toEqual({ predictions: [[1, 1, 1, 3]] });
+    const csv = async (headers: Record<string, string>) =>
+      client.rest("POST", "/models/affine/predict", { model: "affine", body: "a,b,c,d\n0,0,0,1\n1,2,3,4\n", headers });
+    const table = await csv({ "content-type": "text/csv; charset=utf-8" });
+    expect(JSON.parse(String(table.body)).predictions).toEqual([
+      [1, 1, 1, 3],
+      [3, 5, 7, 9],
+    ]);
+    const written = await csv({ "content-type": "text/csv", accept: "text/csv" });
+    expect(written.headers["content-type"]).toBe("text/csv; charset=utf-8");
+    expect(String(written.body)).toBe("y_0,y_1,y_2,y_3\n1,1,1,3\n3,5,7,9\n");
+    const parquet = await csv({ "content-type": "application/vnd.apache.parquet" });
+    expect(parquet.status).toBe(415);
+    expect(String(parquet.body)).toContain("text/csv");
     const get = async (path: string) => JSON.parse(String((await client.rest("GET", path, { model: "affine" })).body));
     expect(await get("/v2/models/affine")).toMatchObject({
       name: "affine",

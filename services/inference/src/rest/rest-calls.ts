@@ -7,12 +7,13 @@ import {
 import { AimassError } from "@aimass/core";
 import type { ServerCall } from "@aimass/h2";
 import { compress, encodeRestError, inflate } from "@aimass/oip";
-import type { ReadCall } from "../codec/read-call.ts";
+import type { PredictForm, ReadCall } from "../codec/read-call.ts";
 import { answerTrailers, type CallContext, inferCounted } from "../rpc/call-context.ts";
 import { findServable } from "../rpc/find-servable.ts";
 import type { ModelFacts } from "../rpc/model-calls.ts";
 import type { Servable } from "../servables/servable.ts";
 import { plainJson } from "./plain-json.ts";
+import { predictForm, wantsCsv } from "./predict-forms.ts";
 import { parseRestPath, type RestTarget } from "./rest-path.ts";
 
 const jsonType = { "content-type": "application/json" };
@@ -84,20 +85,23 @@ export class RestCalls {
   }
 
   async #predict(target: RestTarget, call: ServerCall): Promise<void> {
-    const { read, found, now } = await this.#read("predict", target, call);
+    const { read, found, now } = await this.#read(predictForm(call.headers["content-type"]), target, call);
     const { response, servable } = read.isEmpty
       ? { response: { outputs: [] }, servable: found }
       : await inferCounted(this.#context, call, read, now);
     const { outputs, isByRow } = servable.plan;
     const form = { isByRow, outputs: outputs.filter(({ labels }) => labels.length > 0) };
-    const { headers, body } = await this.#context.codec.write({ kind: "predict", response, form }, call.signal);
+    const { headers, body } = await this.#context.codec.write(
+      { kind: "predict", response, form, asCsv: wantsCsv(call.headers.accept) },
+      call.signal,
+    );
     const { ignoredColumns } = read;
     const all = ignoredColumns === undefined ? headers : { ...headers, [ignoredHeader]: ignoredColumns };
     await this.#respond(call, servable, all, body);
   }
 
   async #read(
-    kind: "rest" | "predict",
+    kind: "rest" | PredictForm,
     { model, version }: RestTarget,
     call: ServerCall,
   ): Promise<{ read: ReadCall; found: Servable; now: number }> {

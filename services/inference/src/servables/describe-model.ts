@@ -62,16 +62,20 @@ function batchProperties({ facts, plan }: Servable): Record<string, string> {
   return { max_batch_size: String(facts.maxBatchSize), batch_limit: facts.batchLimit };
 }
 
-/** ModelConfig as Triton has it: for a batchable model the dims leave the batch axis out, and max_batch_size is above 0. */
+/**
+ * ModelConfig as Triton has it: for a batchable model the dims leave the batch axis out, and max_batch_size is above 0. An input of the batch axis alone would be
+ * left without dims, which Triton's tools cannot give a shape: such a model is told with all its axes and max_batch_size 0. Its requests share runs all the same.
+ */
 export function modelConfig(servable: Servable, name: string, kind: "cpu" | "gpu"): ModelConfig {
   const { plan } = servable;
-  const dims = (shape: readonly number[]) => (plan.batchable ? shape.slice(1) : shape).map(BigInt);
+  const isBatched = plan.batchable && plan.inputs.every(({ shape }) => shape.length > 1);
+  const dims = (shape: readonly number[]) => (isBatched ? shape.slice(1) : shape).map(BigInt);
   return create(ModelConfigSchema, {
     name,
     platform,
     backend: "onnxruntime",
     defaultModelFilename: "model.onnx",
-    maxBatchSize: plan.batchable ? servable.maxBatchSize : 0,
+    maxBatchSize: isBatched ? servable.maxBatchSize : 0,
     versionPolicy: { policyChoice: { case: "specific", value: { versions: [plan.name.version] } } },
     input: plan.inputs.map((i) => ({
       name: i.name,
@@ -87,7 +91,7 @@ export function modelConfig(servable: Servable, name: string, kind: "cpu" | "gpu
         kind: kind === "gpu" ? ModelInstanceGroup_Kind.GPU : ModelInstanceGroup_Kind.CPU,
       },
     ],
-    ...(plan.batchable && {
+    ...(isBatched && {
       dynamicBatching: {
         maxQueueDelayMicroseconds: BigInt(Math.round(plan.batchDelayMs * 1000)),
         priorityLevels: BigInt(plan.priorityLevels),

@@ -5,7 +5,7 @@ import { GRPCInferenceService } from "@aimass/api/inference";
 import { ServerReflection } from "@aimass/api/reflection";
 import { systemClock } from "@aimass/core";
 import { type Listener, listen, type ServerCall, Upstream } from "@aimass/h2";
-import { decodeStreamInferResponse } from "@aimass/oip";
+import { decodeInferRequest, decodeStreamInferResponse } from "@aimass/oip";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import {
   compressionGzip,
@@ -116,10 +116,46 @@ describe("ModelInfer by clients of others", () => {
     const { r } = await mesh();
     const headers = { "content-type": "application/grpc+thrift", te: "trailers" };
     const path = "/inference.GRPCInferenceService/ModelInfer";
-    expect((await r.client.unary({ path, headers, body: inferBody("m") })).headers["grpc-status"]).toBe("3");
+    expect((await r.client.unary({ path, headers, body: inferBody("m") })).headers["grpc-status"]).toBe("12");
+    const connect = await fetch(r.url + path, {
+      method: "POST",
+      headers: { "content-type": "text/xml" },
+      body: "<m/>",
+    });
+    expect(connect.status).toBe(415);
+    expect(await connect.json()).toMatchObject({
+      code: "unimplemented",
+      message: expect.stringContaining("application/json"),
+    });
   });
 
-  it("refuses a JSON body over 1 MiB and names the ways that take it", async () => {
+  it("takes JSON of any size within the limit of a message", async () => {
+    const { r, a } = await mesh();
+    const count = 1_000_000;
+    const client = createClient(
+      GRPCInferenceService,
+      createConnectTransport({ baseUrl: r.url, httpVersion: "1.1", useBinaryFormat: false }),
+    );
+    const inputs = [
+      { name: "x", datatype: "FP32", shape: [BigInt(count)], contents: { fp32Contents: Array(count).fill(0.25) } },
+    ];
+    const answer = await client.modelInfer({ ...request, inputs });
+    expect(answer.id).toBe(request.id);
+    const { inputs: received } = decodeInferRequest((a.calls[0] ?? expect.fail()).body.subarray(5));
+    expect(received[0]?.bytes.byteLength).toBe(4 * count);
+  });
+
+  it.each(["br", "zstd"])("says which encodings of a body it takes, when one is %s", async (encoding) => {
+    const { r } = await mesh();
+    for (const path of ["/inference.GRPCInferenceService/ModelInfer", "/v2/models/m/infer", "/models/m/predict"]) {
+      const headers = { "content-type": "application/json", "content-encoding": encoding };
+      const answer = await fetch(r.url + path, { method: "POST", headers, body: "{}" });
+      expect([path, answer.status]).toEqual([path, 415]);
+      expect(await answer.text()).toContain("gzip, deflate");
+    }
+  });
+
+  it("refuses JSON with more than 1 MiB beside the elements and names the ways that take it", async () => {
     const { r } = await mesh();
     const answer = await fetch(`${r.url}/inference.GRPCInferenceService/ModelInfer`, {
       method: "POST",

@@ -15,9 +15,6 @@ import { type WithBodyOptions, withBody, withDecompressed } from "./with-body.ts
 /** Path of the call that runs a model, at the door and at the replica. */
 export const inferPath = "/inference.GRPCInferenceService/ModelInfer";
 
-/** Largest JSON body that is decoded here; larger requests come as proto or by REST, whose JSON the replica reads. */
-const jsonLimitBytes = 1024 * 1024;
-
 /** How many times its size a compressed body of a caller without a credential may become. */
 export const anonymousRatio = 100;
 
@@ -54,7 +51,7 @@ export class InferDoor {
       await this.#answer(call, protocol);
     } catch (error) {
       this.#inference.countUnrun(error);
-      throw isJsonCall(call) ? namingBinary(error) : error;
+      throw error;
     }
   }
 
@@ -100,7 +97,7 @@ export class InferDoor {
     const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
     using _ = caller.span;
     const codec = assertCodec(call);
-    const options = this.#bodyOf(call, caller, this.#limitOf(codec) + prefixBytes, startOf(codec));
+    const options = this.#bodyOf(call, caller, this.#limitBytes + prefixBytes, startOf(codec));
     await withBody(options, async ({ body, meter }) => {
       assertUnaryFrame(body);
       const served = await this.inferFramed(body, { encoding: headers["grpc-encoding"], meter, caller, codec });
@@ -118,7 +115,7 @@ export class InferDoor {
     const caller = this.#callers.create(call, "router.infer", parseGrpcTimeout(headers["grpc-timeout"]));
     using _ = caller.span;
     const codec = assertCodec(call);
-    const framedLimit = this.#limitOf(codec) + prefixBytes;
+    const framedLimit = this.#limitBytes + prefixBytes;
     const bodyLimit = isText ? Math.ceil(framedLimit / 3) * 4 : framedLimit;
     const options = this.#bodyOf(call, caller, bodyLimit, isText ? undefined : startOf(codec));
     await withBody(options, async ({ body: sent, meter }) => {
@@ -141,7 +138,7 @@ export class InferDoor {
     const timeoutMs = parseMilliseconds("connect-timeout-ms", headers["connect-timeout-ms"]);
     const caller = this.#callers.create(call, "router.infer", timeoutMs);
     using _ = caller.span;
-    const limitBytes = isJson ? jsonLimitBytes : this.#limitBytes;
+    const limitBytes = this.#limitBytes;
     await withBody(this.#bodyOf(call, caller, limitBytes, isJson ? undefined : 0), async ({ body: sent, meter }) => {
       if (!isJson) await call.confirmBody();
       const decompression = this.#decompression(caller, headers["content-encoding"], meter, isJson ? undefined : 0);
@@ -170,7 +167,7 @@ export class InferDoor {
     }: { encoding: string | undefined; meter: BodyMeter; caller: TracedCaller; codec?: Codec },
   ): Promise<Served> {
     const start = codec === "proto" ? 0 : undefined;
-    const decompression = { ...this.#decompression(caller, encoding, meter, start), limitBytes: this.#limitOf(codec) };
+    const decompression = { ...this.#decompression(caller, encoding, meter, start), limitBytes: this.#limitBytes };
     return withPlainFrame(framed, decompression, async (plain) => {
       if (codec === "proto") return this.infer(plain, caller);
       const json = plain.subarray(prefixBytes);
@@ -189,10 +186,6 @@ export class InferDoor {
   async #toText(call: ServerCall, pieces: readonly Buffer[]): Promise<Buffer> {
     const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
     return this.#transcoder.run("to base64", await joinPieces([...pieces], size), call.signal);
-  }
-
-  #limitOf(codec: Codec): number {
-    return codec === "proto" ? this.#limitBytes : jsonLimitBytes;
   }
 
   /** How a body is read; `at` says where the message begins in it, undefined that its model cannot be read from its start. */
@@ -245,22 +238,6 @@ function isEncoding(encoding: string | undefined): boolean {
   return encoding !== undefined && encoding !== "identity";
 }
 
-function isJsonCall({ headers }: ServerCall): boolean {
-  return headers["content-type"]?.split(";", 1)[0]?.endsWith("json") === true;
-}
-
-/** No operator can raise the limit of JSON: what to do instead. */
-function namingBinary(error: unknown): unknown {
-  if (!(error instanceof AimassError) || error.reason !== "BODY_TOO_LARGE") return error;
-  const message = `A request in JSON may have ${jsonLimitBytes} bytes here.`;
-  return new AimassError("RESOURCE_EXHAUSTED", message, {
-    reason: "BODY_TOO_LARGE",
-    remedy:
-      "Send it in binary (`useBinaryFormat: true` in Connect's transports), by gRPC, or by REST, which takes large JSON.",
-    cause: error,
-  });
-}
-
 /** A replica's trailers as the caller gets them. What was said to the router alone is left out. */
 export function clientTrailers({ result, code, version }: Served): HeaderFields {
   if (code === "OK") return { ...okTrailers, "aimass-version": version };
@@ -275,9 +252,10 @@ export function clientTrailers({ result, code, version }: Served): HeaderFields 
 
 function wrongType(call: ServerCall, type: string): AimassError {
   return new AimassError(
-    "INVALID_ARGUMENT",
+    "UNIMPLEMENTED",
     `${call.method} with content type "${type.slice(0, 100)}" does not work here.`,
     {
+      reason: "UNKNOWN_CONTENT_TYPE",
       remedy:
         "POST with application/grpc, application/grpc-web (each with +proto or +json), application/proto or application/json.",
     },

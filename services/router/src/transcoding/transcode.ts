@@ -1,6 +1,6 @@
-import { ModelInferRequestSchema, ModelInferResponseSchema } from "@aimass/api/inference";
-import { AimassError } from "@aimass/core";
-import { fromBinary, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { ModelInferResponseSchema } from "@aimass/api/inference";
+import { inferRequestFromJson } from "@aimass/oip";
+import { fromBinary, toJsonString } from "@bufbuild/protobuf";
 
 /** What the doors turn into something else: requests in JSON, answers into JSON, and base64 both ways, as gRPC-Web's text form has it. */
 export type Transcoding = "request from JSON" | "answer to JSON" | "from base64" | "to base64";
@@ -9,27 +9,13 @@ export type Transcoding = "request from JSON" | "answer to JSON" | "from base64"
 export function transcode(what: Transcoding, bytes: Uint8Array): Uint8Array {
   switch (what) {
     case "request from JSON":
-      return requestFromJson(bytes);
+      return inferRequestFromJson(bytes);
     case "answer to JSON":
       return Buffer.from(toJsonString(ModelInferResponseSchema, fromBinary(ModelInferResponseSchema, bytes)));
     case "from base64":
       return Buffer.from(viewOf(bytes).toString("latin1"), "base64");
     case "to base64":
       return Buffer.from(viewOf(bytes).toString("base64"), "latin1");
-  }
-}
-
-function requestFromJson(bytes: Uint8Array): Uint8Array {
-  try {
-    return toBinary(
-      ModelInferRequestSchema,
-      fromJsonString(ModelInferRequestSchema, viewOf(bytes).toString("utf8"), { ignoreUnknownFields: true }),
-    );
-  } catch (cause) {
-    throw new AimassError("INVALID_ARGUMENT", `The body is no ModelInferRequest in JSON: ${(cause as Error).message}`, {
-      reason: "BAD_JSON",
-      cause,
-    });
   }
 }
 
