@@ -6,6 +6,7 @@ import { addDatasets } from "./commands/datasets.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDeploy } from "./commands/deploy.ts";
 import { addExamples } from "./commands/examples.ts";
+import { addImport } from "./commands/import.ts";
 import { addJobs } from "./commands/jobs.ts";
 import { addLogin } from "./commands/login.ts";
 import { addModels } from "./commands/models.ts";
@@ -37,6 +38,7 @@ for (const add of [
   addExamples,
   addLogin,
   addRun,
+  addImport,
   addModels,
   addDatasets,
   addTrain,

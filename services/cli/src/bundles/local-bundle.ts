@@ -19,8 +19,9 @@ export interface LocalModel {
   readonly told: string;
   /** What it calls itself, where it does. */
   readonly name?: string;
-  /** At least one; the last is the one that is to serve. */
   readonly versions: readonly [LocalBundle, ...LocalBundle[]];
+  /** Which of them is to serve, by its place; the last when it is left out. */
+  readonly serves?: number;
   /** What of its settings means nothing here, each in a line. */
   readonly left: readonly string[];
 }

@@ -40,7 +40,7 @@ export async function pushBundle(o: {
   return version as Version;
 }
 
-/** Pushes what lies at a path, all its versions in order, and returns the last. `file` as in `openModel`. */
+/** Pushes what lies at a path, all its versions in order, and returns the one that is to serve. `file` as in `openModel`. */
 export async function pushModel(o: {
   connection: Connection;
   output: Output;
@@ -55,10 +55,9 @@ export async function pushModel(o: {
   const found = await openModel(path, file);
   o.output.hint(`${path} is ${found.told}.`);
   for (const line of found.left) o.output.hint(`left out  ${line}`);
-  const [first, ...later] = found.versions;
-  let pushed = await pushBundle({ ...to, bundle: first });
-  for (const bundle of later) pushed = await pushBundle({ ...to, bundle });
-  return pushed;
+  const pushed: Version[] = [];
+  for (const bundle of found.versions) pushed.push(await pushBundle({ ...to, bundle }));
+  return pushed.at(found.serves ?? -1) as Version;
 }
 
 /** A file with its digest, as a version names it. */
