@@ -13,6 +13,7 @@ export {
 } from "./ed25519.ts";
 export { fromBase64url, toBase64url, uint64Bytes } from "./encoding.ts";
 export type { IdentityDocument, TrustDocument, TrustedKeyDocument } from "./identity-document.ts";
+export { atOnce, inTurns, type Pieces } from "./in-pieces.ts";
 export { type Claims, clockSkewMs, signJwt, type TokenExpectation, verifyJwt } from "./jwt.ts";
 export { type KeyedDifference, KeyedState, keyedDigest } from "./keyed-state.ts";
 export {
@@ -42,6 +43,7 @@ export {
 } from "./names.ts";
 export type { Policy } from "./policy.ts";
 export { freshMs, levelName, policyEntryKey } from "./policy-entry.ts";
+export { writeWhole } from "./policy-file.ts";
 export { PolicyStore } from "./policy-store.ts";
 export {
   type PolicyHead,
@@ -50,7 +52,7 @@ export {
   policySigningBytes,
   signPolicyUpdate,
 } from "./policy-update.ts";
-export { joinPolicyEntries, policyHeadBytes } from "./policy-wire.ts";
+export { entryChunks, joinPolicyEntries, policyHeadBytes } from "./policy-wire.ts";
 export { anonymous, type Principal, principalKind, servicePrincipal } from "./principal.ts";
 export { openReadGrant, type ReadGrantFacts, signReadGrant } from "./read-grant.ts";
 export {

@@ -48,7 +48,7 @@ export function encodedUpdate(update: PolicyUpdate): EncodedUpdate {
 /** A full update in the bytes of PolicyUpdate, in pieces. The entries are as they came, so that none is decoded and encoded again. */
 export function* policyChunks(head: PolicyUpdate, entries: readonly Uint8Array[]): Generator<Uint8Array> {
   yield policyHeadBytes(head);
-  yield* entryChunks(entries);
+  yield* entryChunks(entriesField, entries);
 }
 
 /** What stands before the entries of a full update, in the bytes of PolicyUpdate. */
@@ -60,7 +60,7 @@ export function policyHeadBytes(head: PolicyUpdate): Uint8Array {
 export async function joinPolicyEntries(entries: readonly Uint8Array[]): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for (const chunk of entryChunks(entries)) {
+  for (const chunk of entryChunks(entriesField, entries)) {
     chunks.push(chunk);
     size += chunk.length;
     await nextTurn();
@@ -68,11 +68,12 @@ export async function joinPolicyEntries(entries: readonly Uint8Array[]): Promise
   return joinPieces(chunks, size);
 }
 
-function* entryChunks(entries: readonly Uint8Array[]): Generator<Uint8Array> {
+/** Encoded messages as a repeated field, in pieces. */
+export function* entryChunks(field: number, entries: readonly Uint8Array[]): Generator<Uint8Array> {
   let writer = new BinaryWriter();
   let size = 0;
   for (const entry of entries) {
-    writer.tag(entriesField, WireType.LengthDelimited).bytes(entry);
+    writer.tag(field, WireType.LengthDelimited).bytes(entry);
     size += entry.length;
     if (size < chunkBytes) continue;
     yield writer.finish();

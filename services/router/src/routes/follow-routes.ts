@@ -43,7 +43,7 @@ export async function followRoutes(options: FollowRoutesOptions): Promise<void> 
         if (update === undefined) continue;
         wantsFull = true;
         const before = { epoch: table.epoch, version: table.version };
-        table.apply(update);
+        await table.applyInTurns(update);
         wantsFull = false;
         healthy();
         // What changes nothing is a sign of life.

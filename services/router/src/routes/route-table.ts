@@ -1,36 +1,31 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import {
-  type ReplicaRoute,
-  type RouteEntry,
-  RouteEntrySchema,
-  type RouteUpdate,
-  RouteUpdateSchema,
-} from "@aimass/api/scheduler";
+import { readFile } from "node:fs/promises";
+import { type ReplicaRoute, RouteEntrySchema, type RouteUpdate, RouteUpdateSchema } from "@aimass/api/scheduler";
 import { AimassError, type Clock } from "@aimass/core";
-import { KeyedState } from "@aimass/identity";
+import { atOnce, entryChunks, inTurns, type Pieces, writeWhole } from "@aimass/identity";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { type ModelRoutes, readModelRoute } from "./model-routes.ts";
+import type { ModelRoutes } from "./model-routes.ts";
+import { RouteState } from "./route-state.ts";
 
 /** Holds the newest routes this router knows. Takes updates whose digest fits and keeps the state before when it does not. */
 export class RouteTable {
-  /** By "project.model". */
-  readonly models: ReadonlyMap<string, ModelRoutes>;
-  /** By replica id. */
-  readonly replicas: ReadonlyMap<string, ReplicaRoute>;
-  readonly #models = new Map<string, ModelRoutes>();
-  readonly #replicas = new Map<string, ReplicaRoute>();
-  readonly #forget = new Map<string, () => void>();
   readonly #listeners = new Set<() => void>();
   readonly #clock: Clock;
-  readonly #state = new KeyedState();
+  #state = new RouteState();
   #head: RouteUpdate = create(RouteUpdateSchema);
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.models = this.#models;
-    this.replicas = this.#replicas;
+  }
+
+  /** By "project.model". */
+  get models(): ReadonlyMap<string, ModelRoutes> {
+    return this.#state.models;
+  }
+
+  /** By replica id. */
+  get replicas(): ReadonlyMap<string, ReplicaRoute> {
+    return this.#state.replicas;
   }
 
   /** "" while there is no state. */
@@ -61,45 +56,64 @@ export class RouteTable {
 
   /** Takes an update. Throws FAILED_PRECONDITION (ROUTE_GAP), with the state as before, when it does not continue what is held. */
   apply(update: RouteUpdate): void {
+    atOnce(this.#take(update));
+  }
+
+  /** `apply`, a few milliseconds at a time: the state before answers until the whole of it is taken. Another update that is taken meanwhile wins. */
+  applyInTurns(update: RouteUpdate): Promise<void> {
+    return inTurns(this.#take(update), this.#clock);
+  }
+
+  *#take(update: RouteUpdate): Pieces<void> {
     this.#assertOrder(update);
+    const changed = update.full ? yield* this.#replace(update) : this.#continue(update);
+    this.#head = { ...update, entries: [], removedKeys: [] };
+    if (changed) for (const listener of this.#listeners) listener();
+  }
+
+  *#replace(update: RouteUpdate): Pieces<boolean> {
+    const head = this.#head;
+    const state = yield* RouteState.of(update.entries);
+    if (Buffer.compare(yield* state.bytes.digestInPieces(), update.digest) !== 0) throw wrongDigest();
+    yield;
+    if (this.#head !== head) throw gap("was overtaken by another");
+    const changed = state.bytes.size > 0 || this.#state.bytes.size > 0;
+    this.#state = state;
+    return changed;
+  }
+
+  #continue(update: RouteUpdate): boolean {
+    const { bytes } = this.#state;
     const entries = new Map(update.entries.map((entry) => [entry.key, entry]));
     const changed = new Map(update.entries.map((entry) => [entry.key, toBinary(RouteEntrySchema, entry)]));
-    const removed = update.full ? [...this.#state.keys()].filter((key) => !changed.has(key)) : update.removedKeys;
-    const undo = this.#state.apply({ changed, removed });
-    if (Buffer.compare(this.#state.digest(), update.digest) !== 0) {
-      this.#state.apply(undo);
-      throw gap("does not lead from the state that is held to its digest");
+    const undo = bytes.apply({ changed, removed: update.removedKeys });
+    if (Buffer.compare(bytes.digest(), update.digest) !== 0) {
+      bytes.apply(undo);
+      throw wrongDigest();
     }
-    this.#head = { ...update, entries: [], removedKeys: [] };
-    for (const key of removed) this.#remove(key);
-    for (const entry of entries.values()) this.#put(entry);
-    if (removed.length > 0 || entries.size > 0) for (const listener of this.#listeners) listener();
+    for (const key of update.removedKeys) this.#state.remove(key);
+    for (const entry of entries.values()) this.#state.put(entry);
+    return update.removedKeys.length > 0 || entries.size > 0;
   }
 
-  /** The whole state as one full update. */
-  toBytes(): Uint8Array {
-    const entries = [...this.#state].map(([, bytes]) => fromBinary(RouteEntrySchema, bytes));
-    return toBinary(RouteUpdateSchema, { ...this.#head, full: true, entries, removedKeys: [] });
-  }
-
-  /** Writes the state to a file, whole or not at all. Does nothing while there is none. */
+  /** Writes the state to a file as one full update, whole or not at all, in pieces with turns between them. Does nothing while there is none. */
   async save(file: string): Promise<void> {
-    if (!this.hasState) return;
-    const bytes = this.toBytes();
-    await mkdir(dirname(file), { recursive: true });
-    const fresh = `${file}.${process.pid}.new`;
-    await writeFile(fresh, bytes, { mode: 0o600 });
-    await rename(fresh, file);
+    if (this.hasState) await writeWhole(file, this.#chunks(this.#state.bytes.values()));
   }
 
   /** Reads a saved state; true when it was taken. A missing or damaged file is left alone. */
   async load(file: string): Promise<boolean> {
     try {
-      this.apply(fromBinary(RouteUpdateSchema, await readFile(file)));
+      await this.applyInTurns(fromBinary(RouteUpdateSchema, await readFile(file)));
       return true;
     } catch {
       return false;
     }
+  }
+
+  *#chunks(entries: readonly Uint8Array[]): Generator<Uint8Array> {
+    yield toBinary(RouteUpdateSchema, { ...this.#head, full: true });
+    yield* entryChunks(RouteUpdateSchema.field.entries.number, entries);
   }
 
   #assertOrder(update: RouteUpdate): void {
@@ -107,24 +121,10 @@ export class RouteTable {
     if (!update.full && !isSameEpoch) throw gap("continues another epoch");
     if (isSameEpoch && update.version < this.version) throw gap("is older than the state that is held");
   }
+}
 
-  #put(entry: RouteEntry): void {
-    this.#remove(entry.key);
-    if (entry.entry.case === "replica") {
-      const replica = entry.entry.value;
-      this.#replicas.set(replica.id, replica);
-      this.#forget.set(entry.key, () => this.#replicas.delete(replica.id));
-    } else if (entry.entry.case === "model") {
-      const routes = readModelRoute(entry.entry.value);
-      this.#models.set(routes.name, routes);
-      this.#forget.set(entry.key, () => this.#models.delete(routes.name));
-    }
-  }
-
-  #remove(key: string): void {
-    this.#forget.get(key)?.();
-    this.#forget.delete(key);
-  }
+function wrongDigest(): AimassError {
+  return gap("does not lead from the state that is held to its digest");
 }
 
 function gap(what: string): AimassError {
