@@ -151,7 +151,7 @@ function expectFailure(result: CommandResult, status: number, sentence: RegExp):
   expect(result.stdout).toBe("");
 }
 
-describe("the aimass command", { timeout: 90_000 }, () => {
+describe("the aimass command", { timeout: 180_000 }, () => {
   it("asks who does not exist to sign in, and keeps a session in a file of the user alone", async () => {
     expectFailure(await aimass.run("models", "push", "tiny", file("tiny.onnx")), 3, /aimass login/);
     const mesh = await words("status");
@@ -424,7 +424,7 @@ describe("the aimass command", { timeout: 90_000 }, () => {
   });
 });
 
-describe.concurrent("a wrong command", { timeout: 60_000 }, () => {
+describe.concurrent("a wrong command", { timeout: 180_000 }, () => {
   it.each<[string, string[], number, RegExp]>([
     ["an unknown command", ["modles", "list"], 2, /unknown command 'modles'.*models/s],
     ["an unknown option", ["models", "list", "--colour"], 2, /unknown option '--colour'/],
@@ -475,7 +475,7 @@ describe.concurrent("a wrong command", { timeout: 60_000 }, () => {
   });
 });
 
-describe("aimass login", { timeout: 90_000 }, () => {
+describe("aimass login", { timeout: 180_000 }, () => {
   const signIn = async (input: string): Promise<CommandResult> => {
     const child = aimass.start(["login"], "pipe");
     child.stdin?.end(input);
@@ -494,7 +494,7 @@ describe("aimass login", { timeout: 90_000 }, () => {
   });
 });
 
-describe("aimass up", { timeout: 90_000 }, () => {
+describe("aimass up", { timeout: 180_000 }, () => {
   it("listens where it says and nowhere else, and with --no-triton-ports not on 8000 and 8001", async () => {
     expect(up.listeners).toEqual([new URL(up.url).host]);
   });
@@ -547,7 +547,7 @@ describe("aimass up", { timeout: 90_000 }, () => {
   });
 });
 
-describe("aimass up from npm", { timeout: 90_000 }, () => {
+describe("aimass up from npm", { timeout: 180_000 }, () => {
   it("ends when npm's shell is told to end, which passes no signal on", async () => {
     const own = join(temporary.path, "from-npm");
     const program = fileURLToPath(new URL("../../services/cli/bin/aimass.js", import.meta.url));
@@ -568,7 +568,7 @@ describe("aimass up from npm", { timeout: 90_000 }, () => {
   });
 });
 
-describe("aimass admin reset", { timeout: 90_000 }, () => {
+describe("aimass admin reset", { timeout: 180_000 }, () => {
   it("makes nothing where there is no mesh", async () => {
     const result = await aimass.run("admin", "reset", "--data", file("mistyped"));
     expectFailure(result, 1, /There is no mesh in .*mistyped.*--data/s);

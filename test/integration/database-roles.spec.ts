@@ -50,7 +50,7 @@ const relations = () =>
      where relkind in ('r', 'p', 'v', 'm') and nspname !~ '^(pg_|information_schema)'`,
   );
 
-describe("a service's role in the database", { timeout: 60_000 }, () => {
+describe("a service's role in the database", { timeout: 180_000 }, () => {
   it("is its own, and processes that need no database have none", () => {
     const urls = databasesOf(mesh);
     expect(urls.map(([name]) => name).sort()).toEqual(["auth", "registry", "scheduler", "trainer"]);

@@ -68,7 +68,7 @@ const refusal = (promise: Promise<unknown>): Promise<AimassError> =>
     (error: unknown) => AimassError.from(fromConnectError(error)),
   );
 
-describe("a node, straight at the services", { timeout: 60_000 }, () => {
+describe("a node, straight at the services", { timeout: 180_000 }, () => {
   it("reads the files of a version that is assigned to it, and no other's", async () => {
     const grant = await grantFor(served);
     expect(await read(served, grant)).toEqual(Buffer.from(tinyModel(1)));

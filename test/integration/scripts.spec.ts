@@ -84,7 +84,7 @@ describeWith("ci", { needs: ["bwrap", "python3"] }, "scikit-learn as a script", 
 
   afterAll(() => mesh?.[Symbol.asyncDispose]());
 
-  it("trains a line from the command line, and predicts for 2 and 3", { timeout: 120_000 }, async () => {
+  it("trains a line from the command line, and predicts for 2 and 3", { timeout: 180_000 }, async () => {
     const data = join(mesh.folder, "line.csv");
     execFileSync(join(environment, "bin/python"), [join(examples, "linear-regression/make_data.py"), data]);
     await json("datasets", "push", data);
@@ -130,7 +130,7 @@ describeWith("ci", { needs: ["bwrap", "python3"] }, "scripts that misbehave", ()
     ],
   ] as const;
 
-  it.each(cases)("and %s end with a clear word", { timeout: 60_000 }, async (_, sh, said) => {
+  it.each(cases)("and %s end with a clear word", { timeout: 180_000 }, async (_, sh, said) => {
     const result = await trainBy(`STATE=${mesh.mesh.data.folder("trainer")}\n${sh}\n`);
     expect(result.status).not.toBe(0);
     expect(result.stdout + result.stderr).toMatch(said);
@@ -142,7 +142,7 @@ describeWith("ci", { needs: ["bwrap", "python3"] }, "scripts that misbehave", ()
     cancelledScript,
   );
 
-  it("are refused to whoever lacks code.run", { timeout: 60_000 }, async () => {
+  it("are refused to whoever lacks code.run", { timeout: 180_000 }, async () => {
     const directory = mesh.admin.client(DirectoryService);
     await directory.createServiceAccount({ name: "trainee", description: "may train by recipes" });
     const grant = { subject: "service-account:trainee", resource: "default", level: Level.EDIT, effect: Effect.ALLOW };
@@ -167,7 +167,7 @@ describeWith("ci", { needs: ["setpriv", "prlimit"] }, "scripts as plain processe
 
   afterAll(() => mesh?.[Symbol.asyncDispose]());
 
-  it("end as those in a sandbox when they are cancelled", { timeout: 60_000 }, cancelledScript);
+  it("end as those in a sandbox when they are cancelled", { timeout: 180_000 }, cancelledScript);
 });
 
 describe("scripts where they are switched off", () => {
@@ -178,7 +178,7 @@ describe("scripts where they are switched off", () => {
 
   afterAll(() => mesh?.[Symbol.asyncDispose]());
 
-  it("are refused at once, with what to do", { timeout: 60_000 }, async () => {
+  it("are refused at once, with what to do", { timeout: 180_000 }, async () => {
     const refused = await trainBy("true\n");
     expect(refused.stdout + refused.stderr).toMatch(/switched off.*AIMASS_SCRIPTS=bubblewrap/s);
   });

@@ -38,7 +38,7 @@ afterAll(async () => {
   await mesh?.[Symbol.asyncDispose]();
 });
 
-describe("what strangers wrote", { timeout: 60_000 }, () => {
+describe("what strangers wrote", { timeout: 180_000 }, () => {
   const commands = [
     ["datasets", "push", "rows.csv", "rows", "--description", hostile, "--source", hostile],
     ["datasets", "push", "bad.csv", "bad"],

@@ -185,7 +185,7 @@ describe("compressed requests", () => {
       stream.write(large);
       return { stream, status };
     });
-    await expect.poll(() => uploads.chunks, { timeout: 20_000 }).toBeGreaterThan(10);
+    await expect.poll(() => uploads.chunks, { timeout: 60_000 }).toBeGreaterThan(10);
     for (const { stream } of calls) stream.end();
     const outcomes = await Promise.all(calls.map(({ status }) => status));
     expect(outcomes.filter((status) => status === "0").length).toBeGreaterThan(10);

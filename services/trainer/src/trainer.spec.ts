@@ -141,7 +141,7 @@ describe("a job", () => {
   });
 });
 
-describe("a dataset with more columns than usual", { timeout: 60_000 }, () => {
+describe("a dataset with more columns than usual", { timeout: 180_000 }, () => {
   const wide = `a,y,${Array.from({ length: 10_000 }, (_, i) => `c${i}`).join(",")}\n`;
   const rows = Array.from({ length: 40 }, (_, i) => `${i},${2 * i + (i % 2)}${",1".repeat(10_000)}\n`);
   const job = { features: ["a"], recipe: "ridge", search: { method: "random", trials: 2 } };

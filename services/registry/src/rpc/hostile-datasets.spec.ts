@@ -51,7 +51,7 @@ async function leavesNothing(dataset: string): Promise<void> {
 }
 
 async function hasReaders(count: number): Promise<void> {
-  await expect.poll(() => readingProcesses(), { timeout: 15_000 }).toHaveLength(count);
+  await expect.poll(() => readingProcesses(), { timeout: 60_000 }).toHaveLength(count);
 }
 
 describe("a bomb", () => {

@@ -305,7 +305,7 @@ outputs: [{ name: scores, labels: [red, green, blue] }]`;
     setTimeout(() => controller.abort(), 100);
     expect((await refusal(call)).code).toBe("CANCELLED");
     await expect
-      .poll(async () => (await ada.models.getModel({ name: "orphan" })).model?.newestVersion, { timeout: 15_000 })
+      .poll(async () => (await ada.models.getModel({ name: "orphan" })).model?.newestVersion, { timeout: 60_000 })
       .toBe(1n);
   });
 

@@ -120,7 +120,7 @@ async function scored(client: Client, id: string, count: number): Promise<void> 
   await waitFor(() => ended().catch(() => false), { what: `${count} trials that ended`, timeoutMs: 60_000 });
 }
 
-describe("a job that searches", { timeout: 120_000 }, () => {
+describe("a job that searches", { timeout: 180_000 }, () => {
   it("is offered among the recipes", async () => {
     const client = await start();
     const { recipes } = await client.listRecipes({});

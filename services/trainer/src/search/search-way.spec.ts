@@ -45,7 +45,7 @@ function messages(): string {
   return `text,kind\n${rows.join("\n")}\n`;
 }
 
-describe("auto", { timeout: 120_000 }, () => {
+describe("auto", { timeout: 180_000 }, () => {
   it("finds the recipe that suits a table, tells its leaderboard all the while, and says what it left out", async () => {
     const found = await searched(ringCsv(500), {
       recipe: "auto",
@@ -160,7 +160,7 @@ describe("auto", { timeout: 120_000 }, () => {
   });
 });
 
-describe("a search for parameters", { timeout: 120_000 }, () => {
+describe("a search for parameters", { timeout: 180_000 }, () => {
   const bad = { parameters: { l2: 1e5 } };
   const ranges = { l2: { from: 1e-4, to: 1e5, scale: "log" } };
 

@@ -71,7 +71,7 @@ const isAlive = (pid: number) => {
   }
 };
 
-describe("trials in processes of their own", { timeout: 60_000 }, () => {
+describe("trials in processes of their own", { timeout: 180_000 }, () => {
   it("score every fold, the same in every process", async () => {
     await using pool = new TrialPool(setup, { memoryMb: 512, clock: systemClock });
     const folds: number[] = [];

@@ -41,10 +41,10 @@ describe.runIf(process.platform === "linux")("a process that reads", () => {
     const parent = fork(dying, [directory.path, sha256]);
     await once(parent, "message");
     const readers = () => readingProcesses(parent.pid);
-    await expect.poll(readers, { timeout: 15_000 }).toHaveLength(1);
+    await expect.poll(readers, { timeout: 60_000 }).toHaveLength(1);
     const [reader] = await readers();
     parent.kill("SIGKILL");
     await once(parent, "exit");
-    await expect.poll(() => isAlive(reader as number), { timeout: 15_000 }).toBe(false);
+    await expect.poll(() => isAlive(reader as number), { timeout: 60_000 }).toBe(false);
   });
 });
