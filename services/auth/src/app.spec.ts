@@ -184,7 +184,8 @@ describe("the directory", () => {
     const names = [...first.users, ...second.users].map((user) => user.name);
     expect(names).toEqual([...new Set(names)].sort());
     expect(names).toHaveLength(4);
-    await expect(audrey.directory.listUsers({ page: { size: 1001 } })).rejects.toEqual(refusal("INVALID_ARGUMENT"));
+    await expect(audrey.directory.listUsers({ page: { size: -1 } })).rejects.toEqual(refusal("INVALID_ARGUMENT"));
+    expect((await audrey.directory.listUsers({ page: { size: 1001 } })).users.length).toBeGreaterThan(2);
     await expect(audrey.directory.listUsers({ page: { token: "?" } })).rejects.toEqual(refusal("INVALID_ARGUMENT"));
   });
 

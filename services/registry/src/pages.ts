@@ -1,5 +1,6 @@
-import type { PageInfo, PageRequest } from "@aimass/api/common";
+import type { PageInfo } from "@aimass/api/common";
 import type { AimassError } from "@aimass/core";
+import type { RequestedPage } from "@aimass/rpc";
 import { invalid } from "./names.ts";
 
 /** A part of a list that is wanted: up to `size` items after `after`. */
@@ -15,21 +16,9 @@ export interface Slice<T> {
   readonly next: readonly string[] | undefined;
 }
 
-const defaultSize = 100;
-const maxSize = 1000;
-
-/** Reads a page request whose keys have `parts` parts. Errors: INVALID_ARGUMENT. */
-export function readPage(request: PageRequest | undefined, parts: number): Page {
-  const size = request?.size || defaultSize;
-  if (size < 0 || size > maxSize)
-    throw invalid("page.size", `A page of ${size} cannot be had.`, `Ask for 1 to ${maxSize}.`);
-  const token = request?.token ?? "";
-  return { size, after: token === "" ? undefined : readToken(token, parts) };
-}
-
 /** What a response says about the rest of the list. */
-export function pageInfo(slice: Slice<unknown>): Pick<PageInfo, "nextToken"> {
-  return { nextToken: slice.next === undefined ? "" : Buffer.from(JSON.stringify(slice.next)).toString("base64url") };
+export function pageInfo(page: Pick<RequestedPage, "tokenOf">, slice: Slice<unknown>): Pick<PageInfo, "nextToken"> {
+  return { nextToken: page.tokenOf(slice.next) };
 }
 
 /** Cuts a slice out of `size + 1` rows that were asked for. */
@@ -68,16 +57,6 @@ export async function fillPage<T>(
     if (fetched.length < limit) return { items, next: undefined };
     after = read.key(fetched.at(-1) as T);
   }
-}
-
-function readToken(token: string, parts: number): readonly string[] {
-  try {
-    const key: unknown = JSON.parse(Buffer.from(token, "base64url").toString("utf8"));
-    if (Array.isArray(key) && key.length === parts && key.every((part) => typeof part === "string")) return key;
-  } catch {
-    // Said below.
-  }
-  throw strangeToken();
 }
 
 /** A token that no page of this list gave. */

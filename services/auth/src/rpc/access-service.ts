@@ -35,10 +35,11 @@ export function createAccessService({ guard, grants }: AccessServiceOptions): Se
       const changed = await grants.delete(id, causeOf(context));
       return { acknowledgement: await acknowledged(guard, changed) };
     },
-    async listGrants({ resource, subject, page: request }, context) {
+    async listGrants(request, context) {
+      const { resource, subject } = request;
       if (resource !== "") require(context, "grant.read", resource);
       const { principal } = callerOf(context);
-      const page = readPage(request);
+      const page = readPage(context, request);
       const mayRead = (row: GrantRow) => guard.policy.policy.allows(principal, "grant.read", row.resource, clock.now());
       const visible = await listVisible(grants, { resource, subject }, page, mayRead);
       const { rows, info } = toPage(visible, page, (row) => row.id);

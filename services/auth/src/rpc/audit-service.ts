@@ -20,7 +20,7 @@ export function createAuditService({ guard, ledger, heads }: AuditServiceOptions
     async listEntries(request, context) {
       requirePlatform(guard, context, "audit.read");
       const { actor, action, resource } = request;
-      const page = readPage(request.page);
+      const page = readPage(context, request);
       const filter = { actor, action, resource, from: dateOf(request.from), until: dateOf(request.until) };
       const { rows, info } = toPage(await ledger.list(filter, page), page, (row) => row.sequence);
       return { entries: rows.map(encodeEntry), page: info };

@@ -60,7 +60,7 @@ function principalMethods({ guard, users, serviceAccounts, apiKeys }: DirectoryS
     },
     async listUsers(request, context) {
       requirePlatform(guard, context, "directory.read");
-      const page = readPage(request.page);
+      const page = readPage(context, request);
       const { rows, info } = toPage(await users.list(page), page, (row) => row.name);
       return { users: rows.map(encodeUser), page: info };
     },
@@ -72,7 +72,7 @@ function principalMethods({ guard, users, serviceAccounts, apiKeys }: DirectoryS
     },
     async listServiceAccounts(request, context) {
       requirePlatform(guard, context, "directory.read");
-      const page = readPage(request.page);
+      const page = readPage(context, request);
       const { rows, info } = toPage(await serviceAccounts.list(page), page, (row) => row.name);
       return { serviceAccounts: rows.map(encodeServiceAccount), page: info };
     },
@@ -95,7 +95,7 @@ function groupMethods({ guard, groups }: DirectoryServiceOptions) {
     },
     async listGroups(request, context) {
       requirePlatform(guard, context, "directory.read");
-      const page = readPage(request.page);
+      const page = readPage(context, request);
       const { rows, info } = toPage(await groups.list(page), page, (group) => group.name);
       return { groups: rows.map(({ name, members }) => ({ name, members: [...members] })), page: info };
     },
@@ -124,7 +124,7 @@ function apiKeyMethods(options: DirectoryServiceOptions) {
       const caller = requirePerson(context);
       const principal = request.principal === "" ? caller.id : request.principal;
       if (principal !== caller.id) requirePlatform(guard, context, "directory.read");
-      const page = readPage(request.page);
+      const page = readPage(context, request);
       const { rows, info } = toPage(await apiKeys.list(principal, page), page, (row) => row.id);
       return { keys: rows.map(encodeApiKey), page: info };
     },

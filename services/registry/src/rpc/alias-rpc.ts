@@ -1,10 +1,11 @@
 import { type AliasMove, AliasMoveSchema, type AliasService } from "@aimass/api/registry";
+import { readPage } from "@aimass/rpc";
 import { create } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Aliases, AliasMoveRow } from "../aliases/aliases.ts";
 import type { Gate } from "../gate.ts";
-import { pageInfo, readPage } from "../pages.ts";
+import { pageInfo } from "../pages.ts";
 
 export function aliasRpc({ gate, aliases }: { gate: Gate; aliases: Aliases }): ServiceImpl<typeof AliasService> {
   return {
@@ -33,8 +34,9 @@ export function aliasRpc({ gate, aliases }: { gate: Gate; aliases: Aliases }): S
         const rows = await aliases.inForce(name, alias, timestampDate(request.at));
         return { moves: rows.map(encode), page: { nextToken: "" } };
       }
-      const slice = await aliases.history(name, alias, readPage(request.page, 1));
-      return { moves: slice.items.map(encode), page: pageInfo(slice) };
+      const page = readPage(context, request, 1);
+      const slice = await aliases.history(name, alias, page);
+      return { moves: slice.items.map(encode), page: pageInfo(page, slice) };
     },
   };
 }

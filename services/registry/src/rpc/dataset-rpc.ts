@@ -1,5 +1,6 @@
 import type { DatasetService, DatasetVersion } from "@aimass/api/registry";
 import { formatResource } from "@aimass/identity";
+import { readPage } from "@aimass/rpc";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { diffDatasets } from "../datasets/dataset-diff.ts";
 import type { DatasetMaker } from "../datasets/dataset-maker.ts";
@@ -8,7 +9,7 @@ import type { Datasets } from "../datasets/datasets.ts";
 import { previewDataset } from "../datasets/preview.ts";
 import type { Gate } from "../gate.ts";
 import { projectOf } from "../names.ts";
-import { fillPage, pageInfo, readPage, sliceOf, strangeToken } from "../pages.ts";
+import { fillPage, pageInfo, sliceOf, strangeToken } from "../pages.ts";
 import type { ReadAudit } from "../reads/read-audit.ts";
 
 interface DatasetRpcOptions {
@@ -45,12 +46,12 @@ export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof Datas
     },
     async listDatasetVersions(request, context) {
       const { name } = admittedName(options, await lookUp(options, { ...request, version: 0n }), context);
-      const page = readPage(request.page, 1);
+      const page = readPage(context, request, 1);
       const before = page.after?.[0];
       if (before !== undefined && !/^\d{1,18}$/.test(before)) throw strangeToken();
       const rows = await datasets.versions(name, before, page.size + 1);
       const slice = sliceOf(rows, page.size, { item: (row) => row, key: (row) => [String(row.version)] });
-      return { versions: [...slice.items], page: pageInfo(slice) };
+      return { versions: [...slice.items], page: pageInfo(page, slice) };
     },
     async diffDatasetVersions({ project, dataset, left: from, right: to }, context) {
       const left = admitted(options, await lookUp(options, { project, dataset, version: from }), context);
@@ -65,11 +66,12 @@ export function datasetRpc(options: DatasetRpcOptions): ServiceImpl<typeof Datas
     async listDatasets(request, context) {
       const project = request.project === "" ? undefined : request.project;
       const reader = gate.reader(context);
-      const slice = await fillPage(readPage(request.page, 2), (after, limit) => datasets.list(project, after, limit), {
+      const page = readPage(context, request, 2);
+      const slice = await fillPage(page, (after, limit) => datasets.list(project, after, limit), {
         key: (item) => [item.project, item.dataset],
         admit: (item) => reader.may("dataset.view", formatResource(item.project, item.dataset)),
       });
-      return { datasets: [...slice.items], page: pageInfo(slice) };
+      return { datasets: [...slice.items], page: pageInfo(page, slice) };
     },
   };
 }

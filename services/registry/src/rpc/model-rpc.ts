@@ -1,10 +1,10 @@
 import { type CreateVersionRequest, type ModelService, ReviewDecision } from "@aimass/api/registry";
-import { callerOf } from "@aimass/rpc";
+import { callerOf, readPage } from "@aimass/rpc";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Gate } from "../gate.ts";
 import type { Models } from "../models/models.ts";
 import { assertModelName, invalid, projectOf } from "../names.ts";
-import { fillPage, pageInfo, readPage } from "../pages.ts";
+import { fillPage, pageInfo } from "../pages.ts";
 import { diffVersions } from "../versions/diff.ts";
 import type { VersionMaker } from "../versions/version-maker.ts";
 import type { Versions } from "../versions/versions.ts";
@@ -31,11 +31,12 @@ export function modelRpc({ gate, models, versions, maker }: ModelRpcOptions): Se
     },
     async listModels(request, context) {
       const project = request.project === "" ? undefined : request.project;
-      const slice = await fillPage(readPage(request.page, 2), (after, limit) => models.list(project, after, limit), {
+      const page = readPage(context, request, 2);
+      const slice = await fillPage(page, (after, limit) => models.list(project, after, limit), {
         key: (row) => [row.project, row.name],
         admit: (row) => gate.maySeeModel(context, { project: row.project, model: row.name }),
       });
-      return { models: (await models.views(slice.items)).map(encodeModel), page: pageInfo(slice) };
+      return { models: (await models.views(slice.items)).map(encodeModel), page: pageInfo(page, slice) };
     },
     async deleteModel(request, context) {
       const named = { project: request.project, model: request.name };
@@ -55,8 +56,9 @@ export function modelRpc({ gate, models, versions, maker }: ModelRpcOptions): Se
     },
     async listVersions(request, context) {
       const name = await gate.model(context, request, "model.view");
-      const slice = await versions.list(name, readPage(request.page, 1));
-      return { versions: [...slice.items], page: pageInfo(slice) };
+      const page = readPage(context, request, 1);
+      const slice = await versions.list(name, page);
+      return { versions: [...slice.items], page: pageInfo(page, slice) };
     },
     async retireVersion(request, context) {
       const { actor, project, model } = await gate.model(context, request, "version.retire");

@@ -1,9 +1,10 @@
 import { type Project, ProjectSchema, type ProjectService } from "@aimass/api/registry";
+import { readPage } from "@aimass/rpc";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Gate } from "../gate.ts";
-import { fillPage, pageInfo, readPage } from "../pages.ts";
+import { fillPage, pageInfo } from "../pages.ts";
 import type { ProjectRow, Projects } from "../projects/projects.ts";
 
 export function projectRpc({ gate, projects }: { gate: Gate; projects: Projects }): ServiceImpl<typeof ProjectService> {
@@ -18,11 +19,12 @@ export function projectRpc({ gate, projects }: { gate: Gate; projects: Projects 
       return { project: encode(await projects.update(actor, project, { description, reviewRequired })) };
     },
     async listProjects(request, context) {
-      const slice = await fillPage(readPage(request.page, 1), (after, limit) => projects.list(after?.[0], limit), {
+      const page = readPage(context, request, 1);
+      const slice = await fillPage(page, (after, limit) => projects.list(after?.[0], limit), {
         key: (row) => [row.name],
         admit: (row) => gate.maySeeProject(context, row),
       });
-      return { projects: slice.items.map(encode), page: pageInfo(slice) };
+      return { projects: slice.items.map(encode), page: pageInfo(page, slice) };
     },
   };
 }

@@ -2,13 +2,12 @@ import type { ServableModel } from "@aimass/api/registry";
 import { type Deployment, DeploymentSchema, type DeploymentService, type DeploymentSpec } from "@aimass/api/scheduler";
 import { AimassError, type Clock } from "@aimass/core";
 import type { PolicyStore, Principal } from "@aimass/identity";
-import { callerOf, requireVerb } from "@aimass/rpc";
+import { callerOf, readPage, requireVerb } from "@aimass/rpc";
 import { create } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Changes } from "../changes.ts";
 import type { SchedulerTimings } from "../config.ts";
 import type { SchedulerStore } from "../database.ts";
-import { pageToken, readPage } from "../deployments/page.ts";
 import { encodePlan, tryDeployment } from "../deployments/planner.ts";
 import type { Deployments } from "../deployments/postgres-deployments.ts";
 import { normaliseSpec } from "../deployments/spec.ts";
@@ -64,13 +63,13 @@ export function createDeploymentService(o: DeploymentServiceOptions): ServiceImp
       return { deployment: await findVisible(context, readModelName(request).key) };
     },
     async listDeployments(request, context) {
-      const { size, after } = readPage(request.page);
+      const { size, after, tokenOf } = readPage(context, request);
       const { principal } = callerOf(context);
       const mayView = ({ key }: { key: string }) =>
         o.policy.policy.allows(principal, "deployment.view", key, o.clock.now());
-      const visible = (await o.deployments.list(request.project, after)).filter(mayView);
+      const visible = (await o.deployments.list(request.project, after?.[0] ?? "")).filter(mayView);
       const page = visible.slice(0, size);
-      const nextToken = visible.length > size ? pageToken(page.at(-1)?.key ?? "") : "";
+      const nextToken = tokenOf(visible.length > size ? [page.at(-1)?.key ?? ""] : undefined);
       return { deployments: page.map(({ deployment }) => deployment), page: { nextToken } };
     },
     async deleteDeployment(request, context) {

@@ -1,13 +1,12 @@
 import { type Job, JobSchema, type TrainingService } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
 import { formatResource } from "@aimass/identity";
-import { callerOf, requireVerb } from "@aimass/rpc";
+import { callerOf, readPage, requireVerb } from "@aimass/rpc";
 import { create } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { requesterOf } from "../jobs/requester.ts";
 import { recipes } from "../recipes/catalogue.ts";
 import { type Allows, maySeeJob } from "./job-rights.ts";
-import { readPage } from "./page.ts";
 import type { TrainingServiceOptions } from "./training-service-options.ts";
 
 type Calls = Pick<
@@ -28,15 +27,17 @@ export function jobCalls(options: TrainingServiceOptions): Calls {
     async getJob({ id }, context) {
       return { job: await visibleJob(options, id, context) };
     },
-    async listJobs({ project, page }, context) {
+    async listJobs(request, context) {
+      const { project } = request;
       const { principal } = callerOf(context);
-      const { size, before } = readPage(page);
+      const { size, after, tokenOf } = readPage(context, request);
+      const before = after?.[0] ?? "";
       const wanted = project === "" ? await jobs.projects() : [project];
       const allows: Allows = (verb, resource) => policy.policy.allows(principal, verb, resource, clock.now());
       const allowed = wanted.filter((name) => allows("job.view", name));
       const found = await visibleJobs(options, allowed, { size: size + 1, before }, allows);
       const shown = found.slice(0, size);
-      return { jobs: shown, page: { nextToken: found.length > size ? (shown.at(-1)?.id ?? "") : "" } };
+      return { jobs: shown, page: { nextToken: tokenOf(found.length > size ? [shown.at(-1)?.id ?? ""] : undefined) } };
     },
     async cancelJob({ id }, context) {
       const { spec } = await visibleJob(options, id, context);

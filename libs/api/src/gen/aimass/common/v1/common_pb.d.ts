@@ -53,14 +53,15 @@ export declare const ErrorDetailSchema: GenMessage<ErrorDetail>;
  */
 export declare type PageRequest = Message<"aimass.common.v1.PageRequest"> & {
   /**
-   * At most this many items; 0 means 100, values over 1000 are refused with INVALID_ARGUMENT.
+   * At most this many items; 0 means 100, values over 1000 mean 1000 (AIP-158), values below 0 are refused with INVALID_ARGUMENT.
    *
    * @generated from field: int32 size = 1;
    */
   size: number;
 
   /**
-   * The `next_token` of the page before; empty for the first page. Tokens are opaque.
+   * The `next_token` of the page before; empty for the first page. Tokens are opaque, and good for the same list, filters and
+   * caller alone: others are refused with INVALID_ARGUMENT.
    *
    * @generated from field: string token = 2;
    */
