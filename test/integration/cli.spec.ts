@@ -323,6 +323,55 @@ describe("the aimass command", { timeout: 180_000 }, () => {
     expect(await words("users", "disable", "ada")).toMatch(/is disabled/);
   });
 
+  it("sets the roles of a user, and lets one in again", async () => {
+    await json("users", "create", "rob", "--password-file", file("password"));
+    expect(await words("users", "roles", "rob", "operator", "auditor")).toMatch(/auditor, operator/);
+    expect(await json("users", "roles", "rob", "none")).toMatchObject({ user: { roles: [] } });
+    expectFailure(await aimass.run("users", "roles", "rob"), 2, /No role was named/);
+    expect(await words("users", "disable", "rob")).toMatch(/is disabled/);
+    expect(await words("users", "enable", "rob")).toMatch(/is active/);
+  });
+
+  it("drains machines, and lists what is in quarantine", async () => {
+    expect(await words("nodes", "list")).toMatch(/local .*local\/cpu-0 live/);
+    expect(await json("nodes", "drain", "local")).toMatchObject([{ id: "local/cpu-0", draining: true }]);
+    expect(await words("nodes", "list")).toMatch(/local\/cpu-0 draining/);
+    expect(await json("nodes", "drain", "local/cpu-0", "--undo")).toMatchObject([{ draining: false }]);
+    expectFailure(await aimass.run("nodes", "drain", "lokal"), 4, /"lokal".*Did you mean local/);
+    expect(await words("quarantine", "list")).toMatch(/Nothing is in quarantine/);
+    expectFailure(await aimass.run("quarantine", "release", "tiny:1"), 4, /tiny:1 is not in quarantine/);
+  });
+
+  it("lists, compares, pulls and deletes versions of a dataset", { timeout: 180_000 }, async () => {
+    writeFileSync(file("rents.csv"), "rooms,rent\n3,100\n4,200\n");
+    await json("datasets", "push", file("rents.csv"), "rents");
+    writeFileSync(file("rents.csv"), "rooms,rent\n3,100\n4,200\n5,300\n");
+    await json("datasets", "push", file("rents.csv"), "rents");
+    expect(await json("datasets", "versions", "rents")).toMatchObject([
+      { version: 2, createdAt: expect.stringMatching(/^20.*Z$/) },
+      { version: 1 },
+    ]);
+    expect(await words("datasets", "diff", "rents", "1")).toMatch(/rows: 2 → 3.*v2 has every column of v1/s);
+    await words("datasets", "pull", "rents:2", file("pulled-rows"));
+    expect(readFileSync(join(file("pulled-rows"), "rents-2.csv"))).toEqual(readFileSync(file("rents.csv")));
+    expect(await words("datasets", "delete", "rents", "--dry-run")).toMatch(
+      /Would delete the dataset rents with v1, v2/,
+    );
+    expect(await words("datasets", "delete", "rents:1")).toMatch(/rents v1 is gone/);
+    expect(await json<unknown[]>("datasets", "versions", "rents")).toHaveLength(1);
+    const exported = await words("audit", "export", "--action", "dataset", "--from", "2020-01-01");
+    const lines = exported
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(lines.at(-1)).toMatchObject({
+      action: "dataset.deleted",
+      resource: "default.rents",
+      event: { datasetDeleted: { dataset: "rents", version: "1" } },
+    });
+    expect(await words("audit", "list", "--until", "2020-01-01")).not.toMatch(/dataset/);
+  });
+
   it("replaces nothing that was pulled over, unless told to, and pulls the same again", async () => {
     const folder = file("pulled");
     await json("models", "pull", "tiny:2", folder);

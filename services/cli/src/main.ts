@@ -2,6 +2,7 @@ import { Command, CommanderError, Help } from "commander";
 import { addAccess } from "./commands/access.ts";
 import { addAdmin } from "./commands/admin.ts";
 import { addAudit } from "./commands/audit.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addDatasets } from "./commands/datasets.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDeploy } from "./commands/deploy.ts";
@@ -10,6 +11,7 @@ import { addImport } from "./commands/import.ts";
 import { addJobs } from "./commands/jobs.ts";
 import { addLogin } from "./commands/login.ts";
 import { addModels } from "./commands/models.ts";
+import { addNodes } from "./commands/nodes.ts";
 import { addPredict } from "./commands/predict.ts";
 import { addProjects } from "./commands/projects.ts";
 import { addRun } from "./commands/run.ts";
@@ -49,7 +51,9 @@ for (const add of [
   addProjects,
   addAccess,
   addAudit,
+  addNodes,
   addAdmin,
+  addCompletion,
 ])
   add(program);
 for (const command of allCommands(program)) command.exitOverride();

@@ -1,44 +1,41 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { type AuditEntry, type AuditHead, AuditService } from "@aimass/api/auth";
+import { type AuditEntry, type AuditHead, AuditService, type ListEntriesRequestSchema } from "@aimass/api/auth";
 import { EventSchema } from "@aimass/api/events";
 import { AimassError } from "@aimass/core";
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { verifyAuditHead } from "../client/audit-head.ts";
+import type { Connection } from "../client/connection.ts";
 import { time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { wholeNumber } from "../training/arguments.ts";
+import { type AuditFilters, addAuditExport, periodOf, withAuditFilters } from "./audit-export.ts";
 import { action } from "./context.ts";
 
 export function addAudit(program: Command): void {
-  const audit = program.command("audit").description("the audit ledger: list, verify");
-  audit
-    .command("list")
-    .description("what was done, newest first")
-    .option("--actor <name>", '"user:ada"', "")
-    .option("--action <name>", '"alias" or "alias.moved"', "")
-    .option("--resource <name>", '"default.fraud@default"', "")
-    .option("-n, --count <n>", "at most this many", "50")
-    .action(
-      action<{ actor: string; action: string; resource: string; count: string }>(
-        async ({ connection, output }, options) => {
-          const { entries } = await connection.client(AuditService).listEntries({
-            actor: options.actor,
-            action: options.action,
-            resource: options.resource,
-            page: { size: wholeNumber("--count", options.count, 1) },
-          });
-          output.result(entries, () =>
-            table(
-              ["#", "WHEN", "WHO", "WHAT", "WHERE"],
-              entries.map((e) => [String(e.sequence), time(e.occurredAt), e.actor, e.action, e.resource]),
-            ),
-          );
-        },
-      ),
-    );
+  const audit = program.command("audit").description("the audit ledger: list, export, verify");
+  withAuditFilters(
+    audit
+      .command("list")
+      .description("what was done, newest first")
+      .option("-n, --count <n>", "at most this many", "50"),
+  ).action(
+    action<AuditFilters & { count: string }>(async ({ connection, output }, options) => {
+      const { actor, action, resource } = options;
+      const filter = { actor, action, resource, ...periodOf(options) };
+      const count = wholeNumber("--count", options.count, 1);
+      const entries = await newestEntries(connection, filter, count);
+      output.result(entries, () =>
+        table(
+          ["#", "WHEN", "WHO", "WHAT", "WHERE"],
+          entries.map((e) => [String(e.sequence), time(e.occurredAt), e.actor, e.action, e.resource]),
+        ),
+      );
+    }),
+  );
+  addAuditExport(audit);
   audit
     .command("verify")
     .description("fetch the whole ledger and check its chain and its signed head here, trusting the server for nothing")
@@ -76,6 +73,23 @@ export function addAudit(program: Command): void {
         );
       }),
     );
+}
+
+/** As many entries as are wanted, over as many pages as they take. */
+async function newestEntries(
+  connection: Connection,
+  filter: Omit<MessageInitShape<typeof ListEntriesRequestSchema>, "page" | "$typeName">,
+  count: number,
+): Promise<AuditEntry[]> {
+  const found: AuditEntry[] = [];
+  let token = "";
+  do {
+    const size = Math.min(count - found.length, 1000);
+    const answer = await connection.client(AuditService).listEntries({ ...filter, page: { size, token } });
+    found.push(...answer.entries);
+    token = answer.page?.nextToken ?? "";
+  } while (token !== "" && found.length < count);
+  return found;
 }
 
 /** Recomputes the chain: hash = SHA-256(previous_hash ‖ sequence as 8 bytes big-endian ‖ payload). */

@@ -8,6 +8,7 @@ import { writeJobSpec } from "../training/job-spec-file.ts";
 import { leaderboardLines } from "../training/leaderboard.ts";
 import { reportLines } from "../training/report.ts";
 import { action } from "./context.ts";
+import { addJobCompare } from "./job-compare.ts";
 import { addQuota } from "./quota.ts";
 import { addRetraining } from "./retraining.ts";
 import { describeJob } from "./train.ts";
@@ -15,10 +16,13 @@ import { describeJob } from "./train.ts";
 export function addJobs(program: Command): void {
   const jobs = program
     .command("jobs")
-    .description("training jobs: list, show, report, leaderboard, logs, cancel; recipes, retraining, quotas");
+    .description(
+      "training jobs: list, show, report, leaderboard, compare, logs, clone, cancel; recipes, retraining, quotas",
+    );
   addList(jobs);
   addShow(jobs);
   addReport(jobs);
+  addJobCompare(jobs);
   addLogs(jobs);
   jobs
     .command("cancel")

@@ -1,4 +1,5 @@
 import { DirectoryService } from "@aimass/api/auth";
+import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import { readTextFile } from "../client/text-file.ts";
@@ -8,7 +9,9 @@ import { table } from "../output/output.ts";
 import { action } from "./context.ts";
 
 export function addUsers(program: Command): void {
-  const users = program.command("users").description("people and groups: create, list, disable, group");
+  const users = program
+    .command("users")
+    .description("people and groups: create, list, roles, disable, enable, password, group");
   users
     .command("create")
     .description("add a user")
@@ -60,6 +63,36 @@ export function addUsers(program: Command): void {
           .updateUser({ name: name as string, disabled: !(options.enable ?? false) });
         output.result(answer, () => [
           `user:${name} is ${answer.user?.disabled ? "disabled" : "active"}.`,
+          acknowledged(answer.acknowledgement),
+        ]);
+      }),
+    );
+  users
+    .command("enable")
+    .description("let a user in again")
+    .argument("<name>")
+    .action(
+      action(async ({ connection, output }, _options, [name]) => {
+        const answer = await connection.client(DirectoryService).updateUser({ name: name as string, disabled: false });
+        output.result(answer, () => [`user:${name} is active.`, acknowledged(answer.acknowledgement)]);
+      }),
+    );
+  users
+    .command("roles")
+    .description("give a user these platform roles and no others")
+    .argument("<name>")
+    .argument("[roles...]", "admin, operator, auditor; none takes all away")
+    .action(
+      action(async ({ connection, output }, _options, [name, ...words]) => {
+        if (words.length === 0)
+          throw new AimassError("INVALID_ARGUMENT", "No role was named.", {
+            remedy: 'Name those that the user shall have, or "none".',
+          });
+        const roles = words.join() === "none" ? [] : words;
+        const request = { name: name as string, roles, setRoles: true };
+        const answer = await connection.client(DirectoryService).updateUser(request);
+        output.result(answer, () => [
+          `user:${name} has ${answer.user?.roles.join(", ") || "no roles"}.`,
           acknowledged(answer.acknowledgement),
         ]);
       }),
