@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { BatchingBasis, type Version } from "@aimass/api/registry";
 import { LoadState } from "@aimass/api/scheduler";
 import { elementsOf, type Tensor } from "@aimass/oip";
+import { GraphBuilder } from "@aimass/onnx";
 import { mapsModel } from "@aimass/onnx/samples";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ChildService } from "../spec-support/child-service.ts";
@@ -94,5 +95,34 @@ describe("a version whose file ends in maps", () => {
       ],
       classes: { probabilities: classes },
     });
+  });
+});
+
+describe("a model whose file gives an input a default", () => {
+  it("is called without that input by gRPC, by REST and at /predict", async () => {
+    const graph = new GraphBuilder("defaults");
+    graph.input("bias", "FP32", [1]);
+    graph.constant("bias", "FP32", [1], Float32Array.of(10));
+    const sum = graph.node("Add", [graph.input("x", "FP32", ["N", 3]), "bias"], {}, { outputs: ["y"] });
+    graph.output(sum, "FP32", ["N", 3]);
+    const plain = { inputs: ["x FP32 -1,3"], outputs: ["y FP32 -1,3"], batchable: true };
+    plane.assign(replicaId, [published(), plane.publish({ model: "shifted", bytes: graph.toBytes(), ...plain })]);
+    await until("shifted ready", () =>
+      plane.replicas
+        .get(replicaId)
+        ?.loaded.find(({ model, state }) => model === "shifted" && state === LoadState.READY),
+    );
+    const { outputs } = await client.infer("shifted", row([1, 2, 3]));
+    expect([...(elementsOf("FP32", outputs[0]?.bytes as Uint8Array) as Float32Array)]).toEqual([11, 12, 13]);
+    const call = async (path: string, body: object) => {
+      const answer = await client.rest("POST", path, { model: "shifted", body: JSON.stringify(body) });
+      return JSON.parse(String(answer.body));
+    };
+    const x = { name: "x", shape: [1, 3], datatype: "FP32", data: [1, 2, 3] };
+    expect((await call("/v2/models/shifted/infer", { inputs: [x] })).outputs[0].data).toEqual([11, 12, 13]);
+    expect(await call("/models/shifted/predict", { inputs: { x: [[1, 2, 3]] } })).toEqual({
+      predictions: [[11, 12, 13]],
+    });
+    expect(await call("/models/shifted/predict", { inputs: [[1, 2, 3]] })).toEqual({ predictions: [[11, 12, 13]] });
   });
 });
