@@ -5,19 +5,30 @@ import { fileURLToPath } from "node:url";
 import { mustRun } from "./program.ts";
 
 const scripts = fileURLToPath(new URL("./python", import.meta.url));
-const home = fileURLToPath(new URL("../.venv", import.meta.url));
+
+/** What is installed together: stock clients, or exporters and the libraries they export from. */
+type Kind = "clients" | "exporters";
+
+const kinds: Readonly<Record<Kind, { requirements: string; home: string }>> = {
+  clients: { requirements: "requirements.txt", home: "../.venv" },
+  exporters: { requirements: "exporters-requirements.txt", home: "../.venv-exporters" },
+};
 const installTimeoutMs = 600_000;
 
-/** A virtual environment with the pinned stock clients, made once and again when the pins change. */
+/** A virtual environment with pinned packages, made once and again when the pins change. */
 export class PythonEnvironment {
   readonly python: string;
 
-  private constructor(python: string) {
-    this.python = python;
+  readonly #home: string;
+
+  private constructor(home: string) {
+    this.#home = home;
+    this.python = join(home, "bin", "python");
   }
 
-  static async open(): Promise<PythonEnvironment> {
-    const requirements = join(scripts, "requirements.txt");
+  static async open(kind: Kind = "clients"): Promise<PythonEnvironment> {
+    const requirements = join(scripts, kinds[kind].requirements);
+    const home = fileURLToPath(new URL(kinds[kind].home, import.meta.url));
     const wanted = createHash("sha256").update(readFileSync(requirements)).digest("hex");
     const mark = join(home, "requirements.sha256");
     const python = join(home, "bin", "python");
@@ -28,7 +39,7 @@ export class PythonEnvironment {
       await mustRun(python, pip, { timeoutMs: installTimeoutMs });
       writeFileSync(mark, wanted);
     }
-    return new PythonEnvironment(python);
+    return new PythonEnvironment(home);
   }
 
   /** Runs one of the scripts beside this file; returns its standard output. */
@@ -38,6 +49,6 @@ export class PythonEnvironment {
 
   /** A folder of the environment for things fetched once. */
   folder(name: string): string {
-    return join(home, name);
+    return join(this.#home, name);
   }
 }

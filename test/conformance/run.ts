@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { type Finding, runCheck } from "./check.ts";
 import { browserCheck, PageServer } from "./checks/browser.ts";
 import { consoleCheck } from "./checks/console.ts";
+import { exporters } from "./checks/exporters.ts";
 import { onnxTests } from "./checks/onnx-tests.ts";
 import { perfAnalyzer } from "./checks/perf-analyzer.ts";
 import { curl, notebookPort, predictSnippet } from "./checks/plain-http.ts";
@@ -41,6 +42,7 @@ async function runAll(only: string, onnxCase: string | undefined): Promise<Findi
       browserCheck(mesh, page),
       consoleCheck(mesh),
       perfAnalyzer(mesh),
+      exporters(mesh, { only: onnxCase, tell }),
       onnxTests(mesh, { only: onnxCase, tell }),
     ];
     const found: Finding[] = [];

@@ -13,6 +13,10 @@ export interface OnnxCase {
   readonly rtol: number;
   readonly atol: number;
   readonly dataSets: readonly string[];
+  /** Names of the outputs as they are served; those of the graph unless given. */
+  readonly outputs?: readonly string[];
+  /** Class names of outputs as the registry is to find them. */
+  readonly labels?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Inputs and expected outputs of one data set, under the names the model gives them. */
@@ -21,16 +25,20 @@ export interface DataSet {
   readonly outputs: readonly Tensor[];
 }
 
-/** The cases in a folder that `export_node_tests.py` wrote, by name. */
+/** The cases in a folder that `export_node_tests.py` or `exporters.py` wrote, by name. */
 export function listCases(root: string): OnnxCase[] {
   return readdirSync(root)
     .sort()
     .map((name) => {
       const folder = join(root, name);
       const settings = join(folder, "case.json");
-      const { rtol = 1e-3, atol = 1e-7 } = existsSync(settings) ? JSON.parse(readFileSync(settings, "utf8")) : {};
+      const {
+        rtol = 1e-3,
+        atol = 1e-7,
+        ...more
+      } = existsSync(settings) ? JSON.parse(readFileSync(settings, "utf8")) : {};
       const dataSets = readdirSync(folder).filter((entry) => entry.startsWith("test_data_set_"));
-      return { name, folder, modelFile: join(folder, "model.onnx"), rtol, atol, dataSets };
+      return { ...more, name, folder, modelFile: join(folder, "model.onnx"), rtol, atol, dataSets };
     });
 }
 
@@ -62,7 +70,7 @@ export function readDataSet(one: OnnxCase, dataSet: string): DataSet {
     });
   return {
     inputs: read("input", graph?.input.map((value) => value.name) ?? []),
-    outputs: read("output", graph?.output.map((value) => value.name) ?? []),
+    outputs: read("output", one.outputs ?? graph?.output.map((value) => value.name) ?? []),
   };
 }
 

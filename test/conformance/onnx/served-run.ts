@@ -24,12 +24,13 @@ export async function runServed(
   mesh: TestMesh,
   cases: readonly OnnxCase[],
   tell: (line: string) => void,
+  stem = "onnx-backend-tests",
 ): Promise<ServedResults> {
   const results: ServedResults = new Map();
   const client = new InferClient({ addresses: [mesh.address()], apiKey: mesh.apiKey, deadlineMs: 30_000 });
   try {
     const batches = Array.from({ length: Math.ceil(cases.length / batchSize) }, (_, index) => ({
-      model: `onnx-backend-tests-${index + 1}`,
+      model: `${stem}-${index + 1}`,
       cases: cases.slice(index * batchSize, (index + 1) * batchSize),
     }));
     let pushing = pushBatch(mesh, batches[0], results);
@@ -62,13 +63,24 @@ async function pushBatch(
   await inParallel(batch?.cases ?? [], pushesAtOnce, async (one) => {
     try {
       const version = await pushCase(mesh, batch?.model ?? "", one);
-      if (version.state === VersionState.READY) pushed.set(one, version.version);
+      const mislabelled = labelProblem(version, one);
+      if (mislabelled !== undefined) results.set(one.name, mislabelled);
+      else if (version.state === VersionState.READY) pushed.set(one, version.version);
       else results.set(one.name, `the registry says ${VersionState[version.state]}: ${version.stateReason}`);
     } catch (error) {
       results.set(one.name, `push: ${(error as Error).message}`);
     }
   });
   return pushed;
+}
+
+function labelProblem({ signature }: Version, { labels = {} }: OnnxCase): string | undefined {
+  for (const [name, wanted] of Object.entries(labels)) {
+    const found = signature?.outputs.find((output) => output.name === name)?.labels ?? [];
+    if (found.join("\n") !== wanted.join("\n"))
+      return `output ${name} has the labels "${found}" instead of "${wanted}"`;
+  }
+  return undefined;
 }
 
 function pushCase(mesh: TestMesh, model: string, one: OnnxCase): Promise<Version> {
@@ -132,22 +144,30 @@ async function callCase(
   { model, version }: { model: string; version: bigint },
   one: OnnxCase,
 ): Promise<string | undefined> {
-  for (const name of one.dataSets) {
-    const { inputs, outputs } = readDataSet(one, name);
-    const request = {
-      modelName: model,
-      modelVersion: String(version),
-      id: one.name,
-      parameters: noParameters,
-      inputs,
-      outputs: [],
-    };
-    const outcome = await client.infer(encodeInferRequest(request));
-    if (!outcome.ok) return `call: ${outcome.code}: ${outcome.message}`;
-    const response = decodeInferResponse(outcome.body);
-    if (response.modelVersion !== String(version)) return `version ${response.modelVersion} answered for ${version}`;
-    const different = difference(response.outputs, outputs, one);
-    if (different !== undefined) return different;
-  }
-  return undefined;
+  // All at once, so that they meet in batches.
+  const problems = await Promise.all(one.dataSets.map((dataSet) => callWith(client, { model, version }, one, dataSet)));
+  return problems.find((problem) => problem !== undefined);
+}
+
+async function callWith(
+  client: InferClient,
+  { model, version }: { model: string; version: bigint },
+  one: OnnxCase,
+  name: string,
+): Promise<string | undefined> {
+  const { inputs, outputs } = readDataSet(one, name);
+  const request = {
+    modelName: model,
+    modelVersion: String(version),
+    id: one.name,
+    parameters: noParameters,
+    inputs,
+    outputs: [],
+  };
+  const outcome = await client.infer(encodeInferRequest(request));
+  if (!outcome.ok) return `call: ${outcome.code}: ${outcome.message}`;
+  const response = decodeInferResponse(outcome.body);
+  if (response.modelVersion !== String(version)) return `version ${response.modelVersion} answered for ${version}`;
+  const different = difference(response.outputs, outputs, one);
+  return different;
 }
