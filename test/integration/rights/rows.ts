@@ -104,6 +104,10 @@ export const rpcRows: Readonly<Record<string, Row>> = {
     rule: onPlatform("directory.manage"),
     request: () => ({ name: "?" }),
   },
+  "aimass.auth.v1.DirectoryService/UpdateServiceAccount": {
+    rule: onPlatform("directory.manage"),
+    request: () => ({ name: "no-one" }),
+  },
   "aimass.auth.v1.DirectoryService/ListServiceAccounts": { rule: onPlatform("directory.read") },
   "aimass.auth.v1.DirectoryService/CreateApiKey": {
     rule: onPlatform("directory.manage"),
@@ -111,6 +115,10 @@ export const rpcRows: Readonly<Record<string, Row>> = {
   },
   "aimass.auth.v1.DirectoryService/ListApiKeys": {
     rule: onPlatform("directory.read"),
+    request: () => ({ principal: "service-account:no-one" }),
+  },
+  "aimass.auth.v1.DirectoryService/RevokeAllApiKeys": {
+    rule: onPlatform("directory.manage"),
     request: () => ({ principal: "service-account:no-one" }),
   },
   "aimass.auth.v1.DirectoryService/RevokeApiKey": { rule: person, request: () => ({ id: "none" }) },

@@ -80,6 +80,21 @@ export class ApiKeys {
     await revokeKeys(change, principal, { events: this.#o.events, cause, now: new Date(this.#o.clock.now()) });
   }
 
+  /** Revokes every key of a principal that is in force. Returns their ids. */
+  async revokeEvery(principal: string, cause: Cause): Promise<Changed<string[]>> {
+    return await this.#o.writer.change(async (change) => {
+      const now = new Date(this.#o.clock.now());
+      return await revokeKeys(change, principal, { events: this.#o.events, cause, now });
+    });
+  }
+
+  /** Ids of the keys of a principal that were not revoked. */
+  async inForce(principal: string): Promise<string[]> {
+    const keys = this.#o.writer.store.db.selectFrom("api_key").select("id").where("principal", "=", principal);
+    const rows = await keys.where("revoked_at", "is", null).orderBy("id").execute();
+    return rows.map(({ id }) => id);
+  }
+
   async find(id: string): Promise<ApiKeyRow | undefined> {
     return await this.#o.writer.store.db.selectFrom("api_key").selectAll().where("id", "=", id).executeTakeFirst();
   }
@@ -95,17 +110,19 @@ export class ApiKeys {
   }
 }
 
-/** Revokes every key of a principal. */
+/** Revokes every key of a principal. Returns their ids. */
 export async function revokeKeys(
   { tx, touch }: PolicyChange,
   principal: string,
   { events, cause, now }: { events: AuthEvents; cause: Cause; now: Date },
-): Promise<void> {
+): Promise<string[]> {
   const keys = tx.updateTable("api_key").set({ revoked_at: now }).where("principal", "=", principal);
-  for (const { id } of await keys.where("revoked_at", "is", null).returning("id").execute()) {
+  const revoked = await keys.where("revoked_at", "is", null).returning("id").execute();
+  for (const { id } of revoked) {
     touch(policyEntryKey.apiKey(id));
     await events.apiKey(tx, cause, { keyId: id, principal, change: "deleted" });
   }
+  return revoked.map(({ id }) => id).sort();
 }
 
 function tooMany(principal: string): AimassError {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { AimassError } from "@aimass/core";
 import { policyEntryKey } from "@aimass/identity";
 import { tellGrant } from "../access/grants.ts";
@@ -12,6 +13,17 @@ export interface GroupWithMembers {
   readonly members: readonly string[];
 }
 
+/** What goes with a group. */
+export interface GroupRemoval {
+  readonly members: readonly string[];
+  readonly grants: number;
+}
+
+/** Tells one set of members from another. */
+export function groupEtag(members: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(members.toSorted())).digest("base64url").slice(0, 16);
+}
+
 /** Named sets of principals. */
 export class Groups {
   readonly #o: DirectoryOptions;
@@ -20,8 +32,8 @@ export class Groups {
     this.#o = options;
   }
 
-  /** Adds a group or replaces its members. Throws NOT_FOUND for a member that does not exist. */
-  async put(group: GroupWithMembers, cause: Cause): Promise<Changed<GroupWithMembers>> {
+  /** Adds a group or replaces its members. Throws NOT_FOUND for a member that does not exist; ABORTED for another etag than the group's, unless empty. */
+  async put(group: GroupWithMembers & { readonly etag: string }, cause: Cause): Promise<Changed<GroupWithMembers>> {
     assertName(group.name, "group.name");
     const members = [...new Set(group.members)].sort();
     return await this.#o.writer.change(async ({ tx, touch }) => {
@@ -33,6 +45,7 @@ export class Groups {
         .executeTakeFirst();
       const before = await membersOf(tx, group.name);
       const created = made === 1n;
+      if (group.etag !== "" && (created || group.etag !== groupEtag(before))) throw changedMeanwhile(group.name);
       if (!created && before.join() === members.join()) return { name: group.name, members };
       await tx.deleteFrom("group_member").where("group_name", "=", group.name).execute();
       const rows = members.map((member) => ({ group_name: group.name, member }));
@@ -49,12 +62,19 @@ export class Groups {
     });
   }
 
+  /** What would go with a group. */
+  async foresee(name: string): Promise<GroupRemoval> {
+    const { db } = this.#o.writer.store;
+    const grants = await db.selectFrom("access_grant").select("id").where("subject", "=", `group:${name}`).execute();
+    return { members: await membersOf(db, name), grants: grants.length };
+  }
+
   /** Removes a group and the grants given to it. A group that is gone already is fine. */
-  async delete(name: string, cause: Cause): Promise<Changed<void>> {
+  async delete(name: string, cause: Cause): Promise<Changed<GroupRemoval>> {
     return await this.#o.writer.change(async ({ tx, touch }) => {
       const members = await membersOf(tx, name);
       const gone = await tx.deleteFrom("principal_group").where("name", "=", name).executeTakeFirst();
-      if (gone.numDeletedRows === 0n) return;
+      if (gone.numDeletedRows === 0n) return { members: [], grants: 0 };
       for (const member of members) touch(policyEntryKey.principal(member));
       const subject = `group:${name}`;
       const grants = await tx.deleteFrom("access_grant").where("subject", "=", subject).returningAll().execute();
@@ -63,6 +83,7 @@ export class Groups {
         await tellGrant(this.#o.events, tx, cause, grant, "deleted");
       }
       await this.#o.events.principal(tx, cause, { principal: subject, change: "deleted", detail: "" });
+      return { members, grants: grants.length };
     });
   }
 
@@ -90,7 +111,15 @@ export class Groups {
   }
 }
 
-async function membersOf(tx: AuthTransaction, group: string): Promise<string[]> {
+function changedMeanwhile(group: string): AimassError {
+  return new AimassError("ABORTED", `The group ${group} is not as it was read.`, {
+    reason: "ETAG_MISMATCH",
+    field: "group.etag",
+    remedy: "Read it again and repeat the change on what it is now.",
+  });
+}
+
+async function membersOf(tx: Pick<AuthTransaction, "selectFrom">, group: string): Promise<string[]> {
   const rows = await tx.selectFrom("group_member").select("member").where("group_name", "=", group).execute();
   return rows.map((row) => row.member).sort();
 }

@@ -1,3 +1,4 @@
+import { AimassError } from "@aimass/core";
 import { policyEntryKey } from "@aimass/identity";
 import type { Cause } from "../database.ts";
 import type { Page } from "../page.ts";
@@ -29,6 +30,31 @@ export class ServiceAccounts {
       touch(policyEntryKey.principal(row.id));
       await this.#o.events.principal(tx, cause, { principal: row.id, change: "created", detail: "" });
       return row;
+    });
+  }
+
+  /** Fields left out stay as they are; what changes nothing is not told. Throws NOT_FOUND. */
+  async update(
+    change: { name: string; disabled?: boolean | undefined; description?: string | undefined },
+    cause: Cause,
+  ): Promise<Changed<PrincipalRow>> {
+    return await this.#o.writer.change(async ({ tx, touch }) => {
+      const id = `service-account:${change.name}`;
+      const old = await tx.selectFrom("principal").selectAll().where("id", "=", id).executeTakeFirst();
+      if (old === undefined)
+        throw new AimassError("NOT_FOUND", `There is no service account "${change.name.slice(0, 100)}".`, {
+          field: "name",
+        });
+      const { disabled = old.disabled, description = old.description } = change;
+      const details = [
+        ...(disabled === old.disabled ? [] : [disabled ? "disabled" : "enabled"]),
+        ...(description === old.description ? [] : ["description"]),
+      ];
+      if (details.length === 0) return old;
+      await tx.updateTable("principal").set({ disabled, description }).where("id", "=", id).execute();
+      touch(policyEntryKey.principal(id));
+      await this.#o.events.principal(tx, cause, { principal: id, change: "updated", detail: details.join("; ") });
+      return { ...old, disabled, description };
     });
   }
 

@@ -5,7 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { ApiKeyRow, ApiKeys } from "../directory/api-keys.ts";
-import type { Groups } from "../directory/groups.ts";
+import { type Groups, type GroupWithMembers, groupEtag } from "../directory/groups.ts";
 import { keyEnd } from "../directory/key-end.ts";
 import type { ServiceAccounts } from "../directory/service-accounts.ts";
 import type { PrincipalRow, Users } from "../directory/users.ts";
@@ -70,6 +70,12 @@ function principalMethods({ guard, users, serviceAccounts, apiKeys }: DirectoryS
       await acknowledged(guard, changed);
       return { serviceAccount: encodeServiceAccount(changed.value) };
     },
+    async updateServiceAccount({ name, disabled, description }, context) {
+      requirePlatform(guard, context, "directory.manage");
+      const changed = await serviceAccounts.update({ name, disabled, description }, causeOf(context));
+      const serviceAccount = encodeServiceAccount(changed.value);
+      return { serviceAccount, acknowledgement: await acknowledged(guard, changed) };
+    },
     async listServiceAccounts(request, context) {
       requirePlatform(guard, context, "directory.read");
       const page = readPage(context, request);
@@ -83,21 +89,27 @@ function groupMethods({ guard, groups }: DirectoryServiceOptions) {
   return {
     async putGroup(request, context) {
       requirePlatform(guard, context, "directory.manage");
-      const group = { name: request.group?.name ?? "", members: request.group?.members ?? [] };
+      const { name: named = "", members: wanted = [], etag = "" } = request.group ?? {};
+      const group = { name: named, members: wanted, etag };
       const changed = await groups.put(group, causeOf(context));
       const { name, members } = changed.value;
-      return { group: { name, members: [...members] }, acknowledgement: await acknowledged(guard, changed) };
+      return { group: encodeGroup({ name, members }), acknowledgement: await acknowledged(guard, changed) };
     },
     async deleteGroup(request, context) {
       requirePlatform(guard, context, "directory.manage");
+      if (request.validateOnly) {
+        const { members, grants } = await groups.foresee(request.name);
+        return { members: [...members], grants };
+      }
       const changed = await groups.delete(request.name, causeOf(context));
-      return { acknowledgement: await acknowledged(guard, changed) };
+      const { members, grants } = changed.value;
+      return { members: [...members], grants, acknowledgement: await acknowledged(guard, changed) };
     },
     async listGroups(request, context) {
       requirePlatform(guard, context, "directory.read");
       const page = readPage(context, request);
       const { rows, info } = toPage(await groups.list(page), page, (group) => group.name);
-      return { groups: rows.map(({ name, members }) => ({ name, members: [...members] })), page: info };
+      return { groups: rows.map(encodeGroup), page: info };
     },
   } satisfies Partial<ServiceImpl<typeof DirectoryService>>;
 }
@@ -128,6 +140,14 @@ function apiKeyMethods(options: DirectoryServiceOptions) {
       const { rows, info } = toPage(await apiKeys.list(principal, page), page, (row) => row.id);
       return { keys: rows.map(encodeApiKey), page: info };
     },
+    async revokeAllApiKeys(request, context) {
+      const caller = requirePerson(context);
+      const principal = request.principal === "" ? caller.id : request.principal;
+      if (principal !== caller.id) requirePlatform(guard, context, "directory.manage");
+      if (request.validateOnly) return { ids: await apiKeys.inForce(principal) };
+      const changed = await apiKeys.revokeEvery(principal, causeOf(context));
+      return { ids: changed.value, acknowledgement: await acknowledged(guard, changed) };
+    },
     async revokeApiKey(request, context) {
       const caller = requirePerson(context);
       const key = await apiKeys.find(request.id);
@@ -139,6 +159,10 @@ function apiKeyMethods(options: DirectoryServiceOptions) {
       return { acknowledgement: await acknowledged(guard, changed) };
     },
   } satisfies Partial<ServiceImpl<typeof DirectoryService>>;
+}
+
+function encodeGroup({ name, members }: GroupWithMembers) {
+  return { name, members: [...members], etag: groupEtag(members) };
 }
 
 /** Whoever finds a terminal open must not leave with a key: the sign-in is of just now, or the password comes again. */

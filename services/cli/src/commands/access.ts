@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { addGrants } from "./grants.ts";
+import { addGroups } from "./groups.ts";
 import { addKeys } from "./keys.ts";
 import { addUsers } from "./users.ts";
 
@@ -8,4 +9,5 @@ export function addAccess(program: Command): void {
   addGrants(program);
   addKeys(program);
   addUsers(program);
+  addGroups(program);
 }

@@ -9,6 +9,7 @@ import { time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { endAfter } from "../training/arguments.ts";
 import { action, type CommandContext } from "./context.ts";
+import { type DestroyOptions, destroy, destroys } from "./destroy.ts";
 import { readPassword } from "./login.ts";
 
 interface KeyOptions {
@@ -19,7 +20,7 @@ interface KeyOptions {
 }
 
 export function addKeys(program: Command): void {
-  const keys = program.command("keys").description("API keys for programs: create, list, revoke");
+  const keys = program.command("keys").description("API keys for programs: create, list, revoke, revoke-all");
   keys
     .command("create")
     .description("make a key; it is shown once")
@@ -58,6 +59,24 @@ export function addKeys(program: Command): void {
         output.result(answer, () => [`The key ${id} is revoked.`, acknowledged(answer.acknowledgement)]);
       }),
     );
+  destroys(
+    keys
+      .command("revoke-all")
+      .description("revoke every key of a principal")
+      .option("--principal <name>", '"user:ada" or "service-account:ci"; yourself when left out', ""),
+  ).action(
+    action<DestroyOptions & { principal: string }>(async (context, options) => {
+      const { principal } = options;
+      const client = context.connection.client(DirectoryService);
+      const whose = principal === "" ? "of yours" : `of ${principal}`;
+      await destroy(context, options, {
+        verb: "Revoke",
+        call: (validateOnly) => client.revokeAllApiKeys({ principal, validateOnly }),
+        what: ({ ids }) => `${ids.length} keys ${whose}${ids.length === 0 ? "" : `: ${ids.join(", ")}`}`,
+        done: ({ ids, acknowledgement }) => [`${ids.length} keys ${whose} are revoked.`, acknowledged(acknowledgement)],
+      });
+    }),
+  );
 }
 
 async function createKey(context: CommandContext, options: KeyOptions): Promise<void> {

@@ -73,6 +73,13 @@ export declare type Group = Message<"aimass.auth.v1.Group"> & {
    * @generated from field: repeated string members = 2;
    */
   members: string[];
+
+  /**
+   * Changes with the members. In a request: the group must be as it was read; empty: however it is.
+   *
+   * @generated from field: string etag = 3;
+   */
+  etag: string;
 };
 
 /**
@@ -396,6 +403,13 @@ export declare type DeleteGroupRequest = Message<"aimass.auth.v1.DeleteGroupRequ
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * Checks everything as always, answers what would go, and removes nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -409,9 +423,25 @@ export declare const DeleteGroupRequestSchema: GenMessage<DeleteGroupRequest>;
  */
 export declare type DeleteGroupResponse = Message<"aimass.auth.v1.DeleteGroupResponse"> & {
   /**
+   * Of the change; absent when nothing was removed because of `validate_only`.
+   *
    * @generated from field: aimass.auth.v1.Acknowledgement acknowledgement = 1;
    */
   acknowledgement?: Acknowledgement | undefined;
+
+  /**
+   * The members it had.
+   *
+   * @generated from field: repeated string members = 2;
+   */
+  members: string[];
+
+  /**
+   * How many grants were given to it, and go with it.
+   *
+   * @generated from field: int32 grants = 3;
+   */
+  grants: number;
 };
 
 /**
@@ -675,6 +705,105 @@ export declare type RevokeApiKeyResponse = Message<"aimass.auth.v1.RevokeApiKeyR
 export declare const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse>;
 
 /**
+ * @generated from message aimass.auth.v1.UpdateServiceAccountRequest
+ */
+export declare type UpdateServiceAccountRequest = Message<"aimass.auth.v1.UpdateServiceAccountRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Absent fields stay as they are.
+   *
+   * @generated from field: optional bool disabled = 2;
+   */
+  disabled?: boolean | undefined;
+
+  /**
+   * @generated from field: optional string description = 3;
+   */
+  description?: string | undefined;
+};
+
+/**
+ * Describes the message aimass.auth.v1.UpdateServiceAccountRequest.
+ * Use `create(UpdateServiceAccountRequestSchema)` to create a new message.
+ */
+export declare const UpdateServiceAccountRequestSchema: GenMessage<UpdateServiceAccountRequest>;
+
+/**
+ * @generated from message aimass.auth.v1.UpdateServiceAccountResponse
+ */
+export declare type UpdateServiceAccountResponse = Message<"aimass.auth.v1.UpdateServiceAccountResponse"> & {
+  /**
+   * @generated from field: aimass.auth.v1.ServiceAccount service_account = 1;
+   */
+  serviceAccount?: ServiceAccount | undefined;
+
+  /**
+   * @generated from field: aimass.auth.v1.Acknowledgement acknowledgement = 2;
+   */
+  acknowledgement?: Acknowledgement | undefined;
+};
+
+/**
+ * Describes the message aimass.auth.v1.UpdateServiceAccountResponse.
+ * Use `create(UpdateServiceAccountResponseSchema)` to create a new message.
+ */
+export declare const UpdateServiceAccountResponseSchema: GenMessage<UpdateServiceAccountResponse>;
+
+/**
+ * @generated from message aimass.auth.v1.RevokeAllApiKeysRequest
+ */
+export declare type RevokeAllApiKeysRequest = Message<"aimass.auth.v1.RevokeAllApiKeysRequest"> & {
+  /**
+   * Empty: the caller's.
+   *
+   * @generated from field: string principal = 1;
+   */
+  principal: string;
+
+  /**
+   * Checks everything as always, answers which keys would be revoked, and revokes none (AIP-163).
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message aimass.auth.v1.RevokeAllApiKeysRequest.
+ * Use `create(RevokeAllApiKeysRequestSchema)` to create a new message.
+ */
+export declare const RevokeAllApiKeysRequestSchema: GenMessage<RevokeAllApiKeysRequest>;
+
+/**
+ * @generated from message aimass.auth.v1.RevokeAllApiKeysResponse
+ */
+export declare type RevokeAllApiKeysResponse = Message<"aimass.auth.v1.RevokeAllApiKeysResponse"> & {
+  /**
+   * Of the change; absent when nothing was revoked because of `validate_only`.
+   *
+   * @generated from field: aimass.auth.v1.Acknowledgement acknowledgement = 1;
+   */
+  acknowledgement?: Acknowledgement | undefined;
+
+  /**
+   * Keys that were in force, by id.
+   *
+   * @generated from field: repeated string ids = 2;
+   */
+  ids: string[];
+};
+
+/**
+ * Describes the message aimass.auth.v1.RevokeAllApiKeysResponse.
+ * Use `create(RevokeAllApiKeysResponseSchema)` to create a new message.
+ */
+export declare const RevokeAllApiKeysResponseSchema: GenMessage<RevokeAllApiKeysResponse>;
+
+/**
  * The directory of principals. Every change takes effect in the next policy snapshot (milliseconds) and is audited.
  * All RPCs need the platform role "admin", except where one says otherwise.
  *
@@ -714,7 +843,8 @@ export declare const DirectoryService: GenService<{
     output: typeof ListUsersResponseSchema;
   },
   /**
-   * Adds a group, or replaces its members when it exists. Idempotent. Verb: directory.manage.
+   * Adds a group, or replaces its members when it exists. Idempotent. Errors: NOT_FOUND for a member that is not there; ABORTED
+   * (ETAG_MISMATCH) when the group is not as it was read. Verb: directory.manage.
    *
    * @generated from rpc aimass.auth.v1.DirectoryService.PutGroup
    */
@@ -724,7 +854,7 @@ export declare const DirectoryService: GenService<{
     output: typeof PutGroupResponseSchema;
   },
   /**
-   * Removes a group and the grants given to it. Idempotent. Verb: directory.manage.
+   * Removes a group and the grants given to it; one that is not there is a success. Idempotent. Verb: directory.manage.
    *
    * @generated from rpc aimass.auth.v1.DirectoryService.DeleteGroup
    */
@@ -752,6 +882,17 @@ export declare const DirectoryService: GenService<{
     methodKind: "unary";
     input: typeof CreateServiceAccountRequestSchema;
     output: typeof CreateServiceAccountResponseSchema;
+  },
+  /**
+   * Disables or enables a service account, or changes its description. Its keys are refused while it is disabled; returns when every
+   * live enforcer knows. Idempotent. Errors: NOT_FOUND. Verb: directory.manage.
+   *
+   * @generated from rpc aimass.auth.v1.DirectoryService.UpdateServiceAccount
+   */
+  updateServiceAccount: {
+    methodKind: "unary";
+    input: typeof UpdateServiceAccountRequestSchema;
+    output: typeof UpdateServiceAccountResponseSchema;
   },
   /**
    * Service accounts by name. Idempotent. Verb: directory.read.
@@ -796,6 +937,17 @@ export declare const DirectoryService: GenService<{
     methodKind: "unary";
     input: typeof RevokeApiKeyRequestSchema;
     output: typeof RevokeApiKeyResponseSchema;
+  },
+  /**
+   * Revokes every API key of a principal; one's own without a verb, others' with directory.manage. Returns like RevokeApiKey.
+   * Idempotent.
+   *
+   * @generated from rpc aimass.auth.v1.DirectoryService.RevokeAllApiKeys
+   */
+  revokeAllApiKeys: {
+    methodKind: "unary";
+    input: typeof RevokeAllApiKeysRequestSchema;
+    output: typeof RevokeAllApiKeysResponseSchema;
   },
 }>;
 

@@ -1,0 +1,135 @@
+import { DirectoryService, type Group } from "@aimass/api/auth";
+import { AimassError } from "@aimass/core";
+import type { Command } from "commander";
+import { allPages } from "../client/all-pages.ts";
+import type { Connection } from "../client/connection.ts";
+import { acknowledged } from "../output/acknowledged.ts";
+import { time } from "../output/format.ts";
+import { table } from "../output/output.ts";
+import { action, type CommandContext } from "./context.ts";
+import { type DestroyOptions, destroy, destroys } from "./destroy.ts";
+
+/** `groups` and `service-accounts`. */
+export function addGroups(program: Command): void {
+  const groups = program.command("groups").description("named sets of principals: list, add, remove, delete");
+  groups
+    .command("list")
+    .description("groups with their members")
+    .action(
+      action(async ({ connection, output }) => {
+        const all = await listGroups(connection);
+        output.result(all, () =>
+          table(
+            ["GROUP", "MEMBERS"],
+            all.map(({ name, members }) => [name, members.join(", ")]),
+          ),
+        );
+      }),
+    );
+  groups
+    .command("add")
+    .description("put members into a group, which is made when missing")
+    .argument("<group>")
+    .argument("<members...>", '"user:ada", "service-account:ci"')
+    .action(
+      action((context, _options, [name, ...added]) =>
+        changeMembers(context, name as string, (members) => [...members, ...added]),
+      ),
+    );
+  groups
+    .command("remove")
+    .description("take members out of a group, which stays")
+    .argument("<group>")
+    .argument("<members...>")
+    .action(
+      action(async (context, _options, [name, ...gone]) =>
+        changeMembers(context, name as string, (members) => {
+          const stranger = gone.find((member) => !members.includes(member));
+          if (stranger !== undefined)
+            throw new AimassError("NOT_FOUND", `${stranger} is not in the group ${name}.`, {
+              remedy: "`aimass groups list` has the members.",
+            });
+          return members.filter((member) => !gone.includes(member));
+        }),
+      ),
+    );
+  destroys(
+    groups.command("delete").description("remove a group and the grants given to it").argument("<group>"),
+  ).action(
+    action<DestroyOptions>(async (context, options, [name = ""]) => {
+      // The call itself is content with a group that is gone; a person who mistypes one would believe that it is.
+      const all = await listGroups(context.connection);
+      if (!all.some((group) => group.name === name))
+        throw new AimassError("NOT_FOUND", `There is no group "${name}".`, {
+          remedy: "`aimass groups list` has them.",
+        });
+      const client = context.connection.client(DirectoryService);
+      await destroy(context, options, {
+        call: (validateOnly) => client.deleteGroup({ name, validateOnly }),
+        what: ({ members, grants }) => `the group ${name} with ${members.length} members and ${grants} grants`,
+        done: ({ acknowledgement }) => [`The group ${name} is gone.`, acknowledged(acknowledgement)],
+      });
+    }),
+  );
+  addServiceAccounts(program);
+}
+
+function addServiceAccounts(program: Command): void {
+  const accounts = program.command("service-accounts").description("programs that call: list, disable, enable");
+  accounts
+    .command("list")
+    .description("service accounts")
+    .action(
+      action(async ({ connection, output }) => {
+        const all = await allPages(
+          (page) => connection.client(DirectoryService).listServiceAccounts({ page }),
+          (answer) => answer.serviceAccounts,
+        );
+        output.result(all, () =>
+          table(
+            ["SERVICE ACCOUNT", "STATE", "CREATED", "FOR"],
+            all.map((a) => [a.name, a.disabled ? "disabled" : "active", time(a.createdAt), a.description]),
+          ),
+        );
+      }),
+    );
+  for (const [verb, disabled, what] of [
+    ["disable", true, "refuse its keys, at once and everywhere"],
+    ["enable", false, "take its keys again"],
+  ] as const)
+    accounts
+      .command(verb)
+      .description(what)
+      .argument("<name>")
+      .action(
+        action(async ({ connection, output }, _options, [name = ""]) => {
+          const answer = await connection.client(DirectoryService).updateServiceAccount({ name, disabled });
+          output.result(answer, () => [
+            `service-account:${name} is ${disabled ? "disabled" : "active"}.`,
+            acknowledged(answer.acknowledgement),
+          ]);
+        }),
+      );
+}
+
+/** Changes members of a group as they are now; somebody else's change in between is refused by the service. */
+async function changeMembers(
+  { connection, output }: CommandContext,
+  name: string,
+  change: (members: readonly string[]) => readonly string[],
+): Promise<void> {
+  const before = (await listGroups(connection)).find((group) => group.name === name);
+  const group = { name, members: [...change(before?.members ?? [])], etag: before?.etag ?? "" };
+  const answer = await connection.client(DirectoryService).putGroup({ group });
+  output.result(answer, () => [
+    `group:${name} has ${answer.group?.members.join(", ") || "no members"}.`,
+    acknowledged(answer.acknowledgement),
+  ]);
+}
+
+async function listGroups(connection: Connection): Promise<Group[]> {
+  return await allPages(
+    (page) => connection.client(DirectoryService).listGroups({ page }),
+    (answer) => answer.groups,
+  );
+}
