@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { externalDataModel, softmaxModel, tinyModel } from "@aimass/onnx/samples";
+import { echoModel, externalDataModel, softmaxModel, tinyModel } from "@aimass/onnx/samples";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Command } from "../support/command.ts";
 import { TestMesh } from "../support/test-mesh.ts";
@@ -55,6 +55,21 @@ describe("models as they lie in folders", { timeout: 90_000 }, () => {
     expect(stderr).toMatch(
       /tensor "w" of .*net\.onnx needs the file "away\.bin"; there is no such file at .*lonely\/away\.bin/,
     );
+  });
+
+  it("run and are called with numbers where they are of FP16 or BF16", async () => {
+    for (const datatype of ["FP16", "BF16"] as const) {
+      put(`${datatype}.onnx`, echoModel(datatype, ["N", 2]));
+      expect(await json(0, "run", at(`${datatype}.onnx`))).toMatchObject({ answer: { predictions: [[0.5, 0.5]] } });
+      const typed = await json(0, "predict", datatype, "--input", '{"x": [[1.5, 2], [3, 4]]}');
+      expect(typed).toMatchObject({
+        predictions: [
+          [1.5, 2],
+          [3, 4],
+        ],
+      });
+      expect(await json(0, "predict", `${datatype}:1`)).toMatchObject({ predictions: [[0.5, 0.5]] });
+    }
   });
 
   it("are imported together, once, with aliases and a report of what was refused", async () => {

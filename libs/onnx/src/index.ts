@@ -23,6 +23,7 @@ export { graphFileName, readModel, writeModel } from "./model-file.ts";
 export { cleanRuntimeMessage } from "./probe/clean-message.ts";
 export { codeCacheFolder } from "./probe/code-cache.ts";
 export { endWithParent } from "./probe/end-with-parent.ts";
+export { type ListedValues, listedValues } from "./probe/listed-values.ts";
 export type { ProbeResult } from "./probe/messages.ts";
 export { type ProbeOptions, probeModel } from "./probe/probe-model.ts";
 export { loadRuntime, type Runtime } from "./probe/runtime.ts";

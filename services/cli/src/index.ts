@@ -2,6 +2,8 @@ export { bytesSource } from "./bundles/local-bundle.ts";
 export { pushBundle, pushModel } from "./client/bundle.ts";
 export { Connection } from "./client/connection.ts";
 export { CredentialsFile } from "./client/credentials.ts";
+export { callWithExample, hasHalves } from "./client/example-call.ts";
+export { pasteableCalls } from "./client/pasteable-calls.ts";
 export { uploadFile } from "./client/upload.ts";
 export { pushDataset } from "./commands/datasets.ts";
 export { deployModel, waitUntilServed } from "./commands/deploy.ts";

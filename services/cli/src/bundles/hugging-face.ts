@@ -82,7 +82,7 @@ function parsed(text: string, file: string): unknown {
 /** The output with a score for each class: "logits", as transformers names it, or the only one that fits. */
 function scoresOf(outputs: readonly TensorSpec[], classes: number): TensorSpec | undefined {
   const scores = outputs.filter(
-    (one) => /^B?FP/.test(one.datatype) && one.shape.length >= 2 && fitsClasses(one, classes),
+    (one) => /^(FP|BF)/.test(one.datatype) && one.shape.length >= 2 && fitsClasses(one, classes),
   );
   return scores.find(({ name }) => name === "logits") ?? (scores.length === 1 ? scores[0] : undefined);
 }

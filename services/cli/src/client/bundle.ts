@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { ArtifactService, type BundleFile, ModelService, type Version } from "@aimass/api/registry";
 import { AimassError, makeFolder } from "@aimass/core";
 import { formatResource } from "@aimass/identity";
-import type { LocalBundle } from "../bundles/local-bundle.ts";
+import type { LocalBundle, LocalModel } from "../bundles/local-bundle.ts";
 import { openModel } from "../bundles/open-model.ts";
 import { bytes } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
@@ -40,21 +40,32 @@ export async function pushBundle(o: {
   return version as Version;
 }
 
+interface PushWishes {
+  readonly connection: Connection;
+  readonly output: Output;
+  readonly project: string;
+  readonly model: string;
+  readonly path: string;
+  readonly description?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 /** Pushes what lies at a path, all its versions in order, and returns the one that is to serve. `file` as in `openModel`. */
-export async function pushModel(o: {
-  connection: Connection;
-  output: Output;
-  project: string;
-  model: string;
-  path: string;
-  file?: string | undefined;
-  description?: string;
-  labels?: Readonly<Record<string, string>>;
-}): Promise<Version> {
-  const { path, file, ...to } = o;
-  const found = await openModel(path, file);
-  o.output.hint(`${path} is ${found.told}.`);
-  for (const line of found.left) o.output.hint(`left out  ${line}`);
+export async function pushModel({
+  file,
+  ...wishes
+}: PushWishes & { readonly file?: string | undefined }): Promise<Version> {
+  return pushOpened({ ...wishes, found: await openModel(wishes.path, file) });
+}
+
+/** As `pushModel`, of what was found at the path. */
+export async function pushOpened({
+  path,
+  found,
+  ...to
+}: PushWishes & { readonly found: LocalModel }): Promise<Version> {
+  to.output.hint(`${path} is ${found.told}.`);
+  for (const line of found.left) to.output.hint(`left out  ${line}`);
   const pushed: Version[] = [];
   for (const bundle of found.versions) pushed.push(await pushBundle({ ...to, bundle }));
   return pushed.at(found.serves ?? -1) as Version;

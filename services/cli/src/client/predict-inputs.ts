@@ -23,17 +23,12 @@ export function exampleInputs(
   return metadata.inputs.map(({ name, datatype, shape }) => {
     const fixed = shape.map((axis) => (axis < 0 ? 1 : axis));
     const count = fixed.reduce((product, axis) => product * axis, 1);
-    if (datatype === "FP16" || datatype === "BF16") {
-      throw new AimassError("INVALID_ARGUMENT", `Input ${name} is ${datatype}, which JSON cannot carry.`, {
-        remedy: "Call it by gRPC, or by REST with binary tensors.",
-      });
-    }
     const element =
       datatype === "BYTES"
         ? (categories.get(name)?.[0] ?? text)
         : datatype === "BOOL"
           ? true
-          : datatype.startsWith("FP")
+          : /^(FP|BF)/.test(datatype)
             ? 0.5
             : 1;
     return { name, datatype, shape: fixed, data: Array.from({ length: count }, () => element) };

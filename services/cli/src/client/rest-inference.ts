@@ -63,14 +63,15 @@ export async function infer(
   return (await rest(connection, `${modelPath(at)}/infer`, framed(stringifyExact(header), inputs))) as RestAnswer;
 }
 
-/** `POST /models/NAME/predict`. */
+/** `POST /models/NAME/predict`, or of a version or alias. */
 export async function predict(
   connection: Connection,
-  model: string,
+  { model, version }: ModelAddress,
   body: object,
 ): Promise<{ predictions: unknown[] }> {
-  const init = { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  return (await rest(connection, `/models/${encodeURIComponent(model)}/predict`, init)) as { predictions: unknown[] };
+  const init = { headers: { "content-type": "application/json" }, body: stringifyExact(body) };
+  const at = `/models/${encodeURIComponent(model)}${version === "" ? "" : `/versions/${encodeURIComponent(version)}`}`;
+  return (await rest(connection, `${at}/predict`, init)) as { predictions: unknown[] };
 }
 
 function inHeader(tensor: InputTensor): object {

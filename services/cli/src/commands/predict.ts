@@ -2,6 +2,7 @@ import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { classifierOutputs, type Prediction, predictionsOf, scoresOutput } from "../client/class-scores.ts";
 import { elementText, exactly } from "../client/exact-json.ts";
+import { columnsOf, hasHalves } from "../client/example-call.ts";
 import { knownCategories, knownCells } from "../client/known-columns.ts";
 import {
   exampleInputs,
@@ -13,13 +14,16 @@ import {
 import {
   type InputTensor,
   infer,
+  type ModelAddress,
   modelMetadata,
+  predict,
   type RestAnswer,
   type RestMetadata,
+  type RestTensor,
 } from "../client/rest-inference.ts";
 import { bar, numberTable, percent, short } from "../output/charts.ts";
 import { modelName } from "../output/format.ts";
-import { action, versionArgument } from "./context.ts";
+import { action, type CommandContext, versionArgument } from "./context.ts";
 
 /** A person reads so many classes. */
 const shownClasses = 10;
@@ -41,7 +45,8 @@ export function addPredict(program: Command): void {
     )
     .option("-t, --text <text>", "for a model that takes one string")
     .action(
-      action<PredictOptions>(async ({ connection, output }, options, [name]) => {
+      action<PredictOptions>(async (context, options, [name]) => {
+        const { connection, output } = context;
         const { project, model, version } = versionArgument(name as string);
         const at = { model: modelName(project, model), version };
         const metadata = await modelMetadata(connection, at);
@@ -51,17 +56,37 @@ export function addPredict(program: Command): void {
         });
         const scores = await scoresOutput(connection, { project, model, version }, metadata);
         const startedAt = performance.now();
+        if (hasHalves(metadata)) return await predictNumbers(context, { at, inputs, isExample: isExample(options) });
         const answer = await infer(connection, at, inputs, classifierOutputs(metadata, scores));
         const ms = performance.now() - startedAt;
         const predictions = predictionsOf(answer, scores);
         output.result({ ...exactly(answer), ...(predictions.length === 0 ? {} : { predictions }), ms }, () => [
-          ...(options.input === undefined && options.text === undefined ? inputs.map(describeExample) : []),
+          ...(isExample(options) ? inputs.map(describeExample) : []),
           ...(predictions.length === 0 ? describeOutputs(answer) : predictions.flatMap(describePrediction)),
           `served by ${answer.model_name} v${answer.model_version} in ${ms.toFixed(1)} ms`,
         ]);
       }),
     );
 }
+
+const isExample = ({ input, text }: PredictOptions) => input === undefined && text === undefined;
+
+/** A call by `/predict`, which has numbers for FP16 and BF16 where REST v2 has bytes alone. */
+async function predictNumbers(
+  { connection, output }: CommandContext,
+  { at, inputs, isExample }: { at: ModelAddress; inputs: readonly InputTensor[]; isExample: boolean },
+): Promise<void> {
+  const startedAt = performance.now();
+  const { predictions } = await predict(connection, at, { inputs: columnsOf(inputs.filter(isTyped)) });
+  const ms = performance.now() - startedAt;
+  output.result({ predictions, ms }, () => [
+    ...(isExample ? inputs.map(describeExample) : []),
+    ...predictions.map((one) => JSON.stringify(one)),
+    `served by ${at.model} in ${ms.toFixed(1)} ms`,
+  ]);
+}
+
+const isTyped = (tensor: InputTensor): tensor is RestTensor => "data" in tensor;
 
 async function inputsOf(
   metadata: RestMetadata,

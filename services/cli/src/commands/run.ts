@@ -1,12 +1,17 @@
 import { AliasService, ModelService, VersionState } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
+import { graphFileName, type ListedValues, listedValues, readModel } from "@aimass/onnx";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
+import type { LocalModel } from "../bundles/local-bundle.ts";
 import { nameOfPath } from "../bundles/name-of-path.ts";
-import { pushModel } from "../client/bundle.ts";
+import { openModel } from "../bundles/open-model.ts";
+import { pushOpened } from "../client/bundle.ts";
 import type { Connection } from "../client/connection.ts";
-import { exampleInputs } from "../client/predict-inputs.ts";
-import { infer, modelMetadata, type RestTensor } from "../client/rest-inference.ts";
+import { elementText } from "../client/exact-json.ts";
+import { callWithExample, type ExampleCall, hasHalves } from "../client/example-call.ts";
+import { pasteableCalls } from "../client/pasteable-calls.ts";
+import type { RestTensor } from "../client/rest-inference.ts";
 import { enumName, modelName, signature } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
 import { wholeNumber } from "../training/arguments.ts";
@@ -34,14 +39,8 @@ export function addRun(program: Command): void {
             throw new AimassError("FAILED_PRECONDITION", `There is a model ${full} already, which is not from a run.`, {
               remedy: `Take another name with --name, or say --name ${full} to make this its next version and the one that serves.`,
             });
-          const version = await pushModel({
-            connection,
-            output,
-            project,
-            model,
-            path: file as string,
-            file: options.file,
-          });
+          const found = await openModel(file as string, options.file);
+          const version = await pushOpened({ connection, output, project, model, path: file as string, found });
           output.say(`pushed    ${full} v${version.version} ${signature(version.signature)}`);
           if (version.state !== VersionState.READY) {
             throw new AimassError(
@@ -54,30 +53,61 @@ export function addRun(program: Command): void {
             await assertCompatible(connection, { project, model }, before, version.version);
           const wishes = { project, model, ...replicas };
           output.say(`deployed  ${await servePushed(connection, { wishes, version: version.version, output })}`);
-          const at = { model: full, version: "" };
-          const inputs = exampleInputs(await modelMetadata(connection, at));
-          const answer = await infer(connection, at, inputs);
+          const { inputs: takes = [], outputs: gives = [] } = version.signature ?? {};
+          const of = { inputs: takes, outputs: gives, listed: await listedOf(found) };
+          const { inputs, answer, refusal } = await callWithExample(connection, { model: full, version: "" }, of);
           const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-          const calls = pasteableCalls({ server, model: full, inputs });
-          output.result({ model: full, version: version.version, answer, seconds: Number(seconds), calls }, () => [
-            `answered  ${answer.outputs.map((t) => `${t.name} = ${JSON.stringify(t.data.slice(0, 8))}`).join(", ")}`,
-            `From file to answer in ${seconds} s.`,
-            "",
-            "# A key for your programs (shown once):",
-            "export AIMASS_API_KEY=$(aimass keys create --json | node -pe 'JSON.parse(fs.readFileSync(0)).secret')",
-            "",
-            "# curl",
-            calls.curl,
-            "",
-            "# Python: pip install tritonclient[grpc]",
-            ...calls.python.split("\n"),
-            "",
-            "// TypeScript",
-            ...calls.typescript.split("\n"),
-          ]);
+          const calls = pasteableCalls({ server, model: full, inputs, halves: hasHalves(of) });
+          const unanswered = refusal === undefined ? {} : { refusal };
+          output.result(
+            { model: full, version: version.version, answer, ...unanswered, seconds: Number(seconds), calls },
+            () => [
+              ...answerLines(answer, refusal),
+              `From file to answer in ${seconds} s.`,
+              "",
+              "# A key for your programs (shown once):",
+              "export AIMASS_API_KEY=$(aimass keys create --json | node -pe 'JSON.parse(fs.readFileSync(0)).secret')",
+              "",
+              "# curl",
+              calls.curl,
+              "",
+              "# Python: pip install tritonclient[grpc]",
+              ...calls.python.split("\n"),
+              "",
+              "// TypeScript",
+              ...calls.typescript.split("\n"),
+            ],
+          );
         },
       ),
     );
+}
+
+/** What the model answered, or that it serves and took no example: its inputs are then for the caller to fill in. */
+function answerLines(answer: ExampleCall["answer"], refusal: string | undefined): string[] {
+  if (answer === undefined)
+    return [
+      `It serves. No example was answered: ${refusal}`,
+      "The calls below show the form; fill in values that it takes.",
+    ];
+  if ("predictions" in answer) return [`answered  ${JSON.stringify(answer.predictions).slice(0, 200)}`];
+  return [`answered  ${answer.outputs.map((t) => `${t.name} = ${elementsText(t)}`).join(", ")}`];
+}
+
+const elementsText = ({ data, datatype }: RestTensor) =>
+  `[${data
+    .slice(0, 8)
+    .map((value) => elementText(value, datatype))
+    .join(", ")}]`;
+
+/** Values that the graph that serves lists for its inputs. */
+async function listedOf(found: LocalModel): Promise<ReadonlyMap<string, ListedValues>> {
+  const source = found.versions.at(found.serves ?? -1)?.files.find(({ path }) => path === graphFileName)?.source;
+  if (source === undefined) return new Map();
+  const parts: Uint8Array[] = [];
+  for await (const part of source.read(0)) parts.push(part);
+  const { graph } = readModel(Buffer.concat(parts));
+  return graph === undefined ? new Map() : listedValues(graph);
 }
 
 /** Points "default" at a version that was just pushed and waits until that version, and no earlier one, serves. Returns the summary sentence. */
@@ -130,62 +160,4 @@ async function assertCompatible(
     `v${version} is pushed and does not serve: a client of v${before} could not call it unchanged (${differences.join("; ")}).`,
     { remedy: `Move the alias yourself if that is meant: aimass models alias ${full} default ${version}` },
   );
-}
-
-/** Calls of a model, ready to paste. */
-export function pasteableCalls(o: { server: string; model: string; inputs: readonly RestTensor[] }): {
-  curl: string;
-  python: string;
-  typescript: string;
-} {
-  const inputs = o.inputs.map((t) => ({ ...t, data: t.data.length > 16 ? undefined : t.data }));
-  const body = JSON.stringify({ inputs: inputs.map((t) => ({ ...t, data: t.data ?? "FILL IN" })) });
-  const url = `${o.server}/v2/models/${o.model}/infer`;
-  const address = new URL(o.server).host;
-  const python = [
-    "import os, numpy as np, tritonclient.grpc as triton",
-    `client = triton.InferenceServerClient("${address}")`,
-    "inputs = []",
-    ...o.inputs.flatMap((t) => [
-      `value = ${numpyValue(t)}`,
-      `inputs.append(triton.InferInput("${t.name}", value.shape, "${t.datatype}")); inputs[-1].set_data_from_numpy(value)`,
-    ]),
-    `answer = client.infer("${o.model}", inputs, headers={"authorization": "Bearer " + os.environ["AIMASS_API_KEY"]})`,
-    "print(answer.get_response())",
-  ].join("\n");
-  const typescript = [
-    `const response = await fetch("${url}", {`,
-    '  method: "POST",',
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the text is a program for the reader to paste
-    '  headers: { "content-type": "application/json", authorization: `Bearer ${process.env.AIMASS_API_KEY}` },',
-    `  body: JSON.stringify(${body}),`,
-    "});",
-    "console.log(await response.json());",
-  ].join("\n");
-  return {
-    curl: `curl -s ${url} -H "authorization: Bearer $AIMASS_API_KEY" -H 'content-type: application/json' -d '${body}'`,
-    python,
-    typescript,
-  };
-}
-
-const numpyTypes: Readonly<Record<string, string>> = {
-  BOOL: "bool_",
-  FP16: "float16",
-  FP32: "float32",
-  FP64: "float64",
-  INT8: "int8",
-  INT16: "int16",
-  INT32: "int32",
-  INT64: "int64",
-  UINT8: "uint8",
-  UINT16: "uint16",
-  UINT32: "uint32",
-  UINT64: "uint64",
-};
-
-function numpyValue(t: RestTensor): string {
-  const shape = `(${t.shape.join(", ")}${t.shape.length === 1 ? "," : ""})`;
-  if (t.datatype === "BYTES") return `np.full(${shape}, ${JSON.stringify(t.data[0] ?? "")}.encode(), dtype=np.object_)`;
-  return `np.ones(${shape}, dtype=np.${numpyTypes[t.datatype] ?? "float32"})`;
 }

@@ -105,7 +105,7 @@ async function answerTo({ connection, project }: Run, name: string, call: Exampl
   const model = modelName(project, name);
   const { expected, within = 0 } = call;
   if (call.text !== undefined) {
-    const [first] = (await predict(connection, model, { text: call.text })).predictions;
+    const [first] = (await predict(connection, { model, version: "" }, { text: call.text })).predictions;
     const { label, probabilities } = first as { label: string; probabilities: number[] };
     const answer = { given: call.text, answer: label, probability: Math.max(...probabilities) };
     return { ...answer, expected, right: label === expected };
