@@ -1,4 +1,4 @@
-import type { DataFile } from "./data-file.ts";
+import type { ByteSource } from "./byte-source.ts";
 
 const blockBytes = 256 * 1024;
 
@@ -7,15 +7,14 @@ const blockBytes = 256 * 1024;
  * Each read is at least as long as what is kept, so that a long row is looked at a bounded number of times per byte.
  */
 export class BlockReader {
-  readonly #file: DataFile;
+  readonly #source: ByteSource;
   readonly #signal: AbortSignal | undefined;
-  #offset = 0;
   #buffer: Buffer = Buffer.alloc(0);
   /** Index of the first byte that was not consumed. */
   position = 0;
 
-  constructor(file: DataFile, signal: AbortSignal | undefined) {
-    this.#file = file;
+  constructor(source: ByteSource, signal: AbortSignal | undefined) {
+    this.#source = source;
     this.#signal = signal;
   }
 
@@ -26,7 +25,7 @@ export class BlockReader {
 
   /** Whether the buffer ends where the file ends. */
   get atEnd(): boolean {
-    return this.#offset >= this.#file.sizeBytes;
+    return this.#source.ended;
   }
 
   /** Bytes at hand that were not consumed. */
@@ -38,11 +37,9 @@ export class BlockReader {
   async more(): Promise<void> {
     const kept = this.#buffer.subarray(this.position);
     const wanted = Math.max(blockBytes, kept.length);
-    const next = await this.#file.read(this.#offset, wanted, this.#signal);
+    const bytes = await this.#source.read(wanted, this.#signal);
     this.#signal?.throwIfAborted();
-    this.#offset += next.byteLength;
     this.position = 0;
-    const bytes = Buffer.from(next.buffer, next.byteOffset, next.byteLength);
     this.#buffer = kept.length === 0 ? bytes : Buffer.concat([kept, bytes]);
   }
 }

@@ -32,6 +32,10 @@ export interface DatasetOptions extends ColumnChoices {
   readonly types?: ReadonlyMap<string, ColumnType>;
   /** For inference: what stands between cells of delimited text, one ASCII character. */
   readonly delimiter?: string;
+  /** For inference: as in `DatasetSchema`. */
+  readonly encoding?: string;
+  readonly decimal?: string;
+  readonly thousands?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -101,6 +105,9 @@ async function openReader(options: DatasetOptions): Promise<OpenedReader> {
     onlyMissing: options.onlyMissing ?? false,
     keepIndex: options.keepIndex ?? false,
     delimiter,
+    encoding: options.encoding,
+    decimal: options.decimal,
+    thousands: options.thousands,
     types: options.types ?? new Map(),
     choice: new ColumnChoice(options),
   };

@@ -34,7 +34,7 @@ describe("the format of a file", () => {
     ["nothing", Buffer.alloc(0), "empty"],
     ["blank lines", Buffer.from("\n\r\n \n"), "empty"],
     ["gzip", Buffer.from([0x1f, 0x8b, 8, 0]), "gzip"],
-    ["UTF-16", Buffer.from([0xff, 0xfe, 65, 0]), "UTF-16"],
+    ["UTF-32", Buffer.from([0xff, 0xfe, 0, 0, 65, 0, 0, 0]), "not text"],
     ["one image", Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), "one image"],
     ["a program", Buffer.from("\x7fELF\0\0\0", "latin1"), "not text"],
   ])("that is %s is refused with the reason", async (_, bytes, why) => {

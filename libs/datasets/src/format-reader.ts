@@ -19,6 +19,10 @@ export interface ReaderContext {
   readonly types: ReadonlyMap<string, ColumnType>;
   /** For inference: what stands between cells of delimited text. */
   readonly delimiter: string | undefined;
+  /** For inference: as in `DatasetSchema`. */
+  readonly encoding: string | undefined;
+  readonly decimal: string | undefined;
+  readonly thousands: string | undefined;
   /** For inference: which columns are read. */
   readonly choice: ColumnChoice;
 }

@@ -1,4 +1,5 @@
 export { type Batch, type ColumnData, missingBoolean, takeRows, valueAt } from "./batch.ts";
+export { isEncoding } from "./byte-source.ts";
 export { type CacheOptions, cachedFile } from "./cached-file.ts";
 export { booleanOf, booleanWords } from "./cells/cell-values.ts";
 export { timeOf } from "./cells/date.ts";

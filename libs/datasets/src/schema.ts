@@ -24,6 +24,11 @@ export interface DatasetSchema {
   readonly missing?: readonly string[];
   /** Delimited text only: what stands between cells; a comma for CSV and a tab for TSV when left out. */
   readonly delimiter?: string;
+  /** Text formats: the label of the character encoding; UTF-8, or what the byte order mark says, when left out. */
+  readonly encoding?: string;
+  /** Delimited text only: what stands before decimals (a point when left out), and between groups of three digits. */
+  readonly decimal?: string;
+  readonly thousands?: string;
   /** The file may have columns that are left out. */
   readonly partial?: boolean;
 }

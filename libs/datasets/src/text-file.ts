@@ -3,12 +3,9 @@ import { refuseOtherFormats } from "./other-formats.ts";
 
 const lf = 0x0a;
 
-/** Length of a UTF-8 byte order mark at the start of a file; refuses files in other encodings that say so. */
+/** Length of a UTF-8 byte order mark at the start of a file; refuses files of other kinds. */
 export function skipByteOrderMark(bytes: Uint8Array): number {
   const [first, second, third] = bytes;
-  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
-    throw badFile("The file is UTF-16.", "Save it as UTF-8.");
-  }
   refuseOtherFormats(bytes);
   if (first === 0x50 && second === 0x4b && third === 0x03) {
     throw badFile("The file is a ZIP archive or a spreadsheet, not text.", "Unpack it, or save the sheet as CSV.");

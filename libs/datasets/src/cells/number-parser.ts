@@ -1,3 +1,7 @@
+import { isPlainFormat, type NumberFormat, plainNumber } from "./number-format.ts";
+
+/** Longer cells are no numbers that a person wrote. */
+const longestFormatted = 400;
 const powersOfTen = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
 const maxExactDigits = 15;
 const maxPairDigits = 19;
@@ -21,8 +25,28 @@ export class NumberParser {
   /** Whether it was written with zeros a number does not need: "007". */
   leadingZero = false;
 
+  readonly #format: NumberFormat | undefined;
+
+  constructor(format: NumberFormat = {}) {
+    this.#format = isPlainFormat(format) ? undefined : format;
+  }
+
+  /** A text that is a number, written with a point alone. */
+  plain(text: string): string {
+    return this.#format === undefined ? text : (plainNumber(text, this.#format) ?? text);
+  }
+
   /** Whether bytes [start, end) are a number. */
   parse(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#format === undefined) return this.#parse(bytes, start, end);
+    if (end - start > longestFormatted) return false;
+    const plain = plainNumber(Buffer.from(bytes.subarray(start, end)).toString("utf8"), this.#format);
+    if (plain === undefined) return false;
+    const ascii = Buffer.from(plain);
+    return this.#parse(ascii, 0, ascii.length);
+  }
+
+  #parse(bytes: Uint8Array, start: number, end: number): boolean {
     let at = start;
     let stop = end;
     while (at < stop && isSpace(bytes[at] as number)) at++;

@@ -1,5 +1,6 @@
 import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
 import { booleanOf, MissingTokens, notABoolean, notANumber } from "../cells/cell-values.ts";
+import type { NumberFormat } from "../cells/number-format.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
 import type { ColumnSchema } from "../schema.ts";
@@ -20,6 +21,7 @@ export interface AssemblerOptions {
   /** Of all columns; the usual ones when undefined. */
   readonly missing: readonly string[] | undefined;
   readonly batchRows: number;
+  readonly numbers: NumberFormat;
 }
 
 /** Turns the records of a delimited file into batches of typed columns. */
@@ -29,12 +31,13 @@ export class BatchAssembler {
   readonly #records: Records;
   readonly #batchRows: number;
   readonly #targets: readonly Target[];
-  readonly #parser = new NumberParser();
+  readonly #parser: NumberParser;
   #builders: readonly ColumnBuilder[] = [];
   #firstRow = 0;
 
   constructor(options: AssemblerOptions) {
     this.#records = options.records;
+    this.#parser = new NumberParser(options.numbers);
     const common = new MissingTokens(options.missing);
     this.#batchRows = options.batchRows;
     this.#targets = options.wanted.map((column) => ({

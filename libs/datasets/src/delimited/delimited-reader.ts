@@ -11,6 +11,7 @@ import { BatchAssembler } from "./batch-assembler.ts";
 import { readHeader } from "./header.ts";
 import { Records } from "./records.ts";
 import { withoutRowNames } from "./row-names.ts";
+import { findSeparator, type Separator } from "./separator.ts";
 
 /** CSV (RFC 4180) and TSV: UTF-8 with or without byte order mark, a header row, LF or CRLF, quotes as in CSV. */
 export class DelimitedReader implements FormatReader {
@@ -23,8 +24,13 @@ export class DelimitedReader implements FormatReader {
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const { missing, delimiter, types, onlyMissing, choice } = this.#context;
-    const records = this.#records(delimiter, signal);
+    const { file, missing, types, onlyMissing, choice, encoding, decimal, thousands } = this.#context;
+    const usual = this.#defaultDelimiter;
+    const given = this.#context.delimiter;
+    const separator: Separator =
+      given === undefined ? await findSeparator(file, { usual, encoding, signal }) : { delimiter: given };
+    const delimiter = given ?? (separator.delimiter === usual ? undefined : separator.delimiter);
+    const records = this.#records({ delimiter, encoding }, signal);
     const header = await readHeader(records, delimiter !== undefined);
     const { names } = header;
     const tokens = new MissingTokens(missing);
@@ -32,8 +38,8 @@ export class DelimitedReader implements FormatReader {
       if (!choice.wants(name)) return undefined;
       const type = types.get(name);
       return type === undefined
-        ? new TextColumnInference(name, tokens, !onlyMissing)
-        : new DeclaredColumn(name, type, tokens);
+        ? new TextColumnInference(name, tokens, !onlyMissing, { decimal, thousands })
+        : new DeclaredColumn(name, type, tokens, { decimal, thousands });
     });
     const { scanner } = records;
     while (await this.#nextRow(records, names.length)) {
@@ -49,11 +55,12 @@ export class DelimitedReader implements FormatReader {
     if (scanner.row === 0) throw onlyHeader();
     const inferred = columns.flatMap((column) => column?.finish() ?? []);
     const { kept, notes } = withoutRowNames(inferred, header, this.#context);
-    return inferenceOf(kept, scanner.row, { missing, delimiter, found: names }, notes);
+    const readAs = { missing, delimiter, encoding, decimal, thousands, found: names };
+    return inferenceOf(kept, scanner.row, readAs, separator.note === undefined ? notes : [separator.note, ...notes]);
   }
 
   async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
-    const records = this.#records(schema.delimiter, options.signal);
+    const records = this.#records(schema, options.signal);
     const { names } = await readHeader(records, schema.delimiter !== undefined);
     checkColumns(schema, names);
     const assembler = new BatchAssembler({
@@ -62,6 +69,7 @@ export class DelimitedReader implements FormatReader {
       wanted: selectColumns(schema, options.columns),
       missing: schema.missing,
       batchRows: options.batchRows,
+      numbers: schema,
     });
     while (await this.#nextRow(records, names.length)) {
       assembler.add();
@@ -72,9 +80,9 @@ export class DelimitedReader implements FormatReader {
     if (assembler.rows > 0) yield assembler.finish();
   }
 
-  #records(delimiter: string | undefined, signal: AbortSignal | undefined): Records {
+  #records({ delimiter, encoding }: WrittenAs, signal: AbortSignal | undefined): Records {
     const { file, limits } = this.#context;
-    return new Records({ file, limits, delimiter: delimiter ?? this.#defaultDelimiter, signal });
+    return new Records({ file, limits, encoding, delimiter: delimiter ?? this.#defaultDelimiter, signal });
   }
 
   /** Scans the next row into `records`; a promise only when more of the file is needed. */
@@ -101,6 +109,11 @@ export class DelimitedReader implements FormatReader {
     if (scanner.cells !== width) throw ragged(scanner.row, scanner.line, scanner.cells, width);
     if (scanner.row > limits.rows) throw overLimit("rows", limits, `The file has at least ${scanner.row} rows`);
   }
+}
+
+interface WrittenAs {
+  readonly delimiter?: string | undefined;
+  readonly encoding?: string | undefined;
 }
 
 function onlyHeader(): Error {

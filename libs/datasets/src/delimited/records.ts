@@ -1,14 +1,17 @@
 import { isUtf8 } from "node:buffer";
 import { BlockReader } from "../block-reader.ts";
+import { ByteSource } from "../byte-source.ts";
 import { badCell } from "../cells/bad-cell.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { endOfLines, skipByteOrderMark } from "../text-file.ts";
 import { incomplete, RecordScanner } from "./record-scanner.ts";
+import { separatorLine } from "./separator.ts";
 
 export interface RecordsOptions {
   readonly file: DataFile;
   readonly delimiter: string;
+  readonly encoding: string | undefined;
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
 }
@@ -27,7 +30,7 @@ export class Records {
   constructor(options: RecordsOptions) {
     this.delimiter = options.delimiter;
     this.scanner = new RecordScanner({ delimiter: options.delimiter.charCodeAt(0), limits: options.limits });
-    this.#blocks = new BlockReader(options.file, options.signal);
+    this.#blocks = new BlockReader(new ByteSource(options.file, options.encoding), options.signal);
     this.#limits = options.limits;
   }
 
@@ -74,6 +77,7 @@ export class Records {
     if (!this.#started) {
       this.#started = true;
       blocks.position = skipByteOrderMark(blocks.bytes);
+      this.#skipSeparatorLine();
     }
     this.#linesEnd = endOfLines(blocks.bytes, blocks.position, blocks.atEnd);
     this.#valid = isUtf8(blocks.bytes.subarray(blocks.position, this.#linesEnd));
@@ -85,6 +89,14 @@ export class Records {
     const { scanner } = this;
     const text = this.bytes.toString("utf8", scanner.starts[cell], scanner.ends[cell]);
     return scanner.quoting[cell] === 2 ? text.replaceAll('""', '"') : text;
+  }
+
+  #skipSeparatorLine(): void {
+    const blocks = this.#blocks;
+    const line = separatorLine.exec(blocks.bytes.toString("latin1", blocks.position, blocks.position + 16));
+    if (line === null) return;
+    blocks.position += line[0].length;
+    this.scanner.line = 2;
   }
 
   #refuseRow(size: number): never {
@@ -106,7 +118,7 @@ export class Records {
         column: scanner.names[cell] ?? `#${cell + 1}`,
         value: value.toString("latin1"),
         problem: "is not UTF-8 (shown here as Latin-1)",
-        remedy: "Save the file as UTF-8.",
+        remedy: "Save the file as UTF-8, or name its encoding: --encoding windows-1252 (in the API: read.encoding).",
       });
     }
   }

@@ -1,5 +1,6 @@
 import { AimassError } from "@aimass/core";
 import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
+import { ByteSource } from "../byte-source.ts";
 import { badCell, badFile } from "../cells/bad-cell.ts";
 import { booleanOf, MissingTokens, notABoolean, notANumber, numberOf, outOfRange } from "../cells/cell-values.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
@@ -20,16 +21,16 @@ export class JsonLinesReader implements FormatReader {
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const { missing } = this.#context;
-    const lines = this.#lines(signal);
+    const { missing, encoding } = this.#context;
+    const lines = this.#lines(encoding, signal);
     const columns = new ObjectColumns(this.#context);
     await this.#eachRow(lines, (object) => columns.add(object, lines.written));
     const { inferred, found, notes, partial } = columns.finish(lines.written.row);
-    return inferenceOf(inferred, lines.written.row, { missing, found, partial }, notes);
+    return inferenceOf(inferred, lines.written.row, { missing, found, partial, encoding }, notes);
   }
 
   async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
-    const lines = this.#lines(options.signal);
+    const lines = this.#lines(schema.encoding, options.signal);
     const assembler = new ObjectAssembler(schema, selectColumns(schema, options.columns), options.batchRows);
     for (;;) {
       for (let object = lines.next(); object !== undefined; object = lines.next()) {
@@ -43,8 +44,8 @@ export class JsonLinesReader implements FormatReader {
     if (assembler.rows > 0) yield assembler.finish();
   }
 
-  #lines(signal: AbortSignal | undefined): JsonLines {
-    return new JsonLines(this.#context.file, this.#context.limits, signal);
+  #lines(encoding: string | undefined, signal: AbortSignal | undefined): JsonLines {
+    return new JsonLines(new ByteSource(this.#context.file, encoding), this.#context.limits, signal);
   }
 
   async #eachRow(lines: JsonLines, visit: (object: Readonly<Record<string, JsonValue>>) => void): Promise<void> {

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { BlockReader } from "../block-reader.ts";
+import type { ByteSource } from "../byte-source.ts";
 import { badRow } from "../cells/bad-cell.ts";
-import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { endOfLines, skipByteOrderMark } from "../text-file.ts";
 import type { JsonValue } from "./json-scalar.ts";
@@ -21,7 +21,7 @@ export class JsonLines {
   #linesEnd = 0;
   #started = false;
 
-  constructor(file: DataFile, limits: Limits, signal: AbortSignal | undefined) {
+  constructor(file: ByteSource, limits: Limits, signal: AbortSignal | undefined) {
     this.#blocks = new BlockReader(file, signal);
     this.#limits = limits;
   }

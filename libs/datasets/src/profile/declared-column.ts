@@ -8,6 +8,7 @@ import {
   outOfRange,
 } from "../cells/cell-values.ts";
 import { lostDigits } from "../cells/lost-digits.ts";
+import type { NumberFormat } from "../cells/number-format.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
 import type { JsonScalar } from "../json-lines/json-scalar.ts";
@@ -23,12 +24,13 @@ export class DeclaredColumn {
   seen = 0;
   readonly #type: ColumnType;
   readonly #missing: MissingTokens | undefined;
-  readonly #parser = new NumberParser();
+  readonly #parser: NumberParser;
   readonly #cache = new TextCache();
   readonly #statistics = new ColumnStatisticsCollector();
 
   /** `missing`: texts that mean "no value"; without it none does. */
-  constructor(name: string, type: ColumnType, missing: MissingTokens | undefined) {
+  constructor(name: string, type: ColumnType, missing: MissingTokens | undefined, numbers: NumberFormat = {}) {
+    this.#parser = new NumberParser(numbers);
     this.name = name;
     this.#type = type;
     this.#missing = missing;
@@ -84,7 +86,8 @@ export class DeclaredColumn {
       this.#statistics.missing++;
       return;
     }
-    if (Math.abs(value) >= 2 ** 53 && lostDigits(written(), value) === "whole") throw notExact(place, written().trim());
+    if (Math.abs(value) >= 2 ** 53 && lostDigits(this.#parser.plain(written()), value) === "whole")
+      throw notExact(place, written().trim());
     this.#statistics.addNumber(value);
   }
 

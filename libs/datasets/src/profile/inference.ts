@@ -35,6 +35,9 @@ export function finishColumn(name: string, type: ColumnType, statistics: ColumnS
 export interface ReadAs {
   readonly missing?: readonly string[] | undefined;
   readonly delimiter?: string | undefined;
+  readonly encoding?: string | undefined;
+  readonly decimal?: string | undefined;
+  readonly thousands?: string | undefined;
   /** Every column of the file; those that are read when left out. */
   readonly found?: readonly string[];
   /** Whether columns of the file are left out. */
@@ -48,13 +51,16 @@ export function inferenceOf(
   readAs: ReadAs,
   notes: readonly string[] = [],
 ): Inference {
-  const { missing, delimiter, found, partial = false } = readAs;
+  const { missing, delimiter, found, encoding, decimal, thousands, partial = false } = readAs;
   return {
     ...(found !== undefined && { found }),
     schema: {
       columns: columns.map(({ profile }) => schemaOf(profile)),
       ...(missing === undefined ? {} : { missing }),
       ...(delimiter === undefined ? {} : { delimiter }),
+      ...(encoding === undefined ? {} : { encoding }),
+      ...(decimal === undefined ? {} : { decimal }),
+      ...(thousands === undefined ? {} : { thousands }),
       ...(partial && { partial }),
     },
     rows,

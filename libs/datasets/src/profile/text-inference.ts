@@ -2,6 +2,7 @@ import { badCell, inShell, keepAsText } from "../cells/bad-cell.ts";
 import type { MissingTokens } from "../cells/cell-values.ts";
 import { numberLookalike } from "../cells/lookalike.ts";
 import { keptDigits, lostDigits, roundedDigits, textForDigits } from "../cells/lost-digits.ts";
+import type { NumberFormat } from "../cells/number-format.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
 import { listed, quote } from "../schema.ts";
@@ -30,7 +31,7 @@ function mayKeepDigits({ significant, value }: NumberParser): boolean {
 export class TextColumnInference {
   readonly #name: string;
   readonly #missing: MissingTokens;
-  readonly #parser = new NumberParser();
+  readonly #parser: NumberParser;
   readonly #cache = new TextCache();
   readonly #statistics = new ColumnStatisticsCollector();
   readonly #guessesMissing: boolean;
@@ -44,7 +45,8 @@ export class TextColumnInference {
   #firstLookalike: Place | undefined;
 
   /** `guessesMissing`: whether words among numbers may turn out to mean "no value". */
-  constructor(name: string, missing: MissingTokens, guessesMissing: boolean) {
+  constructor(name: string, missing: MissingTokens, guessesMissing: boolean, numbers: NumberFormat = {}) {
+    this.#parser = new NumberParser(numbers);
     this.#name = name;
     this.#guessesMissing = guessesMissing;
     this.#missing = missing;
@@ -99,7 +101,7 @@ export class TextColumnInference {
   }
 
   #addLong(place: Place, value: number): void {
-    const lost = lostDigits(place.text, value);
+    const lost = lostDigits(this.#parser.plain(place.text), value);
     if (lost === "whole") {
       this.#addCoded(place);
       return;
@@ -176,7 +178,10 @@ export class TextColumnInference {
     }
     if (this.#firstLookalike !== undefined && this.#lookalikes === texts) {
       const { problem } = numberLookalike(this.#firstLookalike.text) as { problem: string };
-      return [`Column ${name} is read as text: ${said(this.#firstLookalike)} ${problem}.`];
+      const remedy = /decimal comma/.test(problem)
+        ? " Read it as numbers: --decimal , (in the API: read.decimal)."
+        : "";
+      return [`Column ${name} is read as text: ${said(this.#firstLookalike)} ${problem}.${remedy}`];
     }
     const share = numbers.count / (numbers.count + texts);
     if (share < mostlyNumbers || this.#firstText === undefined) return [];

@@ -35,6 +35,9 @@ interface PushOptions {
   readonly onlyMissing?: string[];
   readonly keepIndex?: boolean;
   readonly type?: string[];
+  readonly encoding?: string;
+  readonly decimal?: string;
+  readonly thousands?: string;
   readonly columns?: string[];
   readonly without?: string[];
   readonly rename?: string[];
@@ -62,6 +65,9 @@ export function addDatasets(program: Command): void {
     .option("--only-missing <cell...>", "cells that mean \"no value\", and no others: '' lets NA and None be words")
     .option("--keep-index", "keep the index that pandas wrote, and row names without a name")
     .option("--type <column=type...>", "columns that are not what they look like: zip=string")
+    .option("--encoding <label>", "of text: windows-1252, utf-16le, gbk …; UTF-8 when left out")
+    .option("--decimal <sign>", "before the decimals of CSV: ','")
+    .option("--thousands <sign>", "between groups of three digits of CSV: '.' or ' '")
     .option("--columns <column...>", "the only columns that are read")
     .option("--without <column...>", "columns that are left out, whatever they hold")
     .option("--rename <old=new...>", "columns that get another name")
@@ -220,6 +226,9 @@ function readOptions(options: PushOptions): ReadOptions {
     missing: onlyMissing ?? missing,
     onlyMissing: onlyMissing !== undefined,
     keepIndex: keepIndex ?? false,
+    encoding: options.encoding ?? "",
+    decimal: options.decimal ?? "",
+    thousands: options.thousands ?? "",
     columns,
     without,
     rename: pairs(rename),

@@ -14,7 +14,7 @@ import type { ProfileJob } from "./apart/messages.ts";
 import type { DatasetReader } from "./dataset-reader.ts";
 import type { DatasetName, Datasets } from "./datasets.ts";
 import { encodeColumns, encodeWarnings } from "./encode-profile.ts";
-import { assertReadOptions, completeReadOptions, declaredTypes } from "./read-options.ts";
+import { assertReadOptions, completeReadOptions, declaredTypes, writtenAs } from "./read-options.ts";
 import { decodeFormat, encodeFormat } from "./terms.ts";
 
 /** Makes dataset versions of uploaded files: reads them whole, once. Nothing is written before the last step, so a refusal or a crash leaves nothing behind. */
@@ -62,7 +62,7 @@ export class DatasetMaker {
       rows: BigInt(profile.rows),
       columns: encodeColumns(profile.columns),
       warnings: encodeWarnings(profile),
-      read: completeReadOptions(read, format),
+      read: completeReadOptions({ ...read, delimiter: profile.schema.delimiter ?? read.delimiter }, format),
       description,
       source,
     });
@@ -79,7 +79,7 @@ function jobOf(request: CreateDatasetVersionRequest, read: ReadOptions): Omit<Pr
     onlyMissing: read.onlyMissing,
     keepIndex: read.keepIndex,
     ...(format === undefined ? {} : { format }),
-    ...(read.delimiter === "" ? {} : { delimiter: read.delimiter }),
+    ...writtenAs(read),
   };
 }
 

@@ -11,7 +11,7 @@ import { create } from "@bufbuild/protobuf";
 import { invalid } from "../names.ts";
 import type { PreviewValue } from "./apart/messages.ts";
 import type { DatasetReader } from "./dataset-reader.ts";
-import { keptMissing } from "./read-options.ts";
+import { keptMissing, writtenAs } from "./read-options.ts";
 import { decodeFormat, decodeType } from "./terms.ts";
 
 const usualRows = 10;
@@ -54,7 +54,7 @@ export function schemaOf({ columns, read, format }: DatasetVersion): DatasetSche
       ...(missingWords.length > 0 && { missing: missingWords }),
     })),
     missing: keptMissing(read, format),
-    ...(read === undefined || read.delimiter === "" ? {} : { delimiter: read.delimiter }),
+    ...(read !== undefined && writtenAs(read)),
   };
 }
 

@@ -1,5 +1,5 @@
 import { ColumnType as ApiColumnType, DatasetFormat, type ReadOptions, ReadOptionsSchema } from "@aimass/api/registry";
-import { type ColumnType, formerMissing, missingWords } from "@aimass/datasets";
+import { type ColumnType, formerMissing, isEncoding, missingWords } from "@aimass/datasets";
 import { create, equals } from "@bufbuild/protobuf";
 import { invalid, shorten } from "../names.ts";
 import { decodeFormat, decodeType } from "./terms.ts";
@@ -34,6 +34,7 @@ export function assertReadOptions(read: ReadOptions, format: DatasetFormat): voi
     throw invalid("read.delimiter", "The format has no delimiter.", "Name a delimiter for CSV and TSV only.");
   }
   assertChoices(read);
+  assertWriting(read, format);
   const declared = Object.entries(types);
   const odd = declared.find(([, type]) => decodeType(type) === undefined || type === ApiColumnType.IMAGE);
   if (odd !== undefined) {
@@ -62,12 +63,42 @@ function assertChoices({ columns, without, rename }: ReadOptions): void {
   }
 }
 
+function assertWriting({ encoding, decimal, thousands }: ReadOptions, format: DatasetFormat): void {
+  if (encoding !== "" && !isEncoding(encoding)) {
+    const remedy = "Name one such as windows-1252, utf-16le, gbk or shift_jis.";
+    throw invalid("read.encoding", `There is no encoding "${shorten(encoding)}".`, remedy);
+  }
+  if (decimal !== "" && decimal !== "." && decimal !== ",") {
+    throw invalid("read.decimal", `"${shorten(decimal)}" cannot stand before decimals.`, "Use a point or a comma.");
+  }
+  if (thousands !== "" && (!/^[,.' _]$/.test(thousands) || thousands === (decimal || "."))) {
+    const remedy =
+      "Use a comma, a point, an apostrophe, a space or an underscore, and not what stands before decimals.";
+    throw invalid("read.thousands", `"${shorten(thousands)}" cannot stand between groups of digits.`, remedy);
+  }
+  if ((decimal !== "" || thousands !== "") && format !== DatasetFormat.UNSPECIFIED && !isDelimited(format)) {
+    const field = decimal !== "" ? "read.decimal" : "read.thousands";
+    throw invalid(field, "The format has numbers of its own.", "Say how numbers are written for CSV and TSV only.");
+  }
+}
+
+/** How the text of a version is written, where it is not as usual. */
+export function writtenAs({ delimiter, encoding, decimal, thousands }: ReadOptions) {
+  return {
+    ...(delimiter !== "" && { delimiter }),
+    ...(encoding !== "" && { encoding }),
+    ...(decimal !== "" && { decimal }),
+    ...(thousands !== "" && { thousands }),
+  };
+}
+
 /** The options as they are kept: with the defaults of the format. */
 export function completeReadOptions(read: ReadOptions | undefined, format: DatasetFormat): ReadOptions {
   const { missing: named = [], delimiter = "", types = {}, onlyMissing = false, keepIndex = false } = read ?? {};
   const missing = [...missingWords(decodeFormat(format) ?? "csv", named, onlyMissing)];
-  const { columns = [], without = [], rename = {} } = read ?? {};
-  const complete = { missing, onlyMissing: true, types, keepIndex, columns, without, rename };
+  const { columns = [], without = [], rename = {}, encoding = "", decimal = "", thousands = "" } = read ?? {};
+  const written = { encoding, decimal, thousands };
+  const complete = { missing, onlyMissing: true, types, keepIndex, columns, without, rename, ...written };
   if (!isDelimited(format)) return create(ReadOptionsSchema, complete);
   return create(ReadOptionsSchema, {
     ...complete,

@@ -84,6 +84,30 @@ describe("columns that people chose at the push", () => {
   });
 });
 
+describe("how text is written", () => {
+  it("is kept with the version: a separator that was found too", async () => {
+    const file = Buffer.from("größe;preis\nklein;1.234,5\ngroß;2\n", "latin1");
+    const read = { encoding: "windows-1252", decimal: ",", thousands: "." };
+    const made = await add("german", file, { read, format: DatasetFormat.CSV });
+    expect(made.read).toMatchObject({ ...read, delimiter: ";" });
+    expect(made.warnings.join()).toContain('separated by ";"');
+    expect((await preview("german")).rows).toEqual([
+      ["klein", 1234.5],
+      ["groß", 2],
+    ]);
+    expect((await add("german", file, { read, format: DatasetFormat.CSV })).version).toBe(made.version);
+  });
+
+  it.each([
+    [{ encoding: "utf-99" }, "read.encoding"],
+    [{ decimal: ";" }, "read.decimal"],
+    [{ decimal: ",", thousands: "," }, "read.thousands"],
+    [{ thousands: "." }, "read.thousands"],
+  ])("is refused where it means nothing: %j", async (read, field) => {
+    expect((await refusal(add("odd-writing", "a,b\n1,2\n", { read }))).field).toBe(field);
+  });
+});
+
 describe("a dataset whose format is not named", () => {
   it("is CSV, with types, statistics, and how it was read", async () => {
     const made = await add("told-csv", "name,age,member,zip\nAda,36,true,0123\nBob,NA,false,0456\nAda,40,,0123\n");

@@ -55,7 +55,12 @@ export function readAs({ format, columns, read }: DatasetVersion): ReadAs {
         ...(missingWords.length > 0 && { missing: missingWords }),
       })),
       missing: keepsNone ? formerMissing : read.missing,
-      ...(read !== undefined && read.delimiter !== "" && { delimiter: read.delimiter }),
+      ...(read !== undefined && {
+        ...(read.delimiter !== "" && { delimiter: read.delimiter }),
+        ...(read.encoding !== "" && { encoding: read.encoding }),
+        ...(read.decimal !== "" && { decimal: read.decimal }),
+        ...(read.thousands !== "" && { thousands: read.thousands }),
+      }),
     },
   };
 }

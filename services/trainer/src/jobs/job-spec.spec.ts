@@ -42,6 +42,25 @@ describe("a job's spec", () => {
     );
   });
 
+  it("of more features than can be used, or of one called as an output, says what to do at the push", () => {
+    const names = [...Array.from({ length: 2001 }, (_, i) => `gene_${i}`), "target"];
+    const wide = create(DatasetVersionSchema, {
+      ...{ dataset: "d", rows: 100n },
+      columns: names.map((name) => ({ name, type: ColumnType.NUMBER })),
+    });
+    const spec = checkSpec(create(JobSpecSchema, { ...good, features: [], target: "target" }));
+    expect(() => fitSpec(spec, wide)).toThrow(
+      expect.objectContaining({
+        message: "There are 2001 features; at most 2000 can be used.",
+        remedy: expect.stringContaining("aimass datasets push --columns or --without"),
+      }),
+    );
+    const called = checkSpec(create(JobSpecSchema, { ...good, features: ["y"], target: "a" }));
+    expect(() => fitSpec(called, dataset)).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining("--rename y=NAME") }),
+    );
+  });
+
   it("gets its defaults, its version and every parameter", () => {
     expect(resolve({})).toMatchObject({
       project: "default",

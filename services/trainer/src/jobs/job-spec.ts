@@ -75,7 +75,10 @@ function checkFeatures(spec: JobSpec, features: readonly string[], what: string)
     throw unfit("spec.features", `The dataset has no ${what} beside the target.`, `${remedy}${wider}`);
   }
   if (features.length > mostFeatures) {
-    throw unfit("spec.features", `There are ${features.length} features; at most ${mostFeatures} can be used.`);
+    const message = `There are ${features.length} features; at most ${mostFeatures} can be used.`;
+    const remedy =
+      "Name those that matter (--feature), or push the file with fewer columns: aimass datasets push --columns or --without.";
+    throw unfit("spec.features", message, remedy);
   }
 }
 
@@ -160,7 +163,11 @@ function assertServable(name: string, { field, task }: { field: string; task: Ta
   const taken: readonly string[] = outputNames[task];
   if (!taken.includes(name)) return;
   const message = `The column "${name}" cannot be a feature: an output of the model has that name.`;
-  throw unfit(field, message, `Rename the column (outputs: ${taken.join(", ")}), or name the features without it.`);
+  throw unfit(
+    field,
+    message,
+    `Push the file with another name for it (aimass datasets push --rename ${name}=NAME; outputs: ${taken.join(", ")}), or name the features without it.`,
+  );
 }
 
 function isNumber({ type }: Column): boolean {

@@ -18,6 +18,9 @@ export interface ProfileJob extends AnyJob {
   readonly onlyMissing?: boolean;
   readonly keepIndex?: boolean;
   readonly delimiter?: string;
+  readonly encoding?: string;
+  readonly decimal?: string;
+  readonly thousands?: string;
   readonly types: ReadonlyMap<string, ColumnType>;
   readonly choices?: ColumnChoices;
 }

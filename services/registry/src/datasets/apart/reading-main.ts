@@ -41,6 +41,9 @@ async function profile(file: DataFile, job: ProfileJob): Promise<Profile> {
     keepIndex,
     ...(!isAsUsual && { missing: missingWords(format, missing, onlyMissing) }),
     ...(delimiter !== undefined && { delimiter }),
+    ...(job.encoding !== undefined && { encoding: job.encoding }),
+    ...(job.decimal !== undefined && { decimal: job.decimal }),
+    ...(job.thousands !== undefined && { thousands: job.thousands }),
     previewRows: 1,
   });
   return { format, schema, rows, columns, warnings };

@@ -222,7 +222,7 @@ export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
   encoding: string;
 
   /**
-   * Of CSV and TSV: what stands before the decimals of a number, "." or ","; empty: a point. In a request also: it is found out, which is told in a warning.
+   * Of CSV and TSV: what stands before the decimals of a number, "." or ","; empty: a point.
    *
    * @generated from field: string decimal = 10;
    */
@@ -781,7 +781,7 @@ export enum DatasetFormat {
   UNSPECIFIED = 0,
 
   /**
-   * RFC 4180 with a header row, UTF-8.
+   * RFC 4180 with a header row, in the encoding that `ReadOptions.encoding` says.
    *
    * @generated from enum value: DATASET_FORMAT_CSV = 1;
    */
