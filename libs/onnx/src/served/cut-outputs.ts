@@ -70,7 +70,7 @@ export function cutOutputs(model: ModelProto): CutOutputs {
       outputs.push(create(ValueInfoProtoSchema, { name, type: part.type }));
       if (part.labels !== undefined) labels.set(name, part.labels);
     }
-    adaptations.push(isMap ? mapSentence(output.name) : sequenceSentence(output.name, names));
+    adaptations.push(isMap ? mapSentence(output.name, labels) : sequenceSentence(output.name, names));
   }
   removeUnused(graph, outputs, nodes);
   graph.output = outputs;
@@ -90,7 +90,8 @@ function servedOf(
   const type = output.type?.value;
   if (type?.case !== "sequenceType") return undefined;
   const element = type.value.elemType;
-  if (element?.value.case === "mapType") return read.has(output.name) ? undefined : mapsOf(output.name, makers);
+  if (element?.value.case === "mapType")
+    return read.has(output.name) ? undefined : mapsOf(output.name, element.value.value.valueType, makers);
   if (element?.value.case !== "tensorType") return undefined;
   const tensors = elementsOf(output.name, makers);
   if (tensors === undefined || tensors.length === 0) return undefined;
@@ -101,13 +102,18 @@ function servedOf(
   });
 }
 
-function mapsOf(name: string, makers: Makers): Served | undefined {
+/**
+ * Also of files that no runtime loads as they are: skl2onnx makes maps of FP64, and, of several targets, of a tensor with three axes and without classes. The tensor itself
+ * is what its option "zipmap" leaves.
+ */
+function mapsOf(name: string, values: TypeProto | undefined, makers: Makers): Served | undefined {
   const node = behindIdentities(name, makers);
   const tensor = node?.input[0];
   if (node === undefined || tensor === undefined || !isMlOperator(node, "ZipMap")) return undefined;
+  const elemType = values?.value.case === "tensorType" ? values.value.value.elemType : Type.FLOAT;
   const labels = classesOf(node);
-  if (labels === undefined) return undefined;
-  return { tensor, type: scoresType(Type.FLOAT, labels), labels };
+  if (labels !== undefined) return { tensor, type: scoresType(elemType, labels), labels };
+  return { tensor, type: create(TypeProtoSchema, { value: { case: "tensorType", value: { elemType } } }), labels };
 }
 
 function scoresType(elemType: number, labels: readonly string[]): TypeProto {
@@ -178,8 +184,9 @@ function freshName(wanted: string, taken: Set<string>): string {
   return name;
 }
 
-function mapSentence(name: string): string {
-  return `The output ${JSON.stringify(name)} is the tensor that the file makes maps of; their keys are its labels.`;
+function mapSentence(name: string, labels: ReadonlyMap<string, unknown>): string {
+  const keys = labels.has(name) ? "; their keys are its labels" : "";
+  return `The output ${JSON.stringify(name)} is the tensor that the file makes maps of${keys}.`;
 }
 
 function sequenceSentence(name: string, names: readonly string[]): string {

@@ -1,9 +1,19 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type TypeProto, TypeProtoSchema } from "@aimass/api/onnx";
 import { AimassError } from "@aimass/core";
+import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { GraphBuilder, type GraphOptions, probeModel, readModel, servedModel, writeModel } from "../index.ts";
+import {
+  type Attributes,
+  GraphBuilder,
+  type GraphOptions,
+  probeModel,
+  readModel,
+  servedModel,
+  writeModel,
+} from "../index.ts";
 import { loadRuntime, quietSession, type Runtime } from "../probe/runtime.ts";
 import { mapsGraph, mapsModel, retype, sequenceGraph, sequenceModel, sequenceOf } from "./exported-samples.ts";
 
@@ -64,6 +74,30 @@ describe("maps at the outputs", () => {
     const { signature } = await probe(writeModel(model));
     expect(signature.outputs[1]?.labels).toEqual(["0", "1", "2"]);
     expect(signature.opsets).toEqual({ "ai.onnx.ml": 1n });
+  });
+
+  it("that no runtime makes, of FP64 or without classes, are served as their tensor", async () => {
+    const maps = (values: "FP32" | "FP64", shape: readonly (number | string)[], attributes: Attributes) => {
+      const graph = new GraphBuilder("unloadable", { domains: { "ai.onnx.ml": 1 } });
+      const scores = graph.node("Abs", [graph.input("x", values, shape)]);
+      graph.node("ZipMap", [scores], attributes, { domain: "ai.onnx.ml", outputs: ["probabilities"] });
+      graph.output("probabilities", "FP32", []);
+      const keyType = 7;
+      const valueType = graph.toGraph().input[0]?.type as TypeProto;
+      retype(
+        graph,
+        "probabilities",
+        sequenceOf(create(TypeProtoSchema, { value: { case: "mapType", value: { keyType, valueType } } })),
+      );
+      return graph.toBytes();
+    };
+    const doubles = maps("FP64", ["N", 2], { classlabels_int64s: { ints: [0, 1] } });
+    expect(outputs(await probe(doubles))).toEqual(["probabilities FP64[-1,2] 0,1"]);
+    const targets = await probe(maps("FP32", [2, "N", 3], {}));
+    expect(outputs(targets)).toEqual(["probabilities FP32[2,-1,3]"]);
+    expect(targets.signature.adaptations).toEqual([
+      'The output "probabilities" is the tensor that the file makes maps of.',
+    ]);
   });
 
   it("may pass through Identity, and stand beside the tensor itself", async () => {
