@@ -6,11 +6,12 @@ import { mustRun } from "./program.ts";
 
 const scripts = fileURLToPath(new URL("./python", import.meta.url));
 
-/** What is installed together: stock clients, or exporters and the libraries they export from. */
-type Kind = "clients" | "exporters";
+/** What is installed together: stock clients, clients of serving platforms, or exporters and the libraries they export from. */
+export type PythonKind = "clients" | "serving" | "exporters";
 
-const kinds: Readonly<Record<Kind, { requirements: string; home: string }>> = {
+const kinds: Readonly<Record<PythonKind, { requirements: string; home: string }>> = {
   clients: { requirements: "requirements.txt", home: "../.venv" },
+  serving: { requirements: "serving-requirements.txt", home: "../.venv-serving" },
   exporters: { requirements: "exporters-requirements.txt", home: "../.venv-exporters" },
 };
 const installTimeoutMs = 600_000;
@@ -26,7 +27,7 @@ export class PythonEnvironment {
     this.python = join(home, "bin", "python");
   }
 
-  static async open(kind: Kind = "clients"): Promise<PythonEnvironment> {
+  static async open(kind: PythonKind = "clients"): Promise<PythonEnvironment> {
     const requirements = join(scripts, kinds[kind].requirements);
     const home = fileURLToPath(new URL(kinds[kind].home, import.meta.url));
     const wanted = createHash("sha256").update(readFileSync(requirements)).digest("hex");
