@@ -18,8 +18,12 @@ export async function serveAdmin(options: {
   listen: Address;
   telemetry: Telemetry;
   ready: () => boolean | string;
+  /** What `/metrics` answers. Default: the service's own metrics. */
+  metrics?: () => Promise<string>;
+  /** The variable that the address comes from, where it is not AIMASS_ADMIN_LISTEN. */
+  variable?: string;
 }): Promise<AdminServer> {
-  const { telemetry, ready } = options;
+  const { telemetry, ready, metrics = () => telemetry.metricsText(), variable } = options;
   const hosts = new AllowedHosts(telemetry.adminHosts);
   const server = createServer({ connectionsCheckingInterval: 1000 }, (request, response) => {
     const { host } = request.headers;
@@ -34,13 +38,13 @@ export async function serveAdmin(options: {
         ? answer(response, 200, "ready")
         : answer(response, 503, state || "The service is not ready yet.");
     }
-    if (path === "/metrics") return void answerMetrics(response, telemetry);
+    if (path === "/metrics") return void answerMetrics(response, telemetry, metrics);
     return answer(response, 404, "There is /metrics, /livez and /readyz.");
   });
   server.headersTimeout = 10_000;
   server.requestTimeout = 10_000;
   boundConnections(server);
-  await listening(server, options.listen);
+  await listening(server, options.listen, variable);
   const { address: host, port } = server.address() as AddressInfo;
   return {
     address: { host, port },
@@ -84,9 +88,13 @@ function answer(response: ServerResponse, status: number, text: string): void {
     .end(`${text}\n`);
 }
 
-async function answerMetrics(response: ServerResponse, telemetry: Telemetry): Promise<void> {
+async function answerMetrics(
+  response: ServerResponse,
+  telemetry: Telemetry,
+  metrics: () => Promise<string>,
+): Promise<void> {
   try {
-    const text = await telemetry.metricsText();
+    const text = await metrics();
     response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(text);
   } catch (error) {
     telemetry.log.scope("telemetry.admin").error("metrics could not be collected", { error });
@@ -94,14 +102,17 @@ async function answerMetrics(response: ServerResponse, telemetry: Telemetry): Pr
   }
 }
 
-function listening(server: Server, listen: Address): Promise<void> {
+function listening(server: Server, listen: Address, variable: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       const message = `The admin listener cannot use ${formatAddress(listen)} (${cause.code}).`;
       reject(
         new AimassError("FAILED_PRECONDITION", message, {
           cause,
-          remedy: "Set AIMASS_ADMIN_LISTEN to a free address.",
+          remedy:
+            variable === undefined
+              ? "Set AIMASS_ADMIN_LISTEN to a free address."
+              : `Set ${variable} to a free address.`,
         }),
       );
     });

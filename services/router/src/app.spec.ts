@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Address, parseAddress, systemClock } from "@aimass/core";
+import { type Address, freePort, parseAddress, systemClock } from "@aimass/core";
 import { TransportError, Upstream } from "@aimass/h2";
 import { createMeshIdentity, PolicyStore, ServiceIdentity } from "@aimass/identity";
 import { afterEach, describe, expect, it } from "vitest";
@@ -51,7 +51,7 @@ async function deadControlPlane() {
   return { folder, replica };
 }
 
-async function startProcess(folder: string): Promise<RouterProcess> {
+async function startProcess(folder: string, env: Record<string, string> = {}): Promise<RouterProcess> {
   const child = spawn(process.execPath, [fileURLToPath(new URL("./main.ts", import.meta.url))], {
     stdio: ["ignore", "inherit", "pipe", "ipc"],
     env: {
@@ -63,6 +63,7 @@ async function startProcess(folder: string): Promise<RouterProcess> {
       AIMASS_AUTH_ADDRESSES: "127.0.0.1:1",
       AIMASS_SCHEDULER_ADDRESSES: "127.0.0.1:1",
       LOG: "error",
+      ...env,
     },
   });
   cleanups.push(() => child.kill("SIGKILL"));
@@ -87,6 +88,16 @@ describe("a router process", () => {
     expect(metrics).toMatch(/aimass_router_requests_total\{code="OK",model="default.m",version="1"\} \d+/);
     expect(metrics).toContain("aimass_router_route_age_seconds");
     expect(metrics).toContain("aimass_policy_age_seconds");
+  });
+
+  it("has Triton's metrics endpoint on a port of its own, when asked for one", async () => {
+    const { folder } = await deadControlPlane();
+    const port = await freePort();
+    const router = await startProcess(folder, { AIMASS_TRITON_METRICS_LISTEN: `127.0.0.1:${port}` });
+    expect((await infer(router.client, inferBody("m"))).status).toBe(0);
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(metrics).toMatch(/^nv_inference_count\{model="m",version="1"\} \d+$/m);
+    expect(metrics).not.toContain("aimass_router");
   });
 
   it("loses no request when it is told to stop under load, and ends", async () => {

@@ -47,6 +47,16 @@ export async function startRouter(config: RouterConfig, env: Environment): Promi
   ];
   const listeners = await openDoors(config, plane);
   const admin = await serveAdmin({ listen: config.adminListen, telemetry, ready: () => plane.info.ready() });
+  const tritonMetrics =
+    config.tritonMetricsListen === undefined
+      ? undefined
+      : await serveAdmin({
+          listen: config.tritonMetricsListen,
+          telemetry,
+          ready: () => plane.info.ready(),
+          metrics: () => plane.tritonMetrics.text(),
+          variable: "AIMASS_TRITON_METRICS_LISTEN",
+        });
   const addresses = listeners.map((listener) => formatAddress(listener.address));
   telemetry.log.info("router started", { addresses });
   return {
@@ -59,6 +69,7 @@ export async function startRouter(config: RouterConfig, env: Environment): Promi
       closeServiceClients();
       plane[Symbol.dispose]();
       await admin.close();
+      await tritonMetrics?.close();
       await telemetry[Symbol.asyncDispose]();
     },
   };

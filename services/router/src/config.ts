@@ -6,6 +6,8 @@ import type { BackendName } from "./control/public-services.ts";
 export interface RouterConfig {
   readonly listen: readonly Address[];
   readonly adminListen: Address;
+  /** Where Triton's metrics endpoint is; undefined: nowhere. */
+  readonly tritonMetricsListen: Address | undefined;
   readonly identityFile: string;
   readonly trustFile: string;
   /** Where routes and policy are kept over restarts; undefined: nowhere. */
@@ -68,11 +70,16 @@ export function readRouterConfig(env: Environment): RouterConfig {
   }));
 }
 
-function readListeners(v: Variables): Pick<RouterConfig, "listen" | "adminListen"> {
+function readListeners(v: Variables): Pick<RouterConfig, "listen" | "adminListen" | "tritonMetricsListen"> {
   const listen = v.addresses("AIMASS_LISTEN", "127.0.0.1:5000,127.0.0.1:8000,127.0.0.1:8001");
   const adminListen = v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0");
-  v.ownPorts({ AIMASS_LISTEN: listen, AIMASS_ADMIN_LISTEN: adminListen });
-  return { listen, adminListen };
+  const [tritonMetricsListen] = v.addresses("AIMASS_TRITON_METRICS_LISTEN", "");
+  v.ownPorts({
+    AIMASS_LISTEN: listen,
+    AIMASS_ADMIN_LISTEN: adminListen,
+    AIMASS_TRITON_METRICS_LISTEN: tritonMetricsListen ?? [],
+  });
+  return { listen, adminListen, tritonMetricsListen };
 }
 
 /** Pairs of which one can only be reached within the other. */

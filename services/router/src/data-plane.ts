@@ -17,6 +17,7 @@ import { StreamDoor } from "./doors/stream-door.ts";
 import { Inference } from "./inference/inference.ts";
 import { ModelFacts } from "./inference/model-facts.ts";
 import { ServerInfo } from "./inference/server-info.ts";
+import { TritonMetrics } from "./inference/triton-metrics.ts";
 import { RouterMetrics } from "./metrics.ts";
 import { CallerFactory } from "./pipeline/caller-factory.ts";
 import { KeptBodies } from "./pipeline/kept-bodies.ts";
@@ -49,6 +50,7 @@ export interface DataPlane extends Disposable {
   readonly idle: IdleConnections;
   readonly info: ServerInfo;
   readonly pool: ReplicaPool;
+  readonly tritonMetrics: TritonMetrics;
 }
 
 /** Wires the router's parts over a route table and a policy store that others keep up to date. */
@@ -178,6 +180,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     idle,
     info,
     pool,
+    tritonMetrics: new TritonMetrics({ facts, table, clock }),
     [Symbol.dispose]: () => {
       idle[Symbol.dispose]();
       streams[Symbol.dispose]();

@@ -272,7 +272,11 @@ export class Mesh {
         AIMASS_DEVICES: process.env.AIMASS_DEVICES ?? cpuDevices(replicas, availableParallelism()),
       }),
       ...this.#listeners.map((listen, i) =>
-        spec(i === 0 ? "router" : `router-${i + 1}`, "router", "router/src/main.ts", { AIMASS_LISTEN: listen }),
+        spec(i === 0 ? "router" : `router-${i + 1}`, "router", "router/src/main.ts", {
+          AIMASS_LISTEN: listen,
+          // One port cannot be every router's; each would tell the same.
+          ...(i > 0 && { AIMASS_TRITON_METRICS_LISTEN: "" }),
+        }),
       ),
     ];
   }

@@ -319,6 +319,17 @@ describe("REST", () => {
     expect(json.model_stats[0].inference_stats.cache_miss).toEqual({ count: 0, ns: 0 });
   });
 
+  it("counts every version in the names of Triton's metrics endpoint, whoever may see it", async () => {
+    const { r } = await mesh();
+    await get(r, "/v2/models/m/infer", { method: "POST", body: "{}" });
+    r.grant([]);
+    const text = await r.plane.tritonMetrics.text();
+    expect(text).toContain("# TYPE nv_inference_count counter\n");
+    expect(text).toContain('nv_inference_count{model="m",version="1"} 1\n');
+    expect(text).toContain('nv_inference_request_success{model="team.n",version="7"} 0\n');
+    expect(text.match(/^# TYPE nv_inference_/gm)).toHaveLength(9);
+  });
+
   it.each([
     ["/v2/models/missing/infer", "POST", 404, /no deployed model/],
     ["/v2/models/m/versions/9/infer", "POST", 404, /does not serve version 9/],

@@ -13,12 +13,12 @@ import {
 } from "@aimass/api/inference";
 import { AimassError, codeFromNumber } from "@aimass/core";
 import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import type { ReplicaCall, Served } from "../pipeline/call.ts";
+import type { Caller, ReplicaCall, Served } from "../pipeline/call.ts";
 import type { TracedCaller } from "../pipeline/caller-factory.ts";
 import { percentDecode } from "../pipeline/outcome.ts";
 import type { ReplicaCalls } from "../pipeline/replica-calls.ts";
 import { type ModelRoutes, publicName, type VersionRoutes } from "../routes/model-routes.ts";
-import type { Inference, InferenceCall } from "./inference.ts";
+import type { Inference } from "./inference.ts";
 import type { ServerInfo } from "./server-info.ts";
 import { mergeStatistics } from "./statistics.ts";
 
@@ -44,7 +44,10 @@ export class ModelFacts {
 
   async metadata(request: ModelMetadataRequest, caller: TracedCaller): Promise<ModelMetadataResponse> {
     const body = frame(toBinary(ModelMetadataRequestSchema, request));
-    const { served, model } = await this.#inference.ask(question("ModelMetadata", request, body, caller));
+    const { served, model } = await this.#inference.ask({
+      ...question("ModelMetadata", request, body, caller),
+      caller,
+    });
     const metadata = decodeAnswer(ModelMetadataResponseSchema, served);
     metadata.versions = servedVersions(this.#info.visibleVersions(caller.principal, model));
     return metadata;
@@ -52,7 +55,7 @@ export class ModelFacts {
 
   async config(request: ModelConfigRequest, caller: TracedCaller): Promise<ModelConfigResponse> {
     const body = frame(toBinary(ModelConfigRequestSchema, request));
-    const { served } = await this.#inference.ask(question("ModelConfig", request, body, caller));
+    const { served } = await this.#inference.ask({ ...question("ModelConfig", request, body, caller), caller });
     return decodeAnswer(ModelConfigResponseSchema, served);
   }
 
@@ -69,7 +72,12 @@ export class ModelFacts {
     return Promise.all(all.map(({ m, v }) => this.#statisticsOf(m, v, caller)));
   }
 
-  async #statisticsOf(model: ModelRoutes, routes: VersionRoutes, caller: TracedCaller): Promise<ModelStatistics> {
+  /** Counts of every version of some models, whoever may see them: for operators alone. */
+  async statisticsOf(models: readonly ModelRoutes[], caller: Caller): Promise<ModelStatistics[]> {
+    return Promise.all(models.flatMap((m) => m.newestFirst.map((v) => this.#statisticsOf(m, v, caller))));
+  }
+
+  async #statisticsOf(model: ModelRoutes, routes: VersionRoutes, caller: Caller): Promise<ModelStatistics> {
     const name = publicName(model);
     const request = create(ModelStatisticsRequestSchema, { name, version: routes.version });
     const body = frame(toBinary(ModelStatisticsRequestSchema, request));
@@ -90,9 +98,9 @@ function question(
   rpc: string,
   request: { readonly name: string; readonly version: string },
   body: Uint8Array,
-  caller: TracedCaller,
-): InferenceCall {
-  const call: ReplicaCall = {
+  caller: Caller,
+): ReplicaCall {
+  return {
     caller,
     model: request.name,
     version: request.version,
@@ -102,7 +110,6 @@ function question(
     body,
     isIdempotent: true,
   };
-  return call as InferenceCall;
 }
 
 function decodeAnswer<D extends DescMessage>(schema: D, served: Served): MessageShape<D> {
