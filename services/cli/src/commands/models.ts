@@ -8,11 +8,12 @@ import { bytes, classes, columns, enumName, modelName, signature, time } from ".
 import { table } from "../output/output.ts";
 import { addAliases } from "./aliases.ts";
 import { action, modelArgument, pairs, versionArgument, versionNumber } from "./context.ts";
+import { addModelRemoval } from "./model-removal.ts";
 
 export function addModels(program: Command): void {
   const models = program
     .command("models")
-    .description("the model library: push, list, show, diff, alias, rollback, pull, review");
+    .description("the model library: push, list, show, diff, alias, rollback, pull, review, retire, delete");
   models
     .command("push")
     .description("upload an ONNX file, or a folder with one, as the next version of a model")
@@ -159,6 +160,7 @@ export function addModels(program: Command): void {
       }),
     );
   addAliases(models);
+  addModelRemoval(models);
   models
     .command("pull")
     .description("download the files of a version")

@@ -113,8 +113,10 @@ export class Models {
     }));
   }
 
-  /** Removes a model with its versions; its alias history stays. Errors: NOT_FOUND, FAILED_PRECONDITION while an alias points at it. */
-  remove(actor: Actor, name: ModelName): Promise<void> {
+  /**
+   * Removes a model with its versions; its alias history stays. With `validateOnly` it only says what would go. Returns the versions' numbers. Errors: NOT_FOUND, FAILED_PRECONDITION while an alias points at it.
+   */
+  remove(actor: Actor, name: ModelName, validateOnly = false): Promise<readonly bigint[]> {
     return this.#store.withTransaction(async (tx) => {
       await lockModel(tx, name);
       const alias = await tx
@@ -125,6 +127,15 @@ export class Models {
         .orderBy("name")
         .executeTakeFirst();
       if (alias !== undefined) throw aliasPointsAt(name, alias.name);
+      const rows = await tx
+        .selectFrom("version")
+        .select("version")
+        .where("project", "=", name.project)
+        .where("model", "=", name.model)
+        .orderBy("version")
+        .execute();
+      const versions = rows.map((row) => BigInt(row.version));
+      if (validateOnly) return versions;
       await tx.deleteFrom("version").where("project", "=", name.project).where("model", "=", name.model).execute();
       await tx
         .updateTable("model")
@@ -133,6 +144,7 @@ export class Models {
         .where("name", "=", name.model)
         .execute();
       await this.#tell(tx, actor, name, Change.DELETED);
+      return versions;
     });
   }
 

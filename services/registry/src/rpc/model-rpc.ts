@@ -41,8 +41,7 @@ export function modelRpc({ gate, models, versions, maker }: ModelRpcOptions): Se
     async deleteModel(request, context) {
       const named = { project: request.project, model: request.name };
       const { actor, project, model } = await gate.model(context, named, "model.delete");
-      await models.remove(actor, { project, model });
-      return {};
+      return { versions: [...(await models.remove(actor, { project, model }, request.validateOnly))] };
     },
     async createVersion(request, context) {
       const { actor, project, model } = await admitVersion(gate, models, context, request);
@@ -62,7 +61,7 @@ export function modelRpc({ gate, models, versions, maker }: ModelRpcOptions): Se
     },
     async retireVersion(request, context) {
       const { actor, project, model } = await gate.model(context, request, "version.retire");
-      return { version: await versions.retire(actor, { project, model }, request.version) };
+      return { version: await versions.retire(actor, { project, model }, request) };
     },
     async diffVersions(request, context) {
       const name = await gate.model(context, request, "model.view");

@@ -99,9 +99,14 @@ export class Versions {
     return sliceOf(rows, page.size, { item: decodeVersion, key: (row) => [row.version] });
   }
 
-  /** Takes a version out of use. Errors: NOT_FOUND, FAILED_PRECONDITION while an alias points at it. */
-  retire(actor: Actor, name: ModelName, version: bigint): Promise<Version> {
-    return this.#step(actor, name, { version, step: "retire", reason: "" }, (tx) => assertNoAlias(tx, name, version));
+  /** Takes a version out of use; with `validateOnly` it only says how it would be. Errors: NOT_FOUND, FAILED_PRECONDITION while an alias points at it. */
+  retire(
+    actor: Actor,
+    name: ModelName,
+    { version, validateOnly }: { version: bigint; validateOnly: boolean },
+  ): Promise<Version> {
+    const change = { version, step: "retire", reason: "", validateOnly } as const;
+    return this.#step(actor, name, change, (tx) => assertNoAlias(tx, name, version));
   }
 
   /** Errors: NOT_FOUND, FAILED_PRECONDITION. */
@@ -141,7 +146,7 @@ export class Versions {
   #step(
     actor: Actor,
     name: ModelName,
-    change: { version: bigint; step: Step; reason: string },
+    change: { version: bigint; step: Step; reason: string; validateOnly?: boolean },
     effects: (tx: Transaction, row: VersionRow) => Promise<void>,
   ): Promise<Version> {
     return this.#store.withTransaction(async (tx) => {
@@ -151,6 +156,7 @@ export class Versions {
       const state = stateAfter(row.state, change.step, await isReviewRequired(tx, name.project));
       if (state === row.state) return decodeVersion(row);
       await effects(tx, row);
+      if (change.validateOnly) return decodeVersion({ ...row, state, state_reason: change.reason });
       await tx
         .updateTable("version")
         .set({ state, state_reason: change.reason })

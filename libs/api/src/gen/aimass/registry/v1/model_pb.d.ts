@@ -957,6 +957,8 @@ export declare const ListModelsResponseSchema: GenMessage<ListModelsResponse>;
  */
 export declare type DeleteModelRequest = Message<"aimass.registry.v1.DeleteModelRequest"> & {
   /**
+   * Empty: "default".
+   *
    * @generated from field: string project = 1;
    */
   project: string;
@@ -965,6 +967,13 @@ export declare type DeleteModelRequest = Message<"aimass.registry.v1.DeleteModel
    * @generated from field: string name = 2;
    */
   name: string;
+
+  /**
+   * Checks everything as always, answers what would be removed, and removes nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -977,6 +986,12 @@ export declare const DeleteModelRequestSchema: GenMessage<DeleteModelRequest>;
  * @generated from message aimass.registry.v1.DeleteModelResponse
  */
 export declare type DeleteModelResponse = Message<"aimass.registry.v1.DeleteModelResponse"> & {
+  /**
+   * Numbers of the versions that were removed with it, or would be, oldest first.
+   *
+   * @generated from field: repeated int64 versions = 1;
+   */
+  versions: bigint[];
 };
 
 /**
@@ -1171,6 +1186,8 @@ export declare const ListVersionsResponseSchema: GenMessage<ListVersionsResponse
  */
 export declare type RetireVersionRequest = Message<"aimass.registry.v1.RetireVersionRequest"> & {
   /**
+   * Empty: "default".
+   *
    * @generated from field: string project = 1;
    */
   project: string;
@@ -1184,6 +1201,13 @@ export declare type RetireVersionRequest = Message<"aimass.registry.v1.RetireVer
    * @generated from field: int64 version = 3;
    */
   version: bigint;
+
+  /**
+   * Checks everything as always, answers the version as it would be, and changes nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 4;
+   */
+  validateOnly: boolean;
 };
 
 /**
