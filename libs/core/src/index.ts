@@ -13,6 +13,15 @@ export {
   type Variables,
 } from "./config.ts";
 export {
+  type DateOrder,
+  type DatePattern,
+  datePattern,
+  datePatterns,
+  isDateOrder,
+  type ReadDate,
+  readDate,
+} from "./date-pattern.ts";
+export {
   answerOf,
   lentEnvironment,
   type ProcessBounds,

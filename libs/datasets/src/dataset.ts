@@ -1,8 +1,9 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, type DateOrder, datePattern, datePatterns } from "@aimass/core";
 import type { Batch } from "./batch.ts";
 import { ChosenReader } from "./chosen-reader.ts";
 import { ColumnChoice, type ColumnChoices, nameInFile } from "./column-choice.ts";
 import { type DataFile, localFile } from "./data-file.ts";
+import { DatedReader } from "./dated-reader.ts";
 import { DelimitedReader } from "./delimited/delimited-reader.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "./format-reader.ts";
 import { ImageZipReader, imageSchema } from "./images/image-zip-reader.ts";
@@ -30,6 +31,8 @@ export interface DatasetOptions extends ColumnChoices {
   readonly keepIndex?: boolean;
   /** For inference: columns, by their names in the file, whose type is not to be inferred. Every cell must then be of it. */
   readonly types?: ReadonlyMap<string, ColumnType>;
+  /** For inference: columns of dates, and what comes first in them. Every cell must be one, or a day that no calendar has. */
+  readonly dates?: ReadonlyMap<string, DateOrder>;
   /** For inference: what stands between cells of delimited text, one ASCII character. */
   readonly delimiter?: string;
   /** For inference: as in `DatasetSchema`. */
@@ -62,6 +65,7 @@ export async function openDataset(options: DatasetOptions): Promise<Dataset> {
   try {
     const schema = options.schema ?? (await inferSchema(opened.reader, options));
     checkSchema(schema);
+    checkPatterns(schema);
     checkTypes(options, schema);
     return datasetOf(options.format, schema, opened);
   } catch (error) {
@@ -79,6 +83,7 @@ export async function profileDataset(
 ): Promise<DatasetProfile> {
   await using opened = await openReader(options);
   const { schema, signal } = options;
+  if (schema !== undefined) checkPatterns(schema);
   const found = schema === undefined ? await opened.reader.infer(signal) : await measure(opened.reader, schema, signal);
   checkSchema(found.schema);
   checkTypes(options, found.schema);
@@ -89,7 +94,7 @@ export async function profileDataset(
 }
 
 interface OpenedReader extends AsyncDisposable {
-  readonly reader: ChosenReader;
+  readonly reader: DatedReader;
 }
 
 async function openReader(options: DatasetOptions): Promise<OpenedReader> {
@@ -108,11 +113,12 @@ async function openReader(options: DatasetOptions): Promise<OpenedReader> {
     encoding: options.encoding,
     decimal: options.decimal,
     thousands: options.thousands,
-    types: options.types ?? new Map(),
+    types: declaredTypes(options),
+    dates: options.dates ?? new Map(),
     choice: new ColumnChoice(options),
   };
   return {
-    reader: new ChosenReader(readerOf(format, context), context.choice),
+    reader: new DatedReader(new ChosenReader(readerOf(format, context), context.choice), context.dates),
     [Symbol.asyncDispose]: async () => {
       if (!given) await file[Symbol.asyncDispose]();
     },
@@ -150,22 +156,23 @@ function datasetOf(format: DatasetFormat, schema: DatasetSchema, opened: OpenedR
   };
 }
 
-async function inferSchema(reader: ChosenReader, { format, signal }: DatasetOptions): Promise<DatasetSchema> {
+async function inferSchema(reader: DatedReader, { format, signal }: DatasetOptions): Promise<DatasetSchema> {
   if (format === "image-zip") return imageSchema;
   return await reader.schema(signal);
 }
 
 async function measure(
-  reader: ChosenReader,
+  reader: DatedReader,
   schema: DatasetSchema,
   signal: AbortSignal | undefined,
 ): Promise<Inference> {
   checkSchema(schema);
-  const { columns, rows } = await collectStatistics(schema, reader.batches(schema, { batchRows: 1024, signal }));
+  const batches = reader.batches(schema, { batchRows: 1024, signal });
+  const { columns, rows } = await collectStatistics(schema, batches, () => "text");
   return { ...inferenceOf(columns, rows, schema), schema };
 }
 
-async function firstRows(reader: ChosenReader, schema: DatasetSchema, options: BatchOptions): Promise<Batch> {
+async function firstRows(reader: DatedReader, schema: DatasetSchema, options: BatchOptions): Promise<Batch> {
   for await (const batch of reader.batches(schema, { ...options, batchRows: Math.max(1, options.batchRows) }))
     return batch;
   return { rows: 0, firstRow: 0, columns: new Map() };
@@ -180,9 +187,31 @@ function checkImages({ types, format }: DatasetOptions): void {
   });
 }
 
+/** Dates are strings in the file. */
+function declaredTypes({ types, dates }: DatasetOptions): ReadonlyMap<string, ColumnType> {
+  const both = [...(dates?.keys() ?? [])].find((name) => types?.has(name));
+  if (both !== undefined) {
+    throw new AimassError("INVALID_ARGUMENT", `Column ${listed([both])} is declared as dates and as something else.`, {
+      field: "dates",
+      remedy: "Declare it once.",
+    });
+  }
+  return new Map([...(types ?? []), ...[...(dates?.keys() ?? [])].map((name) => [name, "string"] as const)]);
+}
+
+function checkPatterns({ columns }: DatasetSchema): void {
+  const odd = columns.find(({ dates }) => dates !== undefined && datePattern(dates) === undefined);
+  if (odd === undefined) return;
+  throw new AimassError("INVALID_ARGUMENT", `Column ${listed([odd.name])} has dates of no known pattern.`, {
+    field: "schema",
+    remedy: `Patterns are ${datePatterns.map(({ name }) => name).join("; ")}.`,
+  });
+}
+
 /** Refuses types of columns that are not there, or cannot be had. */
-function checkTypes({ types, format }: DatasetOptions, schema: DatasetSchema): void {
-  for (const [name, type] of types ?? []) {
+function checkTypes(options: DatasetOptions, schema: DatasetSchema): void {
+  const { format } = options;
+  for (const [name, type] of declaredTypes(options)) {
     const column = schema.columns.find((one) => nameInFile(one) === name);
     if (column?.type === type) continue;
     const why =

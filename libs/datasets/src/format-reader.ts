@@ -1,3 +1,4 @@
+import type { DateOrder } from "@aimass/core";
 import type { Batch } from "./batch.ts";
 import type { ColumnChoice } from "./column-choice.ts";
 import type { DataFile } from "./data-file.ts";
@@ -17,6 +18,8 @@ export interface ReaderContext {
   readonly keepIndex: boolean;
   /** For inference: columns whose type is declared. */
   readonly types: ReadonlyMap<string, ColumnType>;
+  /** For inference: columns of strings that are dates, and what comes first in them. They are in `types`, too. */
+  readonly dates: ReadonlyMap<string, DateOrder>;
   /** For inference: what stands between cells of delimited text. */
   readonly delimiter: string | undefined;
   /** For inference: as in `DatasetSchema`. */

@@ -15,6 +15,8 @@ export interface ColumnSchema {
   readonly source?: string;
   /** Which number of the lists in `source` it holds, from 0. */
   readonly element?: number;
+  /** Of strings that are days or moments, how they are written (a name of @aimass/core's `datePatterns`). They are read as ISO 8601; what is no day is missing. */
+  readonly dates?: string;
 }
 
 /** The columns of a table in the file's order, and what is needed to read it the same way again. Plain JSON. */

@@ -63,7 +63,7 @@ export class BytesSink extends ElementSink {
 
   #addText(text: string): void {
     if (!text.isWellFormed()) throw this.#refuse(shownText(text));
-    this.#add(typeof this.#cells === "object" && this.#cells.isGap(text) ? new Uint8Array(0) : Buffer.from(text));
+    this.#add(Buffer.from(typeof this.#cells === "object" ? this.#cells.textOf(text) : text));
   }
 
   #add(bytes: Uint8Array): void {

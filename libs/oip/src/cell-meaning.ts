@@ -1,4 +1,5 @@
 import { ColumnKind, type ColumnMeaning } from "@aimass/api/registry";
+import { type DatePattern, datePattern, readDate } from "@aimass/core";
 
 /** What the cells of an input's column mean, as they were read in training. `aimass.registry.v1.ColumnMeaning` in the words of this package. */
 export interface CellMeaning {
@@ -8,6 +9,8 @@ export interface CellMeaning {
   /** Case and white space around them do not count. */
   readonly trueWords: readonly string[];
   readonly falseWords: readonly string[];
+  /** How days and moments may be written beside ISO 8601; a name of @aimass/core's `datePatterns`. */
+  readonly dates?: string | undefined;
 }
 
 export type CellKind = "number" | "boolean" | "category" | "text" | "date" | "datetime" | "id" | "image" | "unknown";
@@ -16,6 +19,8 @@ const dayMs = 86_400_000;
 const decimal = /^[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*$/;
 const date = /^\d{4}-\d{2}-\d{2}$/;
 const moment = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/;
+/** The year 1000 as YYYYMMDD. */
+const leastCompact = 10_000_101;
 const offset = /(Z|[+-]\d{2}:?\d{2})$/;
 
 const cellKinds: Record<ColumnKind, CellKind> = {
@@ -33,8 +38,9 @@ const cellKinds: Record<ColumnKind, CellKind> = {
 /** A column of a signature in the words of this package. */
 export function cellsOf(column: ColumnMeaning | undefined): CellMeaning | undefined {
   if (column === undefined) return undefined;
-  const { missing, trueWords, falseWords } = column;
-  return { kind: cellKinds[column.kind] ?? "unknown", missing, trueWords, falseWords };
+  const { missing, trueWords, falseWords, datePattern } = column;
+  const dates = datePattern === "" ? undefined : datePattern;
+  return { kind: cellKinds[column.kind] ?? "unknown", missing, trueWords, falseWords, dates };
 }
 
 /** Reads cells by what they mean. */
@@ -44,8 +50,11 @@ export class Cells {
   readonly #missingNumbers: ReadonlySet<number>;
   readonly #words: ReadonlyMap<string, number>;
 
-  constructor({ kind, missing, trueWords, falseWords }: CellMeaning) {
+  readonly #dates: DatePattern | undefined;
+
+  constructor({ kind, missing, trueWords, falseWords, dates }: CellMeaning) {
     this.kind = kind;
+    this.#dates = dates === undefined ? undefined : datePattern(dates);
     this.#missing = new Set(missing);
     const numbers = missing.filter((word) => word.trim() !== "").map(Number);
     this.#missingNumbers = new Set(numbers.filter(Number.isFinite));
@@ -69,6 +78,10 @@ export class Cells {
   /** What a number stands for in a column of numbers; NaN: no value; undefined: nothing, as 2 does where all is true or false. */
   numberOf(value: number): number | undefined {
     if (this.isGapNumber(value) || Number.isNaN(value)) return Number.NaN;
+    // Of data that write days as 20240201 a row has that as a number; as days since 1970 it would be tens of thousands of years off.
+    if (this.kind === "date" && this.#dates?.separator === "" && value >= leastCompact) {
+      return this.#timeOf(String(value), this.kind);
+    }
     return this.kind === "boolean" && value !== 0 && value !== 1 ? undefined : value;
   }
 
@@ -81,16 +94,48 @@ export class Cells {
         return this.#words.get(trimmed.toLowerCase()) ?? this.#decimalOf(text);
       case "date":
       case "datetime":
-        return timeOf(trimmed, this.kind) ?? this.#decimalOf(text);
+        return this.#timeOf(trimmed, this.kind) ?? this.#decimalOf(text);
       default:
         return this.#decimalOf(text);
     }
+  }
+
+  /** A text as the model knows it; "" means no value. Where training read days of a pattern, they are ISO 8601, and what is none is no value. */
+  textOf(text: string): string {
+    if (this.isGap(text)) return "";
+    if (this.#dates === undefined || timeOf(text, "datetime") !== undefined) return text;
+    return readDate(text, this.#dates)?.iso ?? "";
+  }
+
+  /** A text that a column of days or moments takes, as its data write them. */
+  get exampleDay(): string {
+    const time = this.kind === "datetime" ? "T23:59:59Z" : "";
+    return this.#dates === undefined ? `2024-12-31${time}` : writeDay(this.#dates);
+  }
+
+  /** What to write where days are not only taken in ISO 8601. */
+  get datesRemedy(): string | undefined {
+    if (this.#dates === undefined) return undefined;
+    return `Write a day as ${this.#dates.name}, such as "${writeDay(this.#dates)}", or in ISO 8601, "2024-12-31", or null.`;
+  }
+
+  #timeOf(text: string, kind: "date" | "datetime"): number | undefined {
+    const iso = timeOf(text, kind);
+    if (iso !== undefined || this.#dates === undefined) return iso;
+    const read = readDate(text, this.#dates)?.iso;
+    return read === undefined ? undefined : timeOf(read, kind);
   }
 
   #decimalOf(text: string): number | undefined {
     const value = decimal.test(text) ? Number(text) : Number.NaN;
     return Number.isFinite(value) ? this.numberOf(value) : undefined;
   }
+}
+
+/** The last day of 2024. */
+function writeDay({ name }: DatePattern): string {
+  const parts = { YYYY: "2024", YY: "24", Month: "Dec", MM: "12", DD: "31" } as const;
+  return name.replace(/YYYY|YY|Month|MM|DD/g, (part) => parts[part as keyof typeof parts]);
 }
 
 /** Days or seconds since 1970-01-01 in UTC of an ISO 8601 day or moment (without an offset: UTC); undefined when the text is none. */

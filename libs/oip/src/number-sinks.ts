@@ -102,7 +102,8 @@ class FloatSink extends FixedSink<Float64Array> {
 
   #refuse(is: string): never {
     const kind = this.#kind ?? "unknown";
-    throw this.refusal(is, remedies[kind] ?? 'Elements are numbers, null or "NaN", "Infinity", "-Infinity".');
+    const dates = typeof this.#cells === "object" ? this.#cells.datesRemedy : undefined;
+    throw this.refusal(is, dates ?? remedies[kind] ?? 'Elements are numbers, null or "NaN", "Infinity", "-Infinity".');
   }
 }
 

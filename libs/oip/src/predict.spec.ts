@@ -198,6 +198,27 @@ describe("POST /predict", () => {
     expect(() => decode({ inputs: [{ d: null }] }, whole)).toThrow(/Row 1, column "d", which is INT64, is missing/);
   });
 
+  it("takes days as the data of training wrote them, in ISO 8601, and as their numbers", () => {
+    const cells = (kind: "date" | "datetime" | "category", dates: string) =>
+      ({ cells: { kind, dates, missing: ["NA"], trueWords: [], falseWords: [] } }) as const;
+    const days = (given: readonly unknown[], input: ReturnType<typeof spec>) =>
+      numbers(decode({ inputs: given.map((d) => ({ d })) }, input)[0]);
+    const day = { ...spec("d", "FP64", [-1]), ...cells("date", "DD.MM.YYYY") };
+    expect(days(["29.02.2024", " 1.1.1970 ", "2024-02-29", 3, null, "NA"], day)).toEqual([
+      ...[19782, 0, 19782, 3],
+      ...[Number.NaN, Number.NaN],
+    ]);
+    const refused = /Row 1, column "d".*(31\.02\.2024|02\/01\/2024)/;
+    for (const text of ["31.02.2024", "02/01/2024"]) expect(() => days([text], day)).toThrow(refused);
+    const moment = { ...spec("d", "FP64", [-1]), ...cells("datetime", "MM/DD/YY") };
+    expect(days(["1/2/70", "1/1/70 1:00 AM"], moment)).toEqual([86400, 3600]);
+    const compact = { ...spec("d", "FP64", [-1]), ...cells("date", "YYYYMMDD") };
+    expect(days(["20240229", 20240229, 3], compact)).toEqual([19782, 19782, 3]);
+    const word = { ...spec("d", "BYTES", [-1]), ...cells("category", "DD.MM.YYYY") };
+    const [texts] = decode({ inputs: ["29.02.2024", "2024-02-29", "31.02.2024"].map((d) => ({ d })) }, word);
+    expect(stringElements(texts?.bytes as Uint8Array)).toEqual(["2024-02-29", "2024-02-29", ""]);
+  });
+
   it.each([
     ["FP16", 1.5, null],
     ["BF16", 1.5, null],

@@ -1,3 +1,5 @@
+import { type DatePattern, readDate } from "@aimass/core";
+
 const date = /^\d{4}-\d{2}-\d{2}$/;
 const datetime = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/;
 
@@ -20,4 +22,9 @@ export function timeOf(text: string): number {
 function isDay(text: string): boolean {
   const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
   return !Number.isNaN(day.getTime()) && day.toISOString().slice(0, 10) === text.slice(0, 10);
+}
+
+/** In ISO 8601 what a column holds whose dates are written by a pattern, or in ISO 8601 itself; undefined for a text that is no day. */
+export function isoOf(text: string, pattern: DatePattern): string | undefined {
+  return dateKind(text) === undefined ? readDate(text, pattern)?.iso : text;
 }

@@ -24,7 +24,7 @@ export class DelimitedReader implements FormatReader {
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const { file, missing, types, onlyMissing, choice, encoding, decimal, thousands } = this.#context;
+    const { file, missing, types, dates, onlyMissing, choice, encoding, decimal, thousands } = this.#context;
     const usual = this.#defaultDelimiter;
     const given = this.#context.delimiter;
     const separator: Separator =
@@ -39,7 +39,7 @@ export class DelimitedReader implements FormatReader {
       const type = types.get(name);
       return type === undefined
         ? new TextColumnInference(name, tokens, !onlyMissing, { decimal, thousands })
-        : new DeclaredColumn(name, type, tokens, { decimal, thousands });
+        : new DeclaredColumn(name, type, tokens, { numbers: { decimal, thousands }, order: dates.get(name) });
     });
     const { scanner } = records;
     while (await this.#nextRow(records, names.length)) {

@@ -48,7 +48,8 @@ export class JsonColumnInference {
     if (this.#kind === "number") return this.#asNumbers();
     if (this.#kind === "boolean") return { profile: this.statistics.finishBooleans(this.name), warnings: [] };
     const warnings = this.#kind === undefined ? [`Column ${quote(this.name)} has no value in ${rows} rows.`] : [];
-    return { profile: this.statistics.finishTexts(this.name), warnings };
+    const profile = this.statistics.finishTexts(this.name);
+    return { profile, warnings: [...warnings, ...this.statistics.warnings(profile)] };
   }
 
   #asNumbers(): InferredColumn {
@@ -57,8 +58,9 @@ export class JsonColumnInference {
       const warnings = [textForDigits(this.name, long.text, long.row)];
       return { profile: this.statistics.finishTexts(this.name), warnings };
     }
-    const warnings = this.#firstRounded === undefined ? [] : [roundedDigits(this.name, this.#firstRounded)];
-    return { profile: this.statistics.finishNumbers(this.name), warnings };
+    const digits = this.#firstRounded === undefined ? [] : [roundedDigits(this.name, this.#firstRounded)];
+    const profile = this.statistics.finishNumbers(this.name);
+    return { profile, warnings: [...digits, ...this.statistics.warnings(profile)] };
   }
 
   #addNumber(value: number, written: WrittenRow): void {

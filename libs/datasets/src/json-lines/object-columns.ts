@@ -25,12 +25,12 @@ export interface FoundColumns {
 
 /** The columns of a file of objects, which are known when all of them were seen. */
 export class ObjectColumns {
-  readonly #context: Pick<ReaderContext, "missing" | "limits" | "types" | "choice">;
+  readonly #context: Pick<ReaderContext, "missing" | "limits" | "types" | "dates" | "choice">;
   readonly #tokens: MissingTokens | undefined;
   readonly #columns = new Map<string, Column>();
   #width = 0;
 
-  constructor(context: Pick<ReaderContext, "missing" | "limits" | "types" | "choice">) {
+  constructor(context: Pick<ReaderContext, "missing" | "limits" | "types" | "dates" | "choice">) {
     this.#context = context;
     this.#tokens = context.missing === undefined ? undefined : new MissingTokens(context.missing);
   }
@@ -127,7 +127,9 @@ export class ObjectColumns {
     if (column.kind === "flat") return column;
     const type = this.#context.types.get(name);
     const values =
-      type === undefined ? new JsonColumnInference(name, this.#tokens) : new DeclaredColumn(name, type, this.#tokens);
+      type === undefined
+        ? new JsonColumnInference(name, this.#tokens)
+        : new DeclaredColumn(name, type, this.#tokens, { order: this.#context.dates.get(name) });
     const flat = { kind: "flat", values } as const;
     this.#columns.set(name, flat);
     return flat;

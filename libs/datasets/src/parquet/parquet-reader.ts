@@ -58,6 +58,7 @@ export class ParquetReader implements FormatReader {
         const { columns, rows } = await collectStatistics(
           schema,
           this.#read(parquet, schema, { batchRows, signal }, known.lengths),
+          (name) => this.#context.dates.get(name) ?? (this.#context.types.has(name) ? "text" : "unknown"),
         );
         const inference = inferenceOf(withSources(columns, schema), rows, { ...schema, found: namesOf(parquet) });
         const leftOut = [...this.#leftOut(parquet)].map(indexLeftOut);

@@ -2,14 +2,16 @@ import { type Batch, type ColumnData, missingBoolean } from "../batch.ts";
 import { ImageStatistics } from "../images/image-statistics.ts";
 import type { ColumnSchema, DatasetSchema } from "../schema.ts";
 import { ColumnStatisticsCollector } from "./column-statistics.ts";
+import type { DatesGiven } from "./date-writing.ts";
 import { finishColumn, type InferredColumn } from "./inference.ts";
 
-/** Statistics of columns whose types are known, from their batches. */
+/** Statistics of columns whose types are known, from their batches. `dates`: what is known of columns of strings; nothing is where it is left out. */
 export async function collectStatistics(
   schema: DatasetSchema,
   batches: AsyncIterable<Batch>,
+  dates: (column: string) => DatesGiven = () => "unknown",
 ): Promise<{ columns: InferredColumn[]; rows: number }> {
-  const collectors = schema.columns.map((column) => new TypedColumn(column));
+  const collectors = schema.columns.map((column) => new TypedColumn(column, dates(column.name)));
   let rows = 0;
   for await (const batch of batches) {
     rows += batch.rows;
@@ -21,13 +23,15 @@ export async function collectStatistics(
 class TypedColumn {
   readonly name: string;
   readonly #type: ColumnSchema["type"];
-  readonly #missingWords: readonly string[];
-  readonly #values = new ColumnStatisticsCollector();
+  readonly #schema: ColumnSchema;
+  readonly #values: ColumnStatisticsCollector;
   readonly #images = new ImageStatistics();
 
-  constructor({ name, type, missing = [] }: ColumnSchema) {
+  constructor(schema: ColumnSchema, dates: DatesGiven) {
+    const { name, type } = schema;
+    this.#schema = schema;
+    this.#values = new ColumnStatisticsCollector(dates);
     this.name = name;
-    this.#missingWords = missing;
     this.#type = type;
   }
 
@@ -55,8 +59,8 @@ class TypedColumn {
   finish(): InferredColumn {
     if (this.#type === "image") return { profile: this.#images.finish(this.name), warnings: [] };
     const { profile, warnings } = finishColumn(this.name, this.#type, this.#values);
-    return this.#missingWords.length === 0
-      ? { profile, warnings }
-      : { profile: { ...profile, missingWords: this.#missingWords }, warnings };
+    const { missing, dates } = this.#schema;
+    const kept = { ...(missing && { missingWords: missing }), ...(dates !== undefined && { dates }) };
+    return { profile: { ...profile, ...kept }, warnings };
   }
 }

@@ -14,6 +14,8 @@ export interface ColumnProfile {
   /** As in `ColumnSchema`. */
   readonly source?: string;
   readonly element?: number;
+  /** Of strings that are days or moments, how the file writes them where it is not ISO 8601: `ColumnSchema.dates`. All figures are of what was read. */
+  readonly dates?: string;
   /** Different values; exact up to 1024, above that an estimate within about 2 %. Absent for images. */
   readonly distinct?: { readonly count: number; readonly exact: boolean };
   /** At most 20, most frequent first. A count may be too low by at most `undercount`. Absent for images. */
@@ -38,7 +40,7 @@ export type ColumnStatistics =
   | { readonly kind: "boolean"; readonly trueCount: number }
   | {
       readonly kind: "string";
-      /** Every value is an ISO 8601 day or moment; a name of its row; one of a few values that come again; or free text. */
+      /** Every value is a day or a moment; a name of its row; one of a few values that come again; or free text. */
       readonly looks: "date" | "datetime" | "id" | "category" | "text";
       /** Length of the shortest and the longest value, in characters (code points). */
       readonly shortest: number;

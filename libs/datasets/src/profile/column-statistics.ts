@@ -1,7 +1,10 @@
-import { dateKind } from "../cells/date.ts";
+import { dateKind, isoOf } from "../cells/date.ts";
 import type { ColumnProfile, ColumnStatistics } from "./column-profile.ts";
+import { dateWarnings } from "./date-warnings.ts";
+import { type DateReading, type DatesGiven, DateWriting } from "./date-writing.ts";
 import { numbersNameRows, textsNameRows } from "./id-column.ts";
 import { Moments } from "./moments.ts";
+import { numberWarnings } from "./number-warnings.ts";
 import { ValueCounts } from "./value-counts.ts";
 
 const frequentValues = 20;
@@ -20,6 +23,14 @@ export class ColumnStatisticsCollector {
   #longest = 0;
   #dates = true;
   #datetimes = true;
+  readonly #given: DatesGiven;
+  readonly #writing: DateWriting;
+  #reading: DateReading = { kind: "none" };
+
+  constructor(dates: DatesGiven = "unknown") {
+    this.#given = dates;
+    this.#writing = new DateWriting(dates === "unknown" || dates === "text" ? undefined : dates);
+  }
 
   addNumber(value: number): void {
     this.numbers.add(value);
@@ -36,6 +47,7 @@ export class ColumnStatisticsCollector {
     this.texts++;
     this.counts.addText(text);
     this.addLength(surrogate.test(text) ? Array.from(text).length : text.length);
+    this.#writing.add(text);
     if (!this.#dates && !this.#datetimes) return;
     const kind = dateKind(text);
     if (kind !== "date") this.#dates = false;
@@ -76,6 +88,9 @@ export class ColumnStatisticsCollector {
   /** The profile of a column of strings, into which numbers seen before the first text count as texts. */
   finishTexts(name: string): ColumnProfile {
     const count = this.texts + this.numbers.count;
+    const isIso = this.numbers.count === 0 && this.#datetimes;
+    if (count > 0 && !isIso) this.#reading = this.#writing.finish(this.numbers.count);
+    if (this.#reading.kind === "read" && this.#given !== "text") return this.#finishDates(name, this.#reading);
     const statistics: ColumnStatistics =
       count === 0
         ? { kind: "empty" }
@@ -86,6 +101,35 @@ export class ColumnStatisticsCollector {
             longest: this.#longest,
           };
     return { name, type: "string", count, statistics, ...this.#common() };
+  }
+
+  /** Sentences about a finished column of texts or numbers that may not be read as it was meant. */
+  warnings(profile: ColumnProfile): string[] {
+    return profile.type === "number"
+      ? numberWarnings(profile, this.counts)
+      : dateWarnings(profile, this.#reading, this.#given);
+  }
+
+  #finishDates(name: string, { pattern, hasTimes, invalid }: Extract<DateReading, { kind: "read" }>): ColumnProfile {
+    const times = new Map<string, number>();
+    for (const { value, count } of this.counts.top(Number.POSITIVE_INFINITY)) {
+      const iso = isoOf(value, pattern);
+      if (iso !== undefined) times.set(iso, (times.get(iso) ?? 0) + count);
+    }
+    const values = [...times].map(([value, count]) => ({ value, count }));
+    const lengths = values.map(({ value }) => value.length);
+    return {
+      ...{ name, type: "string", count: this.texts - invalid, missing: this.missing + invalid, dates: pattern.name },
+      distinct: { count: this.counts.exact ? times.size : this.counts.distinct, exact: this.counts.exact },
+      frequent: {
+        values: values.sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, frequentValues),
+        undercount: this.counts.undercount,
+      },
+      statistics: {
+        ...{ kind: "string", looks: hasTimes ? "datetime" : "date" },
+        ...{ shortest: Math.min(...lengths), longest: Math.max(...lengths) },
+      },
+    };
   }
 
   /** A value's length in characters, where it was not told with the value. */

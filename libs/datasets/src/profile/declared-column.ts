@@ -1,3 +1,4 @@
+import type { DateOrder } from "@aimass/core";
 import {
   booleanOf,
   type CellPlace,
@@ -26,11 +27,20 @@ export class DeclaredColumn {
   readonly #missing: MissingTokens | undefined;
   readonly #parser: NumberParser;
   readonly #cache = new TextCache();
-  readonly #statistics = new ColumnStatisticsCollector();
+  readonly #statistics: ColumnStatisticsCollector;
 
-  /** `missing`: texts that mean "no value"; without it none does. */
-  constructor(name: string, type: ColumnType, missing: MissingTokens | undefined, numbers: NumberFormat = {}) {
+  /**
+   * `missing`: texts that mean "no value"; without it none does. `numbers`: how they are written. `order`: of a string, what comes first in its dates;
+   * without it it is text.
+   */
+  constructor(
+    name: string,
+    type: ColumnType,
+    missing: MissingTokens | undefined,
+    { numbers = {}, order }: { numbers?: NumberFormat; order?: DateOrder | undefined } = {},
+  ) {
     this.#parser = new NumberParser(numbers);
+    this.#statistics = new ColumnStatisticsCollector(order ?? "text");
     this.name = name;
     this.#type = type;
     this.#missing = missing;

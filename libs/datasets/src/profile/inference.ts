@@ -28,7 +28,10 @@ export function finishColumn(name: string, type: ColumnType, statistics: ColumnS
         ? statistics.finishBooleans(name)
         : statistics.finishTexts(name);
   const empty = profile.statistics.kind === "empty";
-  return { profile, warnings: empty ? [`Column ${quote(name)} has no value in ${profile.missing} rows.`] : [] };
+  const warnings = empty
+    ? [`Column ${quote(name)} has no value in ${profile.missing} rows.`]
+    : statistics.warnings(profile);
+  return { profile, warnings };
 }
 
 /** How the file was read, as the schema keeps it. */
@@ -69,12 +72,13 @@ export function inferenceOf(
   };
 }
 
-function schemaOf({ name, type, missingWords = [], source, element }: ColumnProfile): ColumnSchema {
+function schemaOf({ name, type, missingWords = [], source, element, dates }: ColumnProfile): ColumnSchema {
   return {
     ...{ name, type },
     ...(missingWords.length > 0 && { missing: missingWords }),
     ...(source !== undefined && { source }),
     ...(element !== undefined && { element }),
+    ...(dates !== undefined && { dates }),
   };
 }
 

@@ -14,6 +14,9 @@ export const mostMissingWords = 3;
 /** More whole numbers than these are measurements, fewer may be codes of categories, with the words among them. */
 const mostCodes = 20;
 
+/** With white space around it. */
+const longestSaying = 100;
+
 /** Signs that stand for nothing, and words that say so, in any case. */
 const signs = /^[\s?.\-–—_*#!~/\\…]*$/;
 const sayings = new Set(
@@ -23,6 +26,13 @@ const sayings = new Set(
   ).split("|"),
 );
 
+/** Whether a text stands for nothing, or says that there is no value. */
+export function saysNothing(text: string): boolean {
+  if (text.length > longestSaying) return false;
+  const word = text.trim();
+  return signs.test(word) || sayings.has(word.toLowerCase());
+}
+
 /**
  * The words of a column of numbers that mean "no value"; none when they may mean something. Signs such as "?" and sayings such as "unknown" always do.
  * Other words do where at most three of them come again and again among measurements, which are the most of the column: "K" among the grades 1 … 12 is one of them.
@@ -30,7 +40,7 @@ const sayings = new Set(
 export function ownMissingWords({ words, numbers, distinctNumbers, integers }: WordsAmongNumbers): readonly string[] {
   if (words === undefined || words.size === 0 || words.size > mostMissingWords || numbers === 0) return [];
   const all = [...words];
-  const others = all.filter(([word]) => !(signs.test(word) || sayings.has(word.toLowerCase())));
+  const others = all.filter(([word]) => !saysNothing(word));
   const isMeasured = !integers || distinctNumbers > mostCodes;
   const cells = others.reduce((sum, [, count]) => sum + count, 0);
   const comeAgain = others.every(([, count]) => count > 1);

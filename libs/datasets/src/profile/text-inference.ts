@@ -96,8 +96,10 @@ export class TextColumnInference {
     if (missingWords.length > 0) return this.#asNumbersWithGaps(missingWords);
     const plain = texts - this.#lookalikes - this.#coded;
     if (plain === 0 && this.#lookalikes > 0 && numbers.count > this.#lookalikes) throw this.#refusal();
-    const warnings = texts === 0 ? [`Column ${quote(this.#name)} has no value in ${missing} rows.`] : this.#warnings();
-    return { profile: this.#statistics.finishTexts(this.#name), warnings };
+    const profile = this.#statistics.finishTexts(this.#name);
+    const dates = this.#statistics.warnings(profile);
+    const none = [`Column ${quote(this.#name)} has no value in ${missing} rows.`];
+    return { profile, warnings: texts === 0 ? none : dates.length > 0 || profile.dates ? dates : this.#warnings() };
   }
 
   #addLong(place: Place, value: number): void {
@@ -118,10 +120,9 @@ export class TextColumnInference {
 
   #asNumbers(): InferredColumn {
     const rounded = this.#firstRounded;
-    return {
-      profile: this.#statistics.finishNumbers(this.#name),
-      warnings: rounded === undefined ? [] : [roundedDigits(this.#name, rounded.text.trim())],
-    };
+    const profile = this.#statistics.finishNumbers(this.#name);
+    const digits = rounded === undefined ? [] : [roundedDigits(this.#name, rounded.text.trim())];
+    return { profile, warnings: [...digits, ...this.#statistics.warnings(profile)] };
   }
 
   #countWord(text: string): void {

@@ -70,6 +70,21 @@ describe("inputs as they were typed", () => {
     await expect(readInputs(table, ["age=old"])).rejects.toThrow('Input age is FP32; "old" is no value of it.');
   });
 
+  it("are days as the data of training wrote them, and in ISO 8601", async () => {
+    const cells = new Cells({ kind: "date", missing: [], trueWords: [], falseWords: [], dates: "DD.MM.YYYY" });
+    const table = metadata(["day", "FP64"]);
+    const read = async (typed: string) => {
+      const [tensor] = await readInputs(table, [typed], async () => new Map([["day", cells]]));
+      return tensor && "data" in tensor && tensor.data;
+    };
+    expect(await read("day=11.01.1970")).toEqual([10]);
+    expect(await read('{"day": ["2.1.1970", "1970-01-03", null]}')).toEqual([1, 2, null]);
+    await expect(read("day=31.02.1970")).rejects.toMatchObject({
+      message: 'Input day is FP64; "31.02.1970" is no value of it.',
+      remedy: "Write it like day=31.12.2024.",
+    });
+  });
+
   it("are made up of the most frequent categories where the version knows them", () => {
     const known = new Map([["sex", ["female", "male"]]]);
     const inputs = exampleInputs(metadata(["sex", "BYTES"], ["name", "BYTES"]), undefined, known);

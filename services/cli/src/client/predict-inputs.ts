@@ -88,17 +88,13 @@ function withNumbers(tensor: RestTensor, cells: Cells | undefined): RestTensor {
 }
 
 function noNumber({ name, datatype }: RestTensor, value: string, cells: Cells | undefined): AimassError {
-  const examples: Partial<Record<Cells["kind"], string>> = {
-    date: "2024-12-31",
-    datetime: "2024-12-31T23:59:59Z",
-    boolean: "true",
-  };
-  const example = examples[cells?.kind ?? "number"] ?? "1";
+  const isDay = cells?.kind === "date" || cells?.kind === "datetime";
+  const example = isDay ? cells.exampleDay : cells?.kind === "boolean" ? "true" : "1";
   return new AimassError(
     "INVALID_ARGUMENT",
     `Input ${name} is ${datatype}; ${JSON.stringify(value)} is no value of it.`,
     {
-      remedy: `Write it like ${name}=${example}.`,
+      remedy: `Write it like ${/\s/.test(example) ? JSON.stringify(`${name}=${example}`) : `${name}=${example}`}.`,
     },
   );
 }

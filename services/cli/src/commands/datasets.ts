@@ -64,7 +64,7 @@ export function addDatasets(program: Command): void {
     .option("--missing <cell...>", "cells that mean \"no value\" beside the usual ones (NA, NaN, null …): '?' -999")
     .option("--only-missing <cell...>", "cells that mean \"no value\", and no others: '' lets NA and None be words")
     .option("--keep-index", "keep the index that pandas wrote, and row names without a name")
-    .option("--type <column=type...>", "columns that are not what they look like: zip=string")
+    .option("--type <column=type...>", "columns that are not what they look like: zip=string day=date:DMY")
     .option("--encoding <label>", "of text: windows-1252, utf-16le, gbk …; UTF-8 when left out")
     .option("--decimal <sign>", "before the decimals of CSV: ','")
     .option("--thousands <sign>", "between groups of three digits of CSV: '.' or ' '")
@@ -215,13 +215,16 @@ const types = {
   boolean: ColumnType.BOOLEAN,
 } as const;
 
+/** Columns of dates, and what comes first in them. */
+const dates = { "date:DMY": "DMY", "date:MDY": "MDY", "date:YMD": "YMD" } as const;
+
 function readOptions(options: PushOptions): ReadOptions {
   const { delimiter, missing = [], onlyMissing, keepIndex, type, columns = [], without = [], rename } = options;
   if (missing.length > 0 && onlyMissing !== undefined)
     throw new AimassError("INVALID_ARGUMENT", "--missing and --only-missing are both given.", {
       remedy: "--missing adds to the usual cells; --only-missing names all of them.",
     });
-  const words = Object.keys(types) as (keyof typeof types)[];
+  const declared = Object.entries(pairs(type)).map(([column, word]) => [column, columnWord(column, word)] as const);
   return {
     missing: onlyMissing ?? missing,
     onlyMissing: onlyMissing !== undefined,
@@ -233,10 +236,18 @@ function readOptions(options: PushOptions): ReadOptions {
     without,
     rename: pairs(rename),
     delimiter: delimiter === undefined ? "" : oneCharacter(delimiter),
-    types: Object.fromEntries(
-      Object.entries(pairs(type)).map(([column, word]) => [column, types[oneOf(`--type ${column}`, word, words)]]),
-    ),
+    types: Object.fromEntries(declared.flatMap(([column, word]) => (isDates(word) ? [] : [[column, types[word]]]))),
+    dates: Object.fromEntries(declared.flatMap(([column, word]) => (isDates(word) ? [[column, dates[word]]] : []))),
   };
+}
+
+function columnWord(column: string, word: string): keyof typeof types | keyof typeof dates {
+  const words = [...Object.keys(types), ...Object.keys(dates)] as (keyof typeof types | keyof typeof dates)[];
+  return oneOf(`--type ${column}`, word, words);
+}
+
+function isDates(word: string): word is keyof typeof dates {
+  return Object.hasOwn(dates, word);
 }
 
 function oneCharacter(text: string): string {

@@ -14,7 +14,7 @@ import type { ProfileJob } from "./apart/messages.ts";
 import type { DatasetReader } from "./dataset-reader.ts";
 import type { DatasetName, Datasets } from "./datasets.ts";
 import { encodeColumns, encodeWarnings } from "./encode-profile.ts";
-import { assertReadOptions, completeReadOptions, declaredTypes, writtenAs } from "./read-options.ts";
+import { assertReadOptions, completeReadOptions, declaredDates, declaredTypes, writtenAs } from "./read-options.ts";
 import { decodeFormat, encodeFormat } from "./terms.ts";
 
 /** Makes dataset versions of uploaded files: reads them whole, once. Nothing is written before the last step, so a refusal or a crash leaves nothing behind. */
@@ -75,6 +75,7 @@ function jobOf(request: CreateDatasetVersionRequest, read: ReadOptions): Omit<Pr
   return {
     types: declaredTypes(read),
     choices: { columns: read.columns, without: read.without, rename: new Map(Object.entries(read.rename)) },
+    dates: declaredDates(read),
     missing: read.missing,
     onlyMissing: read.onlyMissing,
     keepIndex: read.keepIndex,

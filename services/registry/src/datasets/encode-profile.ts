@@ -40,7 +40,7 @@ export function encodeWarnings({ warnings }: Pick<Profile, "warnings">): string[
 }
 
 function encodeColumn(column: ColumnProfile, most: number): Column {
-  const { name, missing, missingWords = [], distinct, count } = column;
+  const { name, missing, missingWords = [], dates = "", distinct, count } = column;
   return create(ColumnSchema, {
     name,
     type: encodeType(column.type),
@@ -48,6 +48,7 @@ function encodeColumn(column: ColumnProfile, most: number): Column {
     missingWords: [...missingWords],
     ...(column.source !== undefined && { sourceName: column.source }),
     ...(column.element !== undefined && { element: column.element }),
+    datePattern: dates,
     // An estimate may exceed what there is.
     distinct: BigInt(Math.min(distinct?.count ?? 0, count)),
     frequent: frequentOf(column).slice(0, most),

@@ -47,11 +47,12 @@ export function schemaOf({ columns, read, format }: DatasetVersion): DatasetSche
   return {
     // A version was read whole when it was made: what has no column was left out then.
     partial: true,
-    columns: columns.map(({ name, type, missingWords, sourceName, element }) => ({
+    columns: columns.map(({ name, type, missingWords, sourceName, element, datePattern }) => ({
       ...{ name, type: decodeType(type) ?? "string" },
       ...(sourceName !== "" && { source: sourceName }),
       ...(element !== undefined && { element }),
       ...(missingWords.length > 0 && { missing: missingWords }),
+      ...(datePattern !== "" && { dates: datePattern }),
     })),
     missing: keptMissing(read, format),
     ...(read !== undefined && writtenAs(read)),

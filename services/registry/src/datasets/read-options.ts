@@ -1,4 +1,5 @@
 import { ColumnType as ApiColumnType, DatasetFormat, type ReadOptions, ReadOptionsSchema } from "@aimass/api/registry";
+import { type DateOrder, isDateOrder } from "@aimass/core";
 import { type ColumnType, formerMissing, isEncoding, missingWords } from "@aimass/datasets";
 import { create, equals } from "@bufbuild/protobuf";
 import { invalid, shorten } from "../names.ts";
@@ -11,7 +12,7 @@ const longestName = 1024;
 
 /** Refuses options that mean nothing. Errors: INVALID_ARGUMENT. */
 export function assertReadOptions(read: ReadOptions, format: DatasetFormat): void {
-  const { missing, delimiter, types, columns, without, rename } = read;
+  const { missing, delimiter, types, dates, columns, without, rename } = read;
   if (missing.length > maxMissing || missing.some((word) => word.length > longestMissing)) {
     throw invalid(
       "read.missing",
@@ -19,7 +20,8 @@ export function assertReadOptions(read: ReadOptions, format: DatasetFormat): voi
       `At most ${maxMissing} of up to ${longestMissing} characters fit.`,
     );
   }
-  const names = [...Object.keys(types), ...columns, ...without, ...Object.entries(rename).flat()];
+  const declaredNames = [...Object.keys(types), ...Object.keys(dates)];
+  const names = [...declaredNames, ...columns, ...without, ...Object.entries(rename).flat()];
   if ([...missing, ...names].some((text) => text.includes("\0"))) {
     throw invalid("read", "A word holds a NUL character.", "Write plain text.");
   }
@@ -44,8 +46,20 @@ export function assertReadOptions(read: ReadOptions, format: DatasetFormat): voi
       "Declare NUMBER, STRING or BOOLEAN.",
     );
   }
-  if (declared.length > maxTypes) {
-    throw invalid("read.types", `${declared.length} columns are declared.`, `At most ${maxTypes} fit.`);
+  assertDates(read);
+  const many = declared.length + Object.keys(dates).length;
+  if (many > maxTypes) throw invalid("read.types", `${many} columns are declared.`, `At most ${maxTypes} fit.`);
+}
+
+function assertDates({ dates, types }: ReadOptions): void {
+  for (const [name, order] of Object.entries(dates)) {
+    const field = `read.dates[${shorten(name)}]`;
+    if (!isDateOrder(order)) {
+      throw invalid(field, `"${shorten(order)}" is no order of dates.`, "Orders are DMY, MDY and YMD.");
+    }
+    if (Object.hasOwn(types, name)) {
+      throw invalid(field, `Column "${shorten(name)}" is declared as dates and as something else.`, "Declare it once.");
+    }
   }
 }
 
@@ -94,11 +108,12 @@ export function writtenAs({ delimiter, encoding, decimal, thousands }: ReadOptio
 
 /** The options as they are kept: with the defaults of the format. */
 export function completeReadOptions(read: ReadOptions | undefined, format: DatasetFormat): ReadOptions {
-  const { missing: named = [], delimiter = "", types = {}, onlyMissing = false, keepIndex = false } = read ?? {};
+  const { missing: named = [], delimiter = "", types = {}, dates = {} } = read ?? {};
+  const { onlyMissing = false, keepIndex = false } = read ?? {};
   const missing = [...missingWords(decodeFormat(format) ?? "csv", named, onlyMissing)];
   const { columns = [], without = [], rename = {}, encoding = "", decimal = "", thousands = "" } = read ?? {};
   const written = { encoding, decimal, thousands };
-  const complete = { missing, onlyMissing: true, types, keepIndex, columns, without, rename, ...written };
+  const complete = { missing, onlyMissing: true, types, dates, keepIndex, columns, without, rename, ...written };
   if (!isDelimited(format)) return create(ReadOptionsSchema, complete);
   return create(ReadOptionsSchema, {
     ...complete,
@@ -128,6 +143,11 @@ export function readAlike(one: ReadOptions, other: ReadOptions): boolean {
 /** The columns whose type is declared. */
 export function declaredTypes(read: ReadOptions): ReadonlyMap<string, ColumnType> {
   return new Map(Object.entries(read.types).map(([name, type]) => [name, decodeType(type) as ColumnType]));
+}
+
+/** The columns of dates whose order is declared. */
+export function declaredDates(read: ReadOptions): ReadonlyMap<string, DateOrder> {
+  return new Map(Object.entries(read.dates).map(([name, order]) => [name, order as DateOrder]));
 }
 
 function isDelimited(format: DatasetFormat): boolean {

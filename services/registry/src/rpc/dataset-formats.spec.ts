@@ -220,6 +220,39 @@ describe("the way a dataset is read", () => {
     ]);
   });
 
+  it("knows the pattern of a column of dates, which previews show in ISO 8601", async () => {
+    const made = await add("german-days", "day,y\n01.02.2024,1\n31.02.2024,2\n13.02.2024,3\n");
+    expect(made.columns[0]).toMatchObject({
+      type: ColumnType.STRING,
+      looks: "date",
+      datePattern: "DD.MM.YYYY",
+      missing: 1n,
+    });
+    expect(made.warnings).toEqual([
+      expect.stringContaining('"31.02.2024" in 1 of 3 rows is no day and counts as missing'),
+    ]);
+    expect((await preview("german-days")).rows).toEqual([
+      ["2024-02-01", 1],
+      [undefined, 2],
+      ["2024-02-13", 3],
+    ]);
+  });
+
+  it("says which of day and month comes first where nothing decides it", async () => {
+    const text = "day,y\n01/02/2024,1\n03/04/2024,2\n";
+    const silent = await add("either-way", text);
+    expect(silent.columns[0]).toMatchObject({ looks: "category", datePattern: "" });
+    expect(silent.warnings).toEqual([expect.stringContaining("--type day=date:DMY or --type day=date:MDY")]);
+    const said = await add("either-way", text, { read: { dates: { day: "MDY" } } });
+    expect(said).toMatchObject({ version: 2n, read: { dates: { day: "MDY" } }, warnings: [] });
+    expect(said.columns[0]).toMatchObject({ looks: "date", datePattern: "MM/DD/YYYY" });
+    for (const read of [{ dates: { day: "DYM" } }, { dates: { day: "DMY" }, types: { day: ColumnType.STRING } }]) {
+      expect(await refusal(add("either-way", text, { read }))).toMatchObject({ code: "INVALID_ARGUMENT" });
+    }
+    const none = await refusal(add("either-way", text, { read: { dates: { year: "DMY" } } }));
+    expect(none.message).toContain('There is no column "year"');
+  });
+
   it("leaves out row names unless they are wanted", async () => {
     const text = ",x\n0,1\n1,2\n";
     expect((await add("rows", text)).columns.map(({ name }) => name)).toEqual(["x"]);

@@ -264,9 +264,15 @@ outputs: [{ name: scores, labels: [red, green, blue] }]`;
       falseWords: ["N"],
       unit: "1",
     });
-    const columns = { x: create(ColumnMeaningSchema, { kind: ColumnKind.DATE }) };
+    const columns = { x: create(ColumnMeaningSchema, { kind: ColumnKind.DATE, datePattern: "DD.MM.YYYY" }) };
     const own = await push(ada, "columns", files, { columns });
-    expect(own.signature?.inputs[0]?.column).toMatchObject({ kind: ColumnKind.DATE, missing: [] });
+    const day = { kind: ColumnKind.DATE, missing: [], datePattern: "DD.MM.YYYY" };
+    expect(own.signature?.inputs[0]?.column).toMatchObject(day);
+    const byHand = {
+      "model.onnx": tinyModel(),
+      "model.yaml": Buffer.from("columns: {x: {kind: date, dates: DD.MM.YYYY}}"),
+    };
+    expect((await push(ada, "columns", byHand)).signature?.inputs[0]?.column).toMatchObject(day);
   });
 
   it.each([
@@ -275,6 +281,7 @@ outputs: [{ name: scores, labels: [red, green, blue] }]`;
     ["a word without end", { x: { trueWords: ["x".repeat(201)] } }, /too long/],
     ["a unit without end", { x: { unit: "x".repeat(65) } }, /unit is too long/],
     ["more categories than are kept", { x: { categories: new Array(1001).fill("a") } }, /1001 words/],
+    ["dates of no pattern", { x: { kind: ColumnKind.DATE, datePattern: "DD.DD" } }, /"DD.DD" is no pattern of dates/],
     ["a word for both", { x: { trueWords: ["J"], falseWords: ["J"] } }, /both true and false/],
     [
       "a kind of another type",

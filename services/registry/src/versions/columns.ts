@@ -1,4 +1,5 @@
 import { ColumnKind, type ColumnMeaning, ColumnMeaningSchema, type Signature } from "@aimass/api/registry";
+import { datePattern, datePatterns } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { invalid, shorten } from "../names.ts";
 
@@ -43,6 +44,7 @@ const anyKinds: ReadonlySet<ColumnKind> = new Set([ColumnKind.UNSPECIFIED, Colum
  * ```yaml
  * columns:
  *   age: { kind: number, missing: [NA, "-1"], unit: years }
+ *   born: { kind: date, dates: DD.MM.YYYY }
  *   smokes: { kind: boolean, true_words: [J], false_words: [N] }
  * ```
  *
@@ -65,6 +67,7 @@ export function withColumns(signature: Signature, columns: Columns): Signature {
       throw invalid(field, `The model has no input "${shorten(name)}".`, `Its inputs are ${shorten(takes)}.`);
     }
     assertKind(column.kind, input.datatype, field);
+    assertDates(column, field);
     characters += assertWords(column, field);
     input.column = column;
   }
@@ -84,6 +87,12 @@ function assertKind(kind: ColumnKind, datatype: string, field: string): void {
     `The input is ${datatype}, but its column is said to be of kind ${word}.`,
     `${word} needs ${needs}.`,
   );
+}
+
+function assertDates({ datePattern: name }: ColumnMeaning, field: string): void {
+  if (name === "" || datePattern(name) !== undefined) return;
+  const known = datePatterns.map((pattern) => pattern.name).join("; ");
+  throw invalid(`${field}.date_pattern`, `"${shorten(name)}" is no pattern of dates.`, `Patterns are ${known}.`);
 }
 
 /** Gives back how many characters the column's words have. */
@@ -110,8 +119,10 @@ function readColumn(value: unknown, key: string): ColumnMeaning {
   for (const [name, given] of Object.entries(asMap(value, key))) {
     if (name === "kind") column.kind = readKind(given, `${key}.kind`);
     else if (name === "unit") column.unit = asText(given, `${key}.unit`);
+    else if (name === "dates") column.datePattern = asText(given, `${key}.dates`);
     else if (Object.hasOwn(words, name)) column[words[name as keyof typeof words]] = readWords(given, `${key}.${name}`);
-    else throw wrong(`${key}.${name}`, "is not known", `Known are kind, unit, ${Object.keys(words).join(", ")}.`);
+    else
+      throw wrong(`${key}.${name}`, "is not known", `Known are kind, unit, dates, ${Object.keys(words).join(", ")}.`);
   }
   return column;
 }

@@ -17,7 +17,9 @@ export function columnMeanings(
   const missing = (read.schema.missing ?? defaultMissing).filter((word) => word !== "");
   const meanings = inputs.flatMap(({ name, datatype }) => {
     const profile = profiles.find((column) => column.name === name);
-    return profile === undefined ? [] : [[name, { missing, ...meaningOf(profile, datatype) }] as const];
+    return profile === undefined
+      ? []
+      : [[name, { missing, datePattern: profile.dates ?? "", ...meaningOf(profile, datatype) }] as const];
   });
   return Object.fromEntries(meanings);
 }

@@ -48,11 +48,12 @@ export function readAs({ format, columns, read }: DatasetVersion): ReadAs {
     schema: {
       // A version was read whole when it was made: what has no column was left out then.
       partial: true,
-      columns: columns.map(({ name, type, missingWords, sourceName, element }) => ({
+      columns: columns.map(({ name, type, missingWords, sourceName, element, datePattern }) => ({
         ...{ name, type: types[type] ?? "string" },
         ...(sourceName !== "" && { source: sourceName }),
         ...(element !== undefined && { element }),
         ...(missingWords.length > 0 && { missing: missingWords }),
+        ...(datePattern !== "" && { dates: datePattern }),
       })),
       missing: keepsNone ? formerMissing : read.missing,
       ...(read !== undefined && {

@@ -72,6 +72,23 @@ describe("a table of days", () => {
   });
 });
 
+describe("a table of days as people write them", () => {
+  const german = (days: number) => iso(days).split("-").reverse().join(".");
+  const written = table("day,y", 1200, (i) => [german(19_000 + i), sales(i)]);
+
+  it.each(["ridge", "gradient-boosting"])("is learnt by %s as one of ISO 8601 is", async (recipe) => {
+    const { metrics, inputs } = await train(written, { recipe });
+    expect(inputs).toBe("Inputs: day.");
+    expect(metrics).toEqual((await train(history, { recipe })).metrics);
+  });
+
+  it("is split by time as one of ISO 8601 is", async () => {
+    const spec = { recipe: "ridge", split: { timeBy: "day" }, testShare: 0.1 };
+    const { metrics } = await train(written, spec);
+    expect(metrics).toEqual((await train(history, spec)).metrics);
+  });
+});
+
 it.each(["ridge", "gradient-boosting"])("graphs of %s over days and long numbers may share runs", async (recipe) => {
   const csv = table("day,at,long,y", 900, (i) => [
     iso(19_000 + i),

@@ -1,7 +1,7 @@
-import { ColumnMeaningSchema } from "@aimass/api/registry";
+import { ColumnKind, ColumnMeaningSchema } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { defaultMissing } from "@aimass/datasets";
-import type { Batch } from "@aimass/learn";
+import { type Batch, momentReader } from "@aimass/learn";
 import { cellsOf, decodePredict, elementsOf, stringElements, type Tensor } from "@aimass/oip";
 import { declaredSignature, readModel } from "@aimass/onnx";
 import { create } from "@bufbuild/protobuf";
@@ -19,7 +19,21 @@ type Row = Readonly<Record<string, Cell>>;
 
 const words = defaultMissing.filter((word) => word !== "" && word !== "NaN");
 const missing = fc.constantFrom(...words, "");
-const columns = ["number", "code", "flag", "category", "text"] as const;
+const columns = ["number", "code", "flag", "category", "text", "day", "moment"] as const;
+/** Those whose dates are not ISO 8601 in the file. */
+const dates = ["day", "moment"];
+const two = (value: number) => String(value).padStart(2, "0");
+const someDay = fc.record({
+  year: fc.integer({ min: 1999, max: 2024 }),
+  month: fc.integer({ min: 1, max: 12 }),
+  day: fc.integer({ min: 1, max: 28 }),
+  minutes: fc.integer({ min: 0, max: 1439 }),
+});
+type Day = typeof someDay extends fc.Arbitrary<infer D> ? D : never;
+const clock = ({ minutes }: Day) =>
+  `${Math.floor(minutes / 60) % 12 || 12}:${two(minutes % 60)} ${minutes < 720 ? "AM" : "PM"}`;
+const germanDay = ({ year, month, day }: Day) => `${day}.${two(month)}.${year}`;
+const americanMoment = (at: Day) => `${at.month}/${at.day}/${two(at.year % 100)} ${clock(at)}`;
 
 const rowOf = fc.record({
   number: fc.oneof(
@@ -41,12 +55,16 @@ const rowOf = fc.record({
     },
     { weight: 1, arbitrary: missing },
   ),
+  day: fc.oneof({ weight: 5, arbitrary: someDay.map(germanDay) }, { weight: 1, arbitrary: missing }),
+  moment: fc.oneof({ weight: 5, arbitrary: someDay.map(americanMoment) }, { weight: 1, arbitrary: missing }),
   class: fc.constantFrom("a", "b", "c"),
 });
+// A day above 12 tells what comes first.
+const decided = { day: "31.12.2023", moment: "12/31/23 11:45 PM" };
 // The target tells the rows apart.
 const table = fc
   .array(rowOf, { minLength: 12, maxLength: 40 })
-  .map((rows) => rows.map((row, i): Row => ({ ...row, value: (i * 7) % 41 })));
+  .map((rows) => rows.map((row, i): Row => ({ ...row, ...(i === 0 && decided), value: (i * 7) % 41 })));
 
 /** The table as a CSV file. Every third row writes its numbers and booleans otherwise. */
 function csvOf(rows: readonly Row[]): string {
@@ -72,7 +90,9 @@ function feedsOf(tensors: readonly Tensor[]): Record<string, OrtTensor> {
       name,
       datatype === "BYTES"
         ? new OrtTensor("string", stringElements(bytes), [...shape])
-        : new OrtTensor("float32", elementsOf("FP32", bytes) as Float32Array, [...shape]),
+        : datatype === "FP64"
+          ? new OrtTensor("float64", elementsOf("FP64", bytes) as Float64Array, [...shape])
+          : new OrtTensor("float32", elementsOf("FP32", bytes) as Float32Array, [...shape]),
     ]),
   );
 }
@@ -88,6 +108,10 @@ async function outputsOf(session: InferenceSession, feeds: Record<string, OrtTen
 /** What the trainer reads of a column, as the tensor that its own graph takes. */
 function asRead(batch: Batch, name: string, row: number): OrtTensor {
   const column = batch.columns.get(name);
+  if (column?.type === "string" && dates.includes(name)) {
+    const reader = momentReader(name === "day" ? "date" : "datetime");
+    return new OrtTensor("float64", [reader(column.values[row])], [1]);
+  }
   if (column?.type === "string") return new OrtTensor("string", [column.values[row] ?? ""], [1]);
   const value = Number(column?.values[row]);
   return new OrtTensor("float32", [column?.type === "boolean" && value > 1 ? Number.NaN : value], [1]);
@@ -121,6 +145,11 @@ describe("a row of the dataset's file, sent to /predict", () => {
               const { files } = await trainRecipe(work, data);
               const onnx = files.get("model.onnx") as Uint8Array;
               const meanings = columnMeanings(files, data.facts);
+              const kinds = dates.map((name) => [meanings[name]?.kind, meanings[name]?.datePattern]);
+              expect(kinds).toEqual([
+                [ColumnKind.DATE, "DD.MM.YYYY"],
+                [ColumnKind.DATETIME, "MM/DD/YY"],
+              ]);
               const inputs = declaredSignature(readModel(onnx)).signature.inputs.map((input) => ({
                 ...input,
                 cells: cellsOf(create(ColumnMeaningSchema, meanings[input.name])),

@@ -59,11 +59,12 @@ export async function withJob<T>(job: TestJob, use: (work: JobWork) => Promise<T
     sha256: createHash("sha256").update(bytes).digest(),
     sizeBytes: BigInt(bytes.length),
     rows: BigInt(rows),
-    columns: columns.map(({ name, type, missing, missingWords = [], statistics, distinct }) => ({
+    columns: columns.map(({ name, type, missing, missingWords = [], dates = "", statistics, distinct }) => ({
       name,
       type: types[type],
       missing: BigInt(missing),
       missingWords: [...missingWords],
+      datePattern: dates,
       distinct: BigInt(distinct?.count ?? 0),
       looks: ("looks" in statistics ? statistics.looks : undefined) ?? "",
     })),

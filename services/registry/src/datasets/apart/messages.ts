@@ -1,4 +1,4 @@
-import type { Code } from "@aimass/core";
+import type { Code, DateOrder } from "@aimass/core";
 import type { ColumnChoices, ColumnType, DatasetFormat, DatasetProfile, DatasetSchema, Limits } from "@aimass/datasets";
 
 /** What a reading process is told to do, once, at its start. */
@@ -23,6 +23,7 @@ export interface ProfileJob extends AnyJob {
   readonly thousands?: string;
   readonly types: ReadonlyMap<string, ColumnType>;
   readonly choices?: ColumnChoices;
+  readonly dates?: ReadonlyMap<string, DateOrder>;
 }
 
 /** Read the first rows. */

@@ -29,7 +29,8 @@ if ("start" in message) {
 
 async function profile(file: DataFile, job: ProfileJob): Promise<Profile> {
   const format = job.format ?? named(await detectFormat(file), job.delimiter);
-  const { limits, types, choices, delimiter, missing = [], onlyMissing = false, keepIndex = false } = job;
+  const { limits, types, dates = new Map(), choices, delimiter, missing = [] } = job;
+  const { onlyMissing = false, keepIndex = false } = job;
   const isAsUsual = missing.length === 0 && !onlyMissing;
   const { schema, rows, columns, warnings } = await profileDataset({
     format,
@@ -37,6 +38,7 @@ async function profile(file: DataFile, job: ProfileJob): Promise<Profile> {
     limits,
     types,
     ...choices,
+    dates,
     onlyMissing,
     keepIndex,
     ...(!isAsUsual && { missing: missingWords(format, missing, onlyMissing) }),

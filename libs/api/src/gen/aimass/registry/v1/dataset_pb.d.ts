@@ -113,6 +113,14 @@ export declare type Column = Message<"aimass.registry.v1.Column"> & {
    * @generated from field: optional int32 element = 15;
    */
   element?: number | undefined;
+
+  /**
+   * Of strings that are days or moments, how the file writes them where it is not ISO 8601, for instance "DD.MM.YYYY", "MM/DD/YY", "YYYYMMDD",
+   * "Month DD, YYYY" or "DD Month YYYY"; a time of day may stand behind. They are read as ISO 8601, in previews too; what is no day is missing. Empty: as they stand.
+   *
+   * @generated from field: string date_pattern = 16;
+   */
+  datePattern: string;
 };
 
 /**
@@ -234,6 +242,14 @@ export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
    * @generated from field: string thousands = 11;
    */
   thousands: string;
+
+  /**
+   * Columns of dates that could be read in more than one way, and what comes first in them: "DMY", "MDY" or "YMD". Every cell must be written so;
+   * one that no calendar has is missing. A column is not in `types`, too.
+   *
+   * @generated from field: map<string, string> dates = 12;
+   */
+  dates: { [key: string]: string };
 };
 
 /**

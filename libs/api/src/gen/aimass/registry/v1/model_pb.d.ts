@@ -529,6 +529,14 @@ export declare type ColumnMeaning = Message<"aimass.registry.v1.ColumnMeaning"> 
    * @generated from field: repeated string categories = 6;
    */
   categories: string[];
+
+  /**
+   * Of days and moments: how texts may write them beside ISO 8601, as the data of training did; `Column.date_pattern` of aimass.registry.v1. Empty: ISO 8601 alone.
+   * A column of such texts that is a category or a text to the model is read as ISO 8601, too.
+   *
+   * @generated from field: string date_pattern = 7;
+   */
+  datePattern: string;
 };
 
 /**
@@ -1868,14 +1876,14 @@ export enum ColumnKind {
   TEXT = 4,
 
   /**
-   * A day (ISO 8601), carried as days since 1970-01-01, or NaN.
+   * A day (ISO 8601, or as `date_pattern` says), carried as days since 1970-01-01, or NaN.
    *
    * @generated from enum value: COLUMN_KIND_DATE = 5;
    */
   DATE = 5,
 
   /**
-   * A moment (ISO 8601; without an offset: UTC), carried as seconds since 1970-01-01T00:00:00Z, or NaN.
+   * A moment (ISO 8601, or as `date_pattern` says; without an offset: UTC), carried as seconds since 1970-01-01T00:00:00Z, or NaN.
    *
    * @generated from enum value: COLUMN_KIND_DATETIME = 6;
    */
