@@ -257,6 +257,12 @@ describe("the aimass command", { timeout: 180_000 }, () => {
     const job = await json("train", "--dataset", "diabetes", "--target", target, "--model", "sugar", "--min-r2", "0.3");
     expect(job).toMatchObject({ state: "SUCCEEDED", modelVersion: 1 });
     expect(await json<unknown[]>("jobs", "list")).toHaveLength(1);
+    const id = (job as { id: string }).id;
+    const planned = await json("jobs", "clone", id, "--param", "l2=3", "--min-r2", "0.1", "--dry-run");
+    expect(planned).toMatchObject({ dataset: "diabetes", datasetVersion: "1", target, parameters: { l2: 3 } });
+    expect(planned).not.toHaveProperty("features");
+    const again = await json<{ id: string }>("jobs", "clone", id, "--param", "l2=3", "--min-r2", "0.1");
+    expect(await words("jobs", "compare", id, again.id)).toMatch(/^parameters\.l2 +\S+ +3$/m);
     expect(await json("models", "show", "sugar:1")).toMatchObject({ lineage: { dataset: "diabetes" } });
   });
 
@@ -443,13 +449,13 @@ describe("the aimass command", { timeout: 180_000 }, () => {
   });
 
   it("says which right a push lacks, makes keys with an end, and lets none of them make keys", async () => {
-    const { secret, key } = await json<{ secret: string; key: { expiresAt: { seconds: string } } }>(
+    const { secret, key } = await json<{ secret: string; key: { expiresAt: string } }>(
       "keys",
       "create",
       "-s",
       "looker",
     );
-    const days = (Number(key.expiresAt.seconds) * 1000 - Date.now()) / 86_400_000;
+    const days = (Date.parse(key.expiresAt) - Date.now()) / 86_400_000;
     expect(Math.round(days)).toBe(90);
     await json("grants", "add", "service-account:looker", "default", "--level", "view");
     const looker = new Command({ AIMASS_SERVER: up.url, AIMASS_API_KEY: secret });

@@ -1,18 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { Output } from "../output/output.ts";
 import { destroy } from "./destroy.ts";
 
 let printed = "";
-const context = { output: new Output({ json: false }) };
+const out = { write: (text: string) => (printed += text) };
+const context = { output: new Output({ json: false, out }) };
 
 beforeEach(() => {
   printed = "";
-  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += text;
-    return true;
-  });
 });
-afterEach(() => vi.restoreAllMocks());
 
 /** A thing with three parts, and what was asked of its server. */
 function thing() {

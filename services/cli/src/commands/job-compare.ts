@@ -1,6 +1,6 @@
-import { type Job, JobSpecSchema, JobState, TrainingService } from "@aimass/api/trainer";
+import { type Job, type JobSpec, JobSpecSchema, JobState, TrainingService } from "@aimass/api/trainer";
 import { AimassError } from "@aimass/core";
-import { type JsonValue, toJson } from "@bufbuild/protobuf";
+import { clone, type JsonValue, toJson } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import type { Connection } from "../client/connection.ts";
 import { figure } from "../output/charts.ts";
@@ -48,7 +48,7 @@ export function addJobCompare(jobs: Command): void {
     action<JobFlags & { dryRun?: boolean; wait: boolean }>(async ({ connection, output }, options, [id]) => {
       const { spec: old } = await jobOf(connection, id as string);
       if (old === undefined) throw new AimassError("DATA_LOSS", `The job ${id} has no spec.`);
-      const spec = withFlags(old, options);
+      const spec = withFlags(asAsked(old, options), options);
       checkComplete(spec);
       if (options.dryRun) {
         await connection.client(TrainingService).createJob({ spec, validateOnly: true });
@@ -59,6 +59,14 @@ export function addJobCompare(jobs: Command): void {
       output.hint(`Next: aimass jobs compare ${id} ${job.id}`);
     }),
   );
+}
+
+/** A job's spec without what the trainer filled in, so that it is filled in anew for what the flags change. */
+function asAsked(made: JobSpec, { target }: JobFlags): JobSpec {
+  const spec = clone(JobSpecSchema, made);
+  if (made.usualFeatures) Object.assign(spec, { features: [], usualFeatures: false });
+  if (target !== undefined) spec.task = "";
+  return spec;
 }
 
 /** A value of each job by the name of the thing; null where a job has none. */

@@ -5,6 +5,13 @@ import { DurationSchema, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { plainJson, plainLine, plainLines } from "./plain-text.ts";
 
+/** Takes words, as a stream of the process does. */
+export interface Words {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
 /**
  * Where a command's words go: results to stdout, everything else to stderr. With `--json`, stdout holds exactly one JSON value (a line each for streams).
  * Whatever it is given may hold text of strangers: none of it commands a terminal, and none of it makes a line of its own.
@@ -15,23 +22,29 @@ export class Output {
   /** The line of progress that stands at the bottom. */
   #standing = "";
 
-  constructor(options: { json: boolean }) {
-    this.json = options.json;
-    this.#terminal = process.stderr.isTTY === true && process.env.NO_COLOR === undefined;
+  readonly #out: Words;
+  readonly #err: Words;
+
+  /** `out` and `err`: where results and everything else go; the process's own when left out. */
+  constructor({ json, out = process.stdout, err = process.stderr }: { json: boolean; out?: Words; err?: Words }) {
+    this.json = json;
+    this.#out = out;
+    this.#err = err;
+    this.#terminal = err.isTTY === true && process.env.NO_COLOR === undefined;
   }
 
   /** The result: as JSON, or as lines for a person, of which a string is one. */
   result(value: unknown, lines: () => string | readonly string[]): void {
-    if (this.json) process.stdout.write(`${plainJson(JSON.stringify(value, jsonValue, 2) ?? "null")}\n`);
+    if (this.json) this.#out.write(`${plainJson(JSON.stringify(value, jsonValue, 2) ?? "null")}\n`);
     else {
       const text = lines();
-      process.stdout.write(`${(typeof text === "string" ? [text] : text).map(shown).join("\n")}\n`);
+      this.#out.write(`${(typeof text === "string" ? [text] : text).map(shown).join("\n")}\n`);
     }
   }
 
   /** One of many results: JSON on a line of its own, or a line for a person. */
   line(value: unknown, text: string): void {
-    process.stdout.write(`${this.json ? plainJson(JSON.stringify(value, jsonValue)) : shown(text)}\n`);
+    this.#out.write(`${this.json ? plainJson(JSON.stringify(value, jsonValue)) : shown(text)}\n`);
   }
 
   /** A remark for a person. */
@@ -42,18 +55,18 @@ export class Output {
   /** What went wrong: as JSON the result, or lines for a person. */
   fail({ code, message }: Failure): void {
     this.settle();
-    if (this.json) process.stdout.write(`${plainJson(JSON.stringify({ error: { code, message } }, null, 2))}\n`);
-    else process.stderr.write(`error: ${plainLines(asTyped(message))}\n`);
+    if (this.json) this.#out.write(`${plainJson(JSON.stringify({ error: { code, message } }, null, 2))}\n`);
+    else this.#err.write(`error: ${plainLines(asTyped(message))}\n`);
   }
 
   #write(words: string): void {
     if (this.json) return;
-    process.stderr.write(this.#standing === "" ? `${words}\n` : `\r\x1b[K${words}\n${this.#standing}`);
+    this.#err.write(this.#standing === "" ? `${words}\n` : `\r\x1b[K${words}\n${this.#standing}`);
   }
 
   /** Leaves progress that did not come to its end as it stands; words go below it. */
   settle(): void {
-    if (this.#standing !== "") process.stderr.write("\n");
+    if (this.#standing !== "") this.#err.write("\n");
     this.#standing = "";
   }
 
@@ -71,9 +84,9 @@ export class Output {
       const bar = "█".repeat(filled) + "░".repeat(width - filled);
       const line = `${plainLine(label)} ${bar} ${(share * 100).toFixed(0).padStart(3)} % ${plainLine(note)}`;
       // A line that wraps could not be taken back.
-      const shown = line.slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1));
+      const shown = line.slice(0, Math.max(20, (this.#err.columns ?? 80) - 1));
       this.#standing = share >= 1 ? "" : shown;
-      process.stderr.write(`\r\x1b[K${shown}${share >= 1 ? "\n" : ""}`);
+      this.#err.write(`\r\x1b[K${shown}${share >= 1 ? "\n" : ""}`);
     };
   }
 }

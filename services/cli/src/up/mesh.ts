@@ -1,13 +1,11 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
 import { AimassError, type Clock, deadlineSignal, freePort, isFree, systemClock } from "@aimass/core";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@aimass/embedded";
-import { type DataDirectory, dataPath, localNode, openDataDirectory } from "./data-directory.ts";
-import { cpuDevices } from "./devices.ts";
+import { type DataDirectory, dataPath, openDataDirectory } from "./data-directory.ts";
 import { LogFile } from "./log-file.ts";
 import { assertFree } from "./ports.ts";
+import { processSpecs } from "./process-specs.ts";
 import {
   type DatabaseUrls,
   databaseServices,
@@ -51,21 +49,6 @@ export type MeshEvent =
 
 /** Longest wait for the whole mesh to be ready. */
 const startTimeoutMs = 60_000;
-/** What a process inherits of the caller's environment beside AIMASS_*, LOG* and OTEL_*. */
-const inheritedVariables = [
-  "PATH",
-  "HOME",
-  "TMPDIR",
-  "TZ",
-  "LANG",
-  "SSL_CERT_FILE",
-  "NODE_EXTRA_CA_CERTS",
-  "CUDA_VISIBLE_DEVICES",
-  "LD_LIBRARY_PATH",
-  "NATS_URL",
-  "SystemRoot",
-];
-
 /** A whole mesh on this machine: every service a real process, supervised. */
 export class Mesh {
   readonly data: DataDirectory;
@@ -161,7 +144,16 @@ export class Mesh {
   async #bringUp(): Promise<void> {
     const startedAt = this.#clock.monotonic();
     const databaseUrls = this.#ownDatabase() ?? (await this.#startPostgres());
-    const specs = await this.#processSpecs(databaseUrls);
+    this.#listeners = this.#routerListeners(await this.#tritonPorts());
+    const specs = await processSpecs({
+      data: this.data,
+      databaseUrls,
+      listeners: this.#listeners,
+      schedulers: this.#options.schedulers ?? 1,
+      replicas: this.#options.replicas ?? 2,
+      env: this.#options.env ?? {},
+      openLog: (name) => this.#openLog(name),
+    });
     using deadline = deadlineSignal(startTimeoutMs, this.#options.signal);
     await Promise.all(specs.map((spec) => this.#launch(spec, startedAt, deadline.signal)));
     await Promise.all([this.#routersReady(deadline.signal), this.#replicasReady(deadline.signal)]);
@@ -210,75 +202,6 @@ export class Mesh {
     await prepareDatabase(postgres.url, urls);
     this.#tell({ kind: "ready", part: "postgres", afterMs: this.#clock.monotonic() - startedAt });
     return urls;
-  }
-
-  async #processSpecs(databaseUrls: DatabaseUrls): Promise<ProcessSpec[]> {
-    const schedulers = this.#options.schedulers ?? 1;
-    const [auth, registry, trainer, console_] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
-    const schedulerPorts = await Promise.all(Array.from({ length: schedulers }, () => freePort()));
-    const local = (port: number) => `127.0.0.1:${port}`;
-    const common = {
-      AIMASS_AUTH_ADDRESSES: local(auth),
-      AIMASS_REGISTRY_ADDRESSES: local(registry),
-      AIMASS_TRAINER_ADDRESSES: local(trainer),
-      AIMASS_SCHEDULER_ADDRESSES: schedulerPorts.map(local).join(","),
-      AIMASS_CONSOLE_ADDRESSES: local(console_),
-      AIMASS_TRUST_FILE: this.data.trustFile,
-      LOG_FORMAT: "json",
-    };
-    const ownArtifacts = pathToFileURL(join(this.data.folder("registry"), "artifacts")).href;
-    const withArtifacts = { AIMASS_ARTIFACTS: process.env.AIMASS_ARTIFACTS || ownArtifacts };
-    const databaseOf = (role: string) => {
-      const url = databaseUrls.get(role);
-      return url === undefined ? {} : { AIMASS_DATABASE_URL: url };
-    };
-    const replicas = this.#options.replicas ?? 2;
-    const spec = (name: string, role: string, main: string, env: Record<string, string>): ProcessSpec => ({
-      name,
-      main: servicePath(main),
-      log: this.#openLog(name),
-      env: {
-        ...withoutDatabase(inheritedEnvironment()),
-        ...common,
-        ...databaseOf(role),
-        AIMASS_IDENTITY_FILE: this.data.identityFile(role),
-        AIMASS_STATE_DIR: this.data.folder(name),
-        AIMASS_ADMIN_LISTEN: "127.0.0.1:0",
-        ...env,
-        ...withoutDatabase(defined(this.#options.env ?? {})),
-      },
-    });
-    this.#listeners = this.#routerListeners(await this.#tritonPorts());
-    return [
-      spec("auth", "auth", "auth/src/main.ts", {
-        ...withArtifacts,
-        AIMASS_LISTEN: local(auth),
-        AIMASS_AUTH_SECRET_FILE: this.data.authSecretFile,
-      }),
-      spec("registry", "registry", "registry/src/main.ts", {
-        ...withArtifacts,
-        AIMASS_LISTEN: local(registry),
-      }),
-      spec("trainer", "trainer", "trainer/src/main.ts", { AIMASS_LISTEN: local(trainer) }),
-      ...schedulerPorts.map((port, i) =>
-        spec(i === 0 ? "scheduler" : `scheduler-${i + 1}`, "scheduler", "scheduler/src/main.ts", {
-          AIMASS_LISTEN: local(port),
-        }),
-      ),
-      spec("console", "console", "console/src/main.ts", { AIMASS_LISTEN: local(console_) }),
-      spec("agent", "inference", "inference/src/agent-main.ts", {
-        AIMASS_NODE: localNode,
-        AIMASS_SUPERVISOR_LOCK: this.data.lockFile,
-        AIMASS_DEVICES: process.env.AIMASS_DEVICES ?? cpuDevices(replicas, availableParallelism()),
-      }),
-      ...this.#listeners.map((listen, i) =>
-        spec(i === 0 ? "router" : `router-${i + 1}`, "router", "router/src/main.ts", {
-          AIMASS_LISTEN: listen,
-          // One port cannot be every router's; each would tell the same.
-          ...(i > 0 && { AIMASS_TRITON_METRICS_LISTEN: "" }),
-        }),
-      ),
-    ];
   }
 
   #routerListeners(tritonPorts: readonly number[]): string[] {
@@ -383,27 +306,4 @@ async function choosePorts(host: string, first: number, count: number): Promise<
     ports.push(port);
   }
   return ports;
-}
-
-function inheritedEnvironment(): Record<string, string> {
-  const inherited = Object.entries(process.env).filter(
-    ([name]) => inheritedVariables.includes(name) || /^(AIMASS_|OTEL_|LOG$|ONNXRUNTIME_)/.test(name),
-  );
-  return defined(Object.fromEntries(inherited));
-}
-
-/** Each service gets the database's URL that is its own, the others none. */
-function withoutDatabase(variables: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(variables).filter(([name]) => !name.startsWith("AIMASS_DATABASE_URL")));
-}
-
-function defined(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined),
-  );
-}
-
-/** Services are started as processes, never imported: their paths are all the supervisor knows of them. */
-function servicePath(path: string): string {
-  return join(dirname(fileURLToPath(import.meta.url)), "../../..", path);
 }
