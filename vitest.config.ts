@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 /** Unit tests sit beside the source; tests that cross services sit in test/integration. Both need Node and npm alone. */
@@ -10,6 +11,8 @@ export default defineConfig({
     maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // The many processes that tests start keep their compiled modules for each other.
+    env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/aimass-code") },
     // No second tries: a test that may need one says so itself, and the run names it.
     retry: 0,
     reporters: ["default", "./test/support/skipped-reporter.ts", "./test/support/retried-reporter.ts"],

@@ -2,6 +2,7 @@
 // Plain JavaScript, so that any Node can start it: finds a Node that runs TypeScript (22.18 or newer) and hands over.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -32,7 +33,10 @@ if (node === undefined) {
   );
   process.exit(1);
 }
+/** Where Node keeps compiled modules: half of what a command takes. In a folder of this user's own, for whoever writes there decides what runs. */
+const codeCache = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "aimass", "code");
 const child = spawn(node, ["--disable-warning=ExperimentalWarning", main, ...process.argv.slice(2)], {
+  env: { NODE_COMPILE_CACHE: codeCache, ...process.env },
   // The channel tells the child when this process is killed: a mesh then ends, too.
   stdio: ["inherit", "inherit", "inherit", "ipc"],
 });

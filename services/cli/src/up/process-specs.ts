@@ -29,6 +29,7 @@ const inheritedVariables = [
   "TZ",
   "LANG",
   "SSL_CERT_FILE",
+  "NODE_COMPILE_CACHE",
   "NODE_EXTRA_CA_CERTS",
   "CUDA_VISIBLE_DEVICES",
   "LD_LIBRARY_PATH",

@@ -87,12 +87,12 @@ describe("parseRestPath()", () => {
     ["/models/m/predict", { action: "predict", model: "m", version: "" }],
     ["/models/m/versions/2/predict", { action: "predict", model: "m", version: "2" }],
     ["/predict", { action: "predict", model: "", version: "" }],
+    ["/", { action: "alive", model: "", version: "" }],
   ])("reads %s", (path, target) => {
     expect(parseRestPath(path)).toEqual(target);
   });
 
   it.each([
-    "/",
     "/v2/models",
     "/models/m",
     "/v2/models/m/infer/more",
