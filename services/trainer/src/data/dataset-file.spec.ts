@@ -15,7 +15,7 @@ describe("a dataset version is read", () => {
   it("as the registry read it, also when no word means that there is no value", () => {
     expect(readAs(version({ missing: [], delimiter: "" }))).toEqual({
       format: "json-lines",
-      schema: { columns: [{ name: "kind", type: "string" }], missing: [] },
+      schema: { columns: [{ name: "kind", type: "string" }], missing: [], partial: true },
     });
     expect(readAs(version({ missing: ["-"], delimiter: ";" })).schema).toMatchObject({
       missing: ["-"],
