@@ -6,6 +6,7 @@ import { ArtifactService, ModelService, WriteUploadRequestSchema } from "@aimass
 import { type Clock, systemClock } from "@aimass/core";
 import { generateMeshIdentity, ServiceIdentity } from "@aimass/identity";
 import { silentTelemetry } from "@aimass/telemetry";
+import { grpcStatusOf } from "@aimass/testkit";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterEach, describe, expect, it } from "vitest";
 import { closeServiceClients } from "./grpc-channels.ts";
@@ -77,18 +78,7 @@ function open(server: RpcServer, path: string, headers: Record<string, string> =
     ...token,
     ...headers,
   });
-  const status = new Promise<string>((resolve) => {
-    const told = (fields: Record<string, unknown>) => {
-      if (fields["grpc-status"] !== undefined) resolve(String(fields["grpc-status"]));
-    };
-    stream
-      .on("response", told)
-      .on("trailers", told)
-      .on("error", () => {})
-      .on("close", () => resolve("closed"))
-      .resume();
-  });
-  return { stream, status };
+  return { stream, status: grpcStatusOf(stream) };
 }
 
 const upload = "/aimass.registry.v1.ArtifactService/WriteUpload";

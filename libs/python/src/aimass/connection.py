@@ -165,7 +165,8 @@ class Connection:
             yield response
             clean = response.isclosed()
         except TimeoutError as error:
-            raise AimassError("deadline_exceeded", f"{self.server} did not answer within {timeout:g} s.") from error
+            seconds = _connect_seconds if timeout is None else timeout
+            raise AimassError("deadline_exceeded", f"{self.server} did not answer within {seconds:g} s.") from error
         except (http.client.HTTPException, OSError) as error:
             # What else is idle was most likely lost with it.
             self.close()

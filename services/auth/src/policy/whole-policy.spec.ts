@@ -8,6 +8,7 @@ import {
   ServiceIdentity,
   signPolicyUpdate,
 } from "@aimass/identity";
+import { longestTurn, threadMs } from "@aimass/testkit";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BytesValueSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
@@ -96,29 +97,3 @@ describe("the whole policy", () => {
     expect(share).toBeLessThan(0.7);
   }, 120_000);
 });
-
-/** What some work takes of this thread's processor, however many other threads want it. */
-async function threadMs(work: () => Promise<void>): Promise<number> {
-  const before = process.threadCpuUsage();
-  await work();
-  const { user, system } = process.threadCpuUsage(before);
-  return (user + system) / 1000;
-}
-
-/** The most of this thread's processor that one turn of the event loop took while some work went on. */
-async function longestTurn(work: () => Promise<void>): Promise<number> {
-  let mostMs = 0;
-  let isDone = false;
-  let before = process.threadCpuUsage();
-  const watch = () => {
-    const { user, system } = process.threadCpuUsage(before);
-    mostMs = Math.max(mostMs, (user + system) / 1000);
-    before = process.threadCpuUsage();
-    if (!isDone) setImmediate(watch);
-  };
-  setImmediate(watch);
-  await work();
-  isDone = true;
-  watch();
-  return mostMs;
-}

@@ -4,6 +4,7 @@ import type { ModelProto } from "@aimass/api/onnx";
 import { AimassError } from "@aimass/core";
 import { externalReferences, graphFileName, readModel, relocate, writeModel } from "@aimass/onnx";
 import { fileSource } from "../client/upload.ts";
+import type { FolderFile } from "./folder-files.ts";
 import { bytesSource, isBundlePath, type LocalFile, pathKey } from "./local-bundle.ts";
 import { isFileOf } from "./plain-file.ts";
 
@@ -33,6 +34,17 @@ export async function graphFiles(path: string): Promise<GraphFiles> {
   const data = new Map([...placed.values()].map((file) => [file.path, file.from]));
   const files = await Promise.all([...data].map(async ([to, from]) => ({ path: to, source: await fileSource(from) })));
   return { files: [graph, ...files], taken: new Set([path, ...data.values()]), model };
+}
+
+/** What else lies in a folder than the graph and its weights, at paths that these leave free. */
+export function filesBeside(found: readonly FolderFile[], { files, taken }: GraphFiles): FolderFile[] {
+  const used = new Set(files.map(({ path }) => pathKey(path)));
+  return found.filter(({ path, from }) => !taken.has(from) && !used.has(pathKey(path)));
+}
+
+/** Files of a folder as those of a bundle. Errors: NOT_FOUND. */
+export function asLocalFiles(found: readonly FolderFile[]): Promise<LocalFile[]> {
+  return Promise.all(found.map(async ({ path, from }) => ({ path, source: await fileSource(from) })));
 }
 
 async function readGraph(path: string): Promise<ModelProto | undefined> {

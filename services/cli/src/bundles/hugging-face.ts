@@ -1,11 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { AimassError } from "@aimass/core";
 import type { TensorSpec } from "@aimass/onnx";
-import { fileSource } from "../client/upload.ts";
 import { chooseGraph, isGraph } from "./choose-graph.ts";
 import type { FolderFile } from "./folder-files.ts";
-import { graphFiles } from "./graph-files.ts";
-import { type LocalModel, pathKey } from "./local-bundle.ts";
+import { asLocalFiles, filesBeside, graphFiles } from "./graph-files.ts";
+import type { LocalModel } from "./local-bundle.ts";
 import { fitsClasses, listed, tensorsOf, withManifest } from "./manifest.ts";
 
 /** Weights for other runtimes, and other variants of the graph with their data. */
@@ -27,13 +26,12 @@ export async function huggingFaceModel(
   file?: string,
 ): Promise<LocalModel> {
   const graph = chooseGraph(folder, found, file, ["model.onnx", "onnx/model.onnx"]);
-  const { files, taken, model } = await graphFiles(graph.from);
-  const used = new Set(files.map(({ path }) => pathKey(path)));
-  const others = found.filter(({ path, from }) => !taken.has(from) && !used.has(pathKey(path)));
+  const own = await graphFiles(graph.from);
+  const others = filesBeside(found, own);
   const kept = others.filter(({ path }) => !otherWeights.test(path));
   const variants = found.filter(isGraph).map(({ path }) => path);
   const labels = await labelsOf(found);
-  const output = labels === undefined ? undefined : scoresOf(tensorsOf(model).outputs, labels.length);
+  const output = labels === undefined ? undefined : scoresOf(tensorsOf(own.model).outputs, labels.length);
   const left = [
     ...others
       .filter(({ path }) => otherWeights.test(path) && !/\.onnx/i.test(path))
@@ -43,7 +41,6 @@ export async function huggingFaceModel(
       : []),
   ];
   const classes = labels === undefined || output === undefined ? new Map() : new Map([[output.name, labels]]);
-  const sources = await Promise.all(kept.map(async ({ path, from }) => ({ path, source: await fileSource(from) })));
   const parts = [
     variants.length === 1
       ? graph.path
@@ -52,7 +49,7 @@ export async function huggingFaceModel(
   ];
   return {
     told: `a Hugging Face model: ${parts.join(", ")}`,
-    versions: [{ files: withManifest([...files, ...sources], { classes }) }],
+    versions: [{ files: withManifest([...own.files, ...(await asLocalFiles(kept))], { classes }) }],
     left,
   };
 }

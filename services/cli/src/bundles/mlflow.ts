@@ -1,10 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { AimassError } from "@aimass/core";
 import { parse } from "yaml";
-import { fileSource } from "../client/upload.ts";
 import type { FolderFile } from "./folder-files.ts";
-import { graphFiles } from "./graph-files.ts";
-import { type LocalModel, pathKey } from "./local-bundle.ts";
+import { asLocalFiles, filesBeside, graphFiles } from "./graph-files.ts";
+import type { LocalModel } from "./local-bundle.ts";
 
 const descriptor = "MLmodel";
 
@@ -31,13 +30,10 @@ export async function mlflowModel(folder: string, found: readonly FolderFile[]):
     throw new AimassError("NOT_FOUND", `${file.from} names the graph ${data}, which ${folder} lacks.`, {
       remedy: "Download the whole folder of the model.",
     });
-  const { files, taken } = await graphFiles(graph.from);
-  const used = new Set(files.map(({ path }) => pathKey(path)));
-  const others = found.filter(({ path, from }) => !taken.has(from) && !used.has(pathKey(path)));
-  const sources = await Promise.all(others.map(async ({ path, from }) => ({ path, source: await fileSource(from) })));
+  const own = await graphFiles(graph.from);
   return {
     told: `an MLflow model: ${graph.path} of the flavour onnx`,
-    versions: [{ files: [...files, ...sources] }],
+    versions: [{ files: [...own.files, ...(await asLocalFiles(filesBeside(found, own)))] }],
     left: [],
   };
 }

@@ -1,13 +1,12 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AimassError } from "@aimass/core";
-import { fileSource } from "../client/upload.ts";
 import { chooseGraph } from "./choose-graph.ts";
 import { type FolderFile, filesBelow } from "./folder-files.ts";
-import { graphFiles } from "./graph-files.ts";
+import { asLocalFiles, filesBeside, graphFiles } from "./graph-files.ts";
 import { huggingFaceModel, isHuggingFace } from "./hugging-face.ts";
 import { isYaml, readInferenceService } from "./kserve.ts";
-import { type LocalModel, pathKey } from "./local-bundle.ts";
+import type { LocalModel } from "./local-bundle.ts";
 import { listed } from "./manifest.ts";
 import { isMlflow, mlflowModel } from "./mlflow.ts";
 import { modelsBelow } from "./repository.ts";
@@ -56,11 +55,8 @@ async function openFolder(folder: string, found: readonly FolderFile[], file?: s
 /** A folder with model.onnx, with one .onnx file of any name, or with the one that `file` chooses; its other files come along. */
 async function plainFolder(folder: string, found: readonly FolderFile[], file?: string): Promise<LocalModel> {
   const graph = chooseGraph(folder, found, file);
-  const { files, taken } = await graphFiles(graph.from);
-  const used = new Set(files.map(({ path }) => pathKey(path)));
-  const others = found.filter(({ path, from }) => !taken.has(from) && !used.has(pathKey(path)));
-  const kept = await Promise.all(others.map(async ({ path, from }) => ({ path, source: await fileSource(from) })));
-  const all = [...files, ...kept];
+  const own = await graphFiles(graph.from);
+  const all = [...own.files, ...(await asLocalFiles(filesBeside(found, own)))];
   return { told: counted(`a folder with ${graph.path}`, all.length), versions: [{ files: all }], left: [] };
 }
 

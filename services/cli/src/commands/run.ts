@@ -1,3 +1,4 @@
+import { buffer } from "node:stream/consumers";
 import { AliasService, ModelService, VersionState } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { graphFileName, type ListedValues, listedValues, readModel } from "@aimass/onnx";
@@ -100,14 +101,16 @@ const elementsText = ({ data, datatype }: RestTensor) =>
     .map((value) => elementText(value, datatype))
     .join(", ")}]`;
 
-/** Values that the graph that serves lists for its inputs. */
+/** Values that the graph that serves lists for its inputs; none where it cannot be read here, for it serves all the same. */
 async function listedOf(found: LocalModel): Promise<ReadonlyMap<string, ListedValues>> {
   const source = found.versions.at(found.serves ?? -1)?.files.find(({ path }) => path === graphFileName)?.source;
   if (source === undefined) return new Map();
-  const parts: Uint8Array[] = [];
-  for await (const part of source.read(0)) parts.push(part);
-  const { graph } = readModel(Buffer.concat(parts));
-  return graph === undefined ? new Map() : listedValues(graph);
+  try {
+    const { graph } = readModel(await buffer(source.read(0)));
+    return graph === undefined ? new Map() : listedValues(graph);
+  } catch {
+    return new Map();
+  }
 }
 
 /** Points "default" at a version that was just pushed and waits until that version, and no earlier one, serves. Returns the summary sentence. */

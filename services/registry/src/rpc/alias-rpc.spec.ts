@@ -1,10 +1,11 @@
 import { Level } from "@aimass/api/auth";
 import type { Event } from "@aimass/api/events";
-import { AimassError, systemClock } from "@aimass/core";
+import { systemClock } from "@aimass/core";
 import { openEventBus } from "@aimass/events";
 import { tinyModel } from "@aimass/onnx/samples";
 import { openStore } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
+import { refusal } from "@aimass/testkit";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { push, startTestRegistry, type TestRegistry } from "../testing/test-registry.ts";
@@ -30,15 +31,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();
 });
-
-async function refusal(call: Promise<unknown>): Promise<AimassError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(AimassError);
-  return error as AimassError;
-}
 
 function move(who: string, alias: string, version: bigint, expectedVersion?: bigint) {
   const request = { model: "fraud", alias, version, reason: `to ${version}` };

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { Level } from "@aimass/api/auth";
 import type { ReadGrant } from "@aimass/api/registry";
 import { FileArtifactStore } from "@aimass/artifacts";
-import { AimassError, systemClock } from "@aimass/core";
+import { type AimassError, systemClock } from "@aimass/core";
 import { signReadGrant } from "@aimass/identity";
 import { echoModel, mlpModel, tinyModel } from "@aimass/onnx/samples";
+import { refusal } from "@aimass/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type Clients,
@@ -34,15 +35,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();
 });
-
-async function refusal(call: Promise<unknown>): Promise<AimassError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(AimassError);
-  return error as AimassError;
-}
 
 async function read(
   clients: Clients,

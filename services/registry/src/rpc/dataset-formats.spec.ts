@@ -1,7 +1,7 @@
 import { Level } from "@aimass/api/auth";
 import { ColumnType, type CreateDatasetVersionRequestSchema, DatasetFormat } from "@aimass/api/registry";
-import { AimassError } from "@aimass/core";
 import { defaultMissing } from "@aimass/datasets";
+import { refusal } from "@aimass/testkit";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -31,15 +31,6 @@ async function add(dataset: string, file: string | Uint8Array, options: Options 
   const made = await clients.datasets.createDatasetVersion({ dataset, sha256, ...options }, { timeoutMs: 60_000 });
   if (made.datasetVersion === undefined) throw new Error("no version came back");
   return made.datasetVersion;
-}
-
-async function refusal(call: Promise<unknown>): Promise<AimassError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(AimassError);
-  return error as AimassError;
 }
 
 async function isAbsent(dataset: string): Promise<boolean> {

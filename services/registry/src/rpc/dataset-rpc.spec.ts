@@ -1,6 +1,6 @@
 import { Level } from "@aimass/api/auth";
 import { ColumnType, DatasetFormat } from "@aimass/api/registry";
-import { AimassError } from "@aimass/core";
+import { refusal } from "@aimass/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTestRegistry, type TestRegistry, upload } from "../testing/test-registry.ts";
 
@@ -19,15 +19,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();
 });
-
-async function refusal(call: Promise<unknown>): Promise<AimassError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(AimassError);
-  return error as AimassError;
-}
 
 async function add(who: string, dataset: string, text: string) {
   const clients = registry.as(who);

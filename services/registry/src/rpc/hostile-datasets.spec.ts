@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Level } from "@aimass/api/auth";
-import { AimassError } from "@aimass/core";
+import { refusal } from "@aimass/testkit";
 import { zipSync } from "fflate";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { endlessFile, parquetFile, pngFile } from "../testing/dataset-files.ts";
@@ -34,15 +34,6 @@ async function add(dataset: string, file: Uint8Array, signal?: AbortSignal) {
 function create(dataset: string, sha256: Uint8Array, signal?: AbortSignal) {
   const options = { timeoutMs: 60_000, ...(signal && { signal }) };
   return registry.as("user:ada").datasets.createDatasetVersion({ dataset, sha256 }, options);
-}
-
-async function refusal(call: Promise<unknown>): Promise<AimassError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(AimassError);
-  return error as AimassError;
 }
 
 async function leavesNothing(dataset: string): Promise<void> {

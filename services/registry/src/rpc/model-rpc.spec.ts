@@ -2,8 +2,9 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Effect, Level } from "@aimass/api/auth";
 import { ColumnKind, ColumnMeaningSchema, ReviewDecision, VersionState } from "@aimass/api/registry";
-import { AimassError } from "@aimass/core";
+import type { AimassError } from "@aimass/core";
 import { crashModel, echoModel, externalDataModel, slowModel, softmaxModel, tinyModel } from "@aimass/onnx/samples";
+import { refusal } from "@aimass/testkit";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { push, startTestRegistry, type TestRegistry, upload } from "../testing/test-registry.ts";
@@ -26,15 +27,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();
 });
-
-async function refusal(call: Promise<unknown>): Promise<AimassError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(AimassError);
-  return error as AimassError;
-}
 
 async function newModel(name: string, project = ""): Promise<string> {
   await registry.as("user:ada").models.createModel({ name, project });

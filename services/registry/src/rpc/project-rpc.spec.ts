@@ -1,11 +1,12 @@
 import { Level } from "@aimass/api/auth";
 import type { Event } from "@aimass/api/events";
 import { ReviewDecision, VersionState } from "@aimass/api/registry";
-import { AimassError, systemClock } from "@aimass/core";
+import { systemClock } from "@aimass/core";
 import { openEventBus } from "@aimass/events";
 import { tinyModel } from "@aimass/onnx/samples";
 import { openStore } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
+import { refusal } from "@aimass/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { push, startTestRegistry, type TestRegistry } from "../testing/test-registry.ts";
 
@@ -23,15 +24,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await registry?.[Symbol.asyncDispose]();
 });
-
-async function refusal(call: Promise<unknown>): Promise<AimassError> {
-  const error = await call.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(AimassError);
-  return error as AimassError;
-}
 
 const setReview = (reviewRequired: boolean) =>
   registry.as("user:ada").projects.updateProject({ name: "default", reviewRequired });

@@ -3,6 +3,7 @@ import { type ClientHttp2Stream, connect } from "node:http2";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Level } from "@aimass/api/auth";
 import { listen, type ServerCall } from "@aimass/h2";
+import { grpcStatusOf } from "@aimass/testkit";
 import { afterEach, describe, expect, it } from "vitest";
 import { inferGrant, startTestRouter, type TestRouter } from "../testing/router-fixture.ts";
 import { isStreamingPath, publicServices, streamVerbs } from "./public-services.ts";
@@ -40,18 +41,7 @@ function openCall(r: TestRouter, path: string, headers: Record<string, string> =
   session.on("error", () => {});
   cleanups.push(() => session.destroy());
   const stream = session.request({ ":method": "POST", ":path": path, "content-type": "application/grpc", ...headers });
-  const status = new Promise<string>((resolve) => {
-    const told = (fields: Record<string, unknown>) => {
-      if (fields["grpc-status"] !== undefined) resolve(String(fields["grpc-status"]));
-    };
-    stream
-      .on("response", told)
-      .on("trailers", told)
-      .on("error", () => {})
-      .on("close", () => resolve("closed"))
-      .resume();
-  });
-  return { stream, status };
+  return { stream, status: grpcStatusOf(stream) };
 }
 
 function drip(stream: ClientHttp2Stream, piece: Uint8Array, everyMs: number): void {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RouteEntrySchema, RouteUpdateSchema } from "@aimass/api/scheduler";
 import { systemClock } from "@aimass/core";
+import { bestTurn, longestTurn } from "@aimass/testkit";
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { ReplicaPool } from "../replicas/replica-pool.ts";
@@ -119,28 +120,3 @@ describe("a fleet of 10 000 routes", () => {
     expect([table.version, table.models.size]).toEqual([2n, 1]);
   });
 });
-
-/** The best of some tries: on a machine that many share, the others' time is counted too. */
-async function bestTurn(attempt: () => Promise<number>): Promise<number> {
-  let best = Number.POSITIVE_INFINITY;
-  for (let tries = 0; tries < 4 && best >= 50; tries++) best = Math.min(best, await attempt());
-  return best;
-}
-
-/** The most of this thread's processor that one turn of the event loop took while some work went on. */
-async function longestTurn(work: () => Promise<void>): Promise<number> {
-  let mostMs = 0;
-  let isDone = false;
-  let before = process.threadCpuUsage();
-  const watch = () => {
-    const { user, system } = process.threadCpuUsage(before);
-    mostMs = Math.max(mostMs, (user + system) / 1000);
-    before = process.threadCpuUsage();
-    if (!isDone) setImmediate(watch);
-  };
-  setImmediate(watch);
-  await work();
-  isDone = true;
-  watch();
-  return mostMs;
-}
