@@ -21,6 +21,8 @@ export interface IdleLimits {
   readonly clock: Clock;
 }
 
+/** Shed in a turn: each looks at every address. */
+const mostAtOnce = 64;
 /** How long a connection above a limit may stay: many that come at once have something to say a moment later. */
 const graceMs = 1000;
 
@@ -95,7 +97,8 @@ export class IdleConnections {
     this.#timer = undefined;
     for (const own of this.#crowded) while (own.excess > 0) this.#shedOne(own);
     this.#crowded.clear();
-    while (this.#count > this.#total) this.#shedOne(this.#largest());
+    for (let shed = 0; shed < mostAtOnce && this.#count > this.#total; shed++) this.#shedOne(this.#largest());
+    if (this.#count > this.#total) this.#timer = this.#limits.clock.timer(1, () => this.#trim());
   }
 
   #shedOne(own: AddressConnections, except?: IdleConnection): void {

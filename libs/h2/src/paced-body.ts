@@ -50,6 +50,9 @@ export class PacedBody<Piece extends Uint8Array> implements AsyncIterable<Piece>
     } catch (error) {
       if (error instanceof AimassError) this.#failure ??= error;
       throw error;
+    } finally {
+      // What is not read any more is let go; not waited for, for it may be what did not come.
+      pieces.return?.().catch(() => {});
     }
   }
 

@@ -35,6 +35,7 @@ export class RequestBody implements Disposable {
   #principalId: string = anonymous.id;
   #meter: BodyMeter;
   #heldBytes = 0;
+  #isOver = false;
 
   constructor(options: { received: ReceivedBytes; clock: Clock; kind: DescMethod["methodKind"] }) {
     this.#received = options.received;
@@ -69,23 +70,32 @@ export class RequestBody implements Disposable {
 
   /** The message that `bytes` unfold to. Of a stream only the last one counts: the reader is done with those before. */
   async unfold(bytes: Uint8Array, encoding: string, limitBytes: number): Promise<Uint8Array> {
-    if (this.#kind === "client_streaming" || this.#kind === "bidi_streaming") this[Symbol.dispose]();
+    if (this.#kind === "client_streaming" || this.#kind === "bidi_streaming") this.#letGo();
     const plain = await decompress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
       encoding,
       limitBytes,
       meter: this.#meter,
       ...(this.#principalId === anonymous.id && { maxRatio: anonymousRatio }),
     });
-    this.#heldBytes += plain.length;
+    // The call may have ended meanwhile, at its deadline for instance.
+    if (this.#isOver) this.#meter.remove(plain.length);
+    else this.#heldBytes += plain.length;
     return plain;
   }
 
+  /** Once the call is over, nothing is held for it any more. */
   [Symbol.dispose](): void {
+    this.#isOver = true;
+    this.#letGo();
+  }
+
+  #letGo(): void {
     this.#meter.remove(this.#heldBytes);
     this.#heldBytes = 0;
   }
 
   #hold(bytes: number): void {
+    if (this.#isOver) return;
     if (!this.#meter.add(bytes)) throw noRoom();
     this.#heldBytes += bytes;
   }

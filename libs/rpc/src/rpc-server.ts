@@ -131,7 +131,7 @@ function createHttpServer(
   { connections, clock, telemetry }: { connections: Connections; clock: Clock; telemetry: Telemetry },
 ): Http2Server {
   const received = new ReceivedBytes(receivedBytes);
-  telemetry.metrics.observedGauge("aimass_rpc_request_body_bytes", { help: "Requests in memory." }, () => [
+  const held = telemetry.metrics.observedGauge("aimass_rpc_request_body_bytes", { help: "Requests in memory." }, () => [
     { value: received.totalBytes },
   ]);
   const log = telemetry.log.scope("rpc.server");
@@ -147,6 +147,8 @@ function createHttpServer(
     const connection = connections.of(request.socket);
     connection?.begin(request.stream);
     const body = new RequestBody({ received, clock, kind: handler.method.methodKind });
+    // Not when the answer was handed over: over HTTP/2 that promise of connect-node stays open.
+    request.stream.once("close", () => body[Symbol.dispose]());
     const values = createContextValues().set(admittedKey, ({ principal }) => {
       connection?.recognize();
       body.belongsTo(principal.id);
@@ -159,10 +161,10 @@ function createHttpServer(
         // The peer went away while the answer was written, or the answer broke off. With an error: `close()` would end it as if it were whole.
         log.debug("answer not delivered", { path: request.url, error });
         if (!response.stream.destroyed) response.stream.destroy(new Error("The answer broke off."));
-      })
-      .finally(() => body[Symbol.dispose]());
+      });
   });
   // The kernel answers for a process that is busy, and nobody for a machine that is gone: its streams break after about ten seconds.
+  server.once("close", () => held[Symbol.dispose]());
   server.on("connection", (socket: Socket) => {
     socket.setKeepAlive(true, keepAliveMs);
     connections.track(socket);

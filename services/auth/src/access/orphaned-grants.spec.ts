@@ -105,6 +105,15 @@ describe("a deleted model", () => {
     await waitFor(async () => !(await left("r")).includes("r.gone"), { timeoutMs: 60_000 });
     expect(await left("r")).toEqual(["r.m"]);
   });
+
+  it("leaves its grants to a dataset of its name, though that has a newer version since", async () => {
+    datasetsThere.set("t.m", Date.now() + 60_000);
+    for (const resource of ["t.m", "t.gone"]) await put(resource);
+    await tellDeleted("t");
+    await tellDeleted("t", timestampFromMs(Date.now()), "gone");
+    await waitFor(async () => !(await left("t")).includes("t.gone"), { timeoutMs: 60_000 });
+    expect(await left("t")).toEqual(["t.m"]);
+  });
 });
 
 describe("a deleted dataset", () => {

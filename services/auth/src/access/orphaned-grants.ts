@@ -54,13 +54,16 @@ function deletedName({ payload }: Event): Deleted | undefined {
   return undefined;
 }
 
-/** Whether what is said to be gone is there, or a model shares the name of a dataset and its grants. */
+/**
+ * Whether what is said to be gone is there, or the other of model and dataset has its name and so its grants. Of a dataset only the newest version's moment is known, which
+ * may be later than the event though the dataset is not.
+ */
 async function isThereSince(
   library: OrphanedGrantsOptions["library"],
   { project, name, kind }: Deleted,
   until: Date,
 ): Promise<boolean> {
-  const sinces = [await library.modelSince(project, name)];
-  if (kind === "dataset") sinces.push(await library.datasetSince(project, name));
-  return sinces.some((since) => since !== undefined && since < until);
+  const [model, dataset] = await Promise.all([library.modelSince(project, name), library.datasetSince(project, name)]);
+  if (model !== undefined && model < until) return true;
+  return dataset !== undefined && (kind === "model" || dataset < until);
 }

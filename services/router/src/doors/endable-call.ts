@@ -9,16 +9,16 @@ const graceMs = 1000;
 export class EndableCall extends WrappedCall {
   readonly #clock: Clock;
   readonly #ending = new AbortController();
-  readonly #ended = Promise.withResolvers<never>();
   #signal: AbortSignal | undefined;
   #writer: ResponseWriter | undefined;
   #movedAt: number;
+  /** Rejects what waits for the next chunk. One for each wait: a promise that lives as long as the call would keep every chunk that was raced against it. */
+  #giveUp: ((error: AimassError) => void) | undefined;
 
   constructor(call: ServerCall, clock: Clock) {
     super(call);
     this.#clock = clock;
     this.#movedAt = clock.monotonic();
-    this.#ended.promise.catch(() => {});
   }
 
   /** When something last moved, by the monotonic clock. */
@@ -36,21 +36,30 @@ export class EndableCall extends WrappedCall {
   end(error: AimassError): void {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort(error);
-    this.#ended.reject(error);
+    this.#giveUp?.(error);
     this.#clock.timer(graceMs, () => this.#writer?.reset());
   }
 
   override async *chunks(): AsyncIterable<Buffer> {
     const chunks = super.chunks()[Symbol.asyncIterator]();
-    while (true) {
-      const pending = chunks.next();
-      // Given up in between, it may reject with nobody waiting.
-      pending.catch(() => {});
-      const next = await Promise.race([pending, this.#ended.promise]);
-      if (next.done) return;
-      this.#moved();
-      yield next.value;
+    try {
+      while (true) {
+        const next = await this.#unlessEnded(chunks.next());
+        if (next.done) return;
+        this.#moved();
+        yield next.value;
+      }
+    } finally {
+      chunks.return?.().catch(() => {});
     }
+  }
+
+  #unlessEnded<T>(pending: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#giveUp = reject;
+      pending.then(resolve, reject);
+      if (this.#ending.signal.aborted) reject(this.#ending.signal.reason);
+    });
   }
 
   override open(status: number, headers: HeaderFields): ResponseWriter {

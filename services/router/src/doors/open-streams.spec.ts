@@ -164,6 +164,15 @@ describe("streams of a known caller", () => {
     for (const { stream } of streams) expect(stream.closed).toBe(false);
   });
 
+  it("wait for their next question longer than a body may take: reflection", async () => {
+    const r = await router({});
+    const [held] = await openMany(r, 1, reflect, { authorization });
+    await sleep(10_500);
+    expect(held?.stream.closed).toBe(false);
+    held?.stream.end();
+    expect((await held?.status)?.code).toBe("0");
+  });
+
   it("are bounded by caller", async () => {
     const r = await router({ AIMASS_MAX_STREAMS_PER_PRINCIPAL: "2" });
     await openMany(r, 1, watch, { authorization });

@@ -1,6 +1,7 @@
 import { systemClock } from "@aimass/core";
 import { PacedBody, type ServerCall } from "@aimass/h2";
 import { toConnectError } from "@aimass/rpc";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { type ContextValues, createContextKey, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { leastBodyBytes } from "../pipeline/least-pace.ts";
@@ -16,7 +17,7 @@ export async function answerByHandler(call: ServerCall, handler: UniversalHandle
     url: `http://${call.authority || "localhost"}${call.path}`,
     method: call.method,
     header: new Headers(call.headers),
-    body: confirmedChunks(call),
+    body: confirmedChunks(call, handler.method.methodKind),
     signal: call.signal,
     contextValues,
   });
@@ -30,10 +31,11 @@ export async function answerByHandler(call: ServerCall, handler: UniversalHandle
   }
 }
 
-/** A lone message in binary does not show that it was cut short; every other form does. */
-async function* confirmedChunks(call: ServerCall): AsyncIterable<Buffer> {
+/** A lone message in binary does not show that it was cut short; every other form does. Two-way streams have no pace: reflection may wait for its next question. */
+async function* confirmedChunks(call: ServerCall, kind: DescMethod["methodKind"]): AsyncIterable<Buffer> {
   try {
-    yield* new PacedBody(call.chunks(), { clock: systemClock, leastBytes: leastBodyBytes });
+    if (kind === "bidi_streaming") yield* call.chunks();
+    else yield* new PacedBody(call.chunks(), { clock: systemClock, leastBytes: leastBodyBytes });
     if (call.headers["content-type"]?.startsWith("application/proto") === true) await call.confirmBody();
   } catch (error) {
     // Connect takes any other error for a fault of its own.
