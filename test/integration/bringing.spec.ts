@@ -105,6 +105,10 @@ describe("models as they lie in folders", { timeout: 90_000 }, () => {
     expect(await json<Row[]>(0, "import", at("all/fraud"), "--alias", "live")).toMatchObject([
       { outcome: "unchanged" },
     ]);
+    // Somebody moves the alias on: importing once more does not take it back.
+    await json(0, "models", "alias", "fraud", "default", "1");
+    await json<Row[]>(1, "import", at("all"));
+    expect(await json(0, "models", "show", "fraud@default")).toMatchObject({ version: 1 });
     const { stdout } = await aimass.run("import", at("all"), "--no-alias");
     expect(stdout).toMatch(/^MODEL +RESULT +VERSIONS +FROM +WHAT\n(.*\n)*2 unchanged, 2 refused\.\n$/);
   });

@@ -261,6 +261,8 @@ describe("the aimass command", { timeout: 180_000 }, () => {
     const planned = await json("jobs", "clone", id, "--param", "l2=3", "--min-r2", "0.1", "--dry-run");
     expect(planned).toMatchObject({ dataset: "diabetes", datasetVersion: "1", target, parameters: { l2: 3 } });
     expect(planned).not.toHaveProperty("features");
+    const other = await json("jobs", "clone", id, "--recipe", "decision-tree", "--min-r2", "0.1", "--dry-run");
+    expect(other).toMatchObject({ recipe: "decision-tree" });
     const again = await json<{ id: string }>("jobs", "clone", id, "--param", "l2=3", "--min-r2", "0.1");
     expect(await words("jobs", "compare", id, again.id)).toMatch(/^parameters\.l2 +\S+ +3$/m);
     expect(await json("models", "show", "sugar:1")).toMatchObject({ lineage: { dataset: "diabetes" } });

@@ -193,7 +193,7 @@ export async function startRegistry(
     async stop(graceMs) {
       // Versions whose callers have gone are in the making too.
       await Promise.all([server.drain(graceMs), Promise.race([maker.idle(), clock.sleep(graceMs)])]);
-      await reads.settled();
+      await Promise.race([reads.settled(), clock.sleep(graceMs)]);
       ending.abort();
       await Promise.all([maker.idle(), collecting, following]);
       closeServiceClients();

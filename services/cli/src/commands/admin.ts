@@ -7,7 +7,7 @@ import { startEmbeddedPostgres } from "@aimass/embedded";
 import { createNodeIdentity, nodeIdentityFile, revokeNodeIdentity } from "@aimass/identity";
 import type { Command } from "commander";
 import { writeContainerSecrets } from "../up/container-secrets.ts";
-import { assertInstallation, dataPath, openDataDirectory, supervisorOf } from "../up/data-directory.ts";
+import { assertInstallation, assertKeys, dataPath, openDataDirectory, supervisorOf } from "../up/data-directory.ts";
 import { databaseUrlFile, keepDatabaseUrls, makeDatabaseUrls, prepareDatabase } from "../up/service-databases.ts";
 import { action } from "./context.ts";
 import { defaultData } from "./up.ts";
@@ -78,7 +78,7 @@ function addNodeKeys(admin: Command): void {
     .option(...data)
     .action(
       action<{ data: string }>(async ({ output }, options, [name]) => {
-        await assertInstallation(options.data);
+        assertKeys(options.data);
         const keys = join(dataPath(options.data), "keys");
         await createNodeIdentity(keys, name as string);
         const files = [nodeIdentityFile(keys, name as string), join(keys, "trust.json")];
@@ -95,7 +95,7 @@ function addNodeKeys(admin: Command): void {
     .option(...data)
     .action(
       action<{ data: string }>(async ({ output }, options, [name]) => {
-        await assertInstallation(options.data);
+        assertKeys(options.data);
         await revokeNodeIdentity(join(dataPath(options.data), "keys"), name as string);
         output.result({ node: name }, () => [
           `The key of the node ${name} is revoked where this trust.json is read, within seconds.`,

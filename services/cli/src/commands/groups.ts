@@ -112,7 +112,7 @@ function addServiceAccounts(program: Command): void {
       );
 }
 
-/** Changes members of a group as they are now; somebody else's change in between is refused by the service. */
+/** Changes members of a group as they are now; somebody else's change of a group that is there is refused by the service in between. */
 async function changeMembers(
   { connection, output }: CommandContext,
   name: string,

@@ -102,10 +102,7 @@ async function sourcesOf(paths: readonly string[], { name, file }: ImportOptions
     });
   const sources: Source[] = [];
   for (const path of new Set(all)) {
-    const opened = await openModel(path, file).catch((error: unknown) => {
-      if (error instanceof AimassError) return error;
-      throw error;
-    });
+    const opened = await openModel(path, file).catch((error: unknown) => AimassError.from(error));
     const own = name ?? (opened instanceof AimassError ? undefined : opened.name);
     sources.push({
       path,

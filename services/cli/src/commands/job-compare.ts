@@ -62,10 +62,13 @@ export function addJobCompare(jobs: Command): void {
 }
 
 /** A job's spec without what the trainer filled in, so that it is filled in anew for what the flags change. */
-function asAsked(made: JobSpec, { target }: JobFlags): JobSpec {
+function asAsked(made: JobSpec, { dataset, datasetVersion, recipe, target, task }: JobFlags): JobSpec {
   const spec = clone(JobSpecSchema, made);
   if (made.usualFeatures) Object.assign(spec, { features: [], usualFeatures: false });
   if (target !== undefined) spec.task = "";
+  // Parameters are those of a recipe and its task; the version is that of its dataset.
+  if ([recipe, target, task].some((flag) => flag !== undefined)) Object.assign(spec, { parameters: {}, choices: {} });
+  if (dataset !== undefined && datasetVersion === undefined) spec.datasetVersion = 0n;
   return spec;
 }
 

@@ -80,6 +80,10 @@ async function versionsThere(connection: Connection, project: string, model: str
   }
 }
 
+/**
+ * Points the alias at the version that serves. One that was there before gets an alias that there is not yet alone: since the import that brought it somebody may have
+ * moved it on.
+ */
 async function pointAlias(
   connection: Connection,
   { project, model, alias }: ImportWishes,
@@ -87,8 +91,24 @@ async function pointAlias(
 ): Promise<bigint | undefined> {
   const version = serves?.version;
   if (alias === undefined || version === undefined || serves?.state !== VersionState.READY) return undefined;
-  await connection.client(AliasService).moveAlias({ project, model, alias, version, reason: "aimass import" });
+  const request = { project, model, alias, version, reason: "aimass import" };
+  if (serves.outcome !== "unchanged") await connection.client(AliasService).moveAlias(request);
+  else if (!(await createAlias(connection, request))) return undefined;
   return version;
+}
+
+/** False when there is one of that name. */
+async function createAlias(
+  connection: Connection,
+  request: { project: string; model: string; alias: string; version: bigint; reason: string },
+): Promise<boolean> {
+  try {
+    await connection.client(AliasService).moveAlias({ ...request, expectedVersion: 0n });
+    return true;
+  } catch (error) {
+    if (ConnectError.from(error).code === Code.Aborted) return false;
+    throw error;
+  }
 }
 
 /** The digest that the registry gives these files: SHA-256 over the sorted "path ‖ 0x00 ‖ file digest". */

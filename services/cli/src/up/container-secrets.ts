@@ -74,7 +74,9 @@ function writeNodeKeys(write: SecretWriter, nodes: readonly string[], folder: st
     trust = made.trust;
     write(node, "identity.json", JSON.stringify(made.identity));
   }
-  for (const reader of [...meshRoles, ...nodes]) write(reader, "trust.json", JSON.stringify(trust));
+  // Last comes auth's, by which the next run tells what is done.
+  for (const reader of [...nodes, ...meshRoles.filter((role) => role !== "auth"), "auth"])
+    write(reader, "trust.json", JSON.stringify(trust));
   return true;
 }
 

@@ -50,11 +50,19 @@ export function dataPath(location: string): string {
   return resolve(process.env.INIT_CWD ?? ".", location);
 }
 
-/** Throws FAILED_PRECONDITION, and makes nothing, where there is no installation. */
+/** Throws FAILED_PRECONDITION, and makes nothing, where there is no installation with an embedded database. */
 export async function assertInstallation(location: string): Promise<void> {
-  const path = dataPath(location);
-  if (existsSync(join(path, "keys", "trust.json")) && (await hasDatabase(join(path, "postgres")))) return;
-  throw new AimassError("FAILED_PRECONDITION", `There is no mesh in ${path}.`, {
+  assertKeys(location);
+  if (!(await hasDatabase(join(dataPath(location), "postgres")))) throw noMesh(location);
+}
+
+/** The same of an installation with whatever database. */
+export function assertKeys(location: string): void {
+  if (!existsSync(join(dataPath(location), "keys", "trust.json"))) throw noMesh(location);
+}
+
+function noMesh(location: string): AimassError {
+  return new AimassError("FAILED_PRECONDITION", `There is no mesh in ${dataPath(location)}.`, {
     remedy: "Name its folder with --data DIR, as it was started with.",
   });
 }
@@ -106,8 +114,9 @@ export async function openDataDirectory(location: string): Promise<DataDirectory
 async function prepareKeys(keys: string): Promise<void> {
   if (!existsSync(join(keys, "trust.json"))) await createMeshIdentity(keys, meshRoles);
   if (existsSync(nodeIdentityFile(keys, localNode))) return;
-  await createNodeIdentity(keys, localNode);
+  // Last comes what a start that broke off looks for.
   await revokeNodeIdentity(keys);
+  await createNodeIdentity(keys, localNode);
 }
 
 /** The pid of the live supervisor of a data directory, if there is one. */

@@ -1,4 +1,5 @@
-import { type Column, ColumnType, DatasetFormat, type DatasetVersion } from "@aimass/api/registry";
+import { type Column, ColumnType, DatasetFormat, type DatasetVersion, ReadOptionsSchema } from "@aimass/api/registry";
+import { type JsonValue, toJson } from "@bufbuild/protobuf";
 
 /** How two versions of a dataset differ. */
 export interface DatasetDiff {
@@ -20,7 +21,7 @@ export function diffDatasets(left: DatasetVersion, right: DatasetVersion): Datas
       ...changed("format", formatOf(left), formatOf(right)),
       ...names.flatMap((name) => diffColumn(name, before.get(name), after.get(name))),
       ...orderChange(left, right),
-      ...changed("read", readOf(left), readOf(right)),
+      ...readDifferences(left, right),
       ...changed("file", fileOf(left), fileOf(right)),
     ],
     compatible: left.columns.every(isKept),
@@ -40,7 +41,14 @@ function diffColumn(name: string, left: Column | undefined, right: Column | unde
 /** What is compared of columns of one type. */
 function factsOf(column: Column): Record<string, string> {
   const { missing, distinct, minimum, maximum, mean, deviation, shortest, longest, looks, frequent } = column;
-  const common = { missing: String(missing), different: String(distinct), looks: looks || "nothing special" };
+  const common = {
+    missing: String(missing),
+    different: String(distinct),
+    looks: looks || "nothing special",
+    "dates written": column.datePattern || "as ISO 8601",
+    "words for missing": column.missingWords.join(" ") || "the usual",
+    from: column.element === undefined ? column.sourceName : `${column.sourceName}[${column.element}]`,
+  };
   if (column.type === ColumnType.NUMBER)
     return {
       ...common,
@@ -80,16 +88,17 @@ function typeOf(column: Column | undefined): string {
   return (ColumnType[column?.type ?? 0] ?? "").toLowerCase();
 }
 
-function readOf({ read }: DatasetVersion): string {
-  if (read === undefined) return "as before read options were kept";
-  const { missing, delimiter, types, keepIndex } = read;
-  const named = Object.entries(types).map(([name, type]) => `${name} ${(ColumnType[type] ?? "").toLowerCase()}`);
-  return [
-    `missing ${missing.map((word) => JSON.stringify(word)).join(" ") || "none"}`,
-    ...(delimiter === "" ? [] : [`delimiter ${JSON.stringify(delimiter)}`]),
-    ...(named.length === 0 ? [] : [`types ${named.sort().join(", ")}`]),
-    ...(keepIndex ? ["index kept"] : []),
-  ].join("; ");
+/** Every option of reading that is not the same. */
+function readDifferences(left: DatasetVersion, right: DatasetVersion): string[] {
+  const [before, after] = [readOf(left), readOf(right)];
+  const options = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  return options.flatMap((option) => changed(`read ${option}`, before[option] ?? "usual", after[option] ?? "usual"));
+}
+
+function readOf({ read }: DatasetVersion): Record<string, string> {
+  if (read === undefined) return { options: "as before they were kept" };
+  const options = toJson(ReadOptionsSchema, read, { useProtoFieldName: true }) as Record<string, JsonValue>;
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, JSON.stringify(value)]));
 }
 
 function fileOf({ sha256, sizeBytes }: DatasetVersion): string {

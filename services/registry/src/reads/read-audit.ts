@@ -63,9 +63,7 @@ export class ReadAudit {
     }
     this.#told.set(key, now);
     this.#waiting.push(read);
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    this.#writing ??= this.#writeAll();
   }
 
   /** Resolves when nothing waits any more. */
@@ -92,6 +90,8 @@ export class ReadAudit {
       }
       this.#waiting = this.#waiting.slice(batch.length);
     }
+    // In the turn in which nothing waited: what comes after begins anew.
+    this.#writing = undefined;
   }
 
   /** An outage is one line in a log. */

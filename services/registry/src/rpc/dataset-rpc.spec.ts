@@ -147,6 +147,12 @@ describe("the versions of a dataset", () => {
     expect(retyped.differences.filter((line) => line.startsWith("rows:"))).toEqual([]);
     const same = await datasets.diffDatasetVersions({ dataset: "rents", left: 2n, right: 2n });
     expect(same).toMatchObject({ differences: [], compatible: true });
+    const sha256 = await upload(registry.as("user:ada"), Buffer.from("rent\n1,5\n"));
+    const german = { sha256, read: { delimiter: ";", decimal: "," } };
+    await registry.as("user:ada").datasets.createDatasetVersion({ dataset: "comma", sha256, read: { delimiter: ";" } });
+    await registry.as("user:ada").datasets.createDatasetVersion({ dataset: "comma", ...german });
+    const decimal = await datasets.diffDatasetVersions({ dataset: "comma", left: 1n, right: 2n });
+    expect(decimal.differences).toContain('read decimal: usual → ","');
     const back = await datasets.diffDatasetVersions({ dataset: "rents", left: 2n, right: 1n });
     expect(back).toMatchObject({ compatible: false });
     expect(back.differences).toContain("column town: removed, string");

@@ -9,8 +9,10 @@ export type ReadLibrary = (signal?: AbortSignal) => Promise<ReadonlyMap<string, 
 
 /** For the first reading of a large library: later ones bring what changed. */
 const timeoutMs = 60_000;
-/** Models whose revisions fit into a request; with more the library is read from the start each time. */
-const mostKnown = 50_000;
+/** What the revisions of models may take of a request, which a registry reads up to 8 MiB; with more the library is read from the start each time. */
+const mostKnownBytes = 4 * 2 ** 20;
+/** Of an entry beside its two texts, at most. */
+const entryBytes = 16;
 
 /** The library over RPC. Rejects with UNAVAILABLE while no registry answers. */
 export function registryLibrary(options: {
@@ -21,12 +23,18 @@ export function registryLibrary(options: {
   const client = createServiceClient(LibraryService, options);
   let held: ReadonlyMap<string, ServableModel> = new Map();
   return async (signal) => {
-    const before = held.size > mostKnown ? new Map<string, ServableModel>() : held;
+    const before = sizeOfKnown(held) > mostKnownBytes ? new Map<string, ServableModel>() : held;
     const known = Object.fromEntries([...before].map(([key, { revision }]) => [key, revision]));
     const answer = client.listServable({ known }, { timeoutMs, ...(signal !== undefined && { signal }) });
     held = await mergeChanges(before, answer);
     return held;
   };
+}
+
+function sizeOfKnown(models: ReadonlyMap<string, ServableModel>): number {
+  let size = 0;
+  for (const [key, { revision }] of models) size += key.length + revision.length + entryBytes;
+  return size;
 }
 
 async function mergeChanges(

@@ -2045,7 +2045,7 @@ export declare const ModelService: GenService<{
   },
   /**
    * Removes a model with all its versions from the library; its artifacts are collected later. Errors: NOT_FOUND;
-   * FAILED_PRECONDITION while an alias points at it. Idempotent. Verb: model.delete.
+   * FAILED_PRECONDITION while an alias points at it. Verb: model.delete.
    *
    * @generated from rpc aimass.registry.v1.ModelService.DeleteModel
    */
