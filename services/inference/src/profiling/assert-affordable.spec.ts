@@ -18,6 +18,19 @@ describe("a request of more rows than the largest batch", () => {
     expect(() => assertAffordable(trivial, 30_000_000, room)).not.toThrow();
   });
 
+  it("is told by the size far above any batch, where rows that take little each stand out", () => {
+    const runs = [
+      { rows: 1, micros: 80, peakBytes: 11 * mebibyte },
+      { rows: 32, micros: 2000, peakBytes: 12 * mebibyte },
+    ];
+    const large = { rows: 2048, micros: 125_000, peakBytes: 75 * mebibyte };
+    const profile = { ...profileOf(...runs), large };
+    expect(() => assertAffordable(profile, 1500, room)).not.toThrow();
+    expect(() => assertAffordable(profile, 100_000, room)).not.toThrow();
+    expect(() => assertAffordable(profile, 1_000_000, room)).toThrow(/take about 59\d{3} ms/);
+    expect(() => assertAffordable(profile, 150_000, { ...room, runLimitMs: 600_000 })).toThrow(/MiB of memory/);
+  });
+
   it("is refused when so many rows take longer than a run may", () => {
     const slow = profileOf(
       { rows: 1, micros: 600, peakBytes: 11 * mebibyte },

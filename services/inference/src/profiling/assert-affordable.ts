@@ -20,9 +20,10 @@ const noiseMicros = 2500;
  * A request of more rows than the largest batch runs alone, as long as it cannot be foretold that this takes the replica past the run limit, which ends its process,
  * or past its memory. Throws INVALID_ARGUMENT with the rows that it may have.
  */
-export function assertAffordable({ runs, openBytes }: ModelProfile, rows: number, room: RunRoom): void {
-  const largest = runs.at(-1);
-  if (largest === undefined || rows <= largest.rows) return;
+export function assertAffordable({ runs, large, openBytes }: ModelProfile, rows: number, room: RunRoom): void {
+  const batch = runs.at(-1);
+  if (batch === undefined || rows <= batch.rows) return;
+  const largest = large ?? batch;
   const smallest = runs.length > 1 && runs[0] !== undefined ? runs[0] : { rows: 0, micros: 0, peakBytes: openBytes };
   const atOnce = (from: number, to: number, noise: number) =>
     to + (Math.max(0, to - from - noise) / (largest.rows - smallest.rows)) * (rows - largest.rows);
@@ -31,14 +32,14 @@ export function assertAffordable({ runs, openBytes }: ModelProfile, rows: number
     throw tooMany(
       `would take about ${Math.round(ms)} ms, and a run may take run_limit_ms (${room.runLimitMs})`,
       rows,
-      largest.rows,
+      batch.rows,
     );
   const bytes = atOnce(smallest.peakBytes, largest.peakBytes, noiseBytes);
   if (bytes > room.availableBytes)
     throw tooMany(
       `would take about ${mebibytes(bytes)} of memory, and ${mebibytes(room.availableBytes)} are left`,
       rows,
-      largest.rows,
+      batch.rows,
     );
 }
 

@@ -16,6 +16,8 @@ export interface ModelProfile {
   readonly style: ProbeStyle | undefined;
   /** Sizes that ran well, rising. */
   readonly runs: readonly ProfiledRun[];
+  /** A size far above any batch, by which larger requests are foretold: a row's part stands out there from what any two runs differ by. */
+  readonly large?: ProfiledRun | undefined;
   /** Why no larger size was run; "" when the largest wanted one was. */
   readonly stopped: string;
   /** Hex of the digest of a single row's outputs; "" when two equal runs differed. */

@@ -7,7 +7,7 @@ import type { SessionOptions } from "../slots/open-model.ts";
 import type { ModelProfile } from "./model-profile.ts";
 
 /** Changes when profiles are made in another way. */
-const edition = 1;
+const edition = 2;
 
 /** A profile, and the memory that was left when it was made. */
 export interface ProfileNote {

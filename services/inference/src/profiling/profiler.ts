@@ -4,8 +4,8 @@ import type { ProbeStyle } from "../servables/probe-inputs.ts";
 import type { ServingPlan } from "../servables/serving-plan.ts";
 import { versionKey } from "../servables/version-name.ts";
 import type { SessionOptions } from "../slots/open-model.ts";
-import { BatchSearch, batchShare, mebibytes } from "./batch-search.ts";
-import type { ModelProfile } from "./model-profile.ts";
+import { BatchSearch, batchShare, foretell, mebibytes } from "./batch-search.ts";
+import type { ModelProfile, ProfiledRun } from "./model-profile.ts";
 import type { ProfileReply } from "./profile-messages.ts";
 import { ProfilingProcess, type StepOutcome } from "./profiling-process.ts";
 
@@ -26,6 +26,11 @@ const openLimitMs = 600_000;
 
 /** A process that gave back all but this much may measure another model; more would hide what that one takes. */
 const leftoverBytes = 32 * 2 ** 20;
+
+/** So many times the rows of the largest batch are run for the sake of requests that are larger still, where that takes no more than this. */
+const largeFactor = 64;
+const mostLargeMicros = 500_000;
+const mostLargeBytes = 512 * 2 ** 20;
 
 /** How long the process waits for another model, in milliseconds. */
 const idleMs = 5000;
@@ -118,13 +123,31 @@ class Profiling {
     const single = second?.ok === true ? second : first;
     search.ran({ rows: 1, micros: work(single), peakBytes: Math.max(first.peakBytes, single.peakBytes) });
     for (let next = search.next(); ; next = search.next()) {
-      if ("done" in next) return { runs: search.runs, stopped: next.done, parity };
+      if ("done" in next) {
+        const { runs } = search;
+        return { runs, stopped: next.done, parity, large: await this.#largeRun(style, runs, openBytes) };
+      }
       const { rows } = next;
       const reply = await this.#rows(rows, style, false);
       if (reply.ok) search.ran({ rows, micros: work(reply), peakBytes: reply.peakBytes });
       else if (this.#process.isOver) return { runs: search.runs, stopped: reply.message, parity };
       else search.failed(rows, `${rows} rows were refused: ${cleanRuntimeMessage(reply.message)}`);
     }
+  }
+
+  /** What a size far above the largest batch takes; undefined where that would be much, or does not go well: a row of such a model stands out in its batches. */
+  async #largeRun(style: ProbeStyle, runs: readonly ProfiledRun[], openBytes: number) {
+    const { plan, availableBytes } = this.#terms;
+    const largest = runs.at(-1);
+    if (!plan.batchable || largest === undefined) return undefined;
+    const rows = largest.rows * largeFactor;
+    const { micros, peakBytes } = foretell(runs, rows, openBytes);
+    if (micros > mostLargeMicros || peakBytes > Math.min(mostLargeBytes, availableBytes / batchShare)) return undefined;
+    const reply = await this.#rows(rows, style, false).catch((error: unknown) => {
+      this.#terms.signal.throwIfAborted();
+      return { ok: false as const, message: AimassError.from(error).message };
+    });
+    return reply.ok ? { rows, micros: work(reply), peakBytes: reply.peakBytes } : undefined;
   }
 
   async #rows(rows: number, style: ProbeStyle, digest: boolean): Promise<ProfileReply> {
