@@ -14,12 +14,12 @@ export function columnMeanings(
   const graph = files.get(graphFileName);
   if (graph === undefined) return {};
   const { inputs } = declaredSignature(readModel(graph)).signature;
-  const missing = (read.schema.missing ?? defaultMissing).filter((word) => word !== "");
+  const usual = read.schema.missing ?? defaultMissing;
   const meanings = inputs.flatMap(({ name, datatype }) => {
     const profile = profiles.find((column) => column.name === name);
-    return profile === undefined
-      ? []
-      : [[name, { missing, datePattern: profile.dates ?? "", ...meaningOf(profile, datatype) }] as const];
+    if (profile === undefined) return [];
+    const missing = [...new Set([...usual, ...(profile.missingWords ?? [])])].filter((word) => word !== "");
+    return [[name, { missing, datePattern: profile.dates ?? "", ...meaningOf(profile, datatype) }] as const];
   });
   return Object.fromEntries(meanings);
 }

@@ -19,7 +19,7 @@ type Row = Readonly<Record<string, Cell>>;
 
 const words = defaultMissing.filter((word) => word !== "" && word !== "NaN");
 const missing = fc.constantFrom(...words, "");
-const columns = ["number", "code", "flag", "category", "text", "day", "moment"] as const;
+const columns = ["number", "power", "code", "flag", "category", "text", "day", "moment"] as const;
 /** Those whose dates are not ISO 8601 in the file. */
 const dates = ["day", "moment"];
 const two = (value: number) => String(value).padStart(2, "0");
@@ -39,6 +39,11 @@ const rowOf = fc.record({
   number: fc.oneof(
     { weight: 5, arbitrary: fc.integer({ min: -50, max: 50 }).map((n) => n / 4) },
     { weight: 2, arbitrary: missing },
+  ),
+  // A word of the column's own that stands for no value.
+  power: fc.oneof(
+    { weight: 4, arbitrary: fc.integer({ min: 40, max: 230 }) },
+    { weight: 1, arbitrary: fc.constant("?") },
   ),
   code: fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 0, max: 5 }) }, { weight: 1, arbitrary: missing }),
   flag: fc.oneof({ weight: 4, arbitrary: fc.boolean() }, { weight: 1, arbitrary: missing }),
