@@ -23,10 +23,10 @@ export function parquetFile(columnData: ColumnSource[], options: { rowGroupSize?
   return new Uint8Array(parquetWriteBuffer(all as Parameters<typeof parquetWriteBuffer>[0]));
 }
 
-/** A few kilobytes that keep a reader busy for many seconds: the same value, seventy million times. */
+/** A few kilobytes that keep a reader busy for many seconds: the same value, 210 million times. */
 export function endlessFile(): Uint8Array {
   const data = new Array<string>(7e6).fill("same");
-  const columns = Array.from({ length: 10 }, (_, index) => ({ name: `c${index}`, data, type: "STRING" as const }));
+  const columns = Array.from({ length: 30 }, (_, index) => ({ name: `c${index}`, data, type: "STRING" as const }));
   return parquetFile(columns, { rowGroupSize: 100_000 });
 }
 
