@@ -1,5 +1,5 @@
 import { ColumnKind, type ColumnMeaning } from "@aimass/api/registry";
-import { type DatePattern, datePattern, readDate } from "@aimass/core";
+import { type DatePattern, datePattern, isPlainFormat, type NumberFormat, plainNumber, readDate } from "@aimass/core";
 
 /** What the cells of an input's column mean, as they were read in training. `aimass.registry.v1.ColumnMeaning` in the words of this package. */
 export interface CellMeaning {
@@ -11,6 +11,8 @@ export interface CellMeaning {
   readonly falseWords: readonly string[];
   /** How days and moments may be written beside ISO 8601; a name of @aimass/core's `datePatterns`. */
   readonly dates?: string | undefined;
+  /** How texts write numbers, where that is not with a point alone. */
+  readonly numbers?: NumberFormat | undefined;
 }
 
 export type CellKind = "number" | "boolean" | "category" | "text" | "date" | "datetime" | "id" | "image" | "unknown";
@@ -38,9 +40,10 @@ const cellKinds: Record<ColumnKind, CellKind> = {
 /** A column of a signature in the words of this package. */
 export function cellsOf(column: ColumnMeaning | undefined): CellMeaning | undefined {
   if (column === undefined) return undefined;
-  const { missing, trueWords, falseWords, datePattern } = column;
-  const dates = datePattern === "" ? undefined : datePattern;
-  return { kind: cellKinds[column.kind] ?? "unknown", missing, trueWords, falseWords, dates };
+  const { missing, trueWords, falseWords } = column;
+  const dates = column.datePattern || undefined;
+  const numbers = { decimal: column.decimal || undefined, thousands: column.thousands || undefined };
+  return { kind: cellKinds[column.kind] ?? "unknown", missing, trueWords, falseWords, dates, numbers };
 }
 
 /** Reads cells by what they mean. */
@@ -49,11 +52,12 @@ export class Cells {
   readonly #missing: ReadonlySet<string>;
   readonly #missingNumbers: ReadonlySet<number>;
   readonly #words: ReadonlyMap<string, number>;
-
   readonly #dates: DatePattern | undefined;
+  readonly #numbers: NumberFormat | undefined;
 
-  constructor({ kind, missing, trueWords, falseWords, dates }: CellMeaning) {
+  constructor({ kind, missing, trueWords, falseWords, dates, numbers: format = {} }: CellMeaning) {
     this.kind = kind;
+    this.#numbers = isPlainFormat(format) ? undefined : format;
     this.#dates = dates === undefined ? undefined : datePattern(dates);
     this.#missing = new Set(missing);
     const numbers = missing.filter((word) => word.trim() !== "").map(Number);
@@ -127,7 +131,8 @@ export class Cells {
   }
 
   #decimalOf(text: string): number | undefined {
-    const value = decimal.test(text) ? Number(text) : Number.NaN;
+    const plain = this.#numbers === undefined ? text : (plainNumber(text, this.#numbers) ?? text);
+    const value = decimal.test(plain) ? Number(plain) : Number.NaN;
     return Number.isFinite(value) ? this.numberOf(value) : undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { isPlainFormat, type NumberFormat, plainNumber } from "./number-format.ts";
+import { isPlainFormat, type NumberFormat, plainNumber } from "@aimass/core";
 
 /** Longer cells are no numbers that a person wrote. */
 const longestFormatted = 400;

@@ -1,6 +1,6 @@
+import type { NumberFormat } from "@aimass/core";
 import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
 import { booleanOf, MissingTokens, notABoolean, notANumber } from "../cells/cell-values.ts";
-import type { NumberFormat } from "../cells/number-format.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
 import type { ColumnSchema } from "../schema.ts";

@@ -1,4 +1,4 @@
-import type { DateOrder } from "@aimass/core";
+import type { DateOrder, NumberFormat } from "@aimass/core";
 import {
   booleanOf,
   type CellPlace,
@@ -9,7 +9,6 @@ import {
   outOfRange,
 } from "../cells/cell-values.ts";
 import { lostDigits } from "../cells/lost-digits.ts";
-import type { NumberFormat } from "../cells/number-format.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
 import type { JsonScalar } from "../json-lines/json-scalar.ts";

@@ -1,8 +1,8 @@
+import type { NumberFormat } from "@aimass/core";
 import { badCell, inShell, keepAsText } from "../cells/bad-cell.ts";
 import type { MissingTokens } from "../cells/cell-values.ts";
 import { numberLookalike } from "../cells/lookalike.ts";
 import { keptDigits, lostDigits, roundedDigits, textForDigits } from "../cells/lost-digits.ts";
-import type { NumberFormat } from "../cells/number-format.ts";
 import { NumberParser } from "../cells/number-parser.ts";
 import { TextCache } from "../cells/text-cache.ts";
 import { listed, quote } from "../schema.ts";

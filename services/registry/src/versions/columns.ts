@@ -68,6 +68,7 @@ export function withColumns(signature: Signature, columns: Columns): Signature {
     }
     assertKind(column.kind, input.datatype, field);
     assertDates(column, field);
+    assertNumbers(column, field);
     characters += assertWords(column, field);
     input.column = column;
   }
@@ -95,6 +96,14 @@ function assertDates({ datePattern: name }: ColumnMeaning, field: string): void 
   throw invalid(`${field}.date_pattern`, `"${shorten(name)}" is no pattern of dates.`, `Patterns are ${known}.`);
 }
 
+function assertNumbers({ decimal, thousands }: ColumnMeaning, field: string): void {
+  if (!["", ".", ","].includes(decimal))
+    throw invalid(`${field}.decimal`, `"${shorten(decimal)}" cannot stand before decimals.`, "Use a point or a comma.");
+  if (thousands === "" || (/^[,.' _]$/.test(thousands) && thousands !== (decimal || "."))) return;
+  const remedy = "Use a comma, a point, an apostrophe, a space or an underscore, and not what stands before decimals.";
+  throw invalid(`${field}.thousands`, `"${shorten(thousands)}" cannot stand between groups of digits.`, remedy);
+}
+
 /** Gives back how many characters the column's words have. */
 function assertWords(column: ColumnMeaning, field: string): number {
   let characters = column.unit.length;
@@ -120,9 +129,14 @@ function readColumn(value: unknown, key: string): ColumnMeaning {
     if (name === "kind") column.kind = readKind(given, `${key}.kind`);
     else if (name === "unit") column.unit = asText(given, `${key}.unit`);
     else if (name === "dates") column.datePattern = asText(given, `${key}.dates`);
+    else if (name === "decimal" || name === "thousands") column[name] = asText(given, `${key}.${name}`);
     else if (Object.hasOwn(words, name)) column[words[name as keyof typeof words]] = readWords(given, `${key}.${name}`);
     else
-      throw wrong(`${key}.${name}`, "is not known", `Known are kind, unit, dates, ${Object.keys(words).join(", ")}.`);
+      throw wrong(
+        `${key}.${name}`,
+        "is not known",
+        `Known are kind, unit, dates, decimal, thousands, ${Object.keys(words).join(", ")}.`,
+      );
   }
   return column;
 }

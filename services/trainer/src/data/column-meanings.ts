@@ -15,11 +15,13 @@ export function columnMeanings(
   if (graph === undefined) return {};
   const { inputs } = declaredSignature(readModel(graph)).signature;
   const usual = read.schema.missing ?? defaultMissing;
+  const { decimal = "", thousands = "" } = read.schema;
   const meanings = inputs.flatMap(({ name, datatype }) => {
     const profile = profiles.find((column) => column.name === name);
     if (profile === undefined) return [];
     const missing = [...new Set([...usual, ...(profile.missingWords ?? [])])].filter((word) => word !== "");
-    return [[name, { missing, datePattern: profile.dates ?? "", ...meaningOf(profile, datatype) }] as const];
+    const written = profile.type === "number" ? { decimal, thousands } : { datePattern: profile.dates ?? "" };
+    return [[name, { missing, ...written, ...meaningOf(profile, datatype) }] as const];
   });
   return Object.fromEntries(meanings);
 }

@@ -177,6 +177,27 @@ describe("a row of the dataset's file, sent to /predict", () => {
   );
 });
 
+describe("a number as the dataset's file writes it, sent to /predict", () => {
+  it("is the number that was trained on", async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => `${1 + (i % 9)}.${two(i)}5,5;${i}`);
+    const bytes = ["price;y", ...rows].join("\n");
+    const spec = { recipe: "ridge", target: "y", features: ["price"], importanceRepeats: -1 };
+    await withJob({ bytes, spec, written: { delimiter: ";", decimal: ",", thousands: "." } }, async (work) => {
+      await using data = await TrainingData.open(work);
+      const { files } = await trainRecipe(work, data);
+      const { price } = columnMeanings(files, data.facts);
+      expect(price).toMatchObject({ kind: ColumnKind.NUMBER, decimal: ",", thousands: "." });
+      const { inputs } = declaredSignature(readModel(files.get("model.onnx") as Uint8Array)).signature;
+      const cells = cellsOf(create(ColumnMeaningSchema, price));
+      const body = JSON.stringify({ inputs: [{ price: "1.234,5" }, { price: 1234.5 }, { price: "1234.5" }] });
+      const signature = { inputs: inputs.map((input) => ({ ...input, cells })), outputs: [], batchable: true };
+      const { request } = decodePredict(Buffer.from(body), signature as never);
+      const [tensor] = request.inputs;
+      expect([...elementsOf("FP32", tensor?.bytes as Uint8Array)]).toEqual([1234.5, 1234.5, 1234.5]);
+    });
+  });
+});
+
 /** Sends each held-out row in three ways, alone and with its neighbours. */
 async function compare(
   data: TrainingData,

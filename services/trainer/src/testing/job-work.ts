@@ -23,6 +23,8 @@ export interface TestJob {
   /** "csv" unless given. */
   readonly format?: Format;
   readonly bytes: Uint8Array | string;
+  /** How its text is written, where that is not as usual. */
+  readonly written?: { readonly delimiter: string; readonly decimal: string; readonly thousands: string };
   readonly spec: Exclude<MessageInitShape<typeof JobSpecSchema>, { $typeName: string }>;
   readonly report?: Partial<Reporter>;
   readonly checkpoint?: Uint8Array;
@@ -48,9 +50,9 @@ const types = {
 
 /** Describes the dataset as the registry does, resolves the spec as CreateJob does, and runs `use` with a folder that goes afterwards. */
 export async function withJob<T>(job: TestJob, use: (work: JobWork) => Promise<T>): Promise<T> {
-  const { format = "csv", spec } = job;
+  const { format = "csv", spec, written } = job;
   const bytes = typeof job.bytes === "string" ? Buffer.from(job.bytes) : job.bytes;
-  const { schema, columns, rows, warnings } = await profileDataset({ format, file: memoryFile(bytes) });
+  const { schema, columns, rows, warnings } = await profileDataset({ format, file: memoryFile(bytes), ...written });
   const dataset = create(DatasetVersionSchema, {
     project: "default",
     dataset: "data",
@@ -69,7 +71,12 @@ export async function withJob<T>(job: TestJob, use: (work: JobWork) => Promise<T
       looks: ("looks" in statistics ? statistics.looks : undefined) ?? "",
     })),
     warnings: [...warnings],
-    read: { missing: [...missingWords(format, [], false)], onlyMissing: true, delimiter: schema.delimiter ?? "" },
+    read: {
+      missing: [...missingWords(format, [], false)],
+      onlyMissing: true,
+      delimiter: schema.delimiter ?? "",
+      ...written,
+    },
   });
   const resolved: JobSpec = fitSpec(
     checkSpec(create(JobSpecSchema, { dataset: "data", model: "model", ...spec })),

@@ -537,6 +537,20 @@ export declare type ColumnMeaning = Message<"aimass.registry.v1.ColumnMeaning"> 
    * @generated from field: string date_pattern = 7;
    */
   datePattern: string;
+
+  /**
+   * Of numbers: what stands before the decimals of a text, as in the data of training; empty: a point. A text that is not written so is read with a point.
+   *
+   * @generated from field: string decimal = 8;
+   */
+  decimal: string;
+
+  /**
+   * Of numbers: what stands between groups of three digits of a text, as in the data of training; empty: nothing.
+   *
+   * @generated from field: string thousands = 9;
+   */
+  thousands: string;
 };
 
 /**
