@@ -7,6 +7,7 @@ import { importCircles } from "./rules/circles.ts";
 import { type Lockfile, missingPlatforms } from "./rules/lockfile.ts";
 import { type PackageManifest, skeletonViolations, unpinnedDependencies } from "./rules/packages.ts";
 import { unshownPromises } from "./rules/promises.ts";
+import { reasonsOf, staleReasons } from "./rules/reasons.ts";
 import { packageOf, repositoryFiles, repositoryPaths, root } from "./rules/source-files.ts";
 import { undocumentedVariables } from "./rules/variables.ts";
 
@@ -95,6 +96,11 @@ const checks: readonly Check[] = [
   {
     name: "promises of SECURITY.md",
     run: () => unshownPromises(readText("SECURITY.md") ?? "| SECURITY.md | is missing |", readText),
+  },
+  {
+    name: "catalogue of error reasons",
+    run: () =>
+      staleReasons(reasonsOf(sources.filter((file) => file.path.includes("/src/"))), readText("ERRORS.md") ?? ""),
   },
   {
     name: "documented variables",

@@ -4,6 +4,7 @@ import { importCircles } from "./circles.ts";
 import { missingPlatforms, platformEntry } from "./lockfile.ts";
 import { skeletonViolations, unpinnedDependencies } from "./packages.ts";
 import { unshownPromises } from "./promises.ts";
+import { catalogueOf, reasonsOf, staleReasons } from "./reasons.ts";
 import { undocumentedVariables } from "./variables.ts";
 
 const everything = () => ["@aimass/core", "@aimass/rpc", "@aimass/store", "@aimass/oip", "pg"];
@@ -145,5 +146,41 @@ describe("promises", () => {
       '"a thief" names window.spec.ts, which is not there.',
     ]);
     expect(found("[keeps cats out](door.spec.ts)")[0]).toMatch(/the test "keeps cats out"/);
+  });
+});
+
+describe("the catalogue of error reasons", () => {
+  const source = (text: string) => [{ path: "libs/a/src/a.ts", text }];
+
+  it("finds literals, constants, choices and arguments of helpers, with their status and remedy", () => {
+    const text = `
+      export const gone = "GONE_AWAY";
+      const thrown = (hex: string) => new AimassError("NOT_FOUND", "Gone.", { reason: gone, remedy: \`Send \${hex} again.\` });
+      const chosen = new AimassError("ABORTED", "No.", { reason: isLate ? "TOO_LATE" : "TOO_SOON" });
+      function invalid(field: string, reason = "USUAL", remedy?: string): AimassError {
+        return new AimassError("INVALID_ARGUMENT", field, { reason, remedy });
+      }
+      throw invalid("a", "UNUSUAL", "Do it right.");
+      throw invalid("b");
+      const decision = { reason: "NO_ERROR" };`;
+    expect(reasonsOf(source(text))).toEqual([
+      { name: "GONE_AWAY", codes: ["NOT_FOUND"], remedies: ["Send … again."] },
+      { name: "TOO_LATE", codes: ["ABORTED"], remedies: [] },
+      { name: "TOO_SOON", codes: ["ABORTED"], remedies: [] },
+      { name: "UNUSUAL", codes: ["INVALID_ARGUMENT"], remedies: ["Do it right."] },
+      { name: "USUAL", codes: ["INVALID_ARGUMENT"], remedies: [] },
+    ]);
+  });
+
+  it("is stale when a reason is new, gone, or has no meaning, and keeps the meanings that it has", () => {
+    const error = (reason: string) => `throw new AimassError("ABORTED", "No.", { reason: "${reason}" });`;
+    const one = reasonsOf(source(error("ONE")));
+    const told = catalogueOf(one, "").replace("| ABORTED |  |", "| ABORTED | It is one. |");
+    expect(staleReasons(one, told)).toEqual([]);
+    expect(staleReasons(one, catalogueOf(one, ""))).toEqual(["ERRORS.md does not say what ONE means."]);
+    const both = reasonsOf(source(error("ONE") + error("TWO")));
+    expect(staleReasons(both, told)).toHaveLength(1);
+    expect(staleReasons([], told)).toHaveLength(1);
+    expect(catalogueOf(both, told)).toContain("It is one.");
   });
 });

@@ -4,6 +4,8 @@ import { machineIsFull } from "./script-watch.ts";
 
 const keptLines = 12;
 const longestLine = 300;
+/** As job_spec.proto names them. */
+const limitFields = { seconds: "seconds", memory: "memory_bytes", disk: "disk_bytes", processes: "processes" } as const;
 
 /** The last lines that a script printed. */
 export class LastWords {
@@ -34,7 +36,8 @@ export function failureOf(outcome: ScriptOutcome, words: LastWords): AimassError
     case "limit":
       if (outcome.reason === machineIsFull) return fullMachine(said);
       return new AimassError("FAILED_PRECONDITION", outcome.reason, {
-        reason: `SCRIPT_${outcome.limit.toUpperCase()}`,
+        reason: "SCRIPT_LIMIT",
+        field: `spec.script.limits.${limitFields[outcome.limit]}`,
         remedy: `Ask for more in script.limits, as far as the trainer allows, or let it use less. ${said}`,
       });
     case "cancelled":
