@@ -340,6 +340,33 @@ describe("the aimass command", { timeout: 180_000 }, () => {
     expect(await words("users", "enable", "rob")).toMatch(/is active/);
   });
 
+  it("finds nothing wrong with a mesh that runs, and names the part that stopped", async () => {
+    const { healthy, findings } = await json<{ healthy: boolean; findings: { check: string; state: string }[] }>(
+      "doctor",
+      "--data",
+      data,
+    );
+    expect(findings.filter(({ state }) => state === "problem")).toEqual([]);
+    expect(healthy).toBe(true);
+    const parts = ["router", "auth", "registry", "trainer", "scheduler", "console", "replicas"];
+    expect(findings.map(({ check }) => check)).toEqual(expect.arrayContaining(parts));
+    const [trainer] = childProcessesOf(up.supervisor).filter(({ command }) => command.includes("trainer/src/main.ts"));
+    const { pid } = trainer ?? expect.fail();
+    process.kill(pid, "SIGSTOP");
+    try {
+      const result = await aimass.run("doctor", "--data", data);
+      expect(result.stdout).toMatch(/WRONG +trainer +It does not answer.*\n +→ Read .*logs\/trainer\.log/);
+      expect(result.stdout).toMatch(/ok +registry/);
+      expect(result.status).toBe(1);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    const little = await aimass.run("doctor", "--data", data, "--least-disk", "1000TiB", "--json");
+    expect(little.status).toBe(1);
+    expect(JSON.parse(little.stdout)).toMatchObject({ healthy: false });
+    expectFailure(await aimass.run("doctor", "--data", data, "--least-disk", "much"), 2, /--least-disk is "much"/);
+  });
+
   it("drains machines, and lists what is in quarantine", async () => {
     expect(await words("nodes", "list")).toMatch(/local .*local\/cpu-0 live/);
     expect(await json("nodes", "drain", "local")).toMatchObject([{ id: "local/cpu-0", draining: true }]);

@@ -24,10 +24,15 @@ export async function freePort(host = "127.0.0.1"): Promise<number> {
 }
 
 /** Whether a port can be listened on. */
-export function isFree(host: string, port: number): Promise<boolean> {
+export async function isFree(host: string, port: number): Promise<boolean> {
+  return (await listenFailure(host, port)) === undefined;
+}
+
+/** Why a port cannot be listened on: "EADDRINUSE", "EACCES", "EADDRNOTAVAIL" …; undefined when it can. */
+export function listenFailure(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen(port, host, () => server.close(() => resolve(true)));
+    server.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    server.listen(port, host, () => server.close(() => resolve(undefined)));
   });
 }

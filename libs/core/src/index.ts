@@ -29,7 +29,7 @@ export {
   residentBytes,
 } from "./disposable-process.ts";
 export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } from "./errors.ts";
-export { freePort, isFree } from "./free-port.ts";
+export { freePort, isFree, listenFailure } from "./free-port.ts";
 export { CopyTurns, copyInTurns, joinPieces, nextTurn, ownMemory, turnBytes } from "./join-pieces.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { makeFolder } from "./make-folder.ts";

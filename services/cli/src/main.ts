@@ -6,6 +6,7 @@ import { addCompletion } from "./commands/completion.ts";
 import { addDatasets } from "./commands/datasets.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDeploy } from "./commands/deploy.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addExamples } from "./commands/examples.ts";
 import { addImport } from "./commands/import.ts";
 import { addJobs } from "./commands/jobs.ts";
@@ -48,6 +49,7 @@ for (const add of [
   addDeploy,
   addPredict,
   addStatus,
+  addDoctor,
   addProjects,
   addAccess,
   addAudit,

@@ -29,6 +29,18 @@ export function duration(option: string, text: string, example = "60s, 5m or 2h"
   return Number(amount) * (seconds[unit] as number);
 }
 
+const multiples: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** An amount of bytes: "512MiB", "2GiB", "2G"; a plain number is bytes. Errors: INVALID_ARGUMENT. */
+export function byteCount(option: string, text: string): number {
+  const [, amount, multiple = ""] = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(?:iB)?|B)?$/.exec(text.trim()) ?? [];
+  if (amount === undefined)
+    throw new AimassError("INVALID_ARGUMENT", `${option} is "${text}".`, {
+      remedy: "Give a size like 512MiB or 2GiB.",
+    });
+  return Number(amount) * (multiples[multiple] as number);
+}
+
 /** The end that --for gives: "36h", "7d"; a plain number is hours. Errors: INVALID_ARGUMENT. */
 export function endAfter(text: string): Timestamp {
   const plain = /^\d+(\.\d+)?$/.test(text.trim());
