@@ -1,4 +1,4 @@
-import type { ByteSource } from "./byte-source.ts";
+import type { ByteStream } from "./byte-stream.ts";
 
 const blockBytes = 256 * 1024;
 
@@ -7,13 +7,13 @@ const blockBytes = 256 * 1024;
  * Each read is at least as long as what is kept, so that a long row is looked at a bounded number of times per byte.
  */
 export class BlockReader {
-  readonly #source: ByteSource;
+  readonly #source: ByteStream;
   readonly #signal: AbortSignal | undefined;
   #buffer: Buffer = Buffer.alloc(0);
   /** Index of the first byte that was not consumed. */
   position = 0;
 
-  constructor(source: ByteSource, signal: AbortSignal | undefined) {
+  constructor(source: ByteStream, signal: AbortSignal | undefined) {
     this.#source = source;
     this.#signal = signal;
   }
@@ -31,6 +31,10 @@ export class BlockReader {
   /** Bytes at hand that were not consumed. */
   get pending(): number {
     return this.#buffer.length - this.position;
+  }
+
+  close(): void {
+    this.#source.close();
   }
 
   /** Brings in more of the file; invalidates indices into `bytes` other than those relative to `position`, which becomes 0. */

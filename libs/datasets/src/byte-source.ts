@@ -1,33 +1,49 @@
 import { TextDecoder } from "node:util";
+import { type ByteStream, FileStream, PieceStream } from "./byte-stream.ts";
 import { badFile } from "./cells/bad-cell.ts";
 import type { DataFile } from "./data-file.ts";
+import type { Limits } from "./limits.ts";
 import { quote } from "./schema.ts";
+import { packingOf, unpack } from "./unpack.ts";
 
-/** The bytes of a text file from front to back, as UTF-8 whatever its encoding. */
-export class ByteSource {
-  readonly #file: DataFile;
-  readonly #encoding: string | undefined;
+export interface TextFile {
+  readonly file: DataFile;
+  /** A label of the WHATWG Encoding Standard; UTF-8, or what the byte order mark says, when undefined. */
+  readonly encoding: string | undefined;
+  readonly limits: Limits;
+}
+
+/** The bytes of a text file from front to back, unpacked where it is compressed, as UTF-8 whatever its encoding. */
+export class ByteSource implements ByteStream {
+  readonly #text: TextFile;
+  #bytes: ByteStream | undefined;
   #decoder: TextDecoder | undefined;
   #offset = 0;
 
-  /** `encoding`: a label of the WHATWG Encoding Standard; UTF-8, or what the byte order mark says, when undefined. */
-  constructor(file: DataFile, encoding: string | undefined) {
-    this.#file = file;
-    this.#encoding = encoding;
+  constructor(text: TextFile) {
+    this.#text = text;
   }
 
-  /** Whether all was read. */
   get ended(): boolean {
-    return this.#offset >= this.#file.sizeBytes;
+    return this.#bytes?.ended ?? this.#text.file.sizeBytes === 0;
   }
 
-  /** What follows: of UTF-8 `length` bytes, fewer only at the end; otherwise about as many. */
   async read(length: number, signal: AbortSignal | undefined): Promise<Buffer> {
-    const { buffer, byteOffset, byteLength } = await this.#file.read(this.#offset, length, signal);
-    const bytes = Buffer.from(buffer, byteOffset, byteLength);
-    if (this.#offset === 0) this.#decoder = decoderOf(this.#encoding ?? markedEncoding(bytes));
-    this.#offset += byteLength;
+    this.#bytes ??= await this.#open(signal);
+    const bytes = await this.#bytes.read(length, signal);
+    if (this.#offset === 0) this.#decoder = decoderOf(this.#text.encoding ?? markedEncoding(bytes));
+    this.#offset += bytes.length;
     return this.#decoder === undefined ? bytes : this.#decode(this.#decoder, bytes);
+  }
+
+  close(): void {
+    this.#bytes?.close();
+  }
+
+  async #open(signal: AbortSignal | undefined): Promise<ByteStream> {
+    const { file, limits } = this.#text;
+    const packing = packingOf(await file.read(0, 4, signal));
+    return packing === undefined ? new FileStream(file) : new PieceStream(unpack(file, packing, limits, signal));
   }
 
   #decode(decoder: TextDecoder, bytes: Buffer): Buffer {

@@ -1,31 +1,52 @@
-import { markedEncoding } from "./byte-source.ts";
+import type { TextFile } from "./byte-source.ts";
 import { badFile } from "./cells/bad-cell.ts";
 import type { DataFile } from "./data-file.ts";
 import { separatorLine } from "./delimited/separator.ts";
+import { defaultLimits } from "./limits.ts";
 import type { DatasetFormat } from "./schema.ts";
-import { skipByteOrderMark } from "./text-file.ts";
+import { beginningOf } from "./text-file.ts";
+import { packingOf } from "./unpack.ts";
 
 const lookedAt = 64 * 1024;
 const remedy = "Name the format, or upload CSV, TSV, JSON Lines, Parquet or a ZIP of images.";
 
+export interface DetectionOptions extends Partial<Pick<TextFile, "encoding" | "limits">> {
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Tells the format of a file from its first bytes: Parquet and ZIP by their magic numbers; JSON Lines by a first line that is, or begins, an object; else TSV
- * where the first line has more tabs than commas, and CSV.
+ * Tells the format of a file from its first bytes, unpacked where it is compressed: Parquet and ZIP by their magic numbers; JSON Lines by a first line that is,
+ * or begins, an object; else TSV where the first line has more tabs than commas, and CSV.
  * Errors: INVALID_ARGUMENT for an empty file, and files of well-known other kinds.
  */
-export async function detectFormat(file: DataFile, signal?: AbortSignal): Promise<DatasetFormat> {
-  const bytes = Buffer.from(await file.read(0, Math.min(lookedAt, file.sizeBytes), signal));
-  const magic = bytes.toString("latin1", 0, 4);
-  if (magic === "PAR1") return "parquet";
-  if (magic === "PK\x03\x04" || magic === "PK\x05\x06") return "image-zip";
-  const marked = markedEncoding(bytes);
-  const text =
-    marked === undefined ? bytes.toString("utf8", skipByteOrderMark(bytes)) : new TextDecoder(marked).decode(bytes);
+export async function detectFormat(
+  file: DataFile,
+  { encoding, limits = defaultLimits, signal }: DetectionOptions = {},
+): Promise<DatasetFormat> {
+  const start = await file.read(0, 8, signal);
+  const seeking = seekingFormat(Buffer.from(start).toString("latin1"));
+  if (seeking !== undefined) return seeking;
+  const { text } = await beginningOf({ file, encoding, limits }, lookedAt, signal);
+  const packing = packingOf(start);
+  if (packing !== undefined && seekingFormat(text) !== undefined) {
+    throw badFile(
+      `The file is ${text.startsWith("PK") ? "a ZIP archive" : "Parquet"}, compressed once more with ${packing}: it cannot be read from front to back.`,
+      `Unpack it first: ${packing === "gzip" ? "gunzip" : "zstd -d"} FILE.`,
+    );
+  }
+  if (text.slice(257, 262) === "ustar")
+    throw badFile("The file is a tar archive.", "Unpack it, and push a file of it.");
   if (text.includes("\0")) throw badFile("The file's format is not known: it is not text.", remedy);
   const line = /^\s*([^\r\n]*)/.exec(text)?.[1] ?? "";
   if (line === "") throw badFile("The file is empty.", "Upload a file with a header and at least one row.");
   if (beginsObject(line)) return "json-lines";
   return separatorLine.test(line) ? "csv" : count(line, "\t") > count(line, ",") ? "tsv" : "csv";
+}
+
+/** Formats that are read here and there, by their first bytes. */
+function seekingFormat(start: string): DatasetFormat | undefined {
+  if (start.startsWith("PAR1")) return "parquet";
+  return start.startsWith("PK\x03\x04") || start.startsWith("PK\x05\x06") ? "image-zip" : undefined;
 }
 
 /** A column named "{" would be odd, but may be: only what goes on like an object is one. */

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { zstdCompressSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { AimassError } from "@aimass/core";
 import encodeJpeg, { init } from "@jsquash/jpeg/encode.js";
 import fc from "fast-check";
@@ -96,6 +96,8 @@ beforeAll(async () => {
 describe("a damaged file is read or refused, and always in time", () => {
   it("CSV", () => fuzz("csv", Buffer.from(csvText), 1500));
   it("TSV", () => fuzz("tsv", Buffer.from(csvText.replaceAll(",", "\t")), 500));
+  it("CSV in gzip", () => fuzz("csv", gzipSync(csvText), 500));
+  it("CSV in Zstandard", () => fuzz("csv", zstdCompressSync(csvText), 500));
   it("JSON Lines", () =>
     fuzz("json-lines", Buffer.from('{"a":1.5,"b":"x\\n\\u00e9","c":true}\n{"a":-2,"c":null}\n{"b":"{}[]:"}\n'), 1500));
   it("Parquet, plain", () => fuzz("parquet", parquet("UNCOMPRESSED"), 1500), 60_000);

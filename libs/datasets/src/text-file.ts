@@ -1,7 +1,24 @@
+import { ByteSource, type TextFile } from "./byte-source.ts";
 import { badFile } from "./cells/bad-cell.ts";
 import { refuseOtherFormats } from "./other-formats.ts";
 
 const lf = 0x0a;
+
+/** About the first `length` bytes of a text file, and these as text without byte order mark. Refuses, by their names, formats that are no table. */
+export async function beginningOf(
+  file: TextFile,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly text: string; readonly isWhole: boolean }> {
+  const source = new ByteSource(file);
+  try {
+    const bytes = await source.read(length, signal);
+    refuseOtherFormats(bytes);
+    return { text: bytes.toString("utf8").replace(/^\ufeff/, ""), isWhole: source.ended };
+  } finally {
+    source.close();
+  }
+}
 
 /** Length of a UTF-8 byte order mark at the start of a file; refuses files of other kinds. */
 export function skipByteOrderMark(bytes: Uint8Array): number {

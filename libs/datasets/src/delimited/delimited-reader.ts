@@ -24,13 +24,13 @@ export class DelimitedReader implements FormatReader {
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
-    const { file, missing, types, dates, onlyMissing, choice, encoding, decimal, thousands } = this.#context;
+    const { file, limits, missing, types, dates, onlyMissing, choice, encoding, decimal, thousands } = this.#context;
     const usual = this.#defaultDelimiter;
     const given = this.#context.delimiter;
     const separator: Separator =
-      given === undefined ? await findSeparator(file, { usual, encoding, signal }) : { delimiter: given };
+      given === undefined ? await findSeparator({ file, encoding, limits }, { usual, signal }) : { delimiter: given };
     const delimiter = given ?? (separator.delimiter === usual ? undefined : separator.delimiter);
-    const records = this.#records({ delimiter, encoding }, signal);
+    using records = this.#records({ delimiter, encoding }, signal);
     const header = await readHeader(records, delimiter !== undefined);
     const { names } = header;
     const tokens = new MissingTokens(missing);
@@ -60,7 +60,7 @@ export class DelimitedReader implements FormatReader {
   }
 
   async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
-    const records = this.#records(schema, options.signal);
+    using records = this.#records(schema, options.signal);
     const { names } = await readHeader(records, schema.delimiter !== undefined);
     checkColumns(schema, names);
     const assembler = new BatchAssembler({

@@ -17,7 +17,7 @@ export interface RecordsOptions {
 }
 
 /** The records of a delimited file. After `advance` said true, the record is in `scanner` and `bytes`. */
-export class Records {
+export class Records implements Disposable {
   readonly scanner: RecordScanner;
   readonly delimiter: string;
   readonly #blocks: BlockReader;
@@ -30,8 +30,12 @@ export class Records {
   constructor(options: RecordsOptions) {
     this.delimiter = options.delimiter;
     this.scanner = new RecordScanner({ delimiter: options.delimiter.charCodeAt(0), limits: options.limits });
-    this.#blocks = new BlockReader(new ByteSource(options.file, options.encoding), options.signal);
+    this.#blocks = new BlockReader(new ByteSource(options), options.signal);
     this.#limits = options.limits;
+  }
+
+  [Symbol.dispose](): void {
+    this.#blocks.close();
   }
 
   get bytes(): Buffer {

@@ -1,5 +1,5 @@
-import { ByteSource } from "../byte-source.ts";
-import type { DataFile } from "../data-file.ts";
+import type { TextFile } from "../byte-source.ts";
+import { beginningOf } from "../text-file.ts";
 
 /** Excel's first line that names what stands between cells; it is no row. */
 export const separatorLine = /^"?sep=([^\r\n"])"?(?:\r?\n|$)/;
@@ -16,15 +16,14 @@ export interface Separator {
 
 /** What stands between the cells of a file: what its first line says, or what divides the header and the first rows alike; `usual` unless it does not. */
 export async function findSeparator(
-  file: DataFile,
-  { usual, encoding, signal }: { usual: string; encoding: string | undefined; signal: AbortSignal | undefined },
+  file: TextFile,
+  { usual, signal }: { usual: string; signal: AbortSignal | undefined },
 ): Promise<Separator> {
-  const source = new ByteSource(file, encoding);
-  const text = (await source.read(lookedAt, signal)).toString("utf8").replace(/^\ufeff/, "");
+  const { text, isWhole } = await beginningOf(file, lookedAt, signal);
   const said = separatorLine.exec(text)?.[1];
   if (said !== undefined) return { delimiter: said };
   const lines = text.split(/\r?\n/).filter((line) => line !== "");
-  const whole = (source.ended ? lines : lines.slice(0, -1)).slice(0, rowsLookedAt);
+  const whole = (isWhole ? lines : lines.slice(0, -1)).slice(0, rowsLookedAt);
   if (cells(whole[0] ?? "", usual) > 1) return { delimiter: usual };
   const found = candidates
     .map((delimiter) => ({ delimiter, columns: columnsBy(delimiter, whole) }))

@@ -22,7 +22,7 @@ export class JsonLinesReader implements FormatReader {
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
     const { missing, encoding } = this.#context;
-    const lines = this.#lines(encoding, signal);
+    using lines = this.#lines(encoding, signal);
     const columns = new ObjectColumns(this.#context);
     await this.#eachRow(lines, (object) => columns.add(object, lines.written));
     const { inferred, found, notes, partial } = columns.finish(lines.written.row);
@@ -30,7 +30,7 @@ export class JsonLinesReader implements FormatReader {
   }
 
   async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
-    const lines = this.#lines(schema.encoding, options.signal);
+    using lines = this.#lines(schema.encoding, options.signal);
     const assembler = new ObjectAssembler(schema, selectColumns(schema, options.columns), options.batchRows);
     for (;;) {
       for (let object = lines.next(); object !== undefined; object = lines.next()) {
@@ -45,7 +45,7 @@ export class JsonLinesReader implements FormatReader {
   }
 
   #lines(encoding: string | undefined, signal: AbortSignal | undefined): JsonLines {
-    return new JsonLines(new ByteSource(this.#context.file, encoding), this.#context.limits, signal);
+    return new JsonLines(new ByteSource({ ...this.#context, encoding }), this.#context.limits, signal);
   }
 
   async #eachRow(lines: JsonLines, visit: (object: Readonly<Record<string, JsonValue>>) => void): Promise<void> {

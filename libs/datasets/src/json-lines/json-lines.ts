@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { BlockReader } from "../block-reader.ts";
-import type { ByteSource } from "../byte-source.ts";
+import type { ByteStream } from "../byte-stream.ts";
 import { badRow } from "../cells/bad-cell.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { endOfLines, skipByteOrderMark } from "../text-file.ts";
@@ -13,7 +13,7 @@ const deepest = 64;
 const remedy = 'Write one flat object a line, such as {"age": 31, "city": "Paris"}.';
 
 /** The objects of a JSON Lines file, one line each; blank lines are skipped. */
-export class JsonLines {
+export class JsonLines implements Disposable {
   /** The current object as it is written. */
   readonly written = new WrittenRow();
   readonly #blocks: BlockReader;
@@ -21,9 +21,13 @@ export class JsonLines {
   #linesEnd = 0;
   #started = false;
 
-  constructor(file: ByteSource, limits: Limits, signal: AbortSignal | undefined) {
-    this.#blocks = new BlockReader(file, signal);
+  constructor(text: ByteStream, limits: Limits, signal: AbortSignal | undefined) {
+    this.#blocks = new BlockReader(text, signal);
     this.#limits = limits;
+  }
+
+  [Symbol.dispose](): void {
+    this.#blocks.close();
   }
 
   /** The next object among the bytes at hand; undefined: call `fill`. */

@@ -1,5 +1,4 @@
 import { stat } from "node:fs/promises";
-import { extname } from "node:path";
 import { DatasetFormat } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import { imageFolder } from "./image-folder.ts";
@@ -14,17 +13,6 @@ export const formats = {
   images: DatasetFormat.IMAGE_ZIP,
 } as const;
 
-const formatOfExtension: Readonly<Record<string, DatasetFormat>> = {
-  ".csv": DatasetFormat.CSV,
-  ".tsv": DatasetFormat.TSV,
-  ".tab": DatasetFormat.TSV,
-  ".jsonl": DatasetFormat.JSON_LINES,
-  ".ndjson": DatasetFormat.JSON_LINES,
-  ".parquet": DatasetFormat.PARQUET,
-  ".pq": DatasetFormat.PARQUET,
-  ".zip": DatasetFormat.IMAGE_ZIP,
-};
-
 /** What is to be pushed: bytes and how they are written. */
 export interface DatasetFile {
   readonly source: UploadSource;
@@ -38,8 +26,7 @@ export async function datasetFile(path: string, format: DatasetFormat | undefine
     throw new AimassError("NOT_FOUND", `${path} cannot be read (${error.code}).`, { remedy: "Check the path." });
   });
   if (!info.isDirectory()) {
-    const told = format ?? formatOfExtension[extname(path).toLowerCase()] ?? DatasetFormat.UNSPECIFIED;
-    return { source: await fileSource(path), format: told };
+    return { source: await fileSource(path), format: format ?? DatasetFormat.UNSPECIFIED };
   }
   if (format !== undefined && format !== DatasetFormat.IMAGE_ZIP)
     throw new AimassError("INVALID_ARGUMENT", `${path} is a folder.`, {

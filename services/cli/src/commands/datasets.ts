@@ -54,12 +54,14 @@ export function addDatasets(program: Command): void {
     .description("the dataset library: push, list, show, preview, versions, diff, pull, delete");
   datasets
     .command("push")
-    .description("upload CSV, TSV, JSON Lines, Parquet, a ZIP or a folder of images as the next version of a dataset")
+    .description(
+      "upload CSV, TSV, JSON Lines (.gz and .zst too), Parquet, a ZIP or a folder of images as the next version of a dataset",
+    )
     .argument("<path>", "a file, or a folder with a folder of images for each class")
     .argument("[dataset]", '"dataset" or "project.dataset"; the file\'s name when left out')
     .option("-d, --description <text>", "what it is", "")
     .option("--source <text>", "where it came from", "")
-    .option("--format <format>", `${Object.keys(formats).join(", ")}; by the file's name when left out`)
+    .option("--format <format>", `${Object.keys(formats).join(", ")}; by what is in the file when left out`)
     .option("--delimiter <character>", "between the cells of CSV, for instance ';' or '\\t'")
     .option("--missing <cell...>", "cells that mean \"no value\" beside the usual ones (NA, NaN, null …): '?' -999")
     .option("--only-missing <cell...>", "cells that mean \"no value\", and no others: '' lets NA and None be words")
@@ -202,7 +204,8 @@ export async function pushDataset(o: {
 }
 
 function nameOf(path: string): string {
-  return basename(path, extname(path)).replace(/[^a-zA-Z0-9_-]+/g, "-");
+  const name = basename(path).replace(/\.(?:gz|zst)$/i, "");
+  return basename(name, extname(name)).replace(/[^a-zA-Z0-9_-]+/g, "-");
 }
 
 function formatWord(text: string): keyof typeof formats {

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { Level } from "@aimass/api/auth";
 import { ColumnType, type CreateDatasetVersionRequestSchema, DatasetFormat } from "@aimass/api/registry";
 import { defaultMissing } from "@aimass/datasets";
@@ -153,6 +154,11 @@ describe("a dataset whose format is not named", () => {
         },
       ]);
     }
+  });
+
+  it("is what is in it where it is compressed", async () => {
+    const made = await add("told-packed", gzipSync("a\tb\n1\tx\n2\ty\n"));
+    expect(made).toMatchObject({ format: DatasetFormat.TSV, rows: 2n, columns: [{ name: "a" }, { name: "b" }] });
   });
 
   it("is refused when it is none of them", async () => {

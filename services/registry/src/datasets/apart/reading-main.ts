@@ -6,6 +6,7 @@ import { AimassError } from "@aimass/core";
 import {
   type DataFile,
   type DatasetFormat,
+  defaultLimits,
   detectFormat,
   missingWords,
   openDataset,
@@ -28,8 +29,10 @@ if ("start" in message) {
 }
 
 async function profile(file: DataFile, job: ProfileJob): Promise<Profile> {
-  const format = job.format ?? named(await detectFormat(file), job.delimiter);
-  const { limits, types, dates = new Map(), choices, delimiter, missing = [] } = job;
+  const { encoding } = job;
+  const limits = { ...defaultLimits, ...job.limits };
+  const format = job.format ?? named(await detectFormat(file, { encoding, limits }), job.delimiter);
+  const { types, dates = new Map(), choices, delimiter, missing = [] } = job;
   const { onlyMissing = false, keepIndex = false } = job;
   const isAsUsual = missing.length === 0 && !onlyMissing;
   const { schema, rows, columns, warnings } = await profileDataset({
