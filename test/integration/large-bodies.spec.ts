@@ -217,6 +217,19 @@ const cases: [what: string, answer: string, () => () => Promise<string>][] = [
     () =>
       rpc("application/json", Buffer.from(`{"modelName":"fp32","inputs":[${Array(340_000).fill("{}").join(",")}]}`)),
   ],
+  [
+    "empty raw entries by Connect",
+    "400",
+    () =>
+      rpc(
+        "application/json",
+        list(
+          () => '{"modelName":"fp32","rawInputContents":[',
+          () => '""',
+          "]}",
+        ),
+      ),
+  ],
 ];
 
 const rest = (model: string, body: Buffer) => () => post(`/v2/models/${model}/infer`, "application/json", body);

@@ -8,7 +8,7 @@ export function nextTurn(): Promise<void> {
 
 /**
  * Joins pieces of `size` bytes together: small ones at once, large ones a few megabytes at a time, letting go of each, because all at once would hold up
- * everything else on this thread. The list is emptied; a lone piece comes back as it is.
+ * everything else on this thread. The list is then filled with empty pieces. A lone piece comes back as it is, and stays in the list.
  */
 export function joinPieces(pieces: Uint8Array[], size: number): Buffer | Promise<Buffer> {
   const [only] = pieces;

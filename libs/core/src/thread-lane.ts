@@ -19,6 +19,7 @@ export class ThreadLane<Ask, Answer> implements AsyncDisposable {
   #worker: Worker | undefined;
   #current: Waiting<Ask, Answer> | undefined;
   readonly #waiting: Waiting<Ask, Answer>[] = [];
+  #isClosed = false;
 
   /** `script` is the thread's: it calls `workInLane`. */
   constructor(script: URL) {
@@ -27,7 +28,7 @@ export class ThreadLane<Ask, Answer> implements AsyncDisposable {
 
   /**
    * `buffers` change hands. Rejects with what the thread refused, with CANCELLED when the signal aborts before it begins, with RESOURCE_EXHAUSTED when the thread
-   * ends over it.
+   * ends over it, with UNAVAILABLE once the lane is closed, with INTERNAL when the task cannot be handed over.
    */
   ask(task: Ask, buffers: readonly ArrayBuffer[], signal: AbortSignal): Promise<Answer> {
     return new Promise((resolve, reject) => {
@@ -37,16 +38,27 @@ export class ThreadLane<Ask, Answer> implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await this.#worker?.terminate();
   }
 
   #next(): void {
-    if (this.#current !== undefined) return;
-    let next = this.#waiting.shift();
-    for (; next?.signal.aborted; next = this.#waiting.shift()) next.reject(givenUp());
-    if (next === undefined) return;
-    this.#current = next;
-    this.#thread().postMessage(next.task, next.buffers);
+    while (this.#current === undefined) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      if (this.#isClosed) next.reject(closed());
+      else if (next.signal.aborted) next.reject(givenUp());
+      else this.#begin(next);
+    }
+  }
+
+  #begin(next: Waiting<Ask, Answer>): void {
+    try {
+      this.#thread().postMessage(next.task, next.buffers);
+      this.#current = next;
+    } catch (error) {
+      next.reject(AimassError.from(error));
+    }
   }
 
   #thread(): Worker {
@@ -74,13 +86,7 @@ export class ThreadLane<Ask, Answer> implements AsyncDisposable {
     this.#worker = undefined;
     const lost = this.#current;
     this.#current = undefined;
-    lost?.reject(
-      new AimassError("RESOURCE_EXHAUSTED", "The thread that worked on a large body ended.", {
-        reason: "THREAD_LOST",
-        remedy: "Send less at once.",
-        cause,
-      }),
-    );
+    lost?.reject(this.#isClosed ? closed() : ended(cause));
     this.#next();
   }
 }
@@ -108,4 +114,19 @@ function replyTo<Ask, Answer>(
 
 function givenUp(): AimassError {
   return new AimassError("CANCELLED", "The caller gave up before the body was read.");
+}
+
+function closed(): AimassError {
+  return new AimassError("UNAVAILABLE", "The thread that works on large bodies is closed.", {
+    reason: "THREAD_CLOSED",
+    remedy: "Try again elsewhere: this process is ending.",
+  });
+}
+
+function ended(cause: unknown): AimassError {
+  return new AimassError("RESOURCE_EXHAUSTED", "The thread that worked on a large body ended.", {
+    reason: "THREAD_LOST",
+    remedy: "Send less at once.",
+    cause,
+  });
 }

@@ -10,7 +10,7 @@ export interface PaceRules {
   /** How long the whole body may take, in milliseconds. Default: as long as it keeps its pace. */
   readonly timeoutMs?: number;
   /** Counts each piece; what it throws ends the body. */
-  readonly onPiece?: (bytes: number) => void;
+  readonly onPiece?: (piece: Uint8Array) => void;
 }
 
 /**
@@ -44,7 +44,7 @@ export class PacedBody<Piece extends Uint8Array> implements AsyncIterable<Piece>
         const next = await this.#inTime(pieces.next());
         if (next.done) return;
         this.#bytes += next.value.length;
-        this.#rules.onPiece?.(next.value.length);
+        this.#rules.onPiece?.(next.value);
         yield next.value;
       }
     } catch (error) {

@@ -1,7 +1,7 @@
 import type { WireReader } from "./wire-reader.ts";
 
 /** Fields a message may have: no model has so many inputs and outputs, and millions of fields would take a thread seconds. */
-const mostFields = 65_536;
+export const mostFields = 65_536;
 
 /** Counts the fields of a message as they are read. */
 export class FieldLimit {

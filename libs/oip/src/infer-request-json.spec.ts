@@ -72,6 +72,14 @@ describe("a request in protobuf's JSON", () => {
     expect(() => read(text)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   });
 
+  it("has no more inputs and raw contents than a message may have fields", () => {
+    const raw = (count: number) => `"rawInputContents":[${Array(count).fill('""').join(",")}]`;
+    expect(read(`{${raw(65_536)}}`).rawInputContents).toHaveLength(65_536);
+    for (const text of [`{${raw(65_537)}}`, `{"inputs":[{},{}],${raw(65_535)}}`]) {
+      expect(() => read(text)).toThrow(/more than 65536 fields/);
+    }
+  });
+
   it("takes no more memory than it may", () => {
     const many = `{"inputs":[{"contents":{"fp64Contents":[${"0,".repeat(1000)}0]}}]}`;
     expect(() => read(many, 4000)).toThrow(/more than 4000 bytes/);

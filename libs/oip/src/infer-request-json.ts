@@ -6,6 +6,7 @@ import { defaultInflateLimit } from "./compression.ts";
 import type { Datatype } from "./datatype.ts";
 import { openObject } from "./decode-rest.ts";
 import { ByteBudget } from "./element-sink.ts";
+import { mostFields } from "./field-limit.ts";
 import type { JsonReader } from "./json-reader.ts";
 import { numberSink } from "./number-sinks.ts";
 import { elementsOf, type FixedDatatype } from "./tensor.ts";
@@ -70,9 +71,9 @@ class RequestParts {
 
   read(): void {
     this.#eachField((name, text) => {
-      if (name === "inputs") this.#eachEntry(() => this.#inputs.push(this.#readInput()));
+      if (name === "inputs") this.#eachPart(() => this.#inputs.push(this.#readInput()));
       else if (name === "rawInputContents" || name === "raw_input_contents") {
-        this.#eachEntry(() => this.#raw.push(this.#readBase64()));
+        this.#eachPart(() => this.#raw.push(this.#readBase64()));
       } else this.#fields.push(text());
     });
   }
@@ -166,6 +167,14 @@ class RequestParts {
         return reader.source({ start: key.start - 1, end });
       });
     }
+  }
+
+  /** Visits entries that stay objects until the message is written: no more than a message may have fields. */
+  #eachPart(visit: () => void): void {
+    this.#eachEntry(() => {
+      if (this.#inputs.length + this.#raw.length === mostFields) throw notJson(`it has more than ${mostFields} fields`);
+      visit();
+    });
   }
 
   #eachEntry(visit: () => void): void {

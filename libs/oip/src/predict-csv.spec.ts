@@ -142,6 +142,18 @@ describe("an answer as CSV", () => {
     expect(written([fp32("y", [3], 1, 2, 3)], false)).toBe("y\n1\n2\n3\n");
   });
 
+  it("is the names of the columns where there are no rows", () => {
+    const outputs = [
+      { ...spec("label", "BYTES", [-1]), labels: [] },
+      { ...spec("p", "FP32", [-1, -1]), labels: ["no", "yes"] },
+      { ...spec("v", "FP32", [-1, 2]), labels: [] },
+      { ...spec("w", "FP32", [-1, -1]), labels: [] },
+    ];
+    expect(encodePredictCsv({ outputs: [] }, { outputs, isByRow: true })?.toString()).toBe(
+      "label,p_no,p_yes,v_0,v_1,w\n",
+    );
+  });
+
   it("is none where outputs are not by the rows", () => {
     expect(written([fp32("y", [2], 1, 2), fp32("s", [2], 1, 2)], false)).toBe(undefined);
     expect(written([fp32("y", [2], 1, 2), fp32("s", [3], 1, 2, 3)])).toBe(undefined);

@@ -9,6 +9,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Compression } from "@connectrpc/connect/protocol";
 import { decompress, noRoom } from "./decompress.ts";
 import { toConnectError } from "./error-mapping.ts";
+import { OpenMessage } from "./open-message.ts";
 import type { ReceivedBytes } from "./received-bytes.ts";
 
 /** Least pace of a request body; twice as patient as a router, which has passed on what came at its own. */
@@ -34,7 +35,8 @@ export class RequestBody implements Disposable {
   readonly #kind: DescMethod["methodKind"];
   #principalId: string = anonymous.id;
   #meter: BodyMeter;
-  #heldBytes = 0;
+  #unfoldedBytes = 0;
+  #pieceBytes = 0;
   #isOver = false;
 
   constructor(options: { received: ReceivedBytes; clock: Clock; kind: DescMethod["methodKind"] }) {
@@ -55,7 +57,10 @@ export class RequestBody implements Disposable {
     return currentCall.run(this, work);
   }
 
-  /** Its bytes, at a least pace. Services of the mesh talk by two-way streams for as long as they live. */
+  /**
+   * Its bytes, at a least pace. Of a stream, those count that came last and those of the message that is not whole yet: the reader is done with the others when
+   * it asks for more. Services of the mesh talk by two-way streams for as long as they live.
+   */
   read(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     if (this.#kind === "bidi_streaming") return pieces;
     const isOneMessage = this.#kind !== "client_streaming";
@@ -63,14 +68,15 @@ export class RequestBody implements Disposable {
       clock: this.#clock,
       leastBytes,
       windowMs,
-      ...(isOneMessage && { timeoutMs: messageTimeoutMs, onPiece: (bytes: number) => this.#hold(bytes) }),
+      onPiece: isOneMessage ? (piece) => this.#hold(piece.length) : this.#holdLast(),
+      ...(isOneMessage && { timeoutMs: messageTimeoutMs }),
     });
-    return explained(body);
+    return this.#reading(body, isOneMessage);
   }
 
   /** The message that `bytes` unfold to. Of a stream only the last one counts: the reader is done with those before. */
   async unfold(bytes: Uint8Array, encoding: string, limitBytes: number): Promise<Uint8Array> {
-    if (this.#kind === "client_streaming" || this.#kind === "bidi_streaming") this.#letGo();
+    if (this.#kind === "client_streaming" || this.#kind === "bidi_streaming") this.#letGoUnfolded();
     const plain = await decompress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
       encoding,
       limitBytes,
@@ -79,25 +85,55 @@ export class RequestBody implements Disposable {
     });
     // The call may have ended meanwhile, at its deadline for instance.
     if (this.#isOver) this.#meter.remove(plain.length);
-    else this.#heldBytes += plain.length;
+    else this.#unfoldedBytes += plain.length;
     return plain;
   }
 
   /** Once the call is over, nothing is held for it any more. */
   [Symbol.dispose](): void {
     this.#isOver = true;
-    this.#letGo();
+    this.#letGoUnfolded();
+    this.#letGoPieces(0);
   }
 
-  #letGo(): void {
-    this.#meter.remove(this.#heldBytes);
-    this.#heldBytes = 0;
+  /** Connect tells callers only what is a ConnectError. What does not become the one message is let go with the last read. */
+  async *#reading(body: AsyncIterable<Uint8Array>, isOneMessage: boolean): AsyncIterable<Uint8Array> {
+    let isMessage = false;
+    try {
+      yield* body;
+      isMessage = isOneMessage;
+    } catch (error) {
+      throw error instanceof AimassError ? toConnectError(error) : error;
+    } finally {
+      if (!isMessage) this.#letGoPieces(0);
+    }
+  }
+
+  #letGoUnfolded(): void {
+    this.#meter.remove(this.#unfoldedBytes);
+    this.#unfoldedBytes = 0;
+  }
+
+  /** Of the pieces that are held, all but `bytes`. */
+  #letGoPieces(bytes: number): void {
+    this.#meter.remove(this.#pieceBytes - bytes);
+    this.#pieceBytes = bytes;
   }
 
   #hold(bytes: number): void {
     if (this.#isOver) return;
     if (!this.#meter.add(bytes)) throw noRoom();
-    this.#heldBytes += bytes;
+    this.#pieceBytes += bytes;
+  }
+
+  #holdLast(): (piece: Uint8Array) => void {
+    const open = new OpenMessage();
+    return (piece) => {
+      if (this.#isOver) return;
+      this.#letGoPieces(open.bytes);
+      this.#hold(piece.length);
+      open.add(piece);
+    };
   }
 }
 
@@ -121,13 +157,4 @@ function compression(name: string, compress: (bytes: Uint8Array) => Promise<Uint
       }
     },
   };
-}
-
-/** Connect tells callers only what is a ConnectError. */
-async function* explained(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  try {
-    yield* body;
-  } catch (error) {
-    throw error instanceof AimassError ? toConnectError(error) : error;
-  }
 }

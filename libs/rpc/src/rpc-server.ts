@@ -149,6 +149,8 @@ function createHttpServer(
     const body = new RequestBody({ received, clock, kind: handler.method.methodKind });
     // Not when the answer was handed over: over HTTP/2 that promise of connect-node stays open.
     request.stream.once("close", () => body[Symbol.dispose]());
+    // Of a request that nobody reads to its end; with bytes in its buffer a stream would outlive its client's leaving.
+    request.once("close", () => request.stream.removeAllListeners("data").resume());
     const values = createContextValues().set(admittedKey, ({ principal }) => {
       connection?.recognize();
       body.belongsTo(principal.id);

@@ -154,7 +154,7 @@ describe("a request that comes by next to nothing", () => {
 
 /** What requests hold, as the one server tells it. */
 const nothingHeld = () =>
-  expect.poll(() => telemetry.metricsText()).toMatch(/^aimass_rpc_request_body_bytes[^\n]* 0$/m);
+  expect.poll(() => telemetry.metricsText(), { timeout: 10_000 }).toMatch(/^aimass_rpc_request_body_bytes[^\n]* 0$/m);
 
 describe("requests that were answered", () => {
   it("are let go, one after another", async () => {
@@ -171,6 +171,33 @@ describe("requests that were answered", () => {
     expect(await status).toBe("12");
     await nothingHeld();
   });
+});
+
+describe("an upload in chunks", () => {
+  it("counts while a chunk comes, so that many at once are refused before memory is full, and let go", async () => {
+    const server = await serve();
+    const calls = Array.from({ length: 30 }, () => {
+      const { stream, status } = open(server, upload, { "aimass-service": identity("trainer").token() });
+      stream.write(chunk(7 * 1024 * 1024).subarray(0, -1));
+      return { stream, status };
+    });
+    // The others wait for the rest of their chunks.
+    expect(await Promise.race(calls.map(({ status }) => status))).toBe("8");
+    for (const { stream } of calls) stream.destroy();
+    await nothingHeld();
+  }, 60_000);
+
+  it("counts no longer than its chunks are read, however many they are", async () => {
+    const server = await serve();
+    const { stream, status } = open(server, upload, { "aimass-service": identity("trainer").token() });
+    for (let i = 0; i < 40; i++) {
+      for (const piece of [chunk(7 * 1024 * 1024), chunk(10)]) if (!stream.write(piece)) await once(stream, "drain");
+    }
+    stream.end();
+    expect(await status).toBe("0");
+    expect(uploads.chunks).toBe(80);
+    await nothingHeld();
+  }, 60_000);
 });
 
 describe("compressed requests", () => {

@@ -49,7 +49,7 @@ const mebi = 1024 * 1024;
 /** Throws ConfigError with every problem. */
 export function readRouterConfig(env: Environment): RouterConfig {
   return readConfig(env, (v) => ({
-    ...readListeners(v),
+    ...readRouterListeners(v),
     identityFile: v.string("AIMASS_IDENTITY_FILE"),
     trustFile: v.string("AIMASS_TRUST_FILE"),
     stateDirectory: v.optional("AIMASS_STATE_DIR"),
@@ -70,7 +70,7 @@ export function readRouterConfig(env: Environment): RouterConfig {
   }));
 }
 
-function readListeners(v: Variables): Pick<RouterConfig, "listen" | "adminListen" | "tritonMetricsListen"> {
+function readRouterListeners(v: Variables): Pick<RouterConfig, "listen" | "adminListen" | "tritonMetricsListen"> {
   const listen = v.addresses("AIMASS_LISTEN", "127.0.0.1:5000,127.0.0.1:8000,127.0.0.1:8001");
   const adminListen = v.address("AIMASS_ADMIN_LISTEN", "127.0.0.1:0");
   const [tritonMetricsListen] = v.addresses("AIMASS_TRITON_METRICS_LISTEN", "");

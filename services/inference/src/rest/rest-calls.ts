@@ -90,7 +90,7 @@ export class RestCalls {
       ? { response: { outputs: [] }, servable: found }
       : await inferCounted(this.#context, call, read, now);
     const { outputs, isByRow } = servable.plan;
-    const form = { isByRow, outputs: outputs.filter(({ labels }) => labels.length > 0) };
+    const form = { isByRow, outputs };
     const { headers, body } = await this.#context.codec.write(
       { kind: "predict", response, form, asCsv: wantsCsv(call.headers.accept) },
       call.signal,

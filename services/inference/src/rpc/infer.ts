@@ -27,7 +27,7 @@ export async function infer(
 ): Promise<InferResponse> {
   const { plan } = servable;
   const inputs = checked?.plan === plan ? checked.inputs : validateInputs(plan, request.inputs);
-  if (request.outputs.length > 0) checkRequestedOutputs(plan, request.outputs);
+  checkRequestedOutputs(plan, request.outputs);
   const outputs = await servable.infer(inputs, {
     deadline: Math.min(deadline, ownDeadline(request, now)),
     priority: priorityOf(plan, request),
@@ -37,10 +37,7 @@ export async function infer(
     modelName: request.modelName,
     modelVersion: String(plan.name.version),
     id: request.id,
-    outputs:
-      request.outputs.length === 0
-        ? outputs
-        : await selectOutputs(plan, outputs, request.outputs, (rankings) => codec.rank(rankings, signal)),
+    outputs: await selectOutputs(plan, outputs, request.outputs, (rankings) => codec.rank(rankings, signal)),
   };
 }
 

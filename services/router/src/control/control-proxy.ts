@@ -91,15 +91,15 @@ export class ControlProxy {
     const isStranger = principal.kind === "anonymous" && !policy.policy.allowsAnything(principal, clock.now());
     if (isStranger && mayBecomeLarge(call)) throw signInFirst();
     let bytes = 0;
-    const onPiece = (length: number) => {
-      bytes += length;
+    const onPiece = (piece: Uint8Array) => {
+      bytes += piece.length;
       if (isStranger && bytes > strangerBytes) throw signInFirst();
     };
     const timeoutMs = Math.min(timeoutOf(call.headers) ?? bodyTimeoutMs, bodyTimeoutMs);
     await this.#calls.pass(call, name, { headers, body: this.#paced(call, { timeoutMs, onPiece }) });
   }
 
-  #paced(call: ServerCall, rules: { timeoutMs?: number; onPiece?: (bytes: number) => void }): PacedBody<Buffer> {
+  #paced(call: ServerCall, rules: { timeoutMs?: number; onPiece?: (piece: Uint8Array) => void }): PacedBody<Buffer> {
     return new PacedBody(call.chunks(), { clock: this.#options.clock, leastBytes: leastBodyBytes, ...rules });
   }
 }

@@ -319,6 +319,17 @@ describe("REST", () => {
     expect(json.model_stats[0].inference_stats.cache_miss).toEqual({ count: 0, ns: 0 });
   });
 
+  it("asks a bounded number of replicas at a time, however many versions there are", async () => {
+    const { r, a } = await mesh();
+    const versions = Object.fromEntries(Array.from({ length: 300 }, (_, v) => [v + 1, ["a"]]));
+    r.route([replicaEntry("a", a.address), modelEntry("m", versions)]);
+    expect((await get(r, "/v2/models/m/stats")).json.model_stats).toHaveLength(300);
+    expect(a.asked.most).toBeLessThanOrEqual(64);
+    a.asked.most = 0;
+    await r.plane.tritonMetrics.text();
+    expect(a.asked.most).toBe(64);
+  });
+
   it("counts every version in the names of Triton's metrics endpoint, whoever may see it", async () => {
     const { r } = await mesh();
     await get(r, "/v2/models/m/infer", { method: "POST", body: "{}" });

@@ -1,4 +1,5 @@
 import { ModelStatisticsResponseSchema } from "@aimass/api/inference";
+import { systemClock } from "@aimass/core";
 import { type Listener, listen, type ServerCall } from "@aimass/h2";
 import { create, toBinary } from "@bufbuild/protobuf";
 
@@ -16,6 +17,8 @@ export interface TinyReplica {
     readonly body: Buffer;
   }[];
   behaviour: Behaviour;
+  /** Calls for statistics that it has, and the most it had at a time. */
+  readonly asked: { now: number; most: number };
   kill(): Promise<void>;
 }
 
@@ -52,6 +55,7 @@ export async function startReplica(id: string, port = 0): Promise<TinyReplica> {
     address: "",
     calls: [],
     behaviour: echo(id),
+    asked: { now: 0, most: 0 },
     kill: () => listener.drain(0),
   };
   const listener: Listener = await listen({
@@ -69,7 +73,12 @@ async function answer(replica: TinyReplica, call: ServerCall): Promise<void> {
   await replica.behaviour(call, body);
 }
 
-function answerStatistics(replica: TinyReplica, call: ServerCall): void {
+async function answerStatistics(replica: TinyReplica, call: ServerCall): Promise<void> {
+  const { asked } = replica;
+  asked.now += 1;
+  asked.most = Math.max(asked.most, asked.now);
+  await systemClock.sleep(5);
+  asked.now -= 1;
   const inferenceCount = BigInt(replica.calls.length);
   const message = toBinary(
     ModelStatisticsResponseSchema,

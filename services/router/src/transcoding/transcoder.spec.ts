@@ -8,7 +8,7 @@ const never = new AbortController().signal;
 
 afterAll(() => transcoder[Symbol.asyncDispose]());
 
-/** How many turns of the event loop others had while something was made, and the longest they waited for one, in milliseconds. */
+/** How many turns of the event loop others had while something was made. */
 async function turnsDuring<T>(make: () => Promise<T>): Promise<{ made: T; turns: number }> {
   let turns = 0;
   const timer = setInterval(() => (turns += 1), 1);
@@ -56,11 +56,11 @@ describe("what the doors transcode, small and large alike", () => {
     });
   });
 
-  it("holds up nobody, though a megabyte of small objects takes long", async () => {
-    const body = Buffer.from(`{"inputs":[${new Array(340_000).fill("{}").join(",")}]}`);
+  it("holds up nobody, though many small objects take long", async () => {
+    const body = Buffer.from(`{"inputs":[${new Array(65_000).fill("{}").join(",")}]}`);
     await transcoder.run("request from JSON", Buffer.alloc(20_000, " "), never).catch(() => {});
     const { made, turns } = await turnsDuring(() => transcoder.run("request from JSON", body, never));
-    expect(made.length).toBe(680_000);
+    expect(made.length).toBe(130_000);
     expect(turns).toBeGreaterThanOrEqual(5);
   });
 });
