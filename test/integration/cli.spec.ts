@@ -434,6 +434,28 @@ describe("the aimass command", { timeout: 180_000 }, () => {
     expect((await alias("--delete", "--expect", "1")).status).toBe(0);
   });
 
+  it("pauses a deployment, whose alias then moves without its traffic, and tells its history", async () => {
+    await json("models", "push", "held", file("tiny.onnx"), "--alias", "default");
+    await json("models", "push", "held", file("wider.onnx"));
+    await json("deploy", "held");
+    expect(await words("deployments", "pause", "held")).toMatch(/held is paused/);
+    expect(await words("models", "alias", "held", "default", "2")).toMatch(/v1 → v2\. held is paused/);
+    expect(await json("predict", "held")).toMatchObject({ model_version: "1" });
+    expect(await words("deployments", "list")).toMatch(/held .*default→1 \(wants 2\)/);
+    expect(await words("deployments", "resume", "held")).toMatch(/held goes on/);
+    await json("deploy", "held");
+    expect(await json("predict", "held")).toMatchObject({ model_version: "2" });
+    expect(await words("deploy", "held", "--delete", "--dry-run")).toMatch(
+      /Would end the deployment of held \(held v2/,
+    );
+    await words("deploy", "held", "--delete");
+    expect(await words("deployments", "history", "held")).toMatch(
+      /user:admin +ended\n.*service:scheduler +default is served by v2: it served version 1.*paused true → false.*paused false → true.*served by v1.*user:admin +deployed: /s,
+    );
+    expectFailure(await aimass.run("deployments", "pause", "held"), 4, /held is not deployed/);
+    expectFailure(await aimass.run("deployments", "history", "nothing"), 4, /nothing is not deployed/);
+  });
+
   it("ends no deployment that it was only asked about, and saves none that names what is not there", async () => {
     expect(await json("deploy", "tiny", "--delete", "--dry-run")).toMatchObject({ wouldDelete: true });
     expectFailure(await aimass.run("deploy", "tiny", "--delete", "--replicas", "2"), 2, /--replicas/);

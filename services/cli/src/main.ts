@@ -6,6 +6,7 @@ import { addCompletion } from "./commands/completion.ts";
 import { addDatasets } from "./commands/datasets.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDeploy } from "./commands/deploy.ts";
+import { addDeployments } from "./commands/deployments.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExamples } from "./commands/examples.ts";
 import { addImport } from "./commands/import.ts";
@@ -47,6 +48,7 @@ for (const add of [
   addTrain,
   addJobs,
   addDeploy,
+  addDeployments,
   addPredict,
   addStatus,
   addDoctor,

@@ -167,6 +167,55 @@ describe("the scheduler over real RPC and a real database", () => {
     });
   });
 
+  it("is paused and resumed, and tells who changed what and which version served when", async () => {
+    const [r] = [await router(), await replica("n/cpu-0")];
+    await deploy();
+    await waitFor(() => r.model(fraud).aliases.default === 1);
+    const { deployments } = await mesh.clients([scheduler.rpc]);
+    await deployments.putDeployment({ spec: { model: "fraud", paused: true } });
+    mesh.publish(fraud, { default: 2 }, [1, 2, 3]);
+    await waitFor(async () => {
+      const { deployment } = await deployments.getDeployment({ model: "fraud" });
+      return deployment?.status?.summary.includes("stays at v1, and points at v2") === true;
+    });
+    expect(r.model(fraud).aliases.default).toBe(1);
+    await deployments.putDeployment({ spec: { model: "fraud" } });
+    await waitFor(() => r.model(fraud).aliases.default === 2);
+    const judged = await deployments.deleteDeployment({ model: "fraud", validateOnly: true });
+    expect(judged.deployment?.spec?.model).toBe("fraud");
+    await deployments.getDeployment({ model: "fraud" });
+    expect((await deployments.deleteDeployment({ model: "fraud" })).deployment?.spec?.model).toBe("fraud");
+    expect(await deployments.deleteDeployment({ model: "fraud" })).not.toHaveProperty("deployment");
+
+    const first = await deployments.listDeploymentHistory({ model: "fraud", page: { size: 4 } });
+    const token = first.page?.nextToken ?? "";
+    const rest = await deployments.listDeploymentHistory({ model: "fraud", page: { token } });
+    const entries = [...first.entries, ...rest.entries];
+    expect(entries.map(({ actor, entry }) => [actor, entry.case])).toEqual([
+      ["user:admin", "specChange"],
+      ["service:scheduler", "rolloutStep"],
+      ["user:admin", "specChange"],
+      ["user:admin", "specChange"],
+      ["service:scheduler", "rolloutStep"],
+      ["user:admin", "specChange"],
+    ]);
+    expect(entries.map(({ entry }) => entry.value)).toMatchObject([
+      { $typeName: "aimass.scheduler.v1.SpecChange" },
+      { alias: "default", version: 2n, phase: RolloutPhase.SERVING, reason: "it served version 1 before" },
+      { spec: { paused: false } },
+      { spec: { paused: true } },
+      { alias: "default", version: 1n, phase: RolloutPhase.SERVING },
+      { spec: { model: "fraud", replicas: 1 } },
+    ]);
+    expect(entries[0]?.entry.value).not.toHaveProperty("spec");
+    await expect(deployments.listDeploymentHistory({ model: "other", page: { token } })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+    await expect(deployments.listDeploymentHistory({ model: "other" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    const ada = (await mesh.clients([scheduler.rpc], "user:ada")).deployments;
+    await expect(ada.listDeploymentHistory({ model: "fraud" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
   it("quarantines a version that was running in two crashes, until it is released", async () => {
     const [a, r, g] = [await replica("n/cpu-0"), await router(), await agent("n")];
     await deploy();
@@ -430,6 +479,13 @@ describe("a model that is deleted", () => {
         { timeoutMs: 15_000 },
       );
       await expect(find()).rejects.toMatchObject({ code: "NOT_FOUND" });
+      const history = () => deployments.listDeploymentHistory({ model: "fraud" });
+      await waitFor(() =>
+        history().then(
+          () => false,
+          ({ code }) => code === "NOT_FOUND",
+        ),
+      );
     } finally {
       await bus[Symbol.asyncDispose]();
       await registry[Symbol.asyncDispose]();

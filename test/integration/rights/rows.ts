@@ -279,6 +279,10 @@ export const rpcRows: Readonly<Record<string, Row>> = {
     rule: { ...needs(["deployment.view", m]), hidden: notDeployed },
     request: () => model,
   },
+  "aimass.scheduler.v1.DeploymentService/ListDeploymentHistory": {
+    rule: { ...needs(["deployment.view", m]), hidden: notDeployed },
+    request: () => model,
+  },
   "aimass.scheduler.v1.FleetService/ListNodes": { rule: onPlatform("node.view") },
   "aimass.scheduler.v1.FleetService/DrainReplica": {
     rule: onPlatform("node.manage"),

@@ -19,6 +19,7 @@ import { bytes, enumName, modelName } from "../output/format.ts";
 import { type Output, table } from "../output/output.ts";
 import { wholeNumber } from "../training/arguments.ts";
 import { action, type CommandContext, modelArgument } from "./context.ts";
+import { destroy } from "./destroy.ts";
 
 interface DeployOptions {
   readonly replicas?: string;
@@ -31,6 +32,7 @@ interface DeployOptions {
   readonly resident?: boolean;
   readonly dryRun?: boolean;
   readonly delete?: boolean;
+  readonly yes?: boolean;
   readonly wait: boolean;
 }
 
@@ -49,6 +51,7 @@ export function addDeploy(program: Command): void {
     .option("--resident", "always in memory (the default)")
     .option("--dry-run", "only say whether it fits and what is short")
     .option("--delete", "end the deployment; with --dry-run only say what would end")
+    .option("-y, --yes", "with --delete: do not ask back at a terminal")
     .option("--no-wait", "do not wait until it serves")
     .action(
       action<DeployOptions>(async (context, options, [name]) => {
@@ -132,24 +135,29 @@ function fewerThanWanted(plan: Plan | undefined, wanted = 0): string[] {
 }
 
 async function endDeployment(
-  { connection, output }: CommandContext,
+  context: CommandContext,
   options: DeployOptions,
   at: { project: string; model: string },
 ): Promise<void> {
+  const { connection } = context;
   const name = modelName(at.project, at.model);
   const other = deployWishes.find((wish) => options[wish] !== undefined);
   if (other !== undefined)
     throw new AimassError("INVALID_ARGUMENT", `--delete ends the deployment; --${other} is for one that goes on.`, {
       remedy: "Give one of them.",
     });
-  if (options.dryRun) {
-    const current = await currentDeployment(connection, at.project, at.model);
-    const what = current === undefined ? `${name} is not deployed.` : `Would end: ${name}: ${current.status?.summary}`;
-    output.result({ wouldDelete: current !== undefined, deployment: current }, () => what);
-    return;
-  }
-  await connection.client(DeploymentService).deleteDeployment(at);
-  output.result({ deleted: name }, () => `${name} is no longer deployed.`);
+  await destroy(context, options, {
+    verb: "End",
+    call: async (validateOnly) => {
+      const { deployment } = await connection.client(DeploymentService).deleteDeployment({ ...at, validateOnly });
+      return { ...(validateOnly ? { wouldDelete: deployment !== undefined } : { deleted: name }), deployment };
+    },
+    what: ({ deployment }) =>
+      deployment === undefined
+        ? `nothing: ${name} is not deployed`
+        : `the deployment of ${name} (${(deployment.status?.summary ?? "not looked at yet").replace(/\.$/, "")})`,
+    done: () => `${name} is no longer deployed.`,
+  });
 }
 
 /** Options that say how to deploy. */
@@ -172,7 +180,7 @@ export interface ExpectedAlias {
 
 /**
  * Waits until every alias of a deployed model is served by the version it points at, with `whole` on every replica the deployment wants, or on so many. Returns the summary sentence;
- * undefined when the model is not deployed, or does not serve the expected alias.
+ * undefined when the model is not deployed, or does not serve the expected alias. A paused deployment is not waited for.
  * Errors: FAILED_PRECONDITION with the rollout's own reason when it fails; DEADLINE_EXCEEDED.
  */
 export async function waitUntilServed(
@@ -193,6 +201,7 @@ export async function waitUntilServed(
       const { status, spec } = deployment as Deployment;
       if (status === undefined) continue;
       if (expected !== undefined && !servedAliases(spec?.aliases).includes(expected.alias)) return undefined;
+      if (spec?.paused) return `${name} is paused: it goes on with \`aimass deployments resume ${name}\`.`;
       const replicas = Math.min(spec?.replicas ?? 1, whole);
       const served = isServed(status, { versions: spec?.versions ?? [], replicas, expected });
       progress(served ? 1 : 0.5, phases(status));
@@ -274,7 +283,8 @@ export function deploymentTable(deployments: readonly Deployment[]): string[] {
   );
 }
 
-async function currentDeployment(
+/** A deployment as it is now; undefined where the model is not deployed. */
+export async function currentDeployment(
   connection: Connection,
   project: string,
   model: string,

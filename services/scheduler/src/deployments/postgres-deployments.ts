@@ -13,6 +13,7 @@ import { create, equals, fromBinary, toBinary, toJsonString } from "@bufbuild/pr
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { Changes } from "../changes.ts";
 import type { SchedulerStore, SchedulerTransaction } from "../database.ts";
+import { forgetHappenings, noteHappening } from "./postgres-history.ts";
 
 interface DeploymentRow {
   readonly key: string;
@@ -94,7 +95,15 @@ export class Deployments {
       audited: true,
       payload: { case: "deploymentChanged", value: { project, model, change: o.change, specJson } },
     });
+    const happening = { case: "specChange", value: o.change === Change.DELETED ? {} : { spec } } as const;
+    await noteHappening(tx, `${project}.${model}`, { actor: o.actor, happening });
     await this.#changes.tell(tx, "desired");
+  }
+
+  /** The end of a deployment whose model was deleted at some time, with its history. Bears repetition. */
+  async removeWithModel(key: string, actor: string, deletedAt: Date): Promise<void> {
+    const wasThere = await this.remove(key, actor, deletedAt);
+    await this.#store.withTransaction((tx) => forgetHappenings(tx, key, wasThere ? undefined : deletedAt));
   }
 
   #select() {

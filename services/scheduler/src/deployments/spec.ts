@@ -42,6 +42,7 @@ export function normaliseSpec(spec: DeploymentSpec | undefined): DeploymentSpec 
     deviceKind: spec.deviceKind,
     keepWarm,
     loading,
+    paused: spec.paused,
   });
 }
 
@@ -59,6 +60,7 @@ export function desiredFromSpec(spec: DeploymentSpec): DesiredDeployment {
     deviceKind,
     keepWarm: spec.keepWarm ?? 1,
     onDemand: spec.loading === Loading.ON_DEMAND,
+    paused: spec.paused,
   };
 }
 

@@ -1,6 +1,6 @@
 import { Change, type Event } from "@aimass/api/events";
 import type { ServableModel } from "@aimass/api/registry";
-import { type DeploymentStatus, DeploymentStatusSchema } from "@aimass/api/scheduler";
+import { type DeploymentStatus, DeploymentStatusSchema, RolloutPhase } from "@aimass/api/scheduler";
 import { AimassError, type Clock, deadlineSignal } from "@aimass/core";
 import type { EventBus } from "@aimass/events";
 import { parseModelName } from "@aimass/identity";
@@ -12,6 +12,7 @@ import { sql } from "kysely";
 import { type Changes, runOnChange } from "../changes.ts";
 import type { SchedulerStore, SchedulerTransaction } from "../database.ts";
 import type { Deployments } from "../deployments/postgres-deployments.ts";
+import { noteHappening } from "../deployments/postgres-history.ts";
 import { forgetGone } from "../fleet/postgres-fleet.ts";
 import { retainHeld, toLibraryModel } from "../library/library-model.ts";
 import { withMeasured } from "../library/measured-memory.ts";
@@ -43,7 +44,7 @@ export interface LeaderOptions {
   readonly store: SchedulerStore;
   readonly changes: Changes;
   readonly bus: EventBus;
-  readonly deployments: Pick<Deployments, "remove">;
+  readonly deployments: Pick<Deployments, "removeWithModel">;
   readonly readLibrary: ReadLibrary;
   readonly holder: string;
   readonly clock: Clock;
@@ -117,7 +118,7 @@ async function endOfDeletedModel(
 ): Promise<void> {
   if (payload.case !== "modelChanged" || payload.value.change !== Change.DELETED || occurredAt === undefined) return;
   const { project, model } = payload.value;
-  await deployments.remove(`${project}.${model}`, "service:scheduler", timestampDate(occurredAt));
+  await deployments.removeWithModel(`${project}.${model}`, "service:scheduler", timestampDate(occurredAt));
 }
 
 /** What a pass has to write. */
@@ -290,6 +291,8 @@ class Term {
       audited: true,
       payload: { case: "rolloutChanged", value: { project, model, alias, version: BigInt(version), phase, reason } },
     });
+    const value = { alias, version: BigInt(version), phase: RolloutPhase[phase], reason };
+    await noteHappening(tx, key, { actor: "service:scheduler", happening: { case: "rolloutStep", value } });
   }
 
   #note(transitions: readonly Transition[]): void {

@@ -101,4 +101,16 @@ export const migrations: readonly Migration[] = [
       insert into route_head (epoch, version, digest, history_from, leader_token)
       values (gen_random_uuid()::text, 0, sha256(''::bytea), 0, 0);`,
   },
+  {
+    name: "0002-deployment-history",
+    up: `
+      create table deployment_history (
+        id bigint generated always as identity primary key,
+        key text not null,
+        at timestamptz not null default clock_timestamp(),
+        actor text not null,
+        entry bytea not null
+      );
+      create index deployment_history_by_key on deployment_history (key, id);`,
+  },
 ];

@@ -1,7 +1,7 @@
 import { RolloutPhase } from "@aimass/api/scheduler";
 import { FleetView, isKindOf } from "./fleet-view.ts";
 import { type Outcome, reconcile } from "./reconcile.ts";
-import { wantedVersion } from "./roles.ts";
+import { RolloutBook, targetVersion } from "./roles.ts";
 import { describeBytes } from "./sizes.ts";
 import type { DesiredDeployment, LibraryVersion, ReplicaState, Snapshot } from "./snapshot.ts";
 
@@ -36,7 +36,8 @@ function sum(numbers: readonly number[]): number {
 /** The versions a deployment wants now, as the library has them. */
 function wantedVersions(snapshot: Snapshot, deployment: DesiredDeployment): LibraryVersion[] {
   const model = snapshot.models.get(deployment.key);
-  const numbers = new Set(deployment.aliases.map((alias) => wantedVersion(model, alias)));
+  const rollouts = new RolloutBook(snapshot.decisions.rollouts).ofDeployment(deployment);
+  const numbers = new Set(rollouts.map((rollout) => targetVersion(deployment, model, rollout)));
   for (const version of deployment.versions) numbers.add(version);
   return [...numbers].flatMap((number) => model?.versions.get(number) ?? []);
 }

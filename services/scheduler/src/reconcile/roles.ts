@@ -41,6 +41,19 @@ export function wantedVersion(model: LibraryModel | undefined, alias: string): n
 }
 
 /**
+ * The version an alias goes to: the one the library's alias points at, or while the deployment is paused the one it serves. What the library no longer lets be
+ * served is not held back.
+ */
+export function targetVersion(
+  { paused }: DesiredDeployment,
+  model: LibraryModel | undefined,
+  { alias, served }: Rollout,
+): number {
+  const stays = paused && (served === 0 || model?.versions.get(served)?.servable === true);
+  return stays ? served : wantedVersion(model, alias);
+}
+
+/**
  * Every version a deployment should hold, by number. An alias wants what it serves and what it should serve; the versions it served before
  * stay warm, as many as `keepWarm`.
  */
@@ -53,7 +66,7 @@ export function rolesOf(
   const records = rollouts.ofDeployment(deployment);
   for (const version of deployment.versions) roles.set(version, "wanted");
   for (const record of records) {
-    for (const version of [record.served, wantedVersion(model, record.alias)]) {
+    for (const version of [record.served, targetVersion(deployment, model, record)]) {
       if (version !== 0) roles.set(version, "wanted");
     }
   }
@@ -65,9 +78,10 @@ export function rolesOf(
 }
 
 /**
- * The aliases a version belongs to: those it serves or should serve; of a version that is only warm, those it served. Ordered.
+ * The aliases a version of a deployment belongs to: those it serves or should serve; of a version that is only warm, those it served. Ordered.
  */
 export function aliasesOf(
+  deployment: DesiredDeployment,
   records: readonly Rollout[],
   model: LibraryModel | undefined,
   { version, role }: { readonly version: number; readonly role: Role | undefined },
@@ -75,7 +89,7 @@ export function aliasesOf(
   const belongs = (record: Rollout) =>
     role === "warm"
       ? record.previous.includes(version)
-      : record.served === version || wantedVersion(model, record.alias) === version;
+      : record.served === version || targetVersion(deployment, model, record) === version;
   return records
     .filter(belongs)
     .map((record) => record.alias)

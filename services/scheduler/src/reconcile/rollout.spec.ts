@@ -1,6 +1,8 @@
 import { RolloutPhase } from "@aimass/api/scheduler";
 import { describe, expect, it } from "vitest";
+import { planDeployment } from "./plan.ts";
 import { modelRoute, Situation } from "./situation.ts";
+import type { DesiredDeployment } from "./snapshot.ts";
 
 const fraud = "default.fraud";
 
@@ -266,5 +268,74 @@ describe("an ended deployment", () => {
     expect(s.drainers(fraud, 1)).toEqual(["a", "b"]);
     s.reconcile(5000);
     expect(s.decisions).toEqual({ placements: [], rollouts: [], admissions: [], dedicated: [] });
+  });
+});
+
+describe("a paused deployment", () => {
+  const paused = (s: Situation) => s.deploy(fraud, { paused: true });
+
+  it("stays at what it serves when its alias moves, and loads nothing of the new version", () => {
+    const s = paused(served()).model(fraud, { default: 2 });
+    const outcome = s.settle();
+    expect(modelRoute(outcome, fraud).aliases).toEqual({ default: 1 });
+    expect(s.holders(fraud, 2)).toEqual([]);
+    expect(outcome.statuses.get(fraud)).toMatchObject({
+      settled: true,
+      aliases: [{ alias: "default", wantedVersion: 2n, servedVersion: 1n }],
+      summary: "fraud v1 serves on 2 of 2 replicas; is paused: alias default stays at v1, and points at v2.",
+    });
+  });
+
+  it("goes on where the alias is when it is resumed", () => {
+    const s = paused(served()).model(fraud, { default: 2 });
+    s.settle();
+    expect(modelRoute(s.deploy(fraud, { paused: false }).settle(), fraud).aliases).toEqual({ default: 2 });
+  });
+
+  it("drops a rollout that was under way", () => {
+    const s = served().model(fraud, { default: 2 });
+    s.reconcile();
+    expect(s.holders(fraud, 2)).toHaveLength(2);
+    paused(s).settle();
+    expect(s.holders(fraud, 2)).toEqual([]);
+    expect(modelRoute(s.reconcile(), fraud)).toMatchObject({ aliases: { default: 1 } });
+  });
+
+  it("is still served elsewhere when a replica dies, and on more replicas when more are wanted", () => {
+    const s = paused(served()).model(fraud, { default: 2 }).replica("c");
+    s.settle();
+    s.replica("a", { presence: "gone", held: [] }).settle();
+    expect(s.holders(fraud, 1).toSorted()).toEqual(["b", "c"]);
+    s.replica("d").deploy(fraud, { replicas: 3 }).settle();
+    expect(s.holders(fraud, 1)).toHaveLength(3);
+  });
+
+  it("fits where the version that its alias points at would not", () => {
+    const s = served().model(fraud, { default: 2 }, [2], 5000);
+    const plan = (paused: boolean) => {
+      const [deployment] = s.deploy(fraud, { paused }).snapshot().deployments;
+      return planDeployment(s.snapshot(), deployment as DesiredDeployment).shortages;
+    };
+    expect(plan(false).join()).toMatch(/memory: needs/);
+    expect(plan(true)).toEqual([]);
+  });
+
+  it("begins nothing for an alias that serves nothing yet", () => {
+    const s = new Situation().replica("a").model(fraud, { default: 1 }).deploy(fraud, { paused: true });
+    const status = s.settle().statuses.get(fraud);
+    expect(s.holders(fraud, 1)).toEqual([]);
+    expect(status).toMatchObject({
+      settled: false,
+      summary: "fraud is paused: alias default serves nothing yet, and points at v1.",
+    });
+  });
+
+  it("does not hold on to a version that was retired", () => {
+    const s = paused(served()).model(fraud, { default: 2 });
+    s.settle();
+    const versions = s.models.get(fraud)?.versions;
+    const retired = versions?.get(1);
+    if (retired !== undefined) versions?.set(1, { ...retired, servable: false });
+    expect(modelRoute(s.settle(), fraud).aliases).toEqual({ default: 2 });
   });
 });

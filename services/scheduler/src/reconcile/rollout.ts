@@ -1,6 +1,6 @@
 import { replicasNeeded, routableReplicas } from "./gate.ts";
 import type { Pass } from "./pass.ts";
-import { wantedVersion } from "./roles.ts";
+import { targetVersion } from "./roles.ts";
 import type { DesiredDeployment, Rollout } from "./snapshot.ts";
 
 /** How far back an alias remembers what it served. */
@@ -16,7 +16,7 @@ export function shiftAliases(pass: Pass): void {
 }
 
 function nextRollout(pass: Pass, deployment: DesiredDeployment, rollout: Rollout): Rollout {
-  const wanted = wantedVersion(pass.modelOf(deployment.key), rollout.alias);
+  const wanted = targetVersion(deployment, pass.modelOf(deployment.key), rollout);
   if (wanted === rollout.served) return rollout;
   // An alias that the library no longer has goes nowhere; what it served stays warm like after any move.
   if (wanted !== 0 && !canServe(pass, deployment, wanted)) return rollout;

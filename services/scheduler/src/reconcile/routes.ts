@@ -59,7 +59,10 @@ function versionRoute(pass: Pass, deployment: DesiredDeployment, phase: VersionP
   const unavailableReason =
     replicaIds.length > 0 ? "" : `Version ${version} of ${deployment.key} is not served: ${reason}.`;
   const role = pass.rolesOf(deployment.key).get(version);
-  const aliases = aliasesOf(pass.rollouts.ofDeployment(deployment), pass.modelOf(deployment.key), { version, role });
+  const aliases = aliasesOf(deployment, pass.rollouts.ofDeployment(deployment), pass.modelOf(deployment.key), {
+    version,
+    role,
+  });
   return create(VersionRouteSchema, {
     version: BigInt(version),
     replicaIds,

@@ -56,6 +56,7 @@ export class Situation {
       deviceKind: "",
       keepWarm: 1,
       onDemand: false,
+      paused: false,
     };
     this.deployments.set(key, { ...spec, ...this.deployments.get(key), ...change });
     return this;

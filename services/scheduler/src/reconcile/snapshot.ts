@@ -17,6 +17,8 @@ export interface DesiredDeployment {
   readonly keepWarm: number;
   /** Its versions are put aside when others need the memory. */
   readonly onDemand: boolean;
+  /** Its aliases stay at what they serve. */
+  readonly paused: boolean;
 }
 
 /** A version as the library describes it. */

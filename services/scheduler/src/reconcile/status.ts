@@ -2,7 +2,7 @@ import { type DeploymentStatus, DeploymentStatusSchema, RolloutPhase } from "@ai
 import { create } from "@bufbuild/protobuf";
 import type { Pass } from "./pass.ts";
 import { phasesOf, type VersionPhase } from "./phase.ts";
-import { wantedVersion } from "./roles.ts";
+import { targetVersion, wantedVersion } from "./roles.ts";
 import type { DesiredDeployment } from "./snapshot.ts";
 import { type AliasProgress, summarise } from "./summary.ts";
 
@@ -10,8 +10,10 @@ import { type AliasProgress, summarise } from "./summary.ts";
 export function statusOf(pass: Pass, deployment: DesiredDeployment): DeploymentStatus {
   const phases = phasesOf(pass, deployment);
   const aliases = deployment.aliases.map((alias): AliasProgress => {
-    const wanted = wantedVersion(pass.modelOf(deployment.key), alias);
-    return { alias, wanted, served: pass.rollouts.of(deployment.key, alias).served };
+    const model = pass.modelOf(deployment.key);
+    const rollout = pass.rollouts.of(deployment.key, alias);
+    const target = targetVersion(deployment, model, rollout);
+    return { alias, wanted: wantedVersion(model, alias), target, served: rollout.served };
   });
   return create(DeploymentStatusSchema, {
     versions: phases.map((phase) => ({
@@ -40,6 +42,6 @@ function isSettled(
       .filter((phase) => phase.phase === RolloutPhase.SERVING && phase.replicaIds.length >= deployment.replicas)
       .map((phase) => phase.version),
   );
-  const aliasesDone = aliases.every(({ wanted, served }) => wanted !== 0 && wanted === served && full.has(served));
+  const aliasesDone = aliases.every(({ target, served }) => target !== 0 && target === served && full.has(served));
   return aliasesDone && deployment.versions.every((version) => full.has(version));
 }

@@ -5,7 +5,10 @@ import type { DesiredDeployment } from "./snapshot.ts";
 /** Where an alias is on its way. */
 export interface AliasProgress {
   readonly alias: string;
+  /** What the library's alias points at. */
   readonly wanted: number;
+  /** Where the alias goes: elsewhere than the library's only while paused. */
+  readonly target: number;
   readonly served: number;
 }
 
@@ -28,8 +31,16 @@ export function summarise(
     ...servingParts(deployment, phases, aliases, suitable),
     ...phases.flatMap((phase) => comingPart(phase)),
     ...aliases.filter((a) => a.wanted === 0).map((a) => `alias ${a.alias} points at no version yet`),
+    ...(deployment.paused ? [pausedPart(aliases)] : []),
   ];
   return parts.length === 0 ? `${name} has nothing to serve.` : `${name} ${parts.join("; ")}.`;
+}
+
+function pausedPart(aliases: readonly AliasProgress[]): string {
+  const held = aliases.filter(({ wanted, target }) => wanted !== target);
+  const stays = ({ alias, target, wanted }: AliasProgress) =>
+    `alias ${alias} ${target === 0 ? "serves nothing yet" : `stays at v${target}`}, and points at v${wanted}`;
+  return ["is paused", ...held.map(stays)].join(": ");
 }
 
 function servingParts(

@@ -10,6 +10,7 @@ import type { SchedulerTimings } from "../config.ts";
 import type { SchedulerStore } from "../database.ts";
 import { encodePlan, tryDeployment } from "../deployments/planner.ts";
 import type { Deployments } from "../deployments/postgres-deployments.ts";
+import { listHappenings } from "../deployments/postgres-history.ts";
 import { normaliseSpec } from "../deployments/spec.ts";
 import { watchDeployment } from "../deployments/watch.ts";
 import type { ReadLibrary } from "../library/registry-library.ts";
@@ -79,8 +80,19 @@ export function createDeploymentService(o: DeploymentServiceOptions): ServiceImp
       // What may not be seen is as if it were not deployed: ending that changes nothing, for those who may end deployments here.
       if (!sees && o.policy.policy.allows(principal, "deployment.write", projectOf(key), o.clock.now())) return {};
       require(context, "deployment.write", key);
-      await o.deployments.remove(key, principal.id);
-      return {};
+      const deployment = await o.deployments.find(key);
+      if (!request.validateOnly) await o.deployments.remove(key, principal.id);
+      return deployment === undefined ? {} : { deployment };
+    },
+    async listDeploymentHistory(request, context) {
+      const { key } = readModelName(request);
+      require(context, "deployment.view", key);
+      const { size, after, tokenOf } = readPage(context, request);
+      const found = await listHappenings(o.store, key, { before: after?.[0], size });
+      if (found.length === 0 && after === undefined) throw new AimassError("NOT_FOUND", notDeployed(key));
+      const page = found.slice(0, size);
+      const nextToken = tokenOf(found.length > size ? [page.at(-1)?.id ?? ""] : undefined);
+      return { entries: page.map(({ entry }) => entry), page: { nextToken } };
     },
     async *watchDeployment(request, context) {
       const { key } = readModelName(request);

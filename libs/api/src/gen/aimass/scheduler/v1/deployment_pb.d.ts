@@ -74,6 +74,15 @@ export declare type DeploymentSpec = Message<"aimass.scheduler.v1.DeploymentSpec
    * @generated from field: aimass.scheduler.v1.Loading loading = 9;
    */
   loading: Loading;
+
+  /**
+   * True: rolls nothing out. Each alias stays at the version it serves, wherever the library's alias points, until this is false again; one that serves
+   * nothing yet begins nothing. Traffic, failover, a changed number of replicas, and versions by number go on. A version that the library no longer has
+   * READY is not held back.
+   *
+   * @generated from field: bool paused = 10;
+   */
+  paused: boolean;
 };
 
 /**
@@ -162,7 +171,7 @@ export declare type DeploymentStatus = Message<"aimass.scheduler.v1.DeploymentSt
   aliases: AliasStatus[];
 
   /**
-   * True when every alias is served by its wanted version on as many replicas as wanted.
+   * True when every alias is served by its wanted version, or while paused by the one it stays at, on as many replicas as wanted.
    *
    * @generated from field: bool settled = 3;
    */
@@ -408,6 +417,13 @@ export declare type DeleteDeploymentRequest = Message<"aimass.scheduler.v1.Delet
    * @generated from field: string model = 2;
    */
   model: string;
+
+  /**
+   * Checks everything as always, answers what would end, and ends nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 3;
+   */
+  validateOnly: boolean;
 };
 
 /**
@@ -420,6 +436,12 @@ export declare const DeleteDeploymentRequestSchema: GenMessage<DeleteDeploymentR
  * @generated from message aimass.scheduler.v1.DeleteDeploymentResponse
  */
 export declare type DeleteDeploymentResponse = Message<"aimass.scheduler.v1.DeleteDeploymentResponse"> & {
+  /**
+   * The deployment that ended, or would; absent where the model was not deployed.
+   *
+   * @generated from field: aimass.scheduler.v1.Deployment deployment = 1;
+   */
+  deployment?: Deployment | undefined;
 };
 
 /**
@@ -427,6 +449,154 @@ export declare type DeleteDeploymentResponse = Message<"aimass.scheduler.v1.Dele
  * Use `create(DeleteDeploymentResponseSchema)` to create a new message.
  */
 export declare const DeleteDeploymentResponseSchema: GenMessage<DeleteDeploymentResponse>;
+
+/**
+ * @generated from message aimass.scheduler.v1.ListDeploymentHistoryRequest
+ */
+export declare type ListDeploymentHistoryRequest = Message<"aimass.scheduler.v1.ListDeploymentHistoryRequest"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * @generated from field: aimass.common.v1.PageRequest page = 3;
+   */
+  page?: PageRequest | undefined;
+};
+
+/**
+ * Describes the message aimass.scheduler.v1.ListDeploymentHistoryRequest.
+ * Use `create(ListDeploymentHistoryRequestSchema)` to create a new message.
+ */
+export declare const ListDeploymentHistoryRequestSchema: GenMessage<ListDeploymentHistoryRequest>;
+
+/**
+ * @generated from message aimass.scheduler.v1.ListDeploymentHistoryResponse
+ */
+export declare type ListDeploymentHistoryResponse = Message<"aimass.scheduler.v1.ListDeploymentHistoryResponse"> & {
+  /**
+   * @generated from field: repeated aimass.scheduler.v1.DeploymentHistoryEntry entries = 1;
+   */
+  entries: DeploymentHistoryEntry[];
+
+  /**
+   * @generated from field: aimass.common.v1.PageInfo page = 2;
+   */
+  page?: PageInfo | undefined;
+};
+
+/**
+ * Describes the message aimass.scheduler.v1.ListDeploymentHistoryResponse.
+ * Use `create(ListDeploymentHistoryResponseSchema)` to create a new message.
+ */
+export declare const ListDeploymentHistoryResponseSchema: GenMessage<ListDeploymentHistoryResponse>;
+
+/**
+ * One thing that happened to a deployment.
+ *
+ * @generated from message aimass.scheduler.v1.DeploymentHistoryEntry
+ */
+export declare type DeploymentHistoryEntry = Message<"aimass.scheduler.v1.DeploymentHistoryEntry"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp at = 1;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * "user:ada"; "service:scheduler" for a step of a rollout.
+   *
+   * @generated from field: string actor = 2;
+   */
+  actor: string;
+
+  /**
+   * @generated from oneof aimass.scheduler.v1.DeploymentHistoryEntry.entry
+   */
+  entry: {
+    /**
+     * @generated from field: aimass.scheduler.v1.SpecChange spec_change = 3;
+     */
+    value: SpecChange;
+    case: "specChange";
+  } | {
+    /**
+     * @generated from field: aimass.scheduler.v1.RolloutStep rollout_step = 4;
+     */
+    value: RolloutStep;
+    case: "rolloutStep";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message aimass.scheduler.v1.DeploymentHistoryEntry.
+ * Use `create(DeploymentHistoryEntrySchema)` to create a new message.
+ */
+export declare const DeploymentHistoryEntrySchema: GenMessage<DeploymentHistoryEntry>;
+
+/**
+ * Somebody put, replaced or ended the deployment.
+ *
+ * @generated from message aimass.scheduler.v1.SpecChange
+ */
+export declare type SpecChange = Message<"aimass.scheduler.v1.SpecChange"> & {
+  /**
+   * As it was from then on; absent: the deployment was ended.
+   *
+   * @generated from field: aimass.scheduler.v1.DeploymentSpec spec = 1;
+   */
+  spec?: DeploymentSpec | undefined;
+};
+
+/**
+ * Describes the message aimass.scheduler.v1.SpecChange.
+ * Use `create(SpecChangeSchema)` to create a new message.
+ */
+export declare const SpecChangeSchema: GenMessage<SpecChange>;
+
+/**
+ * An alias went to a version, or a version was refused.
+ *
+ * @generated from message aimass.scheduler.v1.RolloutStep
+ */
+export declare type RolloutStep = Message<"aimass.scheduler.v1.RolloutStep"> & {
+  /**
+   * Empty for a version that no alias is at.
+   *
+   * @generated from field: string alias = 1;
+   */
+  alias: string;
+
+  /**
+   * @generated from field: int64 version = 2;
+   */
+  version: bigint;
+
+  /**
+   * SERVING: the alias is served by the version from then on. FAILED: it takes no traffic.
+   *
+   * @generated from field: aimass.scheduler.v1.RolloutPhase phase = 3;
+   */
+  phase: RolloutPhase;
+
+  /**
+   * Of a failure why; of a shift what served before.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message aimass.scheduler.v1.RolloutStep.
+ * Use `create(RolloutStepSchema)` to create a new message.
+ */
+export declare const RolloutStepSchema: GenMessage<RolloutStep>;
 
 /**
  * @generated from message aimass.scheduler.v1.WatchDeploymentRequest
@@ -1157,6 +1327,17 @@ export declare const DeploymentService: GenService<{
     methodKind: "unary";
     input: typeof DeleteDeploymentRequestSchema;
     output: typeof DeleteDeploymentResponseSchema;
+  },
+  /**
+   * What became of the deployment of a model, newest first: who changed what, and which version served from when. The newest 1 000 entries are kept, over
+   * the end of the deployment too, until the model is deleted. Idempotent. Errors: NOT_FOUND for a model that never was deployed. Verb: deployment.view.
+   *
+   * @generated from rpc aimass.scheduler.v1.DeploymentService.ListDeploymentHistory
+   */
+  listDeploymentHistory: {
+    methodKind: "unary";
+    input: typeof ListDeploymentHistoryRequestSchema;
+    output: typeof ListDeploymentHistoryResponseSchema;
   },
   /**
    * The deployment now and after every change of its status. Idempotent. Cancel: ends the stream. Verb: deployment.view.
