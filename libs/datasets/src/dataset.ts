@@ -7,6 +7,7 @@ import { DatedReader } from "./dated-reader.ts";
 import { DelimitedReader } from "./delimited/delimited-reader.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "./format-reader.ts";
 import { ImageZipReader, imageSchema } from "./images/image-zip-reader.ts";
+import { jsonReader } from "./json/json-reader.ts";
 import { JsonLinesReader } from "./json-lines/json-lines-reader.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { ParquetReader } from "./parquet/parquet-reader.ts";
@@ -133,6 +134,8 @@ function readerOf(format: DatasetFormat, context: ReaderContext): FormatReader {
       return new DelimitedReader(context, "\t");
     case "json-lines":
       return new JsonLinesReader(context);
+    case "json":
+      return jsonReader(context);
     case "parquet":
       return new ParquetReader(context);
     case "image-zip":

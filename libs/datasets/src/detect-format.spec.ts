@@ -50,9 +50,6 @@ describe("the format of a file", () => {
     ["a NumPy array", Buffer.from("\x93NUMPY\x01\0", "latin1"), "a NumPy array", "numpy.load"],
     ["an SQLite database", Buffer.from("SQLite format 3\0", "latin1"), "an SQLite database", "Export"],
     ["a workbook of old", Buffer.from("\xd0\xcf\x11\xe0\xa1", "latin1"), "an old Excel workbook", "read_excel"],
-    ["an array of objects", Buffer.from('[{"a": 1}, {"a": 2}]'), "a JSON array", "jq -c '.[]'"],
-    ["an array over lines", Buffer.from('[\n  {"a": 1}\n]'), "a JSON array", "lines=True"],
-    ["an object over lines", Buffer.from('{\n  "a": 1\n}'), "JSON over several lines", "jq -c ."],
     ["a page", Buffer.from("\ufeff\n<!DOCTYPE html><html><table>"), "an HTML page", "read_html"],
     ["XML", Buffer.from('<?xml version="1.0"?><rows/>'), "XML", "Save the table as CSV"],
   ])("that is %s is called what it is, whatever format is said", async (_, bytes, what, remedy) => {

@@ -3,12 +3,13 @@ import { badFile } from "./cells/bad-cell.ts";
 import type { DataFile } from "./data-file.ts";
 import { separatorLine } from "./delimited/separator.ts";
 import { defaultLimits } from "./limits.ts";
+import { beginsJsonTable } from "./other-formats.ts";
 import type { DatasetFormat } from "./schema.ts";
 import { beginningOf } from "./text-file.ts";
 import { packingOf } from "./unpack.ts";
 
 const lookedAt = 64 * 1024;
-const remedy = "Name the format, or upload CSV, TSV, JSON Lines, Parquet or a ZIP of images.";
+const remedy = "Name the format, or upload CSV, TSV, JSON, JSON Lines, Parquet or a ZIP of images.";
 
 export interface DetectionOptions extends Partial<Pick<TextFile, "encoding" | "limits">> {
   readonly signal?: AbortSignal;
@@ -16,7 +17,7 @@ export interface DetectionOptions extends Partial<Pick<TextFile, "encoding" | "l
 
 /**
  * Tells the format of a file from its first bytes, unpacked where it is compressed: Parquet and ZIP by their magic numbers; JSON Lines by a first line that is,
- * or begins, an object; else TSV where the first line has more tabs than commas, and CSV.
+ * or begins, an object; JSON by an array, or an object of objects, of lists or over several lines; else TSV where the first line has more tabs than commas, and CSV.
  * Errors: INVALID_ARGUMENT for an empty file, and files of well-known other kinds.
  */
 export async function detectFormat(
@@ -39,7 +40,8 @@ export async function detectFormat(
   if (text.includes("\0")) throw badFile("The file's format is not known: it is not text.", remedy);
   const line = /^\s*([^\r\n]*)/.exec(text)?.[1] ?? "";
   if (line === "") throw badFile("The file is empty.", "Upload a file with a header and at least one row.");
-  if (beginsObject(line)) return "json-lines";
+  if (beginsJsonTable(text)) return "json";
+  if (beginsObject(line)) return isNestedTable(text) ? "json" : "json-lines";
   return separatorLine.test(line) ? "csv" : count(line, "\t") > count(line, ",") ? "tsv" : "csv";
 }
 
@@ -53,6 +55,11 @@ function seekingFormat(start: string): DatasetFormat | undefined {
 function beginsObject(line: string): boolean {
   if (/^\{\s*"(?:[^"\\]|\\.)*"\s*:/.test(line)) return true;
   return /^\{\s*\}\s*$/.test(line);
+}
+
+/** Whether the file is one object on one line whose first value is an object or a list: a table by columns or by rows. JSON Lines of such objects have more lines. */
+function isNestedTable(text: string): boolean {
+  return /^\s*\{\s*"(?:[^"\\]|\\.)*"\s*:\s*[[{][^\r\n]*\s*$/.test(text);
 }
 
 function count(text: string, sign: string): number {

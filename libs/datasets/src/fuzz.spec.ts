@@ -100,6 +100,12 @@ describe("a damaged file is read or refused, and always in time", () => {
   it("CSV in Zstandard", () => fuzz("csv", zstdCompressSync(csvText), 500));
   it("JSON Lines", () =>
     fuzz("json-lines", Buffer.from('{"a":1.5,"b":"x\\n\\u00e9","c":true}\n{"a":-2,"c":null}\n{"b":"{}[]:"}\n'), 1500));
+  it.each([
+    ["records", '[{"a":1.5,"b":"x\\n","c":true},{"a":-2,"c":null},{"b":"{}[]:"}]'],
+    ["split", '{"columns":["a","b"],"index":[0,1],"data":[[1,"x,"],[null,"]"]]}'],
+    ["columns", '{"a":{"0":1,"1":2},"b":{"0":"x","1":null}}'],
+    ["lists", '{"a":[1,2],"b":["x","{"]}'],
+  ])("JSON as %s", (_, text) => fuzz("json", Buffer.from(text), 600));
   it("Parquet, plain", () => fuzz("parquet", parquet("UNCOMPRESSED"), 1500), 60_000);
   it("Parquet, snappy", () => fuzz("parquet", parquet("SNAPPY"), 1500), 60_000);
   it("Parquet, zstd", () => fuzz("parquet", parquet("ZSTD"), 500), 60_000);

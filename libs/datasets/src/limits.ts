@@ -36,6 +36,8 @@ export interface Limits {
   readonly imagePixels: number;
   /** Width and height of an image, each. */
   readonly imageSide: number;
+  /** Bytes of JSON that is held in memory, because its rows do not stand one after another. */
+  readonly jsonTableBytes: number;
   /** Passes (scans) of a progressive JPEG. */
   readonly jpegScans: number;
 }
@@ -57,6 +59,7 @@ export const defaultLimits: Limits = {
   zipRatio: 200,
   imagePixels: 32 * MiB,
   imageSide: 16_384,
+  jsonTableBytes: 128 * MiB,
   jpegScans: 64,
 };
 
@@ -83,12 +86,16 @@ export function readDatasetLimits(v: Variables): DatasetLimits {
 }
 
 /** The refusal of a file that asks for more than a limit allows. `what` says where and how much it asks for. */
-export function overLimit(name: keyof Limits, limits: Limits, what: string): AimassError {
+export function overLimit(name: keyof Limits, limits: Limits, what: string, remedy = smaller(name)): AimassError {
   return new AimassError("INVALID_ARGUMENT", `${what}; the limit is ${limits[name].toLocaleString("en")}.`, {
     reason: "DATASET_LIMIT",
     field: name,
-    remedy: `Make the file smaller${canBeRaised(name) ? `, or ask an operator to raise ${variables[name]}` : ""}.`,
+    remedy,
   });
+}
+
+function smaller(name: keyof Limits): string {
+  return `Make the file smaller${canBeRaised(name) ? `, or ask an operator to raise ${variables[name]}` : ""}.`;
 }
 
 function canBeRaised(name: keyof Limits): name is keyof DatasetLimits {

@@ -67,18 +67,8 @@ const magics: readonly (readonly [string, OtherFormat])[] = [
   ["\xff\xd8\xff", { what: "one image", remedy: "Pack folders of images into a ZIP file: label/name.png." }],
 ];
 
-const jsonLines = "Write one flat object a line";
-
 /** Formats that are told by how their text begins. */
 const beginnings: readonly (readonly [RegExp, OtherFormat])[] = [
-  [
-    /^\s*\[\s*(?:[{[\]]|[\r\n])/,
-    {
-      what: "a JSON array",
-      remedy: `${jsonLines}: jq -c '.[]' FILE > FILE.jsonl, or in pandas to_json("FILE.jsonl", orient="records", lines=True).`,
-    },
-  ],
-  [/^\s*\{\s*[\r\n]\s*"/, { what: "JSON over several lines", remedy: `${jsonLines}: jq -c . FILE > FILE.jsonl.` }],
   [
     /^\s*<(?:!doctype\s+html|html|head|body|table|div)\b/i,
     {
@@ -100,6 +90,17 @@ export function refuseOtherFormats(bytes: Uint8Array): void {
     magics.find(([magic]) => start.startsWith(magic) && !(isText && /^\w+$/.test(magic)))?.[1] ??
     beginnings.find(([pattern]) => pattern.test(start.replace(/^\xef\xbb\xbf/, "")))?.[1];
   if (found !== undefined) throw badFile(`The file is ${found.what}.`, found.remedy);
+}
+
+/** Refuses, where another format was named, JSON whose rows are not lines. */
+export function refuseJson(bytes: Uint8Array): void {
+  if (!beginsJsonTable(Buffer.from(bytes.subarray(0, 1024)).toString("utf8"))) return;
+  throw badFile("The file is JSON whose rows are not lines.", "Leave its format out, or name it json.");
+}
+
+/** Whether text begins as JSON does that is an array of rows, or an object over several lines. */
+export function beginsJsonTable(text: string): boolean {
+  return /^[\s\ufeff]*(?:\[\s*(?:[{[\]]|[\r\n])|\{\s*[\r\n]\s*")/.test(text);
 }
 
 /** ZIP archives that are something else, by a file in them. */

@@ -1,7 +1,7 @@
 import { AimassError } from "@aimass/core";
 
 /** How a dataset's file is written. */
-export type DatasetFormat = "csv" | "tsv" | "json-lines" | "parquet" | "image-zip";
+export type DatasetFormat = "csv" | "tsv" | "json-lines" | "json" | "parquet" | "image-zip";
 
 /** What the values of a column are. Dates are strings. */
 export type ColumnType = "number" | "string" | "boolean" | "image";

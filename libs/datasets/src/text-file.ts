@@ -1,6 +1,6 @@
 import { ByteSource, type TextFile } from "./byte-source.ts";
 import { badFile } from "./cells/bad-cell.ts";
-import { refuseOtherFormats } from "./other-formats.ts";
+import { refuseJson, refuseOtherFormats } from "./other-formats.ts";
 
 const lf = 0x0a;
 
@@ -24,6 +24,7 @@ export async function beginningOf(
 export function skipByteOrderMark(bytes: Uint8Array): number {
   const [first, second, third] = bytes;
   refuseOtherFormats(bytes);
+  refuseJson(bytes);
   if (first === 0x50 && second === 0x4b && third === 0x03) {
     throw badFile("The file is a ZIP archive or a spreadsheet, not text.", "Unpack it, or save the sheet as CSV.");
   }

@@ -1,6 +1,6 @@
 import { AimassError } from "@aimass/core";
 import { type Batch, ColumnBuilder, type ColumnData } from "../batch.ts";
-import { ByteSource } from "../byte-source.ts";
+import { ByteSource, type TextFile } from "../byte-source.ts";
 import { badCell, badFile } from "../cells/bad-cell.ts";
 import { booleanOf, MissingTokens, notABoolean, notANumber, numberOf, outOfRange } from "../cells/cell-values.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
@@ -10,27 +10,32 @@ import { type ColumnSchema, type DatasetSchema, listed, selectColumns } from "..
 import { JsonLines } from "./json-lines.ts";
 import { isScalar, type JsonValue, numbersOfList } from "./json-scalar.ts";
 import { ObjectColumns } from "./object-columns.ts";
+import type { OpenRows, RowText } from "./row-text.ts";
 import type { WrittenRow } from "./written-row.ts";
 
 /** JSON Lines (https://jsonlines.org): one flat object a line. A name that a line lacks is a missing value. */
 export class JsonLinesReader implements FormatReader {
   readonly #context: ReaderContext;
+  readonly #open: OpenRows;
 
-  constructor(context: ReaderContext) {
+  /** `open`: of another format, its rows as JSON Lines. */
+  constructor(context: ReaderContext, open?: OpenRows) {
     this.#context = context;
+    this.#open = open ?? ((schema) => linesOf({ ...context, encoding: (schema ?? context).encoding }));
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
     const { missing, encoding } = this.#context;
-    using lines = this.#lines(encoding, signal);
+    const rows = this.#open(undefined, signal);
+    using lines = new JsonLines(rows, this.#context.limits, signal);
     const columns = new ObjectColumns(this.#context);
     await this.#eachRow(lines, (object) => columns.add(object, lines.written));
     const { inferred, found, notes, partial } = columns.finish(lines.written.row);
-    return inferenceOf(inferred, lines.written.row, { missing, found, partial, encoding }, notes);
+    return inferenceOf(inferred, lines.written.row, { missing, found, partial, encoding }, [...rows.notes(), ...notes]);
   }
 
   async *batches(schema: DatasetSchema, options: BatchOptions): AsyncGenerator<Batch> {
-    using lines = this.#lines(schema.encoding, options.signal);
+    using lines = new JsonLines(this.#open(schema, options.signal), this.#context.limits, options.signal);
     const assembler = new ObjectAssembler(schema, selectColumns(schema, options.columns), options.batchRows);
     for (;;) {
       for (let object = lines.next(); object !== undefined; object = lines.next()) {
@@ -42,10 +47,6 @@ export class JsonLinesReader implements FormatReader {
     }
     if (lines.written.row === 0) throw noRows();
     if (assembler.rows > 0) yield assembler.finish();
-  }
-
-  #lines(encoding: string | undefined, signal: AbortSignal | undefined): JsonLines {
-    return new JsonLines(new ByteSource({ ...this.#context, encoding }), this.#context.limits, signal);
   }
 
   async #eachRow(lines: JsonLines, visit: (object: Readonly<Record<string, JsonValue>>) => void): Promise<void> {
@@ -62,6 +63,10 @@ export class JsonLinesReader implements FormatReader {
     const { limits } = this.#context;
     if (row > limits.rows) throw overLimit("rows", limits, `The file has at least ${row} rows`);
   }
+}
+
+function linesOf(file: TextFile): RowText {
+  return { text: new ByteSource(file), areLines: true, notes: () => [] };
 }
 
 function noRows(): Error {
@@ -92,7 +97,7 @@ class ObjectAssembler {
     const { row, line } = written;
     const known = this.#known;
     if (known !== undefined)
-      for (const name of Object.keys(object)) if (!known.has(name)) throw unknown(name, known, { row, line });
+      for (const name of Object.keys(object)) if (!known.has(name)) throw unknown(name, known, written);
     for (let index = 0; index < this.#wanted.length; index++) {
       const column = this.#wanted[index] as ColumnSchema;
       const { name } = column;
@@ -136,12 +141,13 @@ function valueIn(object: Readonly<Record<string, JsonValue>>, { name, source, el
   return element === undefined ? value : (numbersOfList(value)?.[element] ?? null);
 }
 
-function notFlat(place: { readonly column: string; readonly row: number; readonly line: number }): Error {
+function notFlat(place: { readonly column: string; readonly row: number; readonly line: number | undefined }): Error {
   return badCell({ ...place, problem: "there is an object or a list", remedy: "Write numbers, texts and truths." });
 }
 
-function unknown(name: string, known: ReadonlySet<string>, { row, line }: { row: number; line: number }): Error {
-  const problem = `Row ${row} (line ${line}) has a value for ${listed([name])}, which is no column.`;
+function unknown(name: string, known: ReadonlySet<string>, { row, line }: WrittenRow): Error {
+  const where = line === undefined ? `Row ${row}` : `Row ${row} (line ${line})`;
+  const problem = `${where} has a value for ${listed([name])}, which is no column.`;
   return new AimassError("INVALID_ARGUMENT", problem, {
     reason: "BAD_ROW",
     field: `rows[${row}].${name}`,

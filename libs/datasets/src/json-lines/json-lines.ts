@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import { BlockReader } from "../block-reader.ts";
-import type { ByteStream } from "../byte-stream.ts";
 import { badRow } from "../cells/bad-cell.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { endOfLines, skipByteOrderMark } from "../text-file.ts";
 import type { JsonValue } from "./json-scalar.ts";
 import { lineShape } from "./line-shape.ts";
+import type { RowText } from "./row-text.ts";
 import { WrittenRow } from "./written-row.ts";
 
 const lf = 0x0a;
@@ -18,11 +18,13 @@ export class JsonLines implements Disposable {
   readonly written = new WrittenRow();
   readonly #blocks: BlockReader;
   readonly #limits: Limits;
+  readonly #areLines: boolean;
   #linesEnd = 0;
   #started = false;
 
-  constructor(text: ByteStream, limits: Limits, signal: AbortSignal | undefined) {
+  constructor({ text, areLines }: RowText, limits: Limits, signal: AbortSignal | undefined) {
     this.#blocks = new BlockReader(text, signal);
+    this.#areLines = areLines;
     this.#limits = limits;
   }
 
@@ -38,7 +40,7 @@ export class JsonLines implements Disposable {
       const found = blocks.bytes.indexOf(lf, start);
       const end = found < 0 || found >= this.#linesEnd ? this.#linesEnd : found;
       blocks.position = Math.min(end + 1, this.#linesEnd);
-      this.written.line++;
+      if (this.#areLines) this.written.line = (this.written.line ?? 0) + 1;
       if (isBlank(blocks.bytes, start, end)) continue;
       this.written.row++;
       return this.#parse(start, end);
@@ -52,7 +54,7 @@ export class JsonLines implements Disposable {
     if (this.#started && blocks.atEnd) return false;
     if (blocks.pending > this.#limits.rowBytes) this.#refuseLength(this.written.row + 1, blocks.pending);
     await blocks.more();
-    if (!this.#started) blocks.position = skipByteOrderMark(blocks.bytes);
+    if (!this.#started && this.#areLines) blocks.position = skipByteOrderMark(blocks.bytes);
     this.#started = true;
     this.#linesEnd = endOfLines(blocks.bytes, blocks.position, blocks.atEnd);
     return true;

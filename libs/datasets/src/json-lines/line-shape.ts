@@ -60,7 +60,8 @@ export function lineShape(bytes: Uint8Array, start: number, end: number): LineSh
   return { members, depth: deepest, hasLongNumbers };
 }
 
-function stringEnd(bytes: Uint8Array, from: number, end: number): number {
+/** Where a string ends: at its closing quote, or past the last byte. */
+export function stringEnd(bytes: Uint8Array, from: number, end: number): number {
   let at = from;
   for (; at < end; at++) {
     const byte = bytes[at];

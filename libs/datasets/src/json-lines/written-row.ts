@@ -4,8 +4,8 @@ import type { JsonScalar } from "./json-scalar.ts";
 export class WrittenRow {
   /** Row from 1. */
   row = 0;
-  /** Line of the file from 1. */
-  line = 0;
+  /** Line of the file from 1; undefined where rows are no lines of it. */
+  line: number | undefined;
   /** Whether a number has so many digits that a 64-bit float may lose some. */
   hasLongNumbers = false;
   #json = "";

@@ -46,7 +46,7 @@ export class DeclaredColumn {
   }
 
   /** Takes in the cell of UTF-8 bytes [start, end). */
-  cell(bytes: Buffer, start: number, end: number, row: number, line: number): void {
+  cell(bytes: Buffer, start: number, end: number, row: number, line: number | undefined): void {
     if (this.#type === "number" && this.#parser.parse(bytes, start, end)) {
       const place = { row, line, column: this.name };
       this.#addNumber(this.#parser.value, place, () => bytes.toString("latin1", start, end));
@@ -54,7 +54,7 @@ export class DeclaredColumn {
   }
 
   /** Takes in a cell as text. */
-  text(text: string, row: number, line: number): void {
+  text(text: string, row: number, line: number | undefined): void {
     if (this.#missing?.has(text)) this.#statistics.missing++;
     else if (this.#type === "string") this.#statistics.addText(text);
     else if (this.#type === "boolean") this.#addBoolean(text, row, line);
@@ -100,7 +100,7 @@ export class DeclaredColumn {
     this.#statistics.addNumber(value);
   }
 
-  #addBoolean(text: string, row: number, line: number): void {
+  #addBoolean(text: string, row: number, line: number | undefined): void {
     const value = booleanOf(text);
     if (value === undefined) throw notABoolean({ row, line, column: this.name }, text);
     this.#statistics.addBoolean(value === 1);

@@ -12,7 +12,7 @@ import { mostMissingWords, ownMissingWords } from "./own-missing.ts";
 
 interface Place {
   readonly row: number;
-  readonly line: number;
+  readonly line: number | undefined;
   readonly text: string;
 }
 
@@ -53,7 +53,7 @@ export class TextColumnInference {
   }
 
   /** Takes in the cell of UTF-8 bytes [start, end). */
-  cell(bytes: Buffer, start: number, end: number, row: number, line: number): void {
+  cell(bytes: Buffer, start: number, end: number, row: number, line: number | undefined): void {
     const statistics = this.#statistics;
     if (start === end && this.#missing.empty) {
       statistics.missing++;
@@ -72,7 +72,7 @@ export class TextColumnInference {
   }
 
   /** Takes in a cell that is no number. */
-  text(text: string, row: number, line: number): void {
+  text(text: string, row: number, line: number | undefined): void {
     const statistics = this.#statistics;
     if (this.#missing.has(text)) {
       statistics.missing++;

@@ -9,6 +9,7 @@ export const formats = {
   csv: DatasetFormat.CSV,
   tsv: DatasetFormat.TSV,
   jsonl: DatasetFormat.JSON_LINES,
+  json: DatasetFormat.JSON,
   parquet: DatasetFormat.PARQUET,
   images: DatasetFormat.IMAGE_ZIP,
 } as const;

@@ -13,6 +13,7 @@ const extensions: Readonly<Record<number, string>> = {
   [DatasetFormat.CSV]: ".csv",
   [DatasetFormat.TSV]: ".tsv",
   [DatasetFormat.JSON_LINES]: ".jsonl",
+  [DatasetFormat.JSON]: ".json",
   [DatasetFormat.PARQUET]: ".parquet",
   [DatasetFormat.IMAGE_ZIP]: ".zip",
 };

@@ -5,6 +5,7 @@ const formats = {
   csv: ApiFormat.CSV,
   tsv: ApiFormat.TSV,
   "json-lines": ApiFormat.JSON_LINES,
+  json: ApiFormat.JSON,
   parquet: ApiFormat.PARQUET,
   "image-zip": ApiFormat.IMAGE_ZIP,
 } as const satisfies Record<DatasetFormat, ApiFormat>;

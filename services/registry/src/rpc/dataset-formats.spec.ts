@@ -156,6 +156,11 @@ describe("a dataset whose format is not named", () => {
     }
   });
 
+  it("is JSON by its columns, as pandas writes it", async () => {
+    const made = await add("told-json-table", '{"a":{"0":1,"1":2},"b":{"0":"NA","1":null}}');
+    expect(made).toMatchObject({ format: DatasetFormat.JSON, rows: 2n, columns: [{ mean: 1.5 }, { missing: 1n }] });
+  });
+
   it("is what is in it where it is compressed", async () => {
     const made = await add("told-packed", gzipSync("a\tb\n1\tx\n2\ty\n"));
     expect(made).toMatchObject({ format: DatasetFormat.TSV, rows: 2n, columns: [{ name: "a" }, { name: "b" }] });

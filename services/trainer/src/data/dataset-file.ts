@@ -17,6 +17,7 @@ const formats: Partial<Record<DatasetFormat, Format>> = {
   [DatasetFormat.CSV]: "csv",
   [DatasetFormat.TSV]: "tsv",
   [DatasetFormat.JSON_LINES]: "json-lines",
+  [DatasetFormat.JSON]: "json",
   [DatasetFormat.PARQUET]: "parquet",
   [DatasetFormat.IMAGE_ZIP]: "image-zip",
 };

@@ -37,6 +37,7 @@ const formats: Record<Format, DatasetFormat> = {
   csv: DatasetFormat.CSV,
   tsv: DatasetFormat.TSV,
   "json-lines": DatasetFormat.JSON_LINES,
+  json: DatasetFormat.JSON,
   parquet: DatasetFormat.PARQUET,
   "image-zip": DatasetFormat.IMAGE_ZIP,
 };

@@ -786,7 +786,7 @@ export declare type DeleteDatasetResponse = Message<"aimass.registry.v1.DeleteDa
 export declare const DeleteDatasetResponseSchema: GenMessage<DeleteDatasetResponse>;
 
 /**
- * How the artifact is written.
+ * How the artifact is written. Text formats may be compressed with gzip or Zstandard.
  *
  * @generated from enum aimass.registry.v1.DatasetFormat
  */
@@ -830,6 +830,14 @@ export enum DatasetFormat {
    * @generated from enum value: DATASET_FORMAT_IMAGE_ZIP = 5;
    */
   IMAGE_ZIP = 5,
+
+  /**
+   * JSON whose rows are not lines: an array of objects, objects one after another, an object of lists, or what pandas' to_json writes as
+   * "records", "split", "table", "columns" or "index". Cells are read as those of JSON Lines.
+   *
+   * @generated from enum value: DATASET_FORMAT_JSON = 6;
+   */
+  JSON = 6,
 }
 
 /**
