@@ -8,7 +8,7 @@ export default defineConfig({
     include: ["libs/**/*.spec.ts", "services/**/*.spec.ts", "test/repo/**/*.spec.ts", "test/integration/**/*.spec.ts"],
     pool: "forks",
     // Many of them wait for processes more than they compute.
-    maxWorkers: Math.min(4, Math.max(2, availableParallelism())),
+    maxWorkers: Math.min(4, Math.max(3, availableParallelism())),
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // The many processes that tests start keep their compiled modules for each other.

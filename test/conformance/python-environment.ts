@@ -7,7 +7,8 @@ import { mustRun } from "./program.ts";
 const scripts = fileURLToPath(new URL("./python", import.meta.url));
 
 /** What is installed together: stock clients, clients of serving platforms, or exporters and the libraries they export from. */
-export type PythonKind = "clients" | "serving" | "exporters";
+export const pythonKinds = ["clients", "serving", "exporters"] as const;
+export type PythonKind = (typeof pythonKinds)[number];
 
 const kinds: Readonly<Record<PythonKind, { requirements: string; home: string }>> = {
   clients: { requirements: "requirements.txt", home: "../.venv" },

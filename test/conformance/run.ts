@@ -1,6 +1,6 @@
 /**
  * What clients written by others see of a running mesh: `npm run conformance`. With `--only=TEXT` only checks whose name has it, with
- * `--case=TEXT` only those ONNX tests, with `--json FILE` the findings as JSON too.
+ * `--case=TEXT` only those ONNX tests, with `--json FILE` the findings as JSON too. With `--prepare` it installs what the checks need, and ends.
  */
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -14,10 +14,16 @@ import { curl, notebookPort, predictSnippet } from "./checks/plain-http.ts";
 import { pythonClients } from "./checks/python-clients.ts";
 import { pythonPackage } from "./checks/python-package.ts";
 import { startConformanceMesh } from "./mesh.ts";
+import { PythonEnvironment, pythonKinds } from "./python-environment.ts";
 
 const option = (name: string) =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3);
 const file = process.argv.includes("--json") ? process.argv[process.argv.indexOf("--json") + 1] : undefined;
+
+if (process.argv.includes("--prepare")) {
+  for (const kind of pythonKinds) await PythonEnvironment.open(kind);
+  process.exit();
+}
 
 const findings = await runAll(option("only") ?? "", option("case"));
 const count = (outcome: Finding["outcome"]) => findings.filter((finding) => finding.outcome === outcome).length;
