@@ -284,6 +284,21 @@ describe("the scheduler over real RPC and a real database", () => {
     expect((await deployments.listDeployments({})).deployments).toEqual([]);
   });
 
+  it("is deployed by one of those who do it at the same moment, and by all who do the same", async () => {
+    await replica("n/cpu-0");
+    const { deployments } = await mesh.clients([scheduler.rpc]);
+    await waitFor(() => deployments.putDeployment({ spec: { model: "fraud" }, dryRun: true }));
+    const make = (keepWarm: number) =>
+      deployments.putDeployment({ spec: { model: "fraud", keepWarm }, createOnly: true });
+    const outcomes = await Promise.allSettled([make(1), make(2)]);
+    const made = outcomes.find((outcome) => outcome.status === "fulfilled")?.value.deployment ?? expect.fail();
+    expect(outcomes.filter((outcome) => outcome.status === "rejected")).toMatchObject([
+      { reason: { code: "ABORTED", reason: "ETAG_MISMATCH" } },
+    ]);
+    expect((await make(made.spec?.keepWarm ?? 0)).deployment).toMatchObject({ spec: made.spec, etag: made.etag });
+    expect((await deployments.getDeployment({ model: "fraud" })).deployment).toMatchObject({ spec: made.spec });
+  });
+
   it("refuses a stale etag, a bad spec, and an unknown model exactly like a hidden one", async () => {
     await replica("n/cpu-0");
     const first = await deploy();

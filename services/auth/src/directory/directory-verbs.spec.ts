@@ -73,6 +73,20 @@ describe("a group", () => {
     ]);
   });
 
+  it("is made by one of those who make it at the same moment, and by all who make the same", async () => {
+    const make = (...members: string[]) =>
+      root.directory.putGroup({ group: { name: "dawn", members }, createOnly: true });
+    const outcomes = await Promise.allSettled([make("user:admin"), make("service-account:ci")]);
+    const made = outcomes.find((outcome) => outcome.status === "fulfilled")?.value.group ?? expect.fail();
+    expect(outcomes.filter((outcome) => outcome.status === "rejected")).toMatchObject([
+      { reason: { code: "ABORTED", reason: "ETAG_MISMATCH" } },
+    ]);
+    expect((await make(...made.members)).group).toEqual(made);
+    const { groups } = await root.directory.listGroups({});
+    expect(groups.find(({ name }) => name === "dawn")).toEqual(made);
+    await root.directory.deleteGroup({ name: "dawn" });
+  });
+
   it("says in a dry run what would go with it, and goes without one", async () => {
     const subject = "group:night";
     await root.access.putGrant({ grant: { subject, resource: "p", level: Level.VIEW, effect: Effect.ALLOW } });

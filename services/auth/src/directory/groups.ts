@@ -32,8 +32,14 @@ export class Groups {
     this.#o = options;
   }
 
-  /** Adds a group or replaces its members. Throws NOT_FOUND for a member that does not exist; ABORTED for another etag than the group's, unless empty. */
-  async put(group: GroupWithMembers & { readonly etag: string }, cause: Cause): Promise<Changed<GroupWithMembers>> {
+  /**
+   * Adds a group or replaces its members. Throws NOT_FOUND for a member that does not exist; ABORTED for another etag than the group's, unless empty, and where
+   * a group that is to be made is there with other members.
+   */
+  async put(
+    group: GroupWithMembers & { readonly etag: string; readonly createOnly: boolean },
+    cause: Cause,
+  ): Promise<Changed<GroupWithMembers>> {
     assertName(group.name, "group.name");
     const members = [...new Set(group.members)].sort();
     return await this.#o.writer.change(async ({ tx, touch }) => {
@@ -47,6 +53,7 @@ export class Groups {
       const created = made === 1n;
       if (group.etag !== "" && (created || group.etag !== groupEtag(before))) throw changedMeanwhile(group.name);
       if (!created && before.join() === members.join()) return { name: group.name, members };
+      if (!created && group.createOnly) throw changedMeanwhile(group.name);
       await tx.deleteFrom("group_member").where("group_name", "=", group.name).execute();
       const rows = members.map((member) => ({ group_name: group.name, member }));
       if (rows.length > 0) await tx.insertInto("group_member").values(rows).execute();

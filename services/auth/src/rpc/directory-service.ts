@@ -90,7 +90,7 @@ function groupMethods({ guard, groups }: DirectoryServiceOptions) {
     async putGroup(request, context) {
       requirePlatform(guard, context, "directory.manage");
       const { name: named = "", members: wanted = [], etag = "" } = request.group ?? {};
-      const group = { name: named, members: wanted, etag };
+      const group = { name: named, members: wanted, etag, createOnly: request.createOnly };
       const changed = await groups.put(group, causeOf(context));
       const { name, members } = changed.value;
       return { group: encodeGroup({ name, members }), acknowledgement: await acknowledged(guard, changed) };

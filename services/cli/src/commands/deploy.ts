@@ -104,7 +104,9 @@ export async function putWishes(
     const current = await currentDeployment(connection, wishes.project, wishes.model);
     const spec = { ...plain(current?.spec), ...wishes };
     try {
-      return await connection.client(DeploymentService).putDeployment({ spec, dryRun, etag: current?.etag ?? "" });
+      const etag = current?.etag ?? "";
+      const createOnly = current === undefined;
+      return await connection.client(DeploymentService).putDeployment({ spec, dryRun, etag, createOnly });
     } catch (error) {
       if (ConnectError.from(error).code !== Code.Aborted || reads === mostReads) throw error;
     }

@@ -112,7 +112,7 @@ function addServiceAccounts(program: Command): void {
       );
 }
 
-/** Changes members of a group as they are now; somebody else's change of a group that is there is refused by the service in between. */
+/** Changes members of a group as they are now; the service refuses it where somebody else changed or made the group in between. */
 async function changeMembers(
   { connection, output }: CommandContext,
   name: string,
@@ -120,7 +120,7 @@ async function changeMembers(
 ): Promise<void> {
   const before = (await listGroups(connection)).find((group) => group.name === name);
   const group = { name, members: [...change(before?.members ?? [])], etag: before?.etag ?? "" };
-  const answer = await connection.client(DirectoryService).putGroup({ group });
+  const answer = await connection.client(DirectoryService).putGroup({ group, createOnly: before === undefined });
   output.result(answer, () => [
     `group:${name} has ${answer.group?.members.join(", ") || "no members"}.`,
     acknowledged(answer.acknowledgement),

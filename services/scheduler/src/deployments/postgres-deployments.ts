@@ -48,29 +48,36 @@ export class Deployments {
     return (await query.execute()).map((row) => ({ key: row.key, deployment: toDeployment(row) }));
   }
 
-  /** Creates or replaces. Throws ABORTED `ETAG_MISMATCH` when `etag` is set and not the current one. */
-  put(key: string, spec: DeploymentSpec, options: { etag: string; actor: string }): Promise<void> {
+  /**
+   * Creates or replaces. Throws ABORTED `ETAG_MISMATCH` when `etag` is set and not the current one, and when a deployment that is to be made is there with
+   * another spec.
+   */
+  put(
+    key: string,
+    spec: DeploymentSpec,
+    { actor, etag, createOnly }: { etag: string; createOnly: boolean; actor: string },
+  ): Promise<void> {
     return this.#store.withTransaction(async (tx) => {
-      const before = await tx
-        .selectFrom("deployment")
-        .selectAll()
-        .where("key", "=", key)
-        .forUpdate()
-        .executeTakeFirst();
-      checkEtag(key, before?.etag, options.etag);
-      const isSame =
-        before !== undefined && equals(DeploymentSpecSchema, fromBinary(DeploymentSpecSchema, before.spec), spec);
-      if (isSame) return;
       const row = { spec: Buffer.from(toBinary(DeploymentSpecSchema, spec)), etag: randomUUID() };
-      await tx
+      // Who makes the same one at the same time waits here for this transaction's end, and then finds it made.
+      const { numInsertedOrUpdatedRows: made } = await tx
         .insertInto("deployment")
-        .values({ key, ...row, created_by: options.actor })
-        .onConflict((conflict) => conflict.column("key").doUpdateSet(row))
-        .execute();
-      await this.#tell(tx, spec, {
-        change: before === undefined ? Change.CREATED : Change.UPDATED,
-        actor: options.actor,
-      });
+        .values({ key, ...row, created_by: actor })
+        .onConflict((conflict) => conflict.doNothing())
+        .executeTakeFirst();
+      if (made === 1n) {
+        checkEtag(key, undefined, etag);
+        await this.#tell(tx, spec, { change: Change.CREATED, actor });
+        return;
+      }
+      const named = tx.selectFrom("deployment").selectAll().where("key", "=", key);
+      const before = await named.forUpdate().executeTakeFirst();
+      if (before === undefined) throw changedMeanwhile(key, "was ended by someone else");
+      checkEtag(key, before.etag, etag);
+      if (equals(DeploymentSpecSchema, fromBinary(DeploymentSpecSchema, before.spec), spec)) return;
+      if (createOnly) throw changedMeanwhile(key, "was made by someone else");
+      await tx.updateTable("deployment").set(row).where("key", "=", key).execute();
+      await this.#tell(tx, spec, { change: Change.UPDATED, actor });
     });
   }
 
@@ -117,8 +124,11 @@ export class Deployments {
 
 function checkEtag(key: string, current: string | undefined, expected: string): void {
   if (expected === "" || expected === current) return;
-  const state = current === undefined ? "does not exist" : "was changed by someone else";
-  throw new AimassError("ABORTED", `The deployment of ${key} ${state} since it was read.`, {
+  throw changedMeanwhile(key, current === undefined ? "does not exist" : "was changed by someone else");
+}
+
+function changedMeanwhile(key: string, state: string): AimassError {
+  return new AimassError("ABORTED", `The deployment of ${key} ${state} since it was read.`, {
     reason: "ETAG_MISMATCH",
     field: "etag",
     remedy: "Read it again and repeat the change on what it is now.",

@@ -52,7 +52,7 @@ function balance(
   }
 }
 
-/** The device with the fewest dedicated replicas on the node with the fewest of this model. */
+/** The device with the fewest dedicated replicas on the node with the fewest of this model. A node that is drained gets none. */
 function pickDevice(
   pass: Pass,
   deployment: DesiredDeployment,
@@ -61,7 +61,7 @@ function pickDevice(
 ): DedicatedReplicaWant | undefined {
   const options: { want: DedicatedReplicaWant; rank: [number, number] }[] = [];
   for (const node of [...nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (node.presence !== "attached" || !hasRoom(pass, deployment, node)) continue;
+    if (node.presence !== "attached" || pass.fleet.isDrained(node.name) || !hasRoom(pass, deployment, node)) continue;
     const onNode = wants.filter((want) => want.node === node.name && want.key === deployment.key).length;
     for (const device of node.devices) {
       const want = {

@@ -38,6 +38,12 @@ export class FleetView {
     return replica !== undefined && replica.presence !== "gone";
   }
 
+  /** Whether an operator moves everything that a node serves elsewhere: every replica it has. */
+  isDrained(node: string): boolean {
+    const own = this.replicas.filter((replica) => replica.node === node && replica.presence !== "gone");
+    return own.length > 0 && own.every((replica) => replica.draining);
+  }
+
   /** Replicas that may keep versions of a deployment. */
   suitable(deployment: DesiredDeployment): readonly ReplicaState[] {
     const kind = `${deployment.dedicated ? deployment.key : ""} ${deployment.deviceKind}`;

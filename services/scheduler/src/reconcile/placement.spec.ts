@@ -280,6 +280,19 @@ describe("where a deployment may run", () => {
     expect(s.decisions.dedicated).toEqual([]);
   });
 
+  it("asks no agent of a drained machine for a dedicated replica, until it takes versions again", () => {
+    const s = new Situation().model(fraud, { default: 1 }).deploy(fraud, { dedicated: true, replicas: 2 });
+    for (const name of ["a", "b"]) {
+      const devices = [{ id: "cpu-0", kind: "cpu" }];
+      s.nodes.set(name, { name, presence: "attached", freeMemory: 0, freeDisk: 0, devices });
+      s.replica(`${name}/cpu-0`, { draining: name === "a" });
+    }
+    s.settle();
+    expect(s.decisions.dedicated.map((want) => want.node)).toEqual(["b"]);
+    s.replica("a/cpu-0", { draining: false }).settle();
+    expect(s.decisions.dedicated.map((want) => want.node)).toEqual(["a", "b"]);
+  });
+
   it("moves from shared to dedicated replicas without a gap", () => {
     const s = new Situation().replica("a/cpu-0").model(fraud, { default: 1 }).deploy(fraud);
     s.nodes.set("a", {

@@ -53,7 +53,11 @@ export function createDeploymentService(o: DeploymentServiceOptions): ServiceImp
       const plan = encodePlan(tried, key);
       if (request.dryRun) return { plan };
       refuseShortages(key, tried);
-      await o.deployments.put(key, spec, { etag: request.etag, actor: principal.id });
+      await o.deployments.put(key, spec, {
+        etag: request.etag,
+        createOnly: request.createOnly,
+        actor: principal.id,
+      });
       const put = await o.deployments.find(key);
       const status = tried.outcome.statuses.get(key);
       // Until the leader has looked at it, the status is what the plan foresees.

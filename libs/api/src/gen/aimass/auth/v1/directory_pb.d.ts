@@ -366,6 +366,13 @@ export declare type PutGroupRequest = Message<"aimass.auth.v1.PutGroupRequest"> 
    * @generated from field: aimass.auth.v1.Group group = 1;
    */
   group?: Group | undefined;
+
+  /**
+   * There must be no such group yet, unless with the same members: of two that are made at the same time, one is refused (ABORTED).
+   *
+   * @generated from field: bool create_only = 2;
+   */
+  createOnly: boolean;
 };
 
 /**

@@ -296,6 +296,13 @@ export declare type PutDeploymentRequest = Message<"aimass.scheduler.v1.PutDeplo
    * @generated from field: string etag = 3;
    */
   etag: string;
+
+  /**
+   * The model must not be deployed yet, unless by the same spec: of two that are made at the same time, one is refused (ABORTED).
+   *
+   * @generated from field: bool create_only = 4;
+   */
+  createOnly: boolean;
 };
 
 /**
