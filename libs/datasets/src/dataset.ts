@@ -15,6 +15,7 @@ import { collectStatistics } from "./profile/batch-statistics.ts";
 import type { Inference } from "./profile/inference.ts";
 import { inferenceOf } from "./profile/inference.ts";
 import { type ColumnType, checkSchema, type DatasetFormat, type DatasetSchema, listed } from "./schema.ts";
+import { XlsxReader } from "./xlsx/xlsx-reader.ts";
 
 export interface DatasetOptions extends ColumnChoices {
   readonly format: DatasetFormat;
@@ -40,6 +41,8 @@ export interface DatasetOptions extends ColumnChoices {
   readonly encoding?: string;
   readonly decimal?: string;
   readonly thousands?: string;
+  /** For inference: which sheet of a workbook is read; the first when left out. */
+  readonly sheet?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -114,6 +117,7 @@ async function openReader(options: DatasetOptions): Promise<OpenedReader> {
     encoding: options.encoding,
     decimal: options.decimal,
     thousands: options.thousands,
+    sheet: options.sheet,
     types: declaredTypes(options),
     dates: options.dates ?? new Map(),
     choice: new ColumnChoice(options),
@@ -136,6 +140,8 @@ function readerOf(format: DatasetFormat, context: ReaderContext): FormatReader {
       return new JsonLinesReader(context);
     case "json":
       return jsonReader(context);
+    case "xlsx":
+      return new XlsxReader(context);
     case "parquet":
       return new ParquetReader(context);
     case "image-zip":

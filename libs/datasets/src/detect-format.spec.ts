@@ -65,12 +65,6 @@ describe("the format of a file", () => {
   });
 
   it.each([
-    [
-      "a workbook",
-      ["[Content_Types].xml", "docProps/app.xml", "xl/workbook.xml"],
-      "an Excel workbook (.xlsx)",
-      "read_excel",
-    ],
     ["a sheet of LibreOffice", ["mimetype", "content.xml"], "an OpenDocument file", "Save the sheet as CSV"],
     ["arrays", ["x.npy", "y.npy"], "NumPy arrays (.npz)", "numpy.load"],
     ["a packed table", ["data/table.csv"], 'a ZIP archive of "data/table.csv"', "Unpack it"],

@@ -1,22 +1,24 @@
+import { AimassError } from "@aimass/core";
 import type { TextFile } from "./byte-source.ts";
 import { badFile } from "./cells/bad-cell.ts";
 import type { DataFile } from "./data-file.ts";
 import { separatorLine } from "./delimited/separator.ts";
-import { defaultLimits } from "./limits.ts";
+import { readZip } from "./images/zip-directory.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
 import { beginsJsonTable } from "./other-formats.ts";
 import type { DatasetFormat } from "./schema.ts";
 import { beginningOf } from "./text-file.ts";
 import { packingOf } from "./unpack.ts";
 
 const lookedAt = 64 * 1024;
-const remedy = "Name the format, or upload CSV, TSV, JSON, JSON Lines, Parquet or a ZIP of images.";
+const remedy = "Name the format, or upload CSV, TSV, JSON, JSON Lines, Parquet, .xlsx or a ZIP of images.";
 
 export interface DetectionOptions extends Partial<Pick<TextFile, "encoding" | "limits">> {
   readonly signal?: AbortSignal;
 }
 
 /**
- * Tells the format of a file from its first bytes, unpacked where it is compressed: Parquet and ZIP by their magic numbers; JSON Lines by a first line that is,
+ * Tells the format of a file from its first bytes, unpacked where it is compressed: Parquet and ZIP by their magic numbers, a workbook by the names in it; JSON Lines by a first line that is,
  * or begins, an object; JSON by an array, or an object of objects, of lists or over several lines; else TSV where the first line has more tabs than commas, and CSV.
  * Errors: INVALID_ARGUMENT for an empty file, and files of well-known other kinds.
  */
@@ -26,6 +28,7 @@ export async function detectFormat(
 ): Promise<DatasetFormat> {
   const start = await file.read(0, 8, signal);
   const seeking = seekingFormat(Buffer.from(start).toString("latin1"));
+  if (seeking === "image-zip") return (await isWorkbook(file, limits, signal)) ? "xlsx" : seeking;
   if (seeking !== undefined) return seeking;
   const { text } = await beginningOf({ file, encoding, limits }, lookedAt, signal);
   const packing = packingOf(start);
@@ -43,6 +46,17 @@ export async function detectFormat(
   if (beginsJsonTable(text)) return "json";
   if (beginsObject(line)) return isNestedTable(text) ? "json" : "json-lines";
   return separatorLine.test(line) ? "csv" : count(line, "\t") > count(line, ",") ? "tsv" : "csv";
+}
+
+/** Whether a ZIP archive is an Excel workbook. What is wrong with it is said when it is read. */
+async function isWorkbook(file: DataFile, limits: Limits, signal: AbortSignal | undefined): Promise<boolean> {
+  const unbounded = { ...limits, zipEntryBytes: Number.MAX_SAFE_INTEGER, zipTotalBytes: Number.MAX_SAFE_INTEGER };
+  try {
+    return (await readZip(file, unbounded, signal)).some(({ name }) => name.toLowerCase() === "xl/workbook.xml");
+  } catch (error) {
+    if (error instanceof AimassError) return false;
+    throw error;
+  }
 }
 
 /** Formats that are read here and there, by their first bytes. */

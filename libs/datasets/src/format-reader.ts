@@ -26,6 +26,8 @@ export interface ReaderContext {
   readonly encoding: string | undefined;
   readonly decimal: string | undefined;
   readonly thousands: string | undefined;
+  /** For inference: which sheet of a workbook is read. */
+  readonly sheet: string | undefined;
   /** For inference: which columns are read. */
   readonly choice: ColumnChoice;
 }

@@ -3,11 +3,12 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { AimassError } from "@aimass/core";
 import encodeJpeg, { init } from "@jsquash/jpeg/encode.js";
 import fc from "fast-check";
-import { zipSync } from "fflate";
+import { unzipSync, zipSync } from "fflate";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { beforeAll, describe, expect, it } from "vitest";
 import { pngOf } from "./images/png-writer.fixture.ts";
 import { type DatasetFormat, decodeImage, defaultLimits, memoryFile, profileDataset } from "./index.ts";
+import { workbookOf } from "./xlsx/workbook-writer.fixture.ts";
 
 /** Damage to a file: bytes overwritten, a piece taken out, a piece put in twice. */
 const damage = fc.record({
@@ -60,6 +61,9 @@ async function fuzz(format: DatasetFormat, good: Uint8Array, numRuns: number): P
 }
 
 const csvText = 'name,"a ""b""",n,ok\r\nAnn,"x\ny",1.5e3,true\r\n"Bo, b",中,-7,false\r\n,,NA,true\r\n'.repeat(1);
+/** The same archive, without compression: damage then reaches what is in it, which the sums of its files would catch otherwise. */
+const stored = (zip: Uint8Array) => zipSync(unzipSync(zip), { level: 0 });
+
 const png = pngOf({
   width: 9,
   height: 7,
@@ -106,6 +110,12 @@ describe("a damaged file is read or refused, and always in time", () => {
     ["columns", '{"a":{"0":1,"1":2},"b":{"0":"x","1":null}}'],
     ["lists", '{"a":[1,2],"b":["x","{"]}'],
   ])("JSON as %s", (_, text) => fuzz("json", Buffer.from(text), 600));
+  it("a workbook", async () => {
+    const good = await readFile(new URL("./xlsx/fixtures/openpyxl-sheets.xlsx", import.meta.url));
+    await fuzz("xlsx", good, 800);
+    const cells = '<row r="1"><c r="A1" t="s"><v>0</v></c></row><row r="2"><c r="A2" s="1"><v>4e4</v></c></row>';
+    await fuzz("xlsx", stored(workbookOf({ sheets: { S: cells }, strings: ["<t>a</t>"], formats: ["d"] })), 800);
+  }, 60_000);
   it("Parquet, plain", () => fuzz("parquet", parquet("UNCOMPRESSED"), 1500), 60_000);
   it("Parquet, snappy", () => fuzz("parquet", parquet("SNAPPY"), 1500), 60_000);
   it("Parquet, zstd", () => fuzz("parquet", parquet("ZSTD"), 500), 60_000);

@@ -38,6 +38,8 @@ export interface Limits {
   readonly imageSide: number;
   /** Bytes of JSON that is held in memory, because its rows do not stand one after another. */
   readonly jsonTableBytes: number;
+  /** Bytes of the texts that the cells of a workbook share, which are held in memory. */
+  readonly workbookTextBytes: number;
   /** Passes (scans) of a progressive JPEG. */
   readonly jpegScans: number;
 }
@@ -60,6 +62,7 @@ export const defaultLimits: Limits = {
   imagePixels: 32 * MiB,
   imageSide: 16_384,
   jsonTableBytes: 128 * MiB,
+  workbookTextBytes: 256 * MiB,
   jpegScans: 64,
 };
 
@@ -86,16 +89,13 @@ export function readDatasetLimits(v: Variables): DatasetLimits {
 }
 
 /** The refusal of a file that asks for more than a limit allows. `what` says where and how much it asks for. */
-export function overLimit(name: keyof Limits, limits: Limits, what: string, remedy = smaller(name)): AimassError {
+export function overLimit(name: keyof Limits, limits: Limits, what: string, otherwise?: string): AimassError {
   return new AimassError("INVALID_ARGUMENT", `${what}; the limit is ${limits[name].toLocaleString("en")}.`, {
     reason: "DATASET_LIMIT",
     field: name,
-    remedy,
+    remedy: `Make the file smaller${canBeRaised(name) ? `, or ask an operator to raise ${variables[name]}` : ""}.`,
+    ...(otherwise !== undefined && { remedy: otherwise }),
   });
-}
-
-function smaller(name: keyof Limits): string {
-  return `Make the file smaller${canBeRaised(name) ? `, or ask an operator to raise ${variables[name]}` : ""}.`;
 }
 
 function canBeRaised(name: keyof Limits): name is keyof DatasetLimits {

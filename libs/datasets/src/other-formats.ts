@@ -7,7 +7,8 @@ interface OtherFormat {
 }
 
 const asCsv = "Save the table as CSV, JSON Lines or Parquet.";
-const sheetAsCsv = 'Save the sheet as CSV; in pandas: read_excel("FILE").to_csv("FILE.csv", index=False).';
+const sheetAsCsv =
+  'Save it as .xlsx without a password, or the sheet as CSV; in pandas: read_excel("FILE").to_csv("FILE.csv", index=False).';
 const unpack = "Unpack it first, and push what is in it.";
 
 /** Formats that are told by their first bytes, as Latin-1. */
@@ -19,7 +20,10 @@ const magics: readonly (readonly [string, OtherFormat])[] = [
   ["\x04\x22\x4d\x18", { what: "compressed with LZ4", remedy: unpack }],
   ["7z\xbc\xaf\x27\x1c", { what: "a 7-Zip archive", remedy: unpack }],
   ["Rar!\x1a\x07", { what: "a RAR archive", remedy: unpack }],
-  ["\xd0\xcf\x11\xe0", { what: "an old Excel workbook (.xls) or another Office document", remedy: sheetAsCsv }],
+  [
+    "\xd0\xcf\x11\xe0",
+    { what: "an old Excel workbook (.xls), one with a password, or another Office document", remedy: sheetAsCsv },
+  ],
   [
     "ARROW1",
     {
@@ -105,7 +109,8 @@ export function beginsJsonTable(text: string): boolean {
 
 /** ZIP archives that are something else, by a file in them. */
 const archives: readonly (readonly [RegExp, OtherFormat])[] = [
-  [/^xl\//, { what: "an Excel workbook (.xlsx)", remedy: sheetAsCsv }],
+  [/^xl\/workbook\.bin$/, { what: "a binary Excel workbook (.xlsb)", remedy: sheetAsCsv }],
+  [/^xl\//, { what: "an Excel workbook (.xlsx)", remedy: "Leave its format out, or name it xlsx." }],
   [/^(?:word|ppt)\//, { what: "an Office document", remedy: asCsv }],
   [/^mimetype$/, { what: "an OpenDocument file", remedy: "Save the sheet as CSV." }],
   [

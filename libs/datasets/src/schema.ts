@@ -1,7 +1,7 @@
 import { AimassError } from "@aimass/core";
 
 /** How a dataset's file is written. */
-export type DatasetFormat = "csv" | "tsv" | "json-lines" | "json" | "parquet" | "image-zip";
+export type DatasetFormat = "csv" | "tsv" | "json-lines" | "json" | "xlsx" | "parquet" | "image-zip";
 
 /** What the values of a column are. Dates are strings. */
 export type ColumnType = "number" | "string" | "boolean" | "image";
@@ -31,11 +31,13 @@ export interface DatasetSchema {
   /** Delimited text only: what stands before decimals (a point when left out), and between groups of three digits. */
   readonly decimal?: string;
   readonly thousands?: string;
+  /** Workbooks only: the name of the sheet; the first when left out. */
+  readonly sheet?: string;
   /** The file may have columns that are left out. */
   readonly partial?: boolean;
 }
 
-/** Cells that mean "no value" in delimited text unless the schema says otherwise: those of pandas 3.1. They are compared as they stand. */
+/** Cells that mean "no value" in delimited text and sheets unless the schema says otherwise: those of pandas 3.1. They are compared as they stand. */
 export const defaultMissing: readonly string[] = [
   "",
   "#N/A",
@@ -65,7 +67,7 @@ export const formerMissing: readonly string[] = [
 
 /** The cells that mean "no value" where a caller names some: beside the usual ones of the format, or (`only`) instead of them. */
 export function missingWords(format: DatasetFormat, named: readonly string[], only: boolean): readonly string[] {
-  const usual = format === "csv" || format === "tsv" ? defaultMissing : [];
+  const usual = format === "csv" || format === "tsv" || format === "xlsx" ? defaultMissing : [];
   return only ? named : [...new Set([...usual, ...named])];
 }
 

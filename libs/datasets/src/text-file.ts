@@ -26,7 +26,7 @@ export function skipByteOrderMark(bytes: Uint8Array): number {
   refuseOtherFormats(bytes);
   refuseJson(bytes);
   if (first === 0x50 && second === 0x4b && third === 0x03) {
-    throw badFile("The file is a ZIP archive or a spreadsheet, not text.", "Unpack it, or save the sheet as CSV.");
+    throw badFile("The file is a ZIP archive or a spreadsheet, not text.", "Leave its format out, or unpack it.");
   }
   if (first === 0x50 && second === 0x41 && third === 0x52 && bytes[3] === 0x31) {
     throw badFile("The file is Parquet, not text.", "Name its format parquet.");

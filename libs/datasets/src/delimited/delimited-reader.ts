@@ -1,4 +1,6 @@
 import type { Batch } from "../batch.ts";
+import { ByteSource } from "../byte-source.ts";
+import type { ByteStream } from "../byte-stream.ts";
 import { badFile, badRow } from "../cells/bad-cell.ts";
 import { MissingTokens } from "../cells/cell-values.ts";
 import type { BatchOptions, FormatReader, ReaderContext } from "../format-reader.ts";
@@ -17,10 +19,13 @@ import { findSeparator, type Separator } from "./separator.ts";
 export class DelimitedReader implements FormatReader {
   readonly #context: ReaderContext;
   readonly #defaultDelimiter: string;
+  readonly #open: (() => ByteStream) | undefined;
 
-  constructor(context: ReaderContext, defaultDelimiter: string) {
+  /** `open`: of another format, its rows as delimited text. */
+  constructor(context: ReaderContext, defaultDelimiter: string, open?: () => ByteStream) {
     this.#context = context;
     this.#defaultDelimiter = defaultDelimiter;
+    this.#open = open;
   }
 
   async infer(signal: AbortSignal | undefined): Promise<Inference> {
@@ -82,7 +87,9 @@ export class DelimitedReader implements FormatReader {
 
   #records({ delimiter, encoding }: WrittenAs, signal: AbortSignal | undefined): Records {
     const { file, limits } = this.#context;
-    return new Records({ file, limits, encoding, delimiter: delimiter ?? this.#defaultDelimiter, signal });
+    const isFile = this.#open === undefined;
+    const text = this.#open?.() ?? new ByteSource({ file, encoding, limits });
+    return new Records({ text, isFile, limits, delimiter: delimiter ?? this.#defaultDelimiter, signal });
   }
 
   /** Scans the next row into `records`; a promise only when more of the file is needed. */
@@ -120,7 +127,7 @@ function onlyHeader(): Error {
   return badFile("The file has a header and no rows.", "Upload a file with at least one row.");
 }
 
-function ragged(row: number, line: number, cells: number, width: number): Error {
+function ragged(row: number, line: number | undefined, cells: number, width: number): Error {
   const remedy =
     cells > width
       ? "Put cells that contain the delimiter in quotes."

@@ -26,7 +26,7 @@ export class RecordScanner {
   /** Cells of the current record. */
   cells = 0;
   /** Line of the file where the current record begins, from 1. */
-  line = 1;
+  line: number | undefined = 1;
   /** Row of data, from 1; 0 is the header. For error messages. */
   row = 0;
   /** Names of the columns once the header was read. For error messages. */
@@ -68,7 +68,7 @@ export class RecordScanner {
 
   /** To be called when the record was taken in: counts its lines. */
   taken(): void {
-    this.line += this.#lineBreaks + 1;
+    if (this.line !== undefined) this.line += this.#lineBreaks + 1;
   }
 
   #plain(bytes: Uint8Array, from: number, end: number): number {

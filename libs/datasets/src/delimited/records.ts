@@ -1,17 +1,17 @@
 import { isUtf8 } from "node:buffer";
 import { BlockReader } from "../block-reader.ts";
-import { ByteSource } from "../byte-source.ts";
+import type { ByteStream } from "../byte-stream.ts";
 import { badCell } from "../cells/bad-cell.ts";
-import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { endOfLines, skipByteOrderMark } from "../text-file.ts";
 import { incomplete, RecordScanner } from "./record-scanner.ts";
 import { separatorLine } from "./separator.ts";
 
 export interface RecordsOptions {
-  readonly file: DataFile;
+  readonly text: ByteStream;
+  /** Whether it is the file itself, so that its lines are those of the file. */
+  readonly isFile: boolean;
   readonly delimiter: string;
-  readonly encoding: string | undefined;
   readonly limits: Limits;
   readonly signal?: AbortSignal | undefined;
 }
@@ -22,6 +22,7 @@ export class Records implements Disposable {
   readonly delimiter: string;
   readonly #blocks: BlockReader;
   readonly #limits: Limits;
+  readonly #isFile: boolean;
   #linesEnd = 0;
   #valid = true;
   #started = false;
@@ -30,8 +31,10 @@ export class Records implements Disposable {
   constructor(options: RecordsOptions) {
     this.delimiter = options.delimiter;
     this.scanner = new RecordScanner({ delimiter: options.delimiter.charCodeAt(0), limits: options.limits });
-    this.#blocks = new BlockReader(new ByteSource(options), options.signal);
+    this.#blocks = new BlockReader(options.text, options.signal);
     this.#limits = options.limits;
+    this.#isFile = options.isFile;
+    if (!options.isFile) this.scanner.line = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -80,8 +83,7 @@ export class Records implements Disposable {
     await blocks.more();
     if (!this.#started) {
       this.#started = true;
-      blocks.position = skipByteOrderMark(blocks.bytes);
-      this.#skipSeparatorLine();
+      if (this.#isFile) this.#skipPreamble();
     }
     this.#linesEnd = endOfLines(blocks.bytes, blocks.position, blocks.atEnd);
     this.#valid = isUtf8(blocks.bytes.subarray(blocks.position, this.#linesEnd));
@@ -95,8 +97,9 @@ export class Records implements Disposable {
     return scanner.quoting[cell] === 2 ? text.replaceAll('""', '"') : text;
   }
 
-  #skipSeparatorLine(): void {
+  #skipPreamble(): void {
     const blocks = this.#blocks;
+    blocks.position = skipByteOrderMark(blocks.bytes);
     const line = separatorLine.exec(blocks.bytes.toString("latin1", blocks.position, blocks.position + 16));
     if (line === null) return;
     blocks.position += line[0].length;

@@ -10,6 +10,7 @@ export const formats = {
   tsv: DatasetFormat.TSV,
   jsonl: DatasetFormat.JSON_LINES,
   json: DatasetFormat.JSON,
+  xlsx: DatasetFormat.XLSX,
   parquet: DatasetFormat.PARQUET,
   images: DatasetFormat.IMAGE_ZIP,
 } as const;

@@ -14,6 +14,7 @@ const extensions: Readonly<Record<number, string>> = {
   [DatasetFormat.TSV]: ".tsv",
   [DatasetFormat.JSON_LINES]: ".jsonl",
   [DatasetFormat.JSON]: ".json",
+  [DatasetFormat.XLSX]: ".xlsx",
   [DatasetFormat.PARQUET]: ".parquet",
   [DatasetFormat.IMAGE_ZIP]: ".zip",
 };

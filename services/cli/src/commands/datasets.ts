@@ -38,6 +38,7 @@ interface PushOptions {
   readonly encoding?: string;
   readonly decimal?: string;
   readonly thousands?: string;
+  readonly sheet?: string;
   readonly columns?: string[];
   readonly without?: string[];
   readonly rename?: string[];
@@ -55,7 +56,7 @@ export function addDatasets(program: Command): void {
   datasets
     .command("push")
     .description(
-      "upload CSV, TSV, JSON, JSON Lines (.gz and .zst too), Parquet, a ZIP or a folder of images as the next version of a dataset",
+      "upload CSV, TSV, JSON, JSON Lines (.gz and .zst too), .xlsx, Parquet, a ZIP or a folder of images as the next version of a dataset",
     )
     .argument("<path>", "a file, or a folder with a folder of images for each class")
     .argument("[dataset]", '"dataset" or "project.dataset"; the file\'s name when left out')
@@ -70,6 +71,7 @@ export function addDatasets(program: Command): void {
     .option("--encoding <label>", "of text: windows-1252, utf-16le, gbk …; UTF-8 when left out")
     .option("--decimal <sign>", "before the decimals of CSV: ','")
     .option("--thousands <sign>", "between groups of three digits of CSV: '.' or ' '")
+    .option("--sheet <name>", "of a workbook; the first sheet when left out")
     .option("--columns <column...>", "the only columns that are read")
     .option("--without <column...>", "columns that are left out, whatever they hold")
     .option("--rename <old=new...>", "columns that get another name")
@@ -235,6 +237,7 @@ function readOptions(options: PushOptions): ReadOptions {
     encoding: options.encoding ?? "",
     decimal: options.decimal ?? "",
     thousands: options.thousands ?? "",
+    sheet: options.sheet ?? "",
     columns,
     without,
     rename: pairs(rename),

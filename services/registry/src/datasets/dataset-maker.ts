@@ -54,6 +54,7 @@ export class DatasetMaker {
     const read = request.read ?? create(ReadOptionsSchema);
     const profile = await this.#reader.profile(Buffer.from(sha256).toString("hex"), jobOf(request, read), signal);
     const format = encodeFormat(profile.format);
+    const { delimiter, sheet } = profile.schema;
     assertReadOptions(read, format);
     return create(DatasetVersionSchema, {
       ...name,
@@ -62,7 +63,10 @@ export class DatasetMaker {
       rows: BigInt(profile.rows),
       columns: encodeColumns(profile.columns),
       warnings: encodeWarnings(profile),
-      read: completeReadOptions({ ...read, delimiter: profile.schema.delimiter ?? read.delimiter }, format),
+      read: completeReadOptions(
+        { ...read, delimiter: delimiter ?? read.delimiter, sheet: sheet ?? read.sheet },
+        format,
+      ),
       description,
       source,
     });

@@ -21,7 +21,7 @@ export function assertReadOptions(read: ReadOptions, format: DatasetFormat): voi
     );
   }
   const declaredNames = [...Object.keys(types), ...Object.keys(dates)];
-  const names = [...declaredNames, ...columns, ...without, ...Object.entries(rename).flat()];
+  const names = [read.sheet, ...declaredNames, ...columns, ...without, ...Object.entries(rename).flat()];
   if ([...missing, ...names].some((text) => text.includes("\0"))) {
     throw invalid("read", "A word holds a NUL character.", "Write plain text.");
   }
@@ -77,7 +77,10 @@ function assertChoices({ columns, without, rename }: ReadOptions): void {
   }
 }
 
-function assertWriting({ encoding, decimal, thousands }: ReadOptions, format: DatasetFormat): void {
+function assertWriting({ encoding, decimal, thousands, sheet }: ReadOptions, format: DatasetFormat): void {
+  if (sheet !== "" && format !== DatasetFormat.UNSPECIFIED && format !== DatasetFormat.XLSX)
+    throw invalid("read.sheet", "The format has no sheets.", "Name a sheet of workbooks only.");
+  if (sheet.length > longestName) throw invalid("read.sheet", "The name of the sheet is too long.", "Shorten it.");
   if (encoding !== "" && !isEncoding(encoding)) {
     const remedy = "Name one such as windows-1252, utf-16le, gbk or shift_jis.";
     throw invalid("read.encoding", `There is no encoding "${shorten(encoding)}".`, remedy);
@@ -97,12 +100,13 @@ function assertWriting({ encoding, decimal, thousands }: ReadOptions, format: Da
 }
 
 /** How the text of a version is written, where it is not as usual. */
-export function writtenAs({ delimiter, encoding, decimal, thousands }: ReadOptions) {
+export function writtenAs({ delimiter, encoding, decimal, thousands, sheet }: ReadOptions) {
   return {
     ...(delimiter !== "" && { delimiter }),
     ...(encoding !== "" && { encoding }),
     ...(decimal !== "" && { decimal }),
     ...(thousands !== "" && { thousands }),
+    ...(sheet !== "" && { sheet }),
   };
 }
 
@@ -111,8 +115,9 @@ export function completeReadOptions(read: ReadOptions | undefined, format: Datas
   const { missing: named = [], delimiter = "", types = {}, dates = {} } = read ?? {};
   const { onlyMissing = false, keepIndex = false } = read ?? {};
   const missing = [...missingWords(decodeFormat(format) ?? "csv", named, onlyMissing)];
-  const { columns = [], without = [], rename = {}, encoding = "", decimal = "", thousands = "" } = read ?? {};
-  const written = { encoding, decimal, thousands };
+  const { columns = [], without = [], rename = {} } = read ?? {};
+  const { encoding = "", decimal = "", thousands = "", sheet = "" } = read ?? {};
+  const written = { encoding, decimal, thousands, sheet };
   const complete = { missing, onlyMissing: true, types, dates, keepIndex, columns, without, rename, ...written };
   if (!isDelimited(format)) return create(ReadOptionsSchema, complete);
   return create(ReadOptionsSchema, {

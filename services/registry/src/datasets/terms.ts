@@ -6,6 +6,7 @@ const formats = {
   tsv: ApiFormat.TSV,
   "json-lines": ApiFormat.JSON_LINES,
   json: ApiFormat.JSON,
+  xlsx: ApiFormat.XLSX,
   parquet: ApiFormat.PARQUET,
   "image-zip": ApiFormat.IMAGE_ZIP,
 } as const satisfies Record<DatasetFormat, ApiFormat>;

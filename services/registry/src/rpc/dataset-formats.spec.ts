@@ -161,6 +161,27 @@ describe("a dataset whose format is not named", () => {
     expect(made).toMatchObject({ format: DatasetFormat.JSON, rows: 2n, columns: [{ mean: 1.5 }, { missing: 1n }] });
   });
 
+  it("is a workbook, and keeps which sheet was read", async () => {
+    const cells = (...values: number[]) =>
+      `<row><c t="inlineStr"><is><t>a</t></is></c></row>${values.map((v) => `<row><c><v>${v}</v></c></row>`).join("")}`;
+    const kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet";
+    const xml = {
+      "xl/workbook.xml":
+        '<workbook><sheets><sheet name="One" r:id="a"/><sheet name="Two" r:id="b"/></sheets></workbook>',
+      "xl/_rels/workbook.xml.rels": `<Relationships>${["a", "b"].map((id) => `<Relationship Id="${id}" Type="${kind}" Target="${id}.xml"/>`).join("")}</Relationships>`,
+      "xl/a.xml": `<worksheet>${cells(1, 2)}</worksheet>`,
+      "xl/b.xml": `<worksheet>${cells(3, 4, 5)}</worksheet>`,
+    };
+    const workbook = zipSync(Object.fromEntries(Object.entries(xml).map(([name, text]) => [name, Buffer.from(text)])));
+    const first = await add("told-workbook", workbook);
+    expect(first).toMatchObject({ format: DatasetFormat.XLSX, rows: 2n, read: { sheet: "One", delimiter: "" } });
+    expect((await add("told-workbook", workbook)).version).toBe(1n);
+    const second = await add("told-workbook", workbook, { read: { sheet: "Two" } });
+    expect(second).toMatchObject({ version: 2n, rows: 3n, read: { sheet: "Two" } });
+    const error = await refusal(add("told-workbook-csv", "a\n1\n", { read: { sheet: "Two" } }));
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", field: "read.sheet" });
+  });
+
   it("is what is in it where it is compressed", async () => {
     const made = await add("told-packed", gzipSync("a\tb\n1\tx\n2\ty\n"));
     expect(made).toMatchObject({ format: DatasetFormat.TSV, rows: 2n, columns: [{ name: "a" }, { name: "b" }] });

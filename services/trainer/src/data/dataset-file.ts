@@ -18,6 +18,7 @@ const formats: Partial<Record<DatasetFormat, Format>> = {
   [DatasetFormat.TSV]: "tsv",
   [DatasetFormat.JSON_LINES]: "json-lines",
   [DatasetFormat.JSON]: "json",
+  [DatasetFormat.XLSX]: "xlsx",
   [DatasetFormat.PARQUET]: "parquet",
   [DatasetFormat.IMAGE_ZIP]: "image-zip",
 };
@@ -62,6 +63,7 @@ export function readAs({ format, columns, read }: DatasetVersion): ReadAs {
         ...(read.encoding !== "" && { encoding: read.encoding }),
         ...(read.decimal !== "" && { decimal: read.decimal }),
         ...(read.thousands !== "" && { thousands: read.thousands }),
+        ...(read.sheet !== "" && { sheet: read.sheet }),
       }),
     },
   };

@@ -38,6 +38,7 @@ const formats: Record<Format, DatasetFormat> = {
   tsv: DatasetFormat.TSV,
   "json-lines": DatasetFormat.JSON_LINES,
   json: DatasetFormat.JSON,
+  xlsx: DatasetFormat.XLSX,
   parquet: DatasetFormat.PARQUET,
   "image-zip": DatasetFormat.IMAGE_ZIP,
 };

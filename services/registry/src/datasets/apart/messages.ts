@@ -21,6 +21,7 @@ export interface ProfileJob extends AnyJob {
   readonly encoding?: string;
   readonly decimal?: string;
   readonly thousands?: string;
+  readonly sheet?: string;
   readonly types: ReadonlyMap<string, ColumnType>;
   readonly choices?: ColumnChoices;
   readonly dates?: ReadonlyMap<string, DateOrder>;

@@ -49,6 +49,7 @@ async function profile(file: DataFile, job: ProfileJob): Promise<Profile> {
     ...(job.encoding !== undefined && { encoding: job.encoding }),
     ...(job.decimal !== undefined && { decimal: job.decimal }),
     ...(job.thousands !== undefined && { thousands: job.thousands }),
+    ...(job.sheet !== undefined && { sheet: job.sheet }),
     previewRows: 1,
   });
   return { format, schema, rows, columns, warnings };

@@ -163,9 +163,9 @@ export declare const ValueCountSchema: GenMessage<ValueCount>;
  */
 export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
   /**
-   * Cells that mean "no value". In a request: beside the usual ones, which in CSV and TSV are those of pandas: "", "#N/A", "#N/A N/A",
+   * Cells that mean "no value". In a request: beside the usual ones, which in CSV, TSV and sheets are those of pandas: "", "#N/A", "#N/A N/A",
    * "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null";
-   * in JSON Lines and Parquet null alone. Of a version: all of them. One of CSV or TSV that has none and not `only_missing` was made
+   * in JSON, JSON Lines and Parquet null alone. Of a version: all of them. One of CSV or TSV that has none and not `only_missing` was made
    * when they were "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na", and is read by these.
    *
    * @generated from field: repeated string missing = 1;
@@ -250,6 +250,13 @@ export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
    * @generated from field: map<string, string> dates = 12;
    */
   dates: { [key: string]: string };
+
+  /**
+   * Of workbooks: the name of the sheet. Empty in a request: the first that is not hidden.
+   *
+   * @generated from field: string sheet = 13;
+   */
+  sheet: string;
 };
 
 /**
@@ -838,6 +845,13 @@ export enum DatasetFormat {
    * @generated from enum value: DATASET_FORMAT_JSON = 6;
    */
   JSON = 6,
+
+  /**
+   * One sheet of an Excel workbook (.xlsx); its first row that is not empty names the columns. Cells are read as those of CSV; days and times of day are ISO 8601.
+   *
+   * @generated from enum value: DATASET_FORMAT_XLSX = 7;
+   */
+  XLSX = 7,
 }
 
 /**
