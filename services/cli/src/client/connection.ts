@@ -82,6 +82,7 @@ export class Connection implements Disposable {
     try {
       return await fetch(`${this.server}${path}`, { ...init, headers });
     } catch (error) {
+      init.signal?.throwIfAborted();
       throw new AimassError("UNAVAILABLE", `Nothing answers at ${this.server}.`, {
         cause: error,
         remedy: "Start a mesh with `npm start`, or name another server with --server URL.",

@@ -25,6 +25,16 @@ export async function knownCells(connection: Connection, name: VersionName): Pro
   );
 }
 
+/** How the data of a version write numbers; empty: as programs do, or the caller may not see the version. */
+export async function knownNumbers(
+  connection: Connection,
+  name: VersionName,
+): Promise<{ readonly decimal: string; readonly thousands: string }> {
+  const columns = [...(await columnsOf(connection, name)).values()];
+  const written = columns.find(({ decimal, thousands }) => decimal !== "" || thousands !== "");
+  return { decimal: written?.decimal ?? "", thousands: written?.thousands ?? "" };
+}
+
 async function columnsOf(connection: Connection, name: VersionName): Promise<ReadonlyMap<string, ColumnMeaning>> {
   try {
     const { version } = await connection.client(ModelService).getVersion(name, { timeoutMs: withinMs });

@@ -70,8 +70,35 @@ export async function predict(
   body: object,
 ): Promise<{ predictions: unknown[] }> {
   const init = { headers: { "content-type": "application/json" }, body: stringifyExact(body) };
+  return (await rest(connection, predictPath({ model, version }), init)) as { predictions: unknown[] };
+}
+
+/** What `/predict` says of some rows. */
+export interface RowsAnswer {
+  /** One for each row. */
+  readonly predictions: readonly unknown[];
+  /** Names of the classes of an output's last axis, by output. */
+  readonly classes?: Readonly<Record<string, readonly string[]>>;
+  /** The version that answered. */
+  readonly version: string;
+}
+
+/** `/predict` with a body that is JSON already. `exact`: whole numbers beyond ±2^53 are bigints. Errors: with `retryAfterMs` where the server says when. */
+export async function predictRows(
+  connection: Connection,
+  at: ModelAddress,
+  body: string,
+  { exact, signal }: { readonly exact: boolean; readonly signal: AbortSignal },
+): Promise<RowsAnswer> {
+  const headers = { "content-type": "application/json" };
+  const { text, version } = await posted(connection, predictPath(at), { method: "POST", headers, body, signal });
+  const answer = (exact ? parseExact(text) : JSON.parse(text)) as Omit<RowsAnswer, "version">;
+  return { ...answer, version };
+}
+
+function predictPath({ model, version }: ModelAddress): string {
   const at = `/models/${encodeURIComponent(model)}${version === "" ? "" : `/versions/${encodeURIComponent(version)}`}`;
-  return (await rest(connection, `${at}/predict`, init)) as { predictions: unknown[] };
+  return `${at}/predict`;
 }
 
 function inHeader(tensor: InputTensor): object {
@@ -95,14 +122,30 @@ function modelPath({ model, version }: ModelAddress): string {
 }
 
 async function rest(connection: Connection, path: string, post?: RequestInit): Promise<unknown> {
-  const response = await connection.fetch(path, post === undefined ? {} : { method: "POST", ...post });
-  const text = await response.text();
-  if (response.ok) return parseExact(text);
+  const { text } = await posted(connection, path, post === undefined ? {} : { method: "POST", ...post });
+  return parseExact(text);
+}
+
+async function posted(
+  connection: Connection,
+  path: string,
+  init: RequestInit,
+): Promise<{ readonly text: string; readonly version: string }> {
+  const response = await connection.fetch(path, init);
+  const text = await response.text().catch((error: unknown) => {
+    init.signal?.throwIfAborted();
+    throw new AimassError("UNAVAILABLE", `The answer of ${connection.server} broke off.`, { cause: error });
+  });
+  if (response.ok) return { text, version: response.headers.get("aimass-version") ?? "" };
   let message = text || `The server answered ${response.status}.`;
   try {
     message = (JSON.parse(text) as { error: string }).error;
   } catch {}
-  throw new AimassError(codeOfStatus(response.status), message, { reason: refusedByServer });
+  const seconds = Number(response.headers.get("retry-after") ?? "");
+  throw new AimassError(codeOfStatus(response.status), message, {
+    reason: refusedByServer,
+    ...(seconds > 0 && { retryAfterMs: seconds * 1000 }),
+  });
 }
 
 function codeOfStatus(status: number): Code {
@@ -111,5 +154,6 @@ function codeOfStatus(status: number): Code {
   if (status === 404) return "NOT_FOUND";
   if (status === 429) return "RESOURCE_EXHAUSTED";
   if (status === 503) return "UNAVAILABLE";
+  if (status === 504) return "DEADLINE_EXCEEDED";
   return status < 500 ? "INVALID_ARGUMENT" : "INTERNAL";
 }

@@ -1,15 +1,6 @@
 import { basename, extname } from "node:path";
-import {
-  ColumnType,
-  DatasetFormat,
-  DatasetService,
-  type DatasetVersion,
-  type PreviewCell,
-  type ReadOptionsSchema,
-} from "@aimass/api/registry";
-import { AimassError } from "@aimass/core";
+import { DatasetFormat, DatasetService, type DatasetVersion, type PreviewCell } from "@aimass/api/registry";
 import { formatResource } from "@aimass/identity";
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import type { Connection } from "../client/connection.ts";
@@ -20,28 +11,15 @@ import { numberTable } from "../output/charts.ts";
 import { bytes, enumName, modelName, time } from "../output/format.ts";
 import { type Output, table } from "../output/output.ts";
 import { oneOf, wholeNumber } from "../training/arguments.ts";
-import { action, modelArgument, pairs } from "./context.ts";
+import { action, modelArgument } from "./context.ts";
 import { describeDataset } from "./dataset-description.ts";
 import { addDatasetVersions } from "./dataset-versions.ts";
+import { type ReadFlags, type ReadOptions, readOptions, withReadOptions } from "./read-options.ts";
 
-type ReadOptions = MessageInitShape<typeof ReadOptionsSchema>;
-
-interface PushOptions {
+interface PushOptions extends ReadFlags {
   readonly description: string;
   readonly source: string;
   readonly format?: string;
-  readonly delimiter?: string;
-  readonly missing?: string[];
-  readonly onlyMissing?: string[];
-  readonly keepIndex?: boolean;
-  readonly type?: string[];
-  readonly encoding?: string;
-  readonly decimal?: string;
-  readonly thousands?: string;
-  readonly sheet?: string;
-  readonly columns?: string[];
-  readonly without?: string[];
-  readonly rename?: string[];
 }
 
 /** Reading a large file for its statistics takes a while. */
@@ -53,44 +31,33 @@ export function addDatasets(program: Command): void {
   const datasets = program
     .command("datasets")
     .description("the dataset library: push, list, show, preview, versions, diff, pull, delete");
-  datasets
-    .command("push")
-    .description(
-      "upload CSV, TSV, JSON, JSON Lines (.gz and .zst too), .xlsx, Parquet, a ZIP or a folder of images as the next version of a dataset",
-    )
-    .argument("<path>", "a file, or a folder with a folder of images for each class")
-    .argument("[dataset]", '"dataset" or "project.dataset"; the file\'s name when left out')
-    .option("-d, --description <text>", "what it is", "")
-    .option("--source <text>", "where it came from", "")
-    .option("--format <format>", `${Object.keys(formats).join(", ")}; by what is in the file when left out`)
-    .option("--delimiter <character>", "between the cells of CSV, for instance ';' or '\\t'")
-    .option("--missing <cell...>", "cells that mean \"no value\" beside the usual ones (NA, NaN, null …): '?' -999")
-    .option("--only-missing <cell...>", "cells that mean \"no value\", and no others: '' lets NA and None be words")
-    .option("--keep-index", "keep the index that pandas wrote, and row names without a name")
-    .option("--type <column=type...>", "columns that are not what they look like: zip=string day=date:DMY")
-    .option("--encoding <label>", "of text: windows-1252, utf-16le, gbk …; UTF-8 when left out")
-    .option("--decimal <sign>", "before the decimals of CSV: ','")
-    .option("--thousands <sign>", "between groups of three digits of CSV: '.' or ' '")
-    .option("--sheet <name>", "of a workbook; the first sheet when left out")
-    .option("--columns <column...>", "the only columns that are read")
-    .option("--without <column...>", "columns that are left out, whatever they hold")
-    .option("--rename <old=new...>", "columns that get another name")
-    .action(
-      action<PushOptions>(async ({ connection, output }, options, [path, name]) => {
-        const file = path as string;
-        const { project, model: dataset } = modelArgument(name ?? nameOf(file));
-        const format = options.format === undefined ? undefined : formats[formatWord(options.format)];
-        const { description, source } = options;
-        const version = await pushDataset({
-          ...{ connection, output, project, dataset, file, description, source },
-          ...(format === undefined ? {} : { format }),
-          read: readOptions(options),
-        });
-        output.result(version, () => describeDataset(version));
-        const target = version.format === DatasetFormat.IMAGE_ZIP ? "label" : "COLUMN";
-        output.hint(`Next: aimass train --dataset ${modelName(project, dataset)} --target ${target} --model NAME`);
-      }),
-    );
+  withReadOptions(
+    datasets
+      .command("push")
+      .description(
+        "upload CSV, TSV, JSON, JSON Lines (.gz and .zst too), .xlsx, Parquet, a ZIP or a folder of images as the next version of a dataset",
+      )
+      .argument("<path>", "a file, or a folder with a folder of images for each class")
+      .argument("[dataset]", '"dataset" or "project.dataset"; the file\'s name when left out')
+      .option("-d, --description <text>", "what it is", "")
+      .option("--source <text>", "where it came from", "")
+      .option("--format <format>", `${Object.keys(formats).join(", ")}; by what is in the file when left out`),
+  ).action(
+    action<PushOptions>(async ({ connection, output }, options, [path, name]) => {
+      const file = path as string;
+      const { project, model: dataset } = modelArgument(name ?? nameOf(file));
+      const format = options.format === undefined ? undefined : formats[formatWord(options.format)];
+      const { description, source } = options;
+      const version = await pushDataset({
+        ...{ connection, output, project, dataset, file, description, source },
+        ...(format === undefined ? {} : { format }),
+        read: readOptions(options),
+      });
+      output.result(version, () => describeDataset(version));
+      const target = version.format === DatasetFormat.IMAGE_ZIP ? "label" : "COLUMN";
+      output.hint(`Next: aimass train --dataset ${modelName(project, dataset)} --target ${target} --model NAME`);
+    }),
+  );
   addList(datasets);
   addShow(datasets);
   addPreview(datasets);
@@ -212,57 +179,6 @@ function nameOf(path: string): string {
 
 function formatWord(text: string): keyof typeof formats {
   return oneOf("--format", text, Object.keys(formats) as (keyof typeof formats)[]);
-}
-
-const types = {
-  number: ColumnType.NUMBER,
-  string: ColumnType.STRING,
-  boolean: ColumnType.BOOLEAN,
-} as const;
-
-/** Columns of dates, and what comes first in them. */
-const dates = { "date:DMY": "DMY", "date:MDY": "MDY", "date:YMD": "YMD" } as const;
-
-function readOptions(options: PushOptions): ReadOptions {
-  const { delimiter, missing = [], onlyMissing, keepIndex, type, columns = [], without = [], rename } = options;
-  if (missing.length > 0 && onlyMissing !== undefined)
-    throw new AimassError("INVALID_ARGUMENT", "--missing and --only-missing are both given.", {
-      remedy: "--missing adds to the usual cells; --only-missing names all of them.",
-    });
-  const declared = Object.entries(pairs(type)).map(([column, word]) => [column, columnWord(column, word)] as const);
-  return {
-    missing: onlyMissing ?? missing,
-    onlyMissing: onlyMissing !== undefined,
-    keepIndex: keepIndex ?? false,
-    encoding: options.encoding ?? "",
-    decimal: options.decimal ?? "",
-    thousands: options.thousands ?? "",
-    sheet: options.sheet ?? "",
-    columns,
-    without,
-    rename: pairs(rename),
-    delimiter: delimiter === undefined ? "" : oneCharacter(delimiter),
-    types: Object.fromEntries(declared.flatMap(([column, word]) => (isDates(word) ? [] : [[column, types[word]]]))),
-    dates: Object.fromEntries(declared.flatMap(([column, word]) => (isDates(word) ? [[column, dates[word]]] : []))),
-  };
-}
-
-function columnWord(column: string, word: string): keyof typeof types | keyof typeof dates {
-  const words = [...Object.keys(types), ...Object.keys(dates)] as (keyof typeof types | keyof typeof dates)[];
-  return oneOf(`--type ${column}`, word, words);
-}
-
-function isDates(word: string): word is keyof typeof dates {
-  return Object.hasOwn(dates, word);
-}
-
-function oneCharacter(text: string): string {
-  const character = text === "\\t" || text === "tab" ? "\t" : text;
-  if (character.length !== 1)
-    throw new AimassError("INVALID_ARGUMENT", `--delimiter is "${text}".`, {
-      remedy: "Give one character, like ';' or '\\t'.",
-    });
-  return character;
 }
 
 function cellText({ value }: PreviewCell): string {

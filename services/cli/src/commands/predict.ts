@@ -24,28 +24,40 @@ import {
 import { bar, numberTable, percent, short } from "../output/charts.ts";
 import { modelName } from "../output/format.ts";
 import { action, type CommandContext, versionArgument } from "./context.ts";
+import { type PredictFileFlags, predictFileCommand, withPredictFileOptions } from "./predict-file.ts";
 
 /** A person reads so many classes. */
 const shownClasses = 10;
 
-interface PredictOptions {
+interface PredictOptions extends PredictFileFlags {
   readonly input?: string[];
   readonly text?: string;
 }
 
 export function addPredict(program: Command): void {
-  program
+  const command = program
     .command("predict")
-    .description("call a model once")
+    .description("call a model once, or on every row of a file")
     .argument("<model>", '"model", "model:version" or "model@alias"')
+    .argument(
+      "[file]",
+      "CSV, TSV, JSON, JSON Lines (.gz and .zst too), .xlsx or Parquet, whose columns are called as the model's inputs; - is standard input",
+    )
     .option(
       "-i, --input <input>",
       "all inputs as '{\"x\": [[1, 2, 3]]}' or @file.json, or one as name=VALUE, name=@picture.png; may come again; an example is made when left out",
       (value: string, before: string[] = []) => [...before, value],
     )
-    .option("-t, --text <text>", "for a model that takes one string")
+    .option("-t, --text <text>", "for a model that takes one string");
+  withPredictFileOptions(command)
+    .addHelpText("after", examples)
     .action(
-      action<PredictOptions>(async (context, options, [name]) => {
+      action<PredictOptions>(async (context, options, [name, file]) => {
+        if (file !== undefined) {
+          assertNoInput(options);
+          return await predictFileCommand(context, options, [name as string, file]);
+        }
+        assertNoFileOptions(options);
         const { connection, output } = context;
         const { project, model, version } = versionArgument(name as string);
         const at = { model: modelName(project, model), version };
@@ -67,6 +79,24 @@ export function addPredict(program: Command): void {
         ]);
       }),
     );
+}
+
+const examples = `
+On a file: aimass predict churn customers.csv -o scored.csv
+           aimass predict churn@default rows.parquet --only-predictions --format jsonl`;
+
+function assertNoInput({ input, text }: PredictOptions): void {
+  if (input === undefined && text === undefined) return;
+  throw new AimassError("INVALID_ARGUMENT", "A file was given together with --input or --text.", {
+    remedy: "Give one of them.",
+  });
+}
+
+function assertNoFileOptions({ output, skipErrors, onlyPredictions, resume }: PredictOptions): void {
+  if ([output, skipErrors, onlyPredictions, resume].every((option) => option === undefined)) return;
+  throw new AimassError("INVALID_ARGUMENT", "The options say how a file is predicted, and no file was named.", {
+    remedy: "Name it: aimass predict MODEL rows.csv -o out.csv.",
+  });
 }
 
 const isExample = ({ input, text }: PredictOptions) => input === undefined && text === undefined;
