@@ -23,7 +23,7 @@ async function tableOf(format: DatasetFormat, content: string | Uint8Array, told
   return { names, rows, warnings, schema };
 }
 
-async function refusal(format: DatasetFormat, content: string, told: Told): Promise<AimassError> {
+async function refusal(format: DatasetFormat, content: string | Uint8Array, told: Told): Promise<AimassError> {
   const error = await tableOf(format, content, told).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(AimassError);
   return error as AimassError;
@@ -116,6 +116,38 @@ describe("columns that no model takes", () => {
     expect(one.names).toEqual(["fixed_1", "y"]);
     expect(one.rows[3]).toEqual([-3, "c1"]);
   });
+
+  it.each(["parquet", "json-lines"] as const)("take the new name of their column: %s", async (format) => {
+    const lines = '{"id":1,"vector":[1,2]}\n{"id":2,"vector":[3,4]}\n';
+    const content = format === "parquet" ? await parquet("pyarrow-nested") : lines;
+    const rename = new Map([
+      ["vector", "v"],
+      ["vector_1", "second"],
+    ]);
+    const { names, rows, schema } = await tableOf(format, content, { rename });
+    expect(names.slice(1, 3)).toEqual(["v_0", "second"]);
+    expect(rows[0]?.[1]).toBe(format === "parquet" ? 0 : 1);
+    expect(schema.columns[1]).toMatchObject({ name: "v_0", source: "vector", element: 0 });
+    const clash = await refusal(format, content, {
+      rename: new Map([
+        ["vector", "x"],
+        ["id", "x_0"],
+      ]),
+    });
+    expect(clash.message).toBe('Two columns would be called "x_0".');
+  });
+
+  it("are read in the time of their numbers, however long they are", async () => {
+    const line = `${JSON.stringify({ vector: Array.from({ length: 60_000 }, (_, i) => i) })}\n`;
+    const columns = Array.from({ length: 60_000 }, (_, element) => {
+      return { name: `vector_${element}`, type: "number", source: "vector", element } as const;
+    });
+    const file = memoryFile(Buffer.from(line.repeat(4)));
+    await using dataset = await openDataset({ format: "json-lines", file, schema: { columns } });
+    for await (const batch of dataset.batches({ batchRows: 4 })) {
+      expect(batch.columns.get("vector_59999")?.values[3]).toBe(59_999);
+    }
+  }, 10_000);
 
   it("of JSON Lines likewise", async () => {
     const lines = [0, 1, 2].map((i) =>

@@ -9,7 +9,7 @@ export interface ColumnChoices {
   /** The only ones; empty: all. */
   readonly columns?: readonly string[];
   readonly without?: readonly string[];
-  /** New names by old ones. */
+  /** New names by old ones. That of a column of lists is the beginning of its numbers' names. */
   readonly rename?: ReadonlyMap<string, string>;
 }
 
@@ -53,7 +53,7 @@ export class ColumnChoice {
       schema: { ...inference.schema, columns: schema, ...(isPartial && { partial: true }) },
       warnings: this.#renameWarnings(
         inference.warnings,
-        columns.filter((_, index) => !kept.includes(index)).map(({ name }) => name),
+        columns.filter((column) => !this.#keeps(column)).map(({ name }) => name),
       ),
     };
   }
@@ -63,8 +63,14 @@ export class ColumnChoice {
     return this.#only === undefined || this.#only.has(name) || (source !== undefined && this.#only.has(source));
   }
 
-  #renamed<T extends Pick<ColumnSchema, "name" | "source">>(column: T): T {
-    const name = this.#rename.get(column.name);
+  /** A list that is renamed takes its numbers along: "vector_0" becomes "v_0". */
+  #listName({ name, source, element }: Pick<ColumnSchema, "name" | "source" | "element">): string | undefined {
+    const list = source === undefined || element === undefined ? undefined : this.#rename.get(source);
+    return list === undefined || source === undefined ? undefined : `${list}${name.slice(source.length)}`;
+  }
+
+  #renamed<T extends Pick<ColumnSchema, "name" | "source" | "element">>(column: T): T {
+    const name = this.#rename.get(column.name) ?? this.#listName(column);
     return name === undefined || name === column.name
       ? column
       : { ...column, name, source: column.source ?? column.name };

@@ -1,5 +1,4 @@
 export { analyseRows, type RowVerdict } from "./batching/row-analysis.ts";
-export { type AdaptedModel, adaptBfloat16 } from "./bfloat16.ts";
 export {
   type ComparableSignature,
   type ComparableTensor,
@@ -19,6 +18,7 @@ export {
   type TensorData,
   tensor,
 } from "./graph-builder.ts";
+export { type LoadableGraph, loadableGraph } from "./loadable-graph.ts";
 export { graphFileName, readModel, writeModel } from "./model-file.ts";
 export { cleanRuntimeMessage } from "./probe/clean-message.ts";
 export { codeCacheFolder } from "./probe/code-cache.ts";
@@ -27,7 +27,7 @@ export { type ListedValues, listedValues } from "./probe/listed-values.ts";
 export type { ProbeResult } from "./probe/messages.ts";
 export { type ProbeOptions, probeModel } from "./probe/probe-model.ts";
 export { loadRuntime, type Runtime } from "./probe/runtime.ts";
-export { type ServedModel, servedModel } from "./served/served-model.ts";
+export type { ServedModel } from "./served/served-model.ts";
 export {
   type Batching,
   type DeclaredSignature,

@@ -1,7 +1,8 @@
 import { AimassError } from "@aimass/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { adaptBfloat16, elementTypeOf, GraphBuilder, readModel, writeModel } from "./index.ts";
+import { adaptBfloat16 } from "./bfloat16.ts";
+import { elementTypeOf, GraphBuilder, readModel, writeModel } from "./index.ts";
 import { echoModel, mlpModel, tinyModel } from "./samples.ts";
 
 describe("readModel", () => {

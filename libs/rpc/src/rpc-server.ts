@@ -147,7 +147,7 @@ function createHttpServer(
     const connection = connections.of(request.socket);
     connection?.begin(request.stream);
     const body = new RequestBody({ received, clock, kind: handler.method.methodKind });
-    // Not when the answer was handed over: over HTTP/2 that promise of connect-node stays open.
+    // Not when the answer was handed over: that promise of connect-node never settles then (findings/).
     request.stream.once("close", () => body[Symbol.dispose]());
     // Of a request that nobody reads to its end; with bytes in its buffer a stream would outlive its client's leaving.
     request.once("close", () => request.stream.removeAllListeners("data").resume());

@@ -15,7 +15,10 @@ import { Records } from "./records.ts";
 import { withoutRowNames } from "./row-names.ts";
 import { findSeparator, type Separator } from "./separator.ts";
 
-/** CSV (RFC 4180) and TSV: UTF-8 with or without byte order mark, a header row, LF or CRLF, quotes as in CSV. */
+/**
+ * CSV (RFC 4180), TSV and other delimited text: what stands between cells is found where nobody says it, the encoding is UTF-8 unless a byte order mark or
+ * somebody says another; a header row, LF or CRLF, quotes as in CSV.
+ */
 export class DelimitedReader implements FormatReader {
   readonly #context: ReaderContext;
   readonly #defaultDelimiter: string;

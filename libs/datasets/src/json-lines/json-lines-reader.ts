@@ -13,7 +13,7 @@ import { ObjectColumns } from "./object-columns.ts";
 import type { OpenRows, RowText } from "./row-text.ts";
 import type { WrittenRow } from "./written-row.ts";
 
-/** JSON Lines (https://jsonlines.org): one flat object a line. A name that a line lacks is a missing value. */
+/** JSON Lines (https://jsonlines.org): one object a line, whose values are scalars, or lists of numbers, which are read as a column for each. A name that a line lacks is a missing value. */
 export class JsonLinesReader implements FormatReader {
   readonly #context: ReaderContext;
   readonly #open: OpenRows;
@@ -82,6 +82,10 @@ class ObjectAssembler {
   readonly #missing: readonly MissingTokens[];
   readonly #batchRows: number;
   #builders: readonly ColumnBuilder[] = [];
+  #list: { readonly value: JsonValue; readonly numbers: ReturnType<typeof numbersOfList> } = {
+    value: null,
+    numbers: undefined,
+  };
   #firstRow = 0;
 
   constructor(schema: DatasetSchema, wanted: readonly ColumnSchema[], batchRows: number) {
@@ -101,7 +105,7 @@ class ObjectAssembler {
     for (let index = 0; index < this.#wanted.length; index++) {
       const column = this.#wanted[index] as ColumnSchema;
       const { name } = column;
-      const value = valueIn(object, column);
+      const value = this.#valueIn(object, column);
       if (!isScalar(value)) throw notFlat({ column: name, row, line });
       if (value === null || this.#missing[index]?.hasScalar(value)) continue;
       this.#put(this.#builders[index] as ColumnBuilder, value, name, written);
@@ -120,6 +124,18 @@ class ObjectAssembler {
     return batch;
   }
 
+  #valueIn(object: Readonly<Record<string, JsonValue>>, { name, source, element }: ColumnSchema): JsonValue {
+    const inFile = element === undefined ? name : (source as string);
+    const value = Object.hasOwn(object, inFile) ? (object[inFile] as JsonValue) : null;
+    return element === undefined ? value : (this.#numbersOf(value)?.[element] ?? null);
+  }
+
+  /** The columns of one list come one after the other: it is looked through once. */
+  #numbersOf(list: JsonValue): ReturnType<typeof numbersOfList> {
+    if (list !== this.#list.value) this.#list = { value: list, numbers: numbersOfList(list) };
+    return this.#list.numbers;
+  }
+
   #put(builder: ColumnBuilder, value: string | number | boolean, column: string, written: WrittenRow): void {
     const place = { column, row: written.row, line: written.line };
     if (builder.type === "number") {
@@ -133,12 +149,6 @@ class ObjectAssembler {
       builder.booleans[this.rows] = boolean;
     } else builder.strings[this.rows] = written.text(column, value);
   }
-}
-
-function valueIn(object: Readonly<Record<string, JsonValue>>, { name, source, element }: ColumnSchema): JsonValue {
-  const inFile = element === undefined ? name : (source as string);
-  const value = Object.hasOwn(object, inFile) ? (object[inFile] as JsonValue) : null;
-  return element === undefined ? value : (numbersOfList(value)?.[element] ?? null);
 }
 
 function notFlat(place: { readonly column: string; readonly row: number; readonly line: number | undefined }): Error {

@@ -26,7 +26,7 @@ const inferenceBatchRows = 8192;
 const mostCells = 4 * 1024 * 1024;
 const fewestRows = 64;
 
-/** Apache Parquet, flat columns: page by page, so that memory does not grow with row groups. */
+/** Apache Parquet, flat columns and lists of numbers, which are read as a column for each: page by page, so that memory does not grow with row groups. */
 export class ParquetReader implements FormatReader {
   readonly #context: ReaderContext;
 

@@ -110,14 +110,14 @@ export class ColumnStatisticsCollector {
       : dateWarnings(profile, this.#reading, this.#given);
   }
 
-  #finishDates(name: string, { pattern, hasTimes, invalid }: Extract<DateReading, { kind: "read" }>): ColumnProfile {
+  #finishDates(name: string, reading: Extract<DateReading, { kind: "read" }>): ColumnProfile {
+    const { pattern, hasTimes, invalid, shortest, longest } = reading;
     const times = new Map<string, number>();
     for (const { value, count } of this.counts.top(Number.POSITIVE_INFINITY)) {
       const iso = isoOf(value, pattern);
       if (iso !== undefined) times.set(iso, (times.get(iso) ?? 0) + count);
     }
     const values = [...times].map(([value, count]) => ({ value, count }));
-    const lengths = values.map(({ value }) => value.length);
     return {
       ...{ name, type: "string", count: this.texts - invalid, missing: this.missing + invalid, dates: pattern.name },
       distinct: { count: this.counts.exact ? times.size : this.counts.distinct, exact: this.counts.exact },
@@ -125,10 +125,7 @@ export class ColumnStatisticsCollector {
         values: values.sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, frequentValues),
         undercount: this.counts.undercount,
       },
-      statistics: {
-        ...{ kind: "string", looks: hasTimes ? "datetime" : "date" },
-        ...{ shortest: Math.min(...lengths), longest: Math.max(...lengths) },
-      },
+      statistics: { kind: "string", looks: hasTimes ? "datetime" : "date", shortest, longest },
     };
   }
 

@@ -37,6 +37,15 @@ describe("a column of dates that are not ISO 8601", () => {
     expect(schema.columns[0]).toEqual({ name: "day", type: "string", dates: pattern });
   });
 
+  it("has the lengths of all its days, also of those that are too many to be counted one by one", async () => {
+    const days = Array.from({ length: 3000 }, (_, i) => new Date(Date.UTC(2000, 0, 1 + i)).toISOString().slice(0, 10));
+    const cells = [...days.map((day) => day.split("-").reverse().join(".")), ...Array(1500).fill("31.02.2024")];
+    const { column } = await read(cells, declared("DMY"));
+    expect(column.statistics).toEqual({ kind: "string", looks: "date", shortest: 10, longest: 10 });
+    const mixed = await read(["01.02.2024 13:45", ...cells], declared("DMY"));
+    expect(mixed.column.statistics).toMatchObject({ shortest: 10, longest: 16 });
+  });
+
   it("is one of moments where a time of day stands behind them", async () => {
     const { kind, values } = await read(["01.02.2024 13:45", "13.02.2024 1:45 PM", "14.02.2024"]);
     expect(kind).toBe("datetime");

@@ -15,6 +15,9 @@ export type DateReading =
       /** Texts that no calendar has, and signs such as "?". */
       readonly invalid: number;
       readonly firstInvalid: string | undefined;
+      /** Characters of the days as they are read, in ISO 8601. */
+      readonly shortest: number;
+      readonly longest: number;
     }
   /** The same texts are other days in each of these. */
   | { readonly kind: "ambiguous"; readonly patterns: readonly DatePattern[]; readonly example: string }
@@ -29,6 +32,8 @@ interface Tally {
   invalid: number;
   firstInvalid: string | undefined;
   times: number;
+  shortest: number;
+  longest: number;
 }
 
 const mostOthers = 0.1;
@@ -80,7 +85,7 @@ export class DateWriting {
       return { kind: "mixed", examples: [this.#firstText as string, this.#firstForeign] };
     const pattern = this.#decide();
     if ("kind" in pattern) return pattern;
-    const { fits, invalid, firstInvalid, times } = this.#tallies.get(pattern) as Tally;
+    const { fits, invalid, firstInvalid, times, shortest, longest } = this.#tallies.get(pattern) as Tally;
     const others = this.#others + numbers;
     const isMostly = others <= mostOthers * (fits + others);
     if (others > 0 && !isMostly) return { kind: "none" };
@@ -91,7 +96,7 @@ export class DateWriting {
         : { kind: "spoilt", pattern, others: invalid, example: firstInvalid ?? "" };
     }
     return {
-      ...{ kind: "read", pattern, hasTimes: times > 0 },
+      ...{ kind: "read", pattern, hasTimes: times > 0, shortest, longest },
       ...{ invalid: invalid + this.#signs, firstInvalid: firstInvalid ?? this.#firstSign },
     };
   }
@@ -116,13 +121,16 @@ export class DateWriting {
   }
 
   #count(pattern: DatePattern, { iso, hasTime, parts }: ReadDate, text: string): void {
-    const tally = this.#tallies.get(pattern) ?? { fits: 0, invalid: 0, firstInvalid: undefined, times: 0 };
+    const tally = this.#tallies.get(pattern) ?? newTally();
     this.#tallies.set(pattern, tally);
     tally.fits++;
     if (hasTime) tally.times++;
     if (iso === undefined) {
       tally.invalid++;
       tally.firstInvalid ??= text;
+    } else {
+      tally.shortest = Math.min(tally.shortest, iso.length);
+      tally.longest = Math.max(tally.longest, iso.length);
     }
     if (parts !== undefined) this.#prove(pattern, parts, text);
   }
@@ -171,6 +179,11 @@ export class DateWriting {
     if (separator === "") return invalid === 0;
     return yearDigits === 2 ? invalid <= mostOthers * fits : invalid * 2 < fits;
   }
+}
+
+function newTally(): Tally {
+  const lengths = { shortest: Number.POSITIVE_INFINITY, longest: 0 };
+  return { fits: 0, invalid: 0, firstInvalid: undefined, times: 0, ...lengths };
 }
 
 function isOfOurTime({ iso }: ReadDate): boolean {

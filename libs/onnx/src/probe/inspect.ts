@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { BatchingBasis } from "@aimass/api/registry";
 import type { InferenceSession } from "onnxruntime-node";
 import { analyseRows, type RowVerdict } from "../batching/row-analysis.ts";
-import { adaptBfloat16 } from "../bfloat16.ts";
 import { assertSafeBundle, assertSafeReferences } from "../external-data.ts";
 import { GraphBuilder } from "../graph-builder.ts";
+import { loadableGraph } from "../loadable-graph.ts";
 import { graphFileName, readModel, writeModel } from "../model-file.ts";
-import { type ServedModel, servedModel } from "../served/served-model.ts";
+import type { ServedModel } from "../served/served-model.ts";
 import {
   type Batching,
   type DeclaredSignature,
@@ -74,15 +74,14 @@ async function prepare(directory: string): Promise<Prepared> {
   if (bytes === undefined) await assertSafeBundle(directory);
   const model = readModel(bytes ?? new Uint8Array());
   await assertSafeReferences(directory, model);
-  const served = servedModel(model);
+  const { served, model: loaded, isDerived } = loadableGraph(model);
   const { labels, adaptations } = served;
   const declared = declaredSignature(served.model);
-  const loaded = adaptBfloat16(served.model)?.model ?? served.model;
   return {
     labels,
     adaptations,
     declared: { ...declared, signature: { ...declared.signature, ...stampOf(model) } },
-    source: loaded === model ? path : writeModel(loaded),
+    source: isDerived ? writeModel(loaded) : path,
     verdict: analyseRows(served.model),
     listed: served.model.graph === undefined ? new Map() : listedValues(served.model.graph),
   };

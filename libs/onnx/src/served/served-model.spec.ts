@@ -5,17 +5,10 @@ import { type TypeProto, TypeProtoSchema } from "@aimass/api/onnx";
 import { AimassError } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  type Attributes,
-  GraphBuilder,
-  type GraphOptions,
-  probeModel,
-  readModel,
-  servedModel,
-  writeModel,
-} from "../index.ts";
+import { type Attributes, GraphBuilder, type GraphOptions, probeModel, readModel, writeModel } from "../index.ts";
 import { loadRuntime, quietSession, type Runtime } from "../probe/runtime.ts";
 import { mapsGraph, mapsModel, retype, sequenceGraph, sequenceModel, sequenceOf } from "./exported-samples.ts";
+import { servedModel } from "./served-model.ts";
 
 let root: string;
 let runtime: Runtime;

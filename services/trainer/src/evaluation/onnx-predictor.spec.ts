@@ -85,6 +85,15 @@ describe("a model that is not the trainer's", () => {
     expect(shares[1]).toBeCloseTo(Math.exp(-10), 6);
   });
 
+  it("may take and give BF16, which is FP32 here as it is at a replica", async () => {
+    const bfloat: Build = (g) => {
+      const [a, b] = ["a", "b"].map((name) => g.node("Cast", [g.input(name, "BF16", ["N"])], { to: { int: 1 } }));
+      const value = g.node("Add", [a ?? "", b ?? ""]);
+      g.output(g.node("Cast", [value], { to: { int: 16 } }), "BF16", ["N"]);
+    };
+    expect(await predict(bfloat)).toEqual({ kind: "numbers", values: [11, 22, Number.NaN] });
+  });
+
   it("may give labels alone, as numbers too", async () => {
     const labels: Build = (g) => {
       const value = g.node("Cast", [g.input("b", "FP32", ["N"])], { to: { int: 7 } });

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Batch, ClassLabels } from "@aimass/learn";
-import { readModel, servedModel, writeModel } from "@aimass/onnx";
+import { loadableGraph, readModel, writeModel } from "@aimass/onnx";
 import { InferenceSession, type Tensor } from "onnxruntime-node";
 import type { Answer, Predictor } from "./answer.ts";
 import { ClassScores } from "./class-scores.ts";
@@ -123,20 +123,20 @@ export class OnnxPredictor implements Predictor, AsyncDisposable {
 async function load(model: string | Uint8Array, threads: number): Promise<InferenceSession> {
   const options = { intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel: 3 } as const;
   try {
-    const served = servedBytes(typeof model === "string" ? await readFile(model) : model);
-    if (typeof model !== "string") return await InferenceSession.create(served ?? model, options);
-    if (served === undefined) return await InferenceSession.create(model, options);
+    const derived = derivedBytes(typeof model === "string" ? await readFile(model) : model);
+    if (typeof model !== "string") return await InferenceSession.create(derived ?? model, options);
+    if (derived === undefined) return await InferenceSession.create(model, options);
     const extra = { session: { model_external_initializers_file_folder_path: dirname(model) } };
-    return await InferenceSession.create(served, { ...options, extra });
+    return await InferenceSession.create(derived, { ...options, extra });
   } catch (cause) {
     throw unfit(`The model cannot be loaded: ${sentence(cause)}`, { cause });
   }
 }
 
 /** The graph a replica would load of a file; undefined: the file's own. */
-function servedBytes(bytes: Uint8Array): Uint8Array | undefined {
-  const { model, adaptations } = servedModel(readModel(bytes));
-  return adaptations.length === 0 ? undefined : writeModel(model);
+function derivedBytes(bytes: Uint8Array): Uint8Array | undefined {
+  const { model, isDerived } = loadableGraph(readModel(bytes));
+  return isDerived ? writeModel(model) : undefined;
 }
 
 function sentence(cause: unknown): string {
