@@ -248,6 +248,17 @@ describe("the aimass command", { timeout: 180_000 }, () => {
     expect(await words("projects", "update", "made", "--no-review")).toContain("made: versions need no review.");
     expect((await aimass.run("projects", "update", "made")).status).toBe(2);
     expect(await words("audit", "list", "--action", "project.updated")).toContain("user:admin");
+    await json("models", "push", "made.m", file("tiny.onnx"));
+    expect(await words("projects", "show", "made")).toMatch(/made: For a while\..*models: m$/ms);
+    expectFailure(await aimass.run("projects", "delete", "made", "--dry-run"), 1, /has 1 models and 0 datasets/);
+    await words("models", "update", "made.m", "-d", "Small.", "-l", "team=red", "size=s");
+    expect(await words("models", "update", "made.m", "--remove-label", "size")).toMatch(/Small\.\nlabels: team=red$/m);
+    expectFailure(await aimass.run("models", "update", "made.m", "--remove-label", "size"), 4, /no label "size"/);
+    expectFailure(await aimass.run("models", "update", "made.m"), 2, /Nothing to change/);
+    await words("models", "delete", "made.m");
+    expect(await words("projects", "delete", "made", "--dry-run")).toMatch(/Would delete the project made/);
+    expect(await words("projects", "delete", "made")).toMatch(/The project made is gone/);
+    expectFailure(await aimass.run("projects", "show", "made"), 4, /no project "made"/);
   });
 
   it("trains a model on a data set that was pushed", async () => {
@@ -326,7 +337,7 @@ describe("the aimass command", { timeout: 180_000 }, () => {
     await json("keys", "revoke", key.id);
     expectFailure(await program.run("predict", "tiny"), 3, /key/i);
     await json("users", "create", "ada", "--password-file", file("password"));
-    await json("users", "group", "fraud", "user:ada");
+    await json("groups", "add", "fraud", "user:ada");
     expect(await json<unknown[]>("users", "list")).toHaveLength(2);
     expect(await words("users", "disable", "ada")).toMatch(/is disabled/);
   });
@@ -365,6 +376,92 @@ describe("the aimass command", { timeout: 180_000 }, () => {
     expect(little.status).toBe(1);
     expect(JSON.parse(little.stdout)).toMatchObject({ healthy: false });
     expectFailure(await aimass.run("doctor", "--data", data, "--least-disk", "much"), 2, /--least-disk is "much"/);
+  });
+
+  it("makes, lists, changes and deletes groups, each change only of what is there", async () => {
+    await json("users", "create", "gus", "--password-file", file("password"));
+    expect(await words("groups", "add", "night", "user:gus", "user:admin")).toMatch(/has user:admin, user:gus/);
+    expect(await words("groups", "remove", "night", "user:admin")).toMatch(/night has user:gus/);
+    expectFailure(
+      await aimass.run("groups", "remove", "night", "user:admin"),
+      4,
+      /user:admin is not in the group night/,
+    );
+    expect(await words("groups", "list")).toMatch(/night +user:gus/);
+    await json("grants", "add", "group:night", "default.tiny", "--level", "view");
+    expect(await words("groups", "delete", "night", "--dry-run")).toMatch(/group night with 1 members and 1 grants/);
+    expect(await words("groups", "delete", "night")).toMatch(/The group night is gone/);
+    expectFailure(await aimass.run("groups", "delete", "night"), 4, /no group "night"/);
+    expect(await json("grants", "list", "--subject", "group:night")).toEqual([]);
+    expectFailure(
+      await aimass.run("grants", "add", "group:night", "default.tiny", "--level", "view"),
+      4,
+      /groups add night MEMBER/,
+    );
+  });
+
+  it("makes, stops and deletes service accounts, with all their keys", async () => {
+    expect(await words("service-accounts", "create", "robot", "-d", "at night")).toMatch(/robot is there/);
+    const makeKey = () => json<{ secret: string }>("keys", "create", "--service-account", "robot");
+    const [{ secret }] = [await makeKey(), await makeKey()];
+    await json("grants", "add", "service-account:robot", "default.tiny", "--level", "infer");
+    const robot = new Command({ AIMASS_SERVER: up.url, AIMASS_API_KEY: secret });
+    expect(await words("service-accounts", "list")).toMatch(/robot +active .*at night/);
+    expect(await words("service-accounts", "disable", "robot")).toMatch(/robot is disabled/);
+    expect((await robot.run("whoami")).status).toBe(3);
+    expect(await words("service-accounts", "enable", "robot")).toMatch(/robot is active/);
+    expect((await robot.run("whoami")).status).toBe(0);
+    const robots = ["--principal", "service-account:robot"];
+    expect(await words("keys", "revoke-all", ...robots, "--dry-run")).toMatch(/Would revoke 2 keys of .*robot: /);
+    expect((await robot.run("whoami")).status).toBe(0);
+    expect(await words("keys", "revoke-all", ...robots)).toMatch(/2 keys of service-account:robot are revoked/);
+    expect((await robot.run("whoami")).status).toBe(3);
+    await makeKey();
+    expect(await words("keys", "list", "--all")).toMatch(/service-account:robot +valid/);
+    expect(await words("keys", "list", "--project", "default")).toMatch(/service-account:robot +revoked/);
+    expectFailure(await aimass.run("keys", "list", "--all", ...robots), 2, /exclude each other/);
+    expect(await words("service-accounts", "delete", "robot", "--dry-run")).toMatch(
+      /Would delete service-account:robot with 1 grants, 1 API keys, 0 sessions, no groups/,
+    );
+    expect(await words("service-accounts", "delete", "robot")).toMatch(/service-account:robot is gone/);
+    expectFailure(await aimass.run("service-accounts", "delete", "robot"), 4, /no service account "robot"/);
+    expect(await words("audit", "list", "--action", "principal.deleted")).toMatch(/service-account:robot/);
+  });
+
+  it("ends sessions, and deletes a user with them", async () => {
+    await json("users", "create", "eva", "--password-file", file("password"));
+    const eva = new Command({ AIMASS_SERVER: up.url, XDG_CONFIG_HOME: join(temporary.path, "eva") });
+    const signIn = ["login", "--username", "eva", "--password-file", file("password")];
+    expect((await eva.run(...signIn)).status).toBe(0);
+    const own = JSON.parse((await eva.run("sessions", "list", "--json")).stdout);
+    expect(own).toMatchObject([{ principal: "user:eva", current: true }]);
+    expectFailure(await eva.run("sessions", "list", "--user", "admin"), 3, /directory\.read/);
+    expect(await words("sessions", "list", "--user", "eva")).toContain(own[0].id);
+    expect(await words("sessions", "end", own[0].id, "--dry-run")).toMatch(/Would end the session .* of user:eva/);
+    expect(await words("sessions", "end", own[0].id)).toMatch(/has ended/);
+    expect((await eva.run("sessions", "list")).status).toBe(3);
+    expect((await eva.run(...signIn)).status).toBe(0);
+    expect(await words("sessions", "end-all", "--user", "eva")).toMatch(/1 sessions of user:eva have ended/);
+    expect(await words("users", "delete", "eva", "--dry-run")).toMatch(/Would delete user:eva with 0 grants/);
+    expect(await words("users", "delete", "eva")).toMatch(/user:eva is gone/);
+    expect((await eva.run(...signIn)).status).toBe(3);
+    expectFailure(await aimass.run("users", "delete", "admin"), 1, /user:admin is the last admin/);
+  });
+
+  it("retires a version and deletes a model, when no alias points there", async () => {
+    await json("models", "push", "passing", file("tiny.onnx"), "--alias", "default");
+    await json("models", "push", "passing", file("wider.onnx"));
+    expectFailure(await aimass.run("models", "retire", "passing:1", "--dry-run"), 1, /alias|points/);
+    expect(await words("models", "retire", "passing:2", "--dry-run")).toMatch(/Would retire passing:2/);
+    expect(await json("models", "show", "passing:2")).toMatchObject({ state: "READY" });
+    expect(await words("models", "retire", "passing:2")).toMatch(/passing:2 is retired/);
+    expect(await json("models", "show", "passing:2")).toMatchObject({ state: "RETIRED" });
+    expectFailure(await aimass.run("models", "retire", "passing"), 2, /No version was named/);
+    expectFailure(await aimass.run("models", "delete", "passing", "--dry-run"), 1, /alias|points/);
+    await json("models", "alias", "passing", "default", "--delete");
+    expect(await words("models", "delete", "passing", "--dry-run")).toMatch(/the model passing with 2 versions/);
+    expect(await words("models", "delete", "passing")).toMatch(/passing is gone/);
+    expectFailure(await aimass.run("models", "delete", "passing"), 4, /passing/);
   });
 
   it("drains machines, and lists what is in quarantine", async () => {

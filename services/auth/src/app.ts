@@ -119,7 +119,7 @@ async function subscribe(parts: Parts, signal: AbortSignal): Promise<void> {
   await bus.subscribe({ consumer: "audit-ledger", signal, handle: chain });
   await bus.subscribe({
     consumer: "auth-orphaned-grants",
-    kinds: ["modelChanged", "datasetDeleted"],
+    kinds: ["modelChanged", "datasetDeleted", "projectChanged"],
     signal,
     handle: (event) => removeOrphanedGrants(parts, event),
   });

@@ -15,6 +15,7 @@ export interface AuthDatabase {
     token_generation: Generated<string>;
     created_at: Date;
   };
+  former_principal: { id: string; token_generation: string };
   principal_group: { name: string };
   group_member: { group_name: string; member: string };
   api_key: {

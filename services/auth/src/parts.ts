@@ -21,6 +21,7 @@ import { PasswordHasher } from "./passwords/password-hasher.ts";
 import type { Enforcers } from "./policy/enforcers.ts";
 import { PolicyWriter } from "./policy/policy-change.ts";
 import { PolicyFeed } from "./policy/policy-feed.ts";
+import { OpenSessions } from "./sessions/open-sessions.ts";
 import { Sessions } from "./sessions/sessions.ts";
 import { Seal } from "./signing/seal.ts";
 import { SigningKeys } from "./signing/signing-keys.ts";
@@ -65,6 +66,7 @@ export function createParts(ground: Ground) {
     groups: new Groups(directory),
     serviceAccounts: new ServiceAccounts(directory),
     apiKeys: new ApiKeys(directory),
+    openSessions: new OpenSessions(directory),
     grants: new Grants(directory),
     library: new ModelLibrary({ addresses: config.registryAddresses, identity: ground.identity, telemetry }),
   };

@@ -34,6 +34,7 @@ interface ProjectTable {
   review_required: boolean;
   created_at: Date;
   created_by: string;
+  deleted_at: Date | null;
 }
 
 interface ModelTable {

@@ -75,6 +75,15 @@ export class Gate {
     return { project, actor: { id } };
   }
 
+  /** A project in which something may be seen. Errors: NOT_FOUND when it is not there or nothing in it may be seen. */
+  async seenProject(context: HandlerContext, named: string): Promise<ProjectRow> {
+    const project = projectOf(named);
+    const row = await this.#projects.find(project);
+    if (row === undefined || !(this.reader(context).isService || this.maySeeProject(context, row)))
+      throw projectNotFound(project);
+    return row;
+  }
+
   /** Someone who may make a version of any model in the project, or a dataset. Errors: like `project`. */
   async uploader(context: HandlerContext, named: string): Promise<{ project: string; actor: Actor }> {
     const project = projectOf(named);

@@ -81,12 +81,25 @@ export const rpcRows: Readonly<Record<string, Row>> = {
   "aimass.auth.v1.SessionService/SignOut": { rule: open },
   "aimass.auth.v1.SessionService/WhoAmI": { rule: open },
   "aimass.auth.v1.SessionService/ChangePassword": { rule: person },
+  "aimass.auth.v1.SessionService/ListSessions": {
+    rule: onPlatform("directory.read"),
+    request: () => ({ principal: "user:no-one" }),
+  },
+  "aimass.auth.v1.SessionService/EndSession": { rule: person, request: () => ({ id: "none" }) },
+  "aimass.auth.v1.SessionService/EndAllSessions": {
+    rule: onPlatform("directory.manage"),
+    request: () => ({ principal: "user:no-one" }),
+  },
   "aimass.auth.v1.SessionService/GetJwks": { rule: open },
   "aimass.auth.v1.DirectoryService/CreateUser": {
     rule: onPlatform("directory.manage"),
     request: () => ({ name: "?" }),
   },
   "aimass.auth.v1.DirectoryService/UpdateUser": {
+    rule: onPlatform("directory.manage"),
+    request: () => ({ name: "no-one" }),
+  },
+  "aimass.auth.v1.DirectoryService/DeleteUser": {
     rule: onPlatform("directory.manage"),
     request: () => ({ name: "no-one" }),
   },
@@ -105,6 +118,10 @@ export const rpcRows: Readonly<Record<string, Row>> = {
     request: () => ({ name: "?" }),
   },
   "aimass.auth.v1.DirectoryService/UpdateServiceAccount": {
+    rule: onPlatform("directory.manage"),
+    request: () => ({ name: "no-one" }),
+  },
+  "aimass.auth.v1.DirectoryService/DeleteServiceAccount": {
     rule: onPlatform("directory.manage"),
     request: () => ({ name: "no-one" }),
   },
@@ -155,6 +172,14 @@ export const rpcRows: Readonly<Record<string, Row>> = {
     // Changes nothing.
     request: () => ({ name: "default", reviewRequired: false }),
   },
+  "aimass.registry.v1.ProjectService/GetProject": {
+    rule: { kind: "verbs", allowed: within("model.view"), hidden: noProject },
+    request: () => ({ name: "default" }),
+  },
+  "aimass.registry.v1.ProjectService/DeleteProject": {
+    rule: { ...needs(["project.manage", "default"]), hidden: noProject },
+    request: () => ({ name: "default", validateOnly: true }),
+  },
   "aimass.registry.v1.ProjectService/ListProjects": {
     rule: list<{ projects: { name: string }[] }>(
       ({ projects }) => projects.some(({ name }) => name === "default"),
@@ -171,6 +196,10 @@ export const rpcRows: Readonly<Record<string, Row>> = {
       ({ models }) => models.some(({ name }) => name === "m"),
       (may) => may("model.view", m),
     ),
+  },
+  "aimass.registry.v1.ModelService/UpdateModel": {
+    rule: onModel("version.create"),
+    request: () => ({ name: "m", etag: "another" }),
   },
   "aimass.registry.v1.ModelService/DeleteModel": { rule: onModel("model.delete"), request: () => ({ name: "m" }) },
   "aimass.registry.v1.ModelService/CreateVersion": { rule: onModel("version.create"), request: () => model },

@@ -158,5 +158,5 @@ async function assertSubjectExists(tx: AuthTransaction, subject: string): Promis
 function makingOf(subject: string): string {
   const [kind, name] = subject.split(":");
   if (kind === "user") return `aimass users create ${name}`;
-  return kind === "group" ? `aimass users group ${name}` : `aimass keys create --service-account ${name}`;
+  return kind === "group" ? `aimass groups add ${name} MEMBER` : `aimass keys create --service-account ${name}`;
 }

@@ -1,6 +1,6 @@
 import { Effect, Level } from "@aimass/api/auth";
 import { Change } from "@aimass/api/events";
-import { DatasetService, ModelService } from "@aimass/api/registry";
+import { DatasetService, ModelService, ProjectService } from "@aimass/api/registry";
 import { AimassError, formatAddress, systemClock } from "@aimass/core";
 import { type EventBus, openEventBus } from "@aimass/events";
 import { serveRpc } from "@aimass/rpc";
@@ -14,6 +14,7 @@ import { type AuthClients, type AuthFixture, startAuthFixture } from "../testing
 /** Where the registry of these tests answers, and the models it has, with the moment each was made. */
 const registryPort = 20_000 + (process.pid % 20_000);
 const there = new Map<string, number>();
+const projectsThere = new Map<string, number>();
 const datasetsThere = new Map<string, number>();
 const resources = new AsyncDisposableStack();
 let auth: AuthFixture;
@@ -32,7 +33,7 @@ beforeAll(async () => {
       name: "registry",
       listen: { host: "127.0.0.1", port: registryPort },
       identity,
-      services: [ModelService, DatasetService],
+      services: [ProjectService, ModelService, DatasetService],
       ...facts,
     },
     routes: (router) => {
@@ -41,6 +42,13 @@ beforeAll(async () => {
           const madeMs = datasetsThere.get(`${project}.${dataset}`);
           if (madeMs === undefined) throw new AimassError("NOT_FOUND", "There is no such dataset.");
           return { datasetVersion: { project, dataset, createdAt: timestampFromMs(madeMs) } };
+        },
+      });
+      router.service(ProjectService, {
+        getProject({ name }) {
+          const madeMs = projectsThere.get(name);
+          if (madeMs === undefined) throw new AimassError("NOT_FOUND", "There is no such project.");
+          return { project: { name, createdAt: timestampFromMs(madeMs) } };
         },
       });
       router.service(ModelService, {
@@ -113,6 +121,28 @@ describe("a deleted model", () => {
     await tellDeleted("t", timestampFromMs(Date.now()), "gone");
     await waitFor(async () => !(await left("t")).includes("t.gone"), { timeoutMs: 60_000 });
     expect(await left("t")).toEqual(["t.m"]);
+  });
+});
+
+describe("a deleted project", () => {
+  const tellGone = (project: string) =>
+    store.withTransaction((tx) =>
+      bus.publishFrom(tx, {
+        occurredAt: timestampFromMs(Date.now()),
+        actor: "user:admin",
+        resource: project,
+        payload: { case: "projectChanged", value: { project, change: Change.DELETED } },
+      }),
+    );
+
+  it("leaves no grants on it or on something in it, unless it is still there", async () => {
+    projectsThere.set("y", Date.now() - 60_000);
+    for (const resource of ["z", "z.m", "z.m@a", "z_2", "zz.m", "y", "y.m"]) await put(resource);
+    await tellGone("y");
+    await tellGone("z");
+    await waitFor(async () => !(await left("z")).includes("z"), { timeoutMs: 60_000 });
+    expect(await left("z")).toEqual(["z_2", "zz.m"]);
+    expect(await left("y")).toEqual(["y", "y.m"]);
   });
 });
 

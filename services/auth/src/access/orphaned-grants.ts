@@ -11,26 +11,25 @@ import type { ModelLibrary } from "./model-library.ts";
 export interface OrphanedGrantsOptions {
   readonly writer: PolicyWriter;
   readonly events: AuthEvents;
-  readonly library: Pick<ModelLibrary, "modelSince" | "datasetSince">;
+  readonly library: Pick<ModelLibrary, "modelSince" | "datasetSince" | "projectSince">;
 }
 
 /**
- * Takes back the grants on a deleted model or dataset, so that a new one of the same name does not inherit them. The registry is asked whether the model is gone: grants on one
+ * Takes back the grants on a deleted model, dataset or project, so that a new one of the same name does not inherit them. The registry is asked whether the model is gone: grants on one
  * that was there before the event stay. Bears repetition: grants made after the deletion stay. Rejects while the registry cannot be asked.
  */
 export async function removeOrphanedGrants(options: OrphanedGrantsOptions, event: Event): Promise<void> {
   const { writer, events, library } = options;
   const gone = deletedName(event);
   if (gone === undefined || event.occurredAt === undefined) return;
-  const { project, name } = gone;
   const until = timestampDate(event.occurredAt);
   if (await isThereSince(library, gone, until)) return;
-  const resource = formatResource(project, name);
+  const [resource, within] = resourcesOf(gone);
   const cause = { actor: "service:auth", traceparent: event.traceparent };
   await writer.change(async ({ tx, touch }) => {
     const { rows } = await sql<GrantRow>`
       delete from access_grant
-      where created_at <= ${until} and (resource = ${resource} or starts_with(resource, ${`${resource}@`}))
+      where created_at <= ${until} and (resource = ${resource} or starts_with(resource, ${within}))
       returning *`.execute(tx);
     for (const row of rows) {
       touch(policyEntryKey.grant(row.id));
@@ -39,10 +38,15 @@ export async function removeOrphanedGrants(options: OrphanedGrantsOptions, event
   });
 }
 
-interface Deleted {
-  readonly project: string;
-  readonly name: string;
-  readonly kind: "model" | "dataset";
+type Deleted =
+  | { readonly kind: "model" | "dataset"; readonly project: string; readonly name: string }
+  | { readonly kind: "project"; readonly project: string };
+
+/** The resource itself, and how those within it begin. */
+function resourcesOf(gone: Deleted): readonly [string, string] {
+  if (gone.kind === "project") return [gone.project, `${gone.project}.`];
+  const resource = formatResource(gone.project, gone.name);
+  return [resource, `${resource}@`];
 }
 
 /** What an event says is gone as a whole. */
@@ -51,6 +55,8 @@ function deletedName({ payload }: Event): Deleted | undefined {
     return { project: payload.value.project, name: payload.value.model, kind: "model" };
   if (payload.case === "datasetDeleted" && payload.value.version === 0n)
     return { project: payload.value.project, name: payload.value.dataset, kind: "dataset" };
+  if (payload.case === "projectChanged" && payload.value.change === Change.DELETED)
+    return { project: payload.value.project, kind: "project" };
   return undefined;
 }
 
@@ -58,11 +64,12 @@ function deletedName({ payload }: Event): Deleted | undefined {
  * Whether what is said to be gone is there, or the other of model and dataset has its name and so its grants. Of a dataset only the newest version's moment is known, which
  * may be later than the event though the dataset is not.
  */
-async function isThereSince(
-  library: OrphanedGrantsOptions["library"],
-  { project, name, kind }: Deleted,
-  until: Date,
-): Promise<boolean> {
+async function isThereSince(library: OrphanedGrantsOptions["library"], gone: Deleted, until: Date): Promise<boolean> {
+  if (gone.kind === "project") {
+    const since = await library.projectSince(gone.project);
+    return since !== undefined && since < until;
+  }
+  const { project, name, kind } = gone;
   const [model, dataset] = await Promise.all([library.modelSince(project, name), library.datasetSince(project, name)]);
   if (model !== undefined && model < until) return true;
   return dataset !== undefined && (kind === "model" || dataset < until);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Clock } from "@aimass/core";
 import { policyEntryKey } from "@aimass/identity";
 import { sql } from "kysely";
-import { revokeKeys } from "../directory/api-keys.ts";
+import { revokeKeys } from "../directory/revoke-keys.ts";
 import type { AuthEvents } from "../events.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import type { PolicyChange, PolicyWriter } from "../policy/policy-change.ts";

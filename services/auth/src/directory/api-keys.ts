@@ -1,15 +1,23 @@
+import { Effect } from "@aimass/api/auth";
 import { AimassError } from "@aimass/core";
 import { createApiKey, policyEntryKey } from "@aimass/identity";
 import { type Selectable, sql } from "kysely";
 import type { AuthDatabase, Cause } from "../database.ts";
-import type { AuthEvents } from "../events.ts";
 import type { Page } from "../page.ts";
 import type { Changed, PolicyChange } from "../policy/policy-change.ts";
+import { revokeKeys } from "./revoke-keys.ts";
 import type { DirectoryOptions } from "./users.ts";
 
 export type ApiKeyRow = Selectable<AuthDatabase["api_key"]>;
 
 const mostKeys = 100;
+
+/** Whose keys are listed; undefined: whosever. */
+export interface WhoseKeys {
+  readonly principal: string | undefined;
+  /** Those to whom something is granted in it. */
+  readonly project: string | undefined;
+}
 
 /** Long-lived credentials. Who may do what with them is decided by the caller. */
 export class ApiKeys {
@@ -99,30 +107,29 @@ export class ApiKeys {
     return await this.#o.writer.store.db.selectFrom("api_key").selectAll().where("id", "=", id).executeTakeFirst();
   }
 
-  /** One row more than the page holds, by id. */
-  async list(principal: string, page: Page): Promise<ApiKeyRow[]> {
-    const keys = this.#o.writer.store.db.selectFrom("api_key").selectAll().where("principal", "=", principal);
-    const rest = page.after === undefined ? keys : keys.where("id", ">", page.after);
-    return await rest
+  /** One row more than the page holds, by id: of a principal or everybody, and of those with a grant in a project or all. */
+  async list({ principal, project }: WhoseKeys, page: Page): Promise<ApiKeyRow[]> {
+    let keys = this.#o.writer.store.db
+      .selectFrom("api_key")
+      .selectAll()
       .orderBy("id")
-      .limit(page.size + 1)
-      .execute();
+      .limit(page.size + 1);
+    if (principal !== undefined) keys = keys.where("principal", "=", principal);
+    if (project !== undefined) keys = keys.where(granteesOf(project, new Date(this.#o.clock.now())));
+    if (page.after !== undefined) keys = keys.where("id", ">", page.after);
+    return await keys.execute();
   }
 }
 
-/** Revokes every key of a principal. Returns their ids. */
-export async function revokeKeys(
-  { tx, touch }: PolicyChange,
-  principal: string,
-  { events, cause, now }: { events: AuthEvents; cause: Cause; now: Date },
-): Promise<string[]> {
-  const keys = tx.updateTable("api_key").set({ revoked_at: now }).where("principal", "=", principal);
-  const revoked = await keys.where("revoked_at", "is", null).returning("id").execute();
-  for (const { id } of revoked) {
-    touch(policyEntryKey.apiKey(id));
-    await events.apiKey(tx, cause, { keyId: id, principal, change: "deleted" });
-  }
-  return revoked.map(({ id }) => id).sort();
+/** Whether a key's principal, or a group it is in, is granted something in a project. */
+function granteesOf(project: string, now: Date) {
+  const within = `${project.replaceAll("_", "\\_")}.%`;
+  return sql<boolean>`exists (
+    select from access_grant as g
+    where g.effect = ${Effect.ALLOW} and (g.expires_at is null or g.expires_at > ${now})
+      and (g.resource in ('*', ${project}) or g.resource like ${within})
+      and (g.subject = api_key.principal
+        or g.subject in (select 'group:' || m.group_name from group_member as m where m.member = api_key.principal)))`;
 }
 
 function tooMany(principal: string): AimassError {

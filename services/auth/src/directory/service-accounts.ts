@@ -1,8 +1,9 @@
 import { AimassError } from "@aimass/core";
 import { policyEntryKey } from "@aimass/identity";
-import type { Cause } from "../database.ts";
+import type { AuthTransaction, Cause } from "../database.ts";
 import type { Page } from "../page.ts";
 import type { Changed } from "../policy/policy-change.ts";
+import { type Holdings, holdingsOf, removePrincipal } from "./principal-removal.ts";
 import { assertName, type DirectoryOptions, insertPrincipal, listPrincipals, type PrincipalRow } from "./users.ts";
 
 /** The programs. */
@@ -39,12 +40,8 @@ export class ServiceAccounts {
     cause: Cause,
   ): Promise<Changed<PrincipalRow>> {
     return await this.#o.writer.change(async ({ tx, touch }) => {
-      const id = `service-account:${change.name}`;
-      const old = await tx.selectFrom("principal").selectAll().where("id", "=", id).executeTakeFirst();
-      if (old === undefined)
-        throw new AimassError("NOT_FOUND", `There is no service account "${change.name.slice(0, 100)}".`, {
-          field: "name",
-        });
+      const old = await findAccount(tx, change.name);
+      const { id } = old;
       const { disabled = old.disabled, description = old.description } = change;
       const details = [
         ...(disabled === old.disabled ? [] : [disabled ? "disabled" : "enabled"]),
@@ -58,8 +55,27 @@ export class ServiceAccounts {
     });
   }
 
+  /** Removes a service account with all that it holds, or only says what that is. Throws NOT_FOUND. */
+  async delete(name: string, cause: Cause, validateOnly: boolean): Promise<Changed<Holdings>> {
+    const { writer, events, clock } = this.#o;
+    return await writer.change(async (change) => {
+      const { id } = await findAccount(change.tx, name);
+      const now = new Date(clock.now());
+      const holdings = await holdingsOf(change.tx, id, now);
+      if (!validateOnly) await removePrincipal(change, id, { events, cause, now });
+      return holdings;
+    });
+  }
+
   /** One row more than the page holds, by name. */
   async list(page: Page): Promise<PrincipalRow[]> {
     return await listPrincipals(this.#o.writer, "service-account", page);
   }
+}
+
+async function findAccount(tx: AuthTransaction, name: string): Promise<PrincipalRow> {
+  const id = `service-account:${name}`;
+  const row = await tx.selectFrom("principal").selectAll().where("id", "=", id).executeTakeFirst();
+  if (row !== undefined) return row;
+  throw new AimassError("NOT_FOUND", `There is no service account "${name.slice(0, 100)}".`, { field: "name" });
 }

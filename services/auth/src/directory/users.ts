@@ -9,6 +9,8 @@ import type { PasswordHasher } from "../passwords/password-hasher.ts";
 import type { Changed, PolicyChange, PolicyWriter } from "../policy/policy-change.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 
+import { firstGeneration, type Holdings, holdingsOf, removePrincipal } from "./principal-removal.ts";
+
 export type PrincipalRow = Selectable<AuthDatabase["principal"]>;
 
 /** What may be changed of a user; absent fields stay. */
@@ -91,6 +93,19 @@ export class Users {
     });
   }
 
+  /** Removes a user with all that is held, or only says what that is. Throws NOT_FOUND; FAILED_PRECONDITION for the last admin. */
+  async delete(name: string, cause: Cause, validateOnly: boolean): Promise<Changed<Holdings>> {
+    const { writer, events, clock } = this.#o;
+    return await writer.change(async (change) => {
+      const user = await findUser(change.tx, name);
+      await this.#assertAdminLeft(change.tx, user, { ...user, roles: [] });
+      const now = new Date(clock.now());
+      const holdings = await holdingsOf(change.tx, user.id, now);
+      if (!validateOnly) await removePrincipal(change, user.id, { events, cause, now });
+      return holdings;
+    });
+  }
+
   /** One row more than the page holds, by name. */
   async list(page: Page): Promise<PrincipalRow[]> {
     return await listPrincipals(this.#o.writer, "user", page);
@@ -130,8 +145,12 @@ export async function insertPrincipal(
   row: Omit<PrincipalRow, "disabled" | "token_generation">,
 ): Promise<PrincipalRow> {
   try {
-    await tx.insertInto("principal").values(row).execute();
-    return { ...row, disabled: false, token_generation: "0" };
+    const token_generation = await firstGeneration(tx, row.id);
+    await tx
+      .insertInto("principal")
+      .values({ ...row, token_generation })
+      .execute();
+    return { ...row, disabled: false, token_generation };
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     throw new AimassError("ALREADY_EXISTS", `${row.id} exists already.`, { field: "name" });

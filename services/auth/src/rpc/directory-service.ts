@@ -1,16 +1,25 @@
-import { type ApiKey, ApiKeySchema, type DirectoryService, ServiceAccountSchema, UserSchema } from "@aimass/api/auth";
+import {
+  type ApiKey,
+  ApiKeySchema,
+  type DirectoryService,
+  type ListApiKeysRequest,
+  ServiceAccountSchema,
+  UserSchema,
+} from "@aimass/api/auth";
 import { AimassError } from "@aimass/core";
+import { isProjectName } from "@aimass/identity";
 import { callerOf } from "@aimass/rpc";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type { ApiKeyRow, ApiKeys } from "../directory/api-keys.ts";
+import type { ApiKeyRow, ApiKeys, WhoseKeys } from "../directory/api-keys.ts";
 import { type Groups, type GroupWithMembers, groupEtag } from "../directory/groups.ts";
 import { keyEnd } from "../directory/key-end.ts";
+import type { Holdings } from "../directory/principal-removal.ts";
 import type { ServiceAccounts } from "../directory/service-accounts.ts";
 import type { PrincipalRow, Users } from "../directory/users.ts";
 import { readPage, toPage } from "../page.ts";
-import type { PolicyChange } from "../policy/policy-change.ts";
+import type { Changed, PolicyChange } from "../policy/policy-change.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import {
   acknowledged,
@@ -58,6 +67,11 @@ function principalMethods({ guard, users, serviceAccounts, apiKeys }: DirectoryS
       const changed = await users.update({ ...change, also: revokeKeys ? also : undefined }, cause);
       return { user: encodeUser(changed.value), acknowledgement: await acknowledged(guard, changed) };
     },
+    async deleteUser({ name, validateOnly }, context) {
+      requirePlatform(guard, context, "directory.manage");
+      const removed = await users.delete(name, causeOf(context), validateOnly);
+      return await answerRemoval(guard, removed);
+    },
     async listUsers(request, context) {
       requirePlatform(guard, context, "directory.read");
       const page = readPage(context, request);
@@ -75,6 +89,11 @@ function principalMethods({ guard, users, serviceAccounts, apiKeys }: DirectoryS
       const changed = await serviceAccounts.update({ name, disabled, description }, causeOf(context));
       const serviceAccount = encodeServiceAccount(changed.value);
       return { serviceAccount, acknowledgement: await acknowledged(guard, changed) };
+    },
+    async deleteServiceAccount({ name, validateOnly }, context) {
+      requirePlatform(guard, context, "directory.manage");
+      const removed = await serviceAccounts.delete(name, causeOf(context), validateOnly);
+      return await answerRemoval(guard, removed);
     },
     async listServiceAccounts(request, context) {
       requirePlatform(guard, context, "directory.read");
@@ -134,10 +153,12 @@ function apiKeyMethods(options: DirectoryServiceOptions) {
     },
     async listApiKeys(request, context) {
       const caller = requirePerson(context);
-      const principal = request.principal === "" ? caller.id : request.principal;
-      if (principal !== caller.id) requirePlatform(guard, context, "directory.read");
+      const whose = whoseKeys(request, caller.id);
+      if (whose.principal !== caller.id || whose.project !== undefined) {
+        requirePlatform(guard, context, "directory.read");
+      }
       const page = readPage(context, request);
-      const { rows, info } = toPage(await apiKeys.list(principal, page), page, (row) => row.id);
+      const { rows, info } = toPage(await apiKeys.list(whose, page), page, (row) => row.id);
       return { keys: rows.map(encodeApiKey), page: info };
     },
     async revokeAllApiKeys(request, context) {
@@ -159,6 +180,21 @@ function apiKeyMethods(options: DirectoryServiceOptions) {
       return { acknowledgement: await acknowledged(guard, changed) };
     },
   } satisfies Partial<ServiceImpl<typeof DirectoryService>>;
+}
+
+/** What a removal, or its dry run, came to. */
+async function answerRemoval(guard: Guard, { value, ...changed }: Changed<Holdings>) {
+  const holdings = { ...value, groups: [...value.groups], keyIds: [...value.keyIds] };
+  if (!changed.touched) return { holdings };
+  return { holdings, acknowledgement: await acknowledged(guard, { ...changed, value }) };
+}
+
+/** Errors: INVALID_ARGUMENT. */
+function whoseKeys({ principal, project }: ListApiKeysRequest, caller: string): WhoseKeys {
+  if (project !== "" && !isProjectName(project))
+    throw new AimassError("INVALID_ARGUMENT", `"${project.slice(0, 100)}" is not a project.`, { field: "project" });
+  const everybody = principal === "*" || (principal === "" && project !== "");
+  return { principal: everybody ? undefined : principal || caller, project: project || undefined };
 }
 
 function encodeGroup({ name, members }: GroupWithMembers) {

@@ -6,13 +6,16 @@ import type { ApiKeys } from "../directory/api-keys.ts";
 import type { AuthMetrics } from "../metrics.ts";
 import { assertPassword } from "../passwords/password-hasher.ts";
 import type { Changed } from "../policy/policy-change.ts";
+import type { OpenSessions } from "../sessions/open-sessions.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { SigningKeys } from "../signing/signing-keys.ts";
 import { acknowledged, causeOf, clientAddress, type Guard, requirePerson, sessionOf } from "./context.ts";
+import { sessionMethods } from "./session-methods.ts";
 
 export interface SessionServiceOptions {
   readonly guard: Guard;
   readonly sessions: Sessions;
+  readonly openSessions: OpenSessions;
   readonly apiKeys: ApiKeys;
   readonly keys: SigningKeys;
   readonly metrics: AuthMetrics;
@@ -24,6 +27,7 @@ export const publicMethods: ReadonlySet<string> = new Set(["SignIn", "RefreshSes
 export function createSessionService(options: SessionServiceOptions): ServiceImpl<typeof SessionService> {
   const { guard, sessions, apiKeys, keys, metrics } = options;
   return {
+    ...sessionMethods(options),
     async signIn({ username, password }, context) {
       const { traceparent } = callerOf(context);
       const address = clientAddress(context);

@@ -9,14 +9,16 @@ export type WhichSessions =
 /** The longest that an access token is accepted after its session has ended, by the slowest clock of the mesh. */
 const announcedMs = accessTokenLifeMs + 2 * clockSkewMs;
 
-/** Ends sessions: their refresh tokens are refused from now on, their access tokens by every enforcer once it holds this change. */
-export async function endSessions(change: PolicyChange, now: Date, which: WhichSessions): Promise<void> {
+/** Ends sessions and gives their ids: their refresh tokens are refused from now on, their access tokens by every enforcer once it holds this change. */
+export async function endSessions(change: PolicyChange, now: Date, which: WhichSessions): Promise<string[]> {
   const open = change.tx.updateTable("session").set({ ended_at: now, announced: true }).where("ended_at", "is", null);
   const chosen =
     "sessionId" in which
       ? open.where("id", "=", which.sessionId)
       : open.where("principal", "=", which.principal).where("id", "!=", which.keepSession ?? "");
-  for (const { id } of await chosen.returning("id").execute()) change.touch(policyEntryKey.endedSession(id));
+  const ended = (await chosen.returning("id").execute()).map(({ id }) => id);
+  for (const id of ended) change.touch(policyEntryKey.endedSession(id));
+  return ended.sort();
 }
 
 /** Takes out of the policy the ended sessions of which no access token can be about any more. */

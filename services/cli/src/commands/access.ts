@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import { addGrants } from "./grants.ts";
 import { addGroups } from "./groups.ts";
 import { addKeys } from "./keys.ts";
+import { addServiceAccounts } from "./service-accounts.ts";
+import { addSessions } from "./sessions.ts";
 import { addUsers } from "./users.ts";
 
 /** Who there is, and who may do what. */
@@ -10,4 +12,6 @@ export function addAccess(program: Command): void {
   addKeys(program);
   addUsers(program);
   addGroups(program);
+  addServiceAccounts(program);
+  addSessions(program);
 }

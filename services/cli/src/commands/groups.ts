@@ -4,12 +4,11 @@ import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import type { Connection } from "../client/connection.ts";
 import { acknowledged } from "../output/acknowledged.ts";
-import { time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { action, type CommandContext } from "./context.ts";
 import { type DestroyOptions, destroy, destroys } from "./destroy.ts";
 
-/** `groups` and `service-accounts`. */
+/** Named sets of principals. */
 export function addGroups(program: Command): void {
   const groups = program.command("groups").description("named sets of principals: list, add, remove, delete");
   groups
@@ -71,45 +70,6 @@ export function addGroups(program: Command): void {
       });
     }),
   );
-  addServiceAccounts(program);
-}
-
-function addServiceAccounts(program: Command): void {
-  const accounts = program.command("service-accounts").description("programs that call: list, disable, enable");
-  accounts
-    .command("list")
-    .description("service accounts")
-    .action(
-      action(async ({ connection, output }) => {
-        const all = await allPages(
-          (page) => connection.client(DirectoryService).listServiceAccounts({ page }),
-          (answer) => answer.serviceAccounts,
-        );
-        output.result(all, () =>
-          table(
-            ["SERVICE ACCOUNT", "STATE", "CREATED", "FOR"],
-            all.map((a) => [a.name, a.disabled ? "disabled" : "active", time(a.createdAt), a.description]),
-          ),
-        );
-      }),
-    );
-  for (const [verb, disabled, what] of [
-    ["disable", true, "refuse its keys, at once and everywhere"],
-    ["enable", false, "take its keys again"],
-  ] as const)
-    accounts
-      .command(verb)
-      .description(what)
-      .argument("<name>")
-      .action(
-        action(async ({ connection, output }, _options, [name = ""]) => {
-          const answer = await connection.client(DirectoryService).updateServiceAccount({ name, disabled });
-          output.result(answer, () => [
-            `service-account:${name} is ${disabled ? "disabled" : "active"}.`,
-            acknowledged(answer.acknowledgement),
-          ]);
-        }),
-      );
 }
 
 /** Changes members of a group as they are now; the service refuses it where somebody else changed or made the group in between. */

@@ -1,5 +1,6 @@
 import { type ApiKey, DirectoryService, SessionService } from "@aimass/api/auth";
 import { ErrorDetailSchema } from "@aimass/api/common";
+import { AimassError } from "@aimass/core";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { type Client, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
@@ -33,15 +34,24 @@ export function addKeys(program: Command): void {
     .command("list")
     .description("keys without their secrets")
     .option("--principal <name>", "whose; yours when left out", "")
+    .option("--all", "everybody's")
+    .option("--project <name>", "of those to whom something is granted in it", "")
     .action(
-      action<{ principal: string }>(async ({ connection, output }, options) => {
+      action<{ principal: string; all?: boolean; project: string }>(async ({ connection, output }, options) => {
+        const { project } = options;
+        if (options.all && options.principal !== "")
+          throw new AimassError("INVALID_ARGUMENT", "--all and --principal exclude each other.", {
+            remedy: "Give one of them.",
+          });
+        const principal = options.all ? "*" : options.principal;
         const all = await allPages(
-          (page) => connection.client(DirectoryService).listApiKeys({ principal: options.principal, page }),
+          (page) => connection.client(DirectoryService).listApiKeys({ principal, project, page }),
           (answer) => answer.keys,
         );
+        const whose = options.all || project !== "" ? "" : ` of ${principal || "yours"}`;
         output.result(all, () =>
           all.length === 0
-            ? `No keys of ${options.principal || "yours"}. Make one: aimass keys create`
+            ? `No keys${whose}. Make one: aimass keys create`
             : table(
                 ["ID", "PRINCIPAL", "STATE", "CREATED", "UNTIL", "FOR"],
                 all.map((k) => [k.id, k.principal, stateOf(k), time(k.createdAt), time(k.expiresAt), k.description]),

@@ -1,10 +1,11 @@
-import { type Project, ProjectService } from "@aimass/api/registry";
+import { DatasetService, ModelService, type Project, ProjectService } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import { time } from "../output/format.ts";
 import { table } from "../output/output.ts";
-import { action } from "./context.ts";
+import { action, type CommandContext } from "./context.ts";
+import { type DestroyOptions, destroy, destroys } from "./destroy.ts";
 
 interface ProjectOptions {
   readonly description?: string;
@@ -13,7 +14,7 @@ interface ProjectOptions {
 }
 
 export function addProjects(program: Command): void {
-  const projects = program.command("projects").description("projects: list, create, update");
+  const projects = program.command("projects").description("projects: list, show, create, update, delete");
   projects
     .command("list")
     .description("projects you may see")
@@ -31,6 +32,26 @@ export function addProjects(program: Command): void {
         );
       }),
     );
+  projects
+    .command("show")
+    .description("a project, with what is in it that you may see")
+    .argument("<name>")
+    .action(action((context, _options, [name]) => showProject(context, name as string)));
+  destroys(
+    projects
+      .command("delete")
+      .description("remove a project without models and datasets, and the grants on it")
+      .argument("<name>"),
+  ).action(
+    action<DestroyOptions>(async (context, options, [name = ""]) => {
+      const client = context.connection.client(ProjectService);
+      await destroy(context, options, {
+        call: (validateOnly) => client.deleteProject({ name, validateOnly }),
+        what: () => `the project ${name}, which is empty`,
+        done: () => `The project ${name} is gone.`,
+      });
+    }),
+  );
   withFields(projects.command("create").description("add a project")).action(
     action<ProjectOptions>(async ({ connection, output }, { description, review }, [name = ""]) => {
       const project = { name, description: description ?? "", reviewRequired: review ?? false };
@@ -53,6 +74,26 @@ export function addProjects(program: Command): void {
       output.result(answer.project, () => describe(answer.project));
     }),
   );
+}
+
+async function showProject({ connection, output }: CommandContext, name: string): Promise<void> {
+  const { project } = await connection.client(ProjectService).getProject({ name });
+  const [models, datasets] = await Promise.all([
+    allPages(
+      (page) => connection.client(ModelService).listModels({ project: name, page }),
+      (answer) => answer.models,
+    ),
+    allPages(
+      (page) => connection.client(DatasetService).listDatasets({ project: name, page }),
+      (answer) => answer.datasets,
+    ),
+  ]);
+  output.result({ ...project, models: models.map((m) => m.name), datasets: datasets.map((d) => d.dataset) }, () => [
+    `${name}${project?.description ? `: ${project.description}` : ""}`,
+    `created ${time(project?.createdAt)}; ${project?.reviewRequired ? "versions need a review" : "versions need no review"}`,
+    `models: ${models.map((m) => m.name).join(", ") || "none that you may see"}`,
+    `datasets: ${datasets.map((d) => d.dataset).join(", ") || "none that you may see"}`,
+  ]);
 }
 
 function withFields(command: Command): Command {

@@ -7,11 +7,11 @@ import { acknowledged } from "../output/acknowledged.ts";
 import { time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { action } from "./context.ts";
+import { type DestroyOptions, destroys } from "./destroy.ts";
+import { destroyPrincipal } from "./principal-removal.ts";
 
 export function addUsers(program: Command): void {
-  const users = program
-    .command("users")
-    .description("people and groups: create, list, roles, disable, enable, password, group");
+  const users = program.command("users").description("people: create, list, roles, disable, enable, password, delete");
   users
     .command("create")
     .description("add a user")
@@ -55,16 +55,10 @@ export function addUsers(program: Command): void {
     .command("disable")
     .description("lock a user out, at once and everywhere")
     .argument("<name>")
-    .option("--enable", "let the user in again")
     .action(
-      action<{ enable?: boolean }>(async ({ connection, output }, options, [name]) => {
-        const answer = await connection
-          .client(DirectoryService)
-          .updateUser({ name: name as string, disabled: !(options.enable ?? false) });
-        output.result(answer, () => [
-          `user:${name} is ${answer.user?.disabled ? "disabled" : "active"}.`,
-          acknowledged(answer.acknowledgement),
-        ]);
+      action(async ({ connection, output }, _options, [name]) => {
+        const answer = await connection.client(DirectoryService).updateUser({ name: name as string, disabled: true });
+        output.result(answer, () => [`user:${name} is disabled.`, acknowledged(answer.acknowledgement)]);
       }),
     );
   users
@@ -116,17 +110,18 @@ export function addUsers(program: Command): void {
         ]);
       }),
     );
-  users
-    .command("group")
-    .description("make a group, or replace its members")
-    .argument("<name>")
-    .argument("[members...]", '"user:ada", "service-account:ci"')
-    .action(
-      action(async ({ connection, output }, _options, [name, ...members]) => {
-        const { group } = await connection
-          .client(DirectoryService)
-          .putGroup({ group: { name: name as string, members } });
-        output.result(group, () => `group:${group?.name} has ${group?.members.join(", ") || "no members"}.`);
-      }),
-    );
+  destroys(
+    users
+      .command("delete")
+      .description("remove a user with grants, API keys and sessions; the audit ledger keeps the name")
+      .argument("<name>"),
+  ).action(
+    action<DestroyOptions>((context, options, [name = ""]) => {
+      const client = context.connection.client(DirectoryService);
+      return destroyPrincipal(context, options, {
+        principal: `user:${name}`,
+        call: (validateOnly) => client.deleteUser({ name, validateOnly }),
+      });
+    }),
+  );
 }

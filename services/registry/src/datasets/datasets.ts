@@ -10,6 +10,7 @@ import type { Actor } from "../actor.ts";
 import type { Database, Transaction } from "../database.ts";
 import { datasetNotFound } from "../errors.ts";
 import type { Journal } from "../journal.ts";
+import { holdProject } from "../projects/projects.ts";
 import { completeReadOptions, readAlike } from "./read-options.ts";
 
 /** A dataset by its two names. */
@@ -177,6 +178,7 @@ async function lockExisting(tx: Transaction, name: DatasetName): Promise<void> {
 
 /** Takes the dataset for the rest of the transaction, making it when new; its last version. */
 async function lockDataset(tx: Transaction, name: DatasetName): Promise<bigint> {
+  await holdProject(tx, name.project);
   const row = await tx
     .insertInto("dataset")
     .values({ project: name.project, name: name.dataset })

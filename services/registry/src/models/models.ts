@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Change, ModelChangedSchema } from "@aimass/api/events";
 import { AimassError, type Clock } from "@aimass/core";
 import { formatResource } from "@aimass/identity";
@@ -9,6 +10,7 @@ import type { Database, Transaction } from "../database.ts";
 import { modelNotFound } from "../errors.ts";
 import type { Journal } from "../journal.ts";
 import { assertModelName, assertTexts, type ModelName } from "../names.ts";
+import { holdProject } from "../projects/projects.ts";
 
 export type ModelRow = Selectable<Database["model"]>;
 export type AliasRow = Selectable<Database["alias"]>;
@@ -25,6 +27,23 @@ export interface ModelPlan extends ModelName {
   readonly description: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly allowExisting: boolean;
+}
+
+/** What of a model is to change; absent fields stay. */
+export interface ModelChange {
+  readonly description?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** What the model must be like; "": however it is. */
+  readonly etag: string;
+}
+
+/** Tells one description with labels from another. */
+export function modelEtag({ description, labels }: Pick<ModelRow, "description" | "labels">): string {
+  const ordered = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256")
+    .update(JSON.stringify([description, ordered]))
+    .digest("base64url")
+    .slice(0, 16);
 }
 
 /** The models of the library. A removed model leaves its row behind, without life, so that its version numbers stay spent. */
@@ -148,8 +167,29 @@ export class Models {
     });
   }
 
-  /** False when the model is there already. */
+  /** Fields left out stay as they are; what changes nothing is not told. Errors: NOT_FOUND; ABORTED for another etag than the model's, unless empty. */
+  async update(actor: Actor, name: ModelName, change: ModelChange): Promise<ModelView> {
+    const { description, labels } = change;
+    assertTexts({ description: description ?? "", labels: labels ?? {} });
+    await this.#store.withTransaction(async (tx) => {
+      const before = await lockModel(tx, name);
+      if (change.etag !== "" && change.etag !== modelEtag(before)) throw changedMeanwhile(name);
+      const after = { description: description ?? before.description, labels: labels ?? before.labels };
+      if (modelEtag(after) === modelEtag(before)) return;
+      await tx
+        .updateTable("model")
+        .set({ description: after.description, labels: JSON.stringify(after.labels) })
+        .where("project", "=", name.project)
+        .where("name", "=", name.model)
+        .execute();
+      await this.#tell(tx, actor, name, Change.UPDATED);
+    });
+    return this.get(name);
+  }
+
+  /** False when the model is there already. Errors: NOT_FOUND (project). */
   async #insert(tx: Transaction, actor: Actor, plan: ModelPlan): Promise<boolean> {
+    await holdProject(tx, plan.project);
     const life = {
       description: plan.description,
       labels: JSON.stringify(plan.labels),
@@ -189,6 +229,15 @@ export async function lockModel(tx: Transaction, name: ModelName): Promise<Model
     .executeTakeFirst();
   if (row === undefined) throw modelNotFound(name);
   return row;
+}
+
+function changedMeanwhile(name: ModelName): AimassError {
+  const message = `"${formatResource(name.project, name.model)}" was changed by someone else since it was read.`;
+  return new AimassError("ABORTED", message, {
+    reason: "ETAG_MISMATCH",
+    field: "etag",
+    remedy: "Read it again and repeat the change on what it is now.",
+  });
 }
 
 function alreadyExists(name: ModelName): AimassError {

@@ -9,7 +9,10 @@ let root: Clients;
 
 beforeAll(async () => {
   registry = await startTestRegistry({
-    grants: [{ subject: "user:root", resource: "default", level: Level.MANAGE }],
+    grants: [
+      { subject: "user:root", resource: "default", level: Level.MANAGE },
+      { subject: "user:root", resource: "shop", level: Level.MANAGE },
+    ],
   });
   root = registry.as("user:root");
   await root.models.createModel({ name: "fraud" });
@@ -35,4 +38,25 @@ it("a dry run of deleting a model says which versions go with it, refuses what w
   expect((await root.models.listVersions({ model: "fraud" })).versions).toHaveLength(2);
   expect(await root.models.deleteModel({ name: "fraud" })).toMatchObject({ versions: [1n, 2n] });
   await expect(root.models.getModel({ name: "fraud" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
+it("a dry run of deleting a project refuses what would be refused, and removes nothing", async () => {
+  const { projects } = root;
+  await projects.createProject({ project: { name: "shop", description: "Ours." } });
+  await root.models.createModel({ project: "shop", name: "m" });
+  for (const validateOnly of [true, false]) {
+    const full = projects.deleteProject({ name: "shop", validateOnly });
+    await expect(full).rejects.toMatchObject({ code: "FAILED_PRECONDITION", reason: "NOT_EMPTY" });
+    const always = projects.deleteProject({ name: "default", validateOnly });
+    await expect(always).rejects.toMatchObject({ code: "FAILED_PRECONDITION", reason: "DEFAULT_PROJECT" });
+  }
+  await root.models.deleteModel({ project: "shop", name: "m" });
+  expect((await projects.deleteProject({ name: "shop", validateOnly: true })).project?.description).toBe("Ours.");
+  expect((await projects.getProject({ name: "shop" })).project).toMatchObject({ name: "shop", description: "Ours." });
+  expect((await projects.deleteProject({ name: "shop" })).project?.name).toBe("shop");
+  for (const gone of [projects.getProject, projects.deleteProject])
+    await expect(gone({ name: "shop" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+  expect((await projects.listProjects({})).projects.map(({ name }) => name)).not.toContain("shop");
+  const late = root.models.createModel({ project: "shop", name: "late" });
+  await expect(late).rejects.toMatchObject({ code: "NOT_FOUND" });
 });

@@ -1,7 +1,7 @@
 import { type Alias, AliasSchema, type Model, ModelSchema } from "@aimass/api/registry";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import type { AliasRow, ModelView } from "../models/models.ts";
+import { type AliasRow, type ModelView, modelEtag } from "../models/models.ts";
 
 export function encodeModel({ row, aliases, newestVersion }: ModelView): Model {
   return create(ModelSchema, {
@@ -13,6 +13,7 @@ export function encodeModel({ row, aliases, newestVersion }: ModelView): Model {
     newestVersion,
     createdAt: timestampFromDate(row.created_at),
     createdBy: row.created_by,
+    etag: modelEtag(row),
   });
 }
 

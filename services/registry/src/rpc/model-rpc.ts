@@ -38,6 +38,12 @@ export function modelRpc({ gate, models, versions, maker }: ModelRpcOptions): Se
       });
       return { models: (await models.views(slice.items)).map(encodeModel), page: pageInfo(page, slice) };
     },
+    async updateModel({ description, labels, setLabels, etag, ...request }, context) {
+      const named = { project: request.project, model: request.name };
+      const { actor, project, model } = await gate.model(context, named, "version.create");
+      const change = { description, labels: setLabels ? labels : undefined, etag };
+      return { model: encodeModel(await models.update(actor, { project, model }, change)) };
+    },
     async deleteModel(request, context) {
       const named = { project: request.project, model: request.name };
       const { actor, project, model } = await gate.model(context, named, "model.delete");

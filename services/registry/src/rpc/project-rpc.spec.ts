@@ -13,6 +13,7 @@ import { push, startTestRegistry, type TestRegistry } from "../testing/test-regi
 const grants = [
   { subject: "user:ada", resource: "default", level: Level.MANAGE },
   { subject: "user:bob", resource: "default", level: Level.DEPLOY },
+  { subject: "user:root", resource: "race", level: Level.MANAGE },
 ];
 
 let registry: TestRegistry;
@@ -121,5 +122,63 @@ describe("a change of a project", () => {
       ["user:root", true, "default", expect.objectContaining({ detail: "reviews are required" })],
       ["user:root", true, "default", expect.objectContaining({ detail: "reviews are no longer required" })],
     ]);
+  });
+});
+
+describe("a project that is deleted", () => {
+  const projects = () => registry.as("user:root").projects;
+
+  it("lets nothing in that came at the same time, and begins anew with version numbers that go on", async () => {
+    const root = registry.as("user:root");
+    for (let round = 1; round <= 5; round++) {
+      await projects().createProject({ project: { name: "race" } });
+      const [made, gone] = await Promise.allSettled([
+        root.models.createModel({ project: "race", name: `m${round}` }),
+        projects().deleteProject({ name: "race" }),
+      ]);
+      expect([made.status, gone.status].sort()).toEqual(["fulfilled", "rejected"]);
+      if (made.status === "fulfilled") {
+        await root.models.deleteModel({ project: "race", name: `m${round}` });
+        await projects().deleteProject({ name: "race" });
+      }
+    }
+    await projects().createProject({ project: { name: "race", description: "Again." } });
+    expect((await projects().getProject({ name: "race" })).project?.description).toBe("Again.");
+    const twice = projects().createProject({ project: { name: "race" } });
+    expect(await refusal(twice)).toMatchObject({ code: "ALREADY_EXISTS" });
+  });
+
+  it("is for who may manage it, and hidden from who sees nothing in it", async () => {
+    const bob = registry.as("user:bob").projects;
+    expect((await bob.getProject({})).project?.name).toBe("default");
+    expect(await refusal(bob.deleteProject({ name: "default", validateOnly: true }))).toMatchObject({
+      code: "PERMISSION_DENIED",
+    });
+    const eve = registry.as("user:eve").projects;
+    const judged = () => eve.deleteProject({ name: "default", validateOnly: true });
+    for (const hidden of [() => eve.getProject({}), judged])
+      expect(await refusal(hidden())).toMatchObject({ code: "NOT_FOUND", message: 'There is no project "default".' });
+  });
+});
+
+describe("what a model says", () => {
+  it("is changed by who may add versions, as it was read where they say how, and leaves what is not named", async () => {
+    const ada = registry.as("user:ada").models;
+    const model = await newModel("told", 0);
+    const before = (await ada.getModel({ name: model })).model ?? expect.fail();
+    const labels = { team: "red" };
+    const { model: changed } = await ada.updateModel({ name: model, description: "Good.", etag: before.etag });
+    expect(changed).toMatchObject({ description: "Good.", labels: {} });
+    const labelled = (await ada.updateModel({ name: model, labels, setLabels: true, etag: changed?.etag ?? "" })).model;
+    expect(labelled).toMatchObject({ description: "Good.", labels });
+    expect((await ada.getModel({ name: model })).model).toEqual(labelled);
+    const stale = ada.updateModel({ name: model, description: "Mine.", etag: before.etag });
+    expect(await refusal(stale)).toMatchObject({ code: "ABORTED", reason: "ETAG_MISMATCH" });
+    const long = ada.updateModel({ name: model, labels: { a: "x".repeat(300) }, setLabels: true });
+    expect(await refusal(long)).toMatchObject({ code: "INVALID_ARGUMENT", field: "labels" });
+    const absent = ada.updateModel({ name: "absent", description: "" });
+    expect(await refusal(absent)).toMatchObject({ code: "NOT_FOUND" });
+    const eve = registry.as("user:eve").models.updateModel({ name: model, description: "Hers." });
+    expect(await refusal(eve)).toMatchObject({ code: "NOT_FOUND" });
   });
 });

@@ -18,6 +18,13 @@ export function projectRpc({ gate, projects }: { gate: Gate; projects: Projects 
       const { project, actor } = await gate.project(context, name, "project.manage");
       return { project: encode(await projects.update(actor, project, { description, reviewRequired })) };
     },
+    async getProject({ name }, context) {
+      return { project: encode(await gate.seenProject(context, name)) };
+    },
+    async deleteProject({ name, validateOnly }, context) {
+      const { project, actor } = await gate.project(context, name, "project.manage");
+      return { project: encode(await projects.remove(actor, project, validateOnly)) };
+    },
     async listProjects(request, context) {
       const page = readPage(context, request, 1);
       const slice = await fillPage(page, (after, limit) => projects.list(after?.[0], limit), {

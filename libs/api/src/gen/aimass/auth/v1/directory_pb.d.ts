@@ -322,6 +322,143 @@ export declare type UpdateUserResponse = Message<"aimass.auth.v1.UpdateUserRespo
 export declare const UpdateUserResponseSchema: GenMessage<UpdateUserResponse>;
 
 /**
+ * @generated from message aimass.auth.v1.DeleteUserRequest
+ */
+export declare type DeleteUserRequest = Message<"aimass.auth.v1.DeleteUserRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Checks everything as always, answers what would go, and removes nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message aimass.auth.v1.DeleteUserRequest.
+ * Use `create(DeleteUserRequestSchema)` to create a new message.
+ */
+export declare const DeleteUserRequestSchema: GenMessage<DeleteUserRequest>;
+
+/**
+ * @generated from message aimass.auth.v1.DeleteUserResponse
+ */
+export declare type DeleteUserResponse = Message<"aimass.auth.v1.DeleteUserResponse"> & {
+  /**
+   * Of the change; absent when nothing was removed because of `validate_only`.
+   *
+   * @generated from field: aimass.auth.v1.Acknowledgement acknowledgement = 1;
+   */
+  acknowledgement?: Acknowledgement | undefined;
+
+  /**
+   * What goes with the user.
+   *
+   * @generated from field: aimass.auth.v1.PrincipalHoldings holdings = 2;
+   */
+  holdings?: PrincipalHoldings | undefined;
+};
+
+/**
+ * Describes the message aimass.auth.v1.DeleteUserResponse.
+ * Use `create(DeleteUserResponseSchema)` to create a new message.
+ */
+export declare const DeleteUserResponseSchema: GenMessage<DeleteUserResponse>;
+
+/**
+ * @generated from message aimass.auth.v1.DeleteServiceAccountRequest
+ */
+export declare type DeleteServiceAccountRequest = Message<"aimass.auth.v1.DeleteServiceAccountRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Checks everything as always, answers what would go, and removes nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message aimass.auth.v1.DeleteServiceAccountRequest.
+ * Use `create(DeleteServiceAccountRequestSchema)` to create a new message.
+ */
+export declare const DeleteServiceAccountRequestSchema: GenMessage<DeleteServiceAccountRequest>;
+
+/**
+ * @generated from message aimass.auth.v1.DeleteServiceAccountResponse
+ */
+export declare type DeleteServiceAccountResponse = Message<"aimass.auth.v1.DeleteServiceAccountResponse"> & {
+  /**
+   * Of the change; absent when nothing was removed because of `validate_only`.
+   *
+   * @generated from field: aimass.auth.v1.Acknowledgement acknowledgement = 1;
+   */
+  acknowledgement?: Acknowledgement | undefined;
+
+  /**
+   * What goes with the service account.
+   *
+   * @generated from field: aimass.auth.v1.PrincipalHoldings holdings = 2;
+   */
+  holdings?: PrincipalHoldings | undefined;
+};
+
+/**
+ * Describes the message aimass.auth.v1.DeleteServiceAccountResponse.
+ * Use `create(DeleteServiceAccountResponseSchema)` to create a new message.
+ */
+export declare const DeleteServiceAccountResponseSchema: GenMessage<DeleteServiceAccountResponse>;
+
+/**
+ * What a principal has in the directory.
+ *
+ * @generated from message aimass.auth.v1.PrincipalHoldings
+ */
+export declare type PrincipalHoldings = Message<"aimass.auth.v1.PrincipalHoldings"> & {
+  /**
+   * Names of the groups it is a member of.
+   *
+   * @generated from field: repeated string groups = 1;
+   */
+  groups: string[];
+
+  /**
+   * How many grants name it.
+   *
+   * @generated from field: int32 grants = 2;
+   */
+  grants: number;
+
+  /**
+   * Its API keys in force, by id.
+   *
+   * @generated from field: repeated string key_ids = 3;
+   */
+  keyIds: string[];
+
+  /**
+   * How many of its sessions are open.
+   *
+   * @generated from field: int32 sessions = 4;
+   */
+  sessions: number;
+};
+
+/**
+ * Describes the message aimass.auth.v1.PrincipalHoldings.
+ * Use `create(PrincipalHoldingsSchema)` to create a new message.
+ */
+export declare const PrincipalHoldingsSchema: GenMessage<PrincipalHoldings>;
+
+/**
  * @generated from message aimass.auth.v1.ListUsersRequest
  */
 export declare type ListUsersRequest = Message<"aimass.auth.v1.ListUsersRequest"> & {
@@ -640,7 +777,7 @@ export declare const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse
  */
 export declare type ListApiKeysRequest = Message<"aimass.auth.v1.ListApiKeysRequest"> & {
   /**
-   * Empty: the caller's.
+   * "user:ada" or "service-account:ci"; "*": everybody's. Empty: the caller's, or with `project` everybody's.
    *
    * @generated from field: string principal = 1;
    */
@@ -650,6 +787,13 @@ export declare type ListApiKeysRequest = Message<"aimass.auth.v1.ListApiKeysRequ
    * @generated from field: aimass.common.v1.PageRequest page = 2;
    */
   page?: PageRequest | undefined;
+
+  /**
+   * Only keys of principals to whom something is granted in this project, by name or by a group. Needs directory.read.
+   *
+   * @generated from field: string project = 3;
+   */
+  project: string;
 };
 
 /**
@@ -840,6 +984,18 @@ export declare const DirectoryService: GenService<{
     output: typeof UpdateUserResponseSchema;
   },
   /**
+   * Removes a user with the groups' memberships, grants, API keys and sessions; returns when every live enforcer knows. The audit ledger keeps the name, and
+   * so does what the user made in other services. A user made later with the name begins with nothing. Errors: NOT_FOUND; FAILED_PRECONDITION for the last
+   * admin. Verb: directory.manage.
+   *
+   * @generated from rpc aimass.auth.v1.DirectoryService.DeleteUser
+   */
+  deleteUser: {
+    methodKind: "unary";
+    input: typeof DeleteUserRequestSchema;
+    output: typeof DeleteUserResponseSchema;
+  },
+  /**
    * Users by name. Idempotent. Verb: directory.read (roles admin and auditor).
    *
    * @generated from rpc aimass.auth.v1.DirectoryService.ListUsers
@@ -902,6 +1058,16 @@ export declare const DirectoryService: GenService<{
     output: typeof UpdateServiceAccountResponseSchema;
   },
   /**
+   * Removes a service account as DeleteUser does a user. Errors: NOT_FOUND. Verb: directory.manage.
+   *
+   * @generated from rpc aimass.auth.v1.DirectoryService.DeleteServiceAccount
+   */
+  deleteServiceAccount: {
+    methodKind: "unary";
+    input: typeof DeleteServiceAccountRequestSchema;
+    output: typeof DeleteServiceAccountResponseSchema;
+  },
+  /**
    * Service accounts by name. Idempotent. Verb: directory.read.
    *
    * @generated from rpc aimass.auth.v1.DirectoryService.ListServiceAccounts
@@ -925,7 +1091,7 @@ export declare const DirectoryService: GenService<{
     output: typeof CreateApiKeyResponseSchema;
   },
   /**
-   * API keys without secrets; one's own without a verb, others' with directory.read. Idempotent.
+   * API keys without secrets, by id; one's own without a verb, others' with directory.read. Idempotent. Errors: INVALID_ARGUMENT for what is no project.
    *
    * @generated from rpc aimass.auth.v1.DirectoryService.ListApiKeys
    */

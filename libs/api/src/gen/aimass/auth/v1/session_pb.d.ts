@@ -7,6 +7,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { PageInfo, PageRequest } from "../../common/v1/common_pb.js";
+import type { Acknowledgement } from "./directory_pb.js";
 
 /**
  * Describes the file aimass/auth/v1/session.proto.
@@ -235,6 +237,201 @@ export declare type ChangePasswordResponse = Message<"aimass.auth.v1.ChangePassw
 export declare const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse>;
 
 /**
+ * A sign-in that goes on.
+ *
+ * @generated from message aimass.auth.v1.Session
+ */
+export declare type Session = Message<"aimass.auth.v1.Session"> & {
+  /**
+   * The claim "sid" of its access tokens; no credential.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * "user:ada".
+   *
+   * @generated from field: string principal = 2;
+   */
+  principal: string;
+
+  /**
+   * When the user signed in.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 3;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it ends unless it is used until then.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 4;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * True for the one that asks.
+   *
+   * @generated from field: bool current = 5;
+   */
+  current: boolean;
+};
+
+/**
+ * Describes the message aimass.auth.v1.Session.
+ * Use `create(SessionSchema)` to create a new message.
+ */
+export declare const SessionSchema: GenMessage<Session>;
+
+/**
+ * @generated from message aimass.auth.v1.ListSessionsRequest
+ */
+export declare type ListSessionsRequest = Message<"aimass.auth.v1.ListSessionsRequest"> & {
+  /**
+   * "user:ada"; empty: the caller's.
+   *
+   * @generated from field: string principal = 1;
+   */
+  principal: string;
+
+  /**
+   * @generated from field: aimass.common.v1.PageRequest page = 2;
+   */
+  page?: PageRequest | undefined;
+};
+
+/**
+ * Describes the message aimass.auth.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export declare const ListSessionsRequestSchema: GenMessage<ListSessionsRequest>;
+
+/**
+ * @generated from message aimass.auth.v1.ListSessionsResponse
+ */
+export declare type ListSessionsResponse = Message<"aimass.auth.v1.ListSessionsResponse"> & {
+  /**
+   * @generated from field: repeated aimass.auth.v1.Session sessions = 1;
+   */
+  sessions: Session[];
+
+  /**
+   * @generated from field: aimass.common.v1.PageInfo page = 2;
+   */
+  page?: PageInfo | undefined;
+};
+
+/**
+ * Describes the message aimass.auth.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export declare const ListSessionsResponseSchema: GenMessage<ListSessionsResponse>;
+
+/**
+ * @generated from message aimass.auth.v1.EndSessionRequest
+ */
+export declare type EndSessionRequest = Message<"aimass.auth.v1.EndSessionRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Checks everything as always, answers the session, and ends nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message aimass.auth.v1.EndSessionRequest.
+ * Use `create(EndSessionRequestSchema)` to create a new message.
+ */
+export declare const EndSessionRequestSchema: GenMessage<EndSessionRequest>;
+
+/**
+ * @generated from message aimass.auth.v1.EndSessionResponse
+ */
+export declare type EndSessionResponse = Message<"aimass.auth.v1.EndSessionResponse"> & {
+  /**
+   * Of the change; absent when nothing was ended because of `validate_only`.
+   *
+   * @generated from field: aimass.auth.v1.Acknowledgement acknowledgement = 1;
+   */
+  acknowledgement?: Acknowledgement | undefined;
+
+  /**
+   * @generated from field: aimass.auth.v1.Session session = 2;
+   */
+  session?: Session | undefined;
+};
+
+/**
+ * Describes the message aimass.auth.v1.EndSessionResponse.
+ * Use `create(EndSessionResponseSchema)` to create a new message.
+ */
+export declare const EndSessionResponseSchema: GenMessage<EndSessionResponse>;
+
+/**
+ * @generated from message aimass.auth.v1.EndAllSessionsRequest
+ */
+export declare type EndAllSessionsRequest = Message<"aimass.auth.v1.EndAllSessionsRequest"> & {
+  /**
+   * "user:ada"; empty: the caller's.
+   *
+   * @generated from field: string principal = 1;
+   */
+  principal: string;
+
+  /**
+   * Checks everything as always, answers which sessions would end, and ends none (AIP-163).
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
+
+  /**
+   * True: the session that asks goes on.
+   *
+   * @generated from field: bool keep_current = 3;
+   */
+  keepCurrent: boolean;
+};
+
+/**
+ * Describes the message aimass.auth.v1.EndAllSessionsRequest.
+ * Use `create(EndAllSessionsRequestSchema)` to create a new message.
+ */
+export declare const EndAllSessionsRequestSchema: GenMessage<EndAllSessionsRequest>;
+
+/**
+ * @generated from message aimass.auth.v1.EndAllSessionsResponse
+ */
+export declare type EndAllSessionsResponse = Message<"aimass.auth.v1.EndAllSessionsResponse"> & {
+  /**
+   * Of the change; absent when nothing was ended because of `validate_only`.
+   *
+   * @generated from field: aimass.auth.v1.Acknowledgement acknowledgement = 1;
+   */
+  acknowledgement?: Acknowledgement | undefined;
+
+  /**
+   * Sessions that were open, by id.
+   *
+   * @generated from field: repeated string ids = 2;
+   */
+  ids: string[];
+};
+
+/**
+ * Describes the message aimass.auth.v1.EndAllSessionsResponse.
+ * Use `create(EndAllSessionsResponseSchema)` to create a new message.
+ */
+export declare const EndAllSessionsResponseSchema: GenMessage<EndAllSessionsResponse>;
+
+/**
  * @generated from message aimass.auth.v1.GetJwksRequest
  */
 export declare type GetJwksRequest = Message<"aimass.auth.v1.GetJwksRequest"> & {
@@ -325,6 +522,37 @@ export declare const SessionService: GenService<{
     methodKind: "unary";
     input: typeof ChangePasswordRequestSchema;
     output: typeof ChangePasswordResponseSchema;
+  },
+  /**
+   * Sessions that are open, by id; one's own without a verb, others' with directory.read. Idempotent.
+   *
+   * @generated from rpc aimass.auth.v1.SessionService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * Ends a session with its access tokens; one's own without a verb, others' with directory.manage. Returns when every live enforcer knows, after a second
+   * at most. Idempotent: one that has ended is a success. Errors: NOT_FOUND.
+   *
+   * @generated from rpc aimass.auth.v1.SessionService.EndSession
+   */
+  endSession: {
+    methodKind: "unary";
+    input: typeof EndSessionRequestSchema;
+    output: typeof EndSessionResponseSchema;
+  },
+  /**
+   * Ends every session of a user; one's own without a verb, others' with directory.manage. Returns like EndSession. Idempotent.
+   *
+   * @generated from rpc aimass.auth.v1.SessionService.EndAllSessions
+   */
+  endAllSessions: {
+    methodKind: "unary";
+    input: typeof EndAllSessionsRequestSchema;
+    output: typeof EndAllSessionsResponseSchema;
   },
   /**
    * The public keys that verify access tokens, as a JSON Web Key Set (RFC 7517). Idempotent. Verb: none.

@@ -5,13 +5,15 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_aimass_auth_v1_directory } from "./directory_pb.js";
+import { file_aimass_common_v1_common } from "../../common/v1/common_pb.js";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file aimass/auth/v1/session.proto.
  */
 export const file_aimass_auth_v1_session = /*@__PURE__*/
-  fileDesc("ChxhaW1hc3MvYXV0aC92MS9zZXNzaW9uLnByb3RvEg5haW1hc3MuYXV0aC52MSIzCg1TaWduSW5SZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJIjsKDlNpZ25JblJlc3BvbnNlEikKBnRva2VucxgBIAEoCzIZLmFpbWFzcy5hdXRoLnYxLlRva2VuUGFpciKnAQoJVG9rZW5QYWlyEhQKDGFjY2Vzc190b2tlbhgBIAEoCRI1ChFhY2Nlc3NfZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVmcmVzaF90b2tlbhgDIAEoCRI2ChJyZWZyZXNoX2V4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi4KFVJlZnJlc2hTZXNzaW9uUmVxdWVzdBIVCg1yZWZyZXNoX3Rva2VuGAEgASgJIkMKFlJlZnJlc2hTZXNzaW9uUmVzcG9uc2USKQoGdG9rZW5zGAEgASgLMhkuYWltYXNzLmF1dGgudjEuVG9rZW5QYWlyIicKDlNpZ25PdXRSZXF1ZXN0EhUKDXJlZnJlc2hfdG9rZW4YASABKAkiEQoPU2lnbk91dFJlc3BvbnNlIg8KDVdob0FtSVJlcXVlc3QiQgoOV2hvQW1JUmVzcG9uc2USEQoJcHJpbmNpcGFsGAEgASgJEg4KBmdyb3VwcxgCIAMoCRINCgVyb2xlcxgDIAMoCSJcChVDaGFuZ2VQYXNzd29yZFJlcXVlc3QSGAoQY3VycmVudF9wYXNzd29yZBgBIAEoCRIUCgxuZXdfcGFzc3dvcmQYAiABKAkSEwoLcmV2b2tlX2tleXMYAyABKAgiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSIQCg5HZXRKd2tzUmVxdWVzdCIkCg9HZXRKd2tzUmVzcG9uc2USEQoJandrc19qc29uGAEgASgJMosECg5TZXNzaW9uU2VydmljZRJHCgZTaWduSW4SHS5haW1hc3MuYXV0aC52MS5TaWduSW5SZXF1ZXN0Gh4uYWltYXNzLmF1dGgudjEuU2lnbkluUmVzcG9uc2USXwoOUmVmcmVzaFNlc3Npb24SJS5haW1hc3MuYXV0aC52MS5SZWZyZXNoU2Vzc2lvblJlcXVlc3QaJi5haW1hc3MuYXV0aC52MS5SZWZyZXNoU2Vzc2lvblJlc3BvbnNlEk8KB1NpZ25PdXQSHi5haW1hc3MuYXV0aC52MS5TaWduT3V0UmVxdWVzdBofLmFpbWFzcy5hdXRoLnYxLlNpZ25PdXRSZXNwb25zZSIDkAICEkwKBldob0FtSRIdLmFpbWFzcy5hdXRoLnYxLldob0FtSVJlcXVlc3QaHi5haW1hc3MuYXV0aC52MS5XaG9BbUlSZXNwb25zZSIDkAIBEl8KDkNoYW5nZVBhc3N3b3JkEiUuYWltYXNzLmF1dGgudjEuQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0GiYuYWltYXNzLmF1dGgudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZRJPCgdHZXRKd2tzEh4uYWltYXNzLmF1dGgudjEuR2V0Sndrc1JlcXVlc3QaHy5haW1hc3MuYXV0aC52MS5HZXRKd2tzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChxhaW1hc3MvYXV0aC92MS9zZXNzaW9uLnByb3RvEg5haW1hc3MuYXV0aC52MSIzCg1TaWduSW5SZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJIjsKDlNpZ25JblJlc3BvbnNlEikKBnRva2VucxgBIAEoCzIZLmFpbWFzcy5hdXRoLnYxLlRva2VuUGFpciKnAQoJVG9rZW5QYWlyEhQKDGFjY2Vzc190b2tlbhgBIAEoCRI1ChFhY2Nlc3NfZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVmcmVzaF90b2tlbhgDIAEoCRI2ChJyZWZyZXNoX2V4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIi4KFVJlZnJlc2hTZXNzaW9uUmVxdWVzdBIVCg1yZWZyZXNoX3Rva2VuGAEgASgJIkMKFlJlZnJlc2hTZXNzaW9uUmVzcG9uc2USKQoGdG9rZW5zGAEgASgLMhkuYWltYXNzLmF1dGgudjEuVG9rZW5QYWlyIicKDlNpZ25PdXRSZXF1ZXN0EhUKDXJlZnJlc2hfdG9rZW4YASABKAkiEQoPU2lnbk91dFJlc3BvbnNlIg8KDVdob0FtSVJlcXVlc3QiQgoOV2hvQW1JUmVzcG9uc2USEQoJcHJpbmNpcGFsGAEgASgJEg4KBmdyb3VwcxgCIAMoCRINCgVyb2xlcxgDIAMoCSJcChVDaGFuZ2VQYXNzd29yZFJlcXVlc3QSGAoQY3VycmVudF9wYXNzd29yZBgBIAEoCRIUCgxuZXdfcGFzc3dvcmQYAiABKAkSEwoLcmV2b2tlX2tleXMYAyABKAgiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSKZAQoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIRCglwcmluY2lwYWwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY3VycmVudBgFIAEoCCJVChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EhEKCXByaW5jaXBhbBgBIAEoCRIrCgRwYWdlGAIgASgLMh0uYWltYXNzLmNvbW1vbi52MS5QYWdlUmVxdWVzdCJrChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIpCghzZXNzaW9ucxgBIAMoCzIXLmFpbWFzcy5hdXRoLnYxLlNlc3Npb24SKAoEcGFnZRgCIAEoCzIaLmFpbWFzcy5jb21tb24udjEuUGFnZUluZm8iNgoRRW5kU2Vzc2lvblJlcXVlc3QSCgoCaWQYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCCJ4ChJFbmRTZXNzaW9uUmVzcG9uc2USOAoPYWNrbm93bGVkZ2VtZW50GAEgASgLMh8uYWltYXNzLmF1dGgudjEuQWNrbm93bGVkZ2VtZW50EigKB3Nlc3Npb24YAiABKAsyFy5haW1hc3MuYXV0aC52MS5TZXNzaW9uIlcKFUVuZEFsbFNlc3Npb25zUmVxdWVzdBIRCglwcmluY2lwYWwYASABKAkSFQoNdmFsaWRhdGVfb25seRgCIAEoCBIUCgxrZWVwX2N1cnJlbnQYAyABKAgiXwoWRW5kQWxsU2Vzc2lvbnNSZXNwb25zZRI4Cg9hY2tub3dsZWRnZW1lbnQYASABKAsyHy5haW1hc3MuYXV0aC52MS5BY2tub3dsZWRnZW1lbnQSCwoDaWRzGAIgAygJIhAKDkdldEp3a3NSZXF1ZXN0IiQKD0dldEp3a3NSZXNwb25zZRIRCglqd2tzX2pzb24YASABKAkyqwYKDlNlc3Npb25TZXJ2aWNlEkcKBlNpZ25JbhIdLmFpbWFzcy5hdXRoLnYxLlNpZ25JblJlcXVlc3QaHi5haW1hc3MuYXV0aC52MS5TaWduSW5SZXNwb25zZRJfCg5SZWZyZXNoU2Vzc2lvbhIlLmFpbWFzcy5hdXRoLnYxLlJlZnJlc2hTZXNzaW9uUmVxdWVzdBomLmFpbWFzcy5hdXRoLnYxLlJlZnJlc2hTZXNzaW9uUmVzcG9uc2USTwoHU2lnbk91dBIeLmFpbWFzcy5hdXRoLnYxLlNpZ25PdXRSZXF1ZXN0Gh8uYWltYXNzLmF1dGgudjEuU2lnbk91dFJlc3BvbnNlIgOQAgISTAoGV2hvQW1JEh0uYWltYXNzLmF1dGgudjEuV2hvQW1JUmVxdWVzdBoeLmFpbWFzcy5hdXRoLnYxLldob0FtSVJlc3BvbnNlIgOQAgESXwoOQ2hhbmdlUGFzc3dvcmQSJS5haW1hc3MuYXV0aC52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaJi5haW1hc3MuYXV0aC52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlEl4KDExpc3RTZXNzaW9ucxIjLmFpbWFzcy5hdXRoLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaJC5haW1hc3MuYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIDkAIBElgKCkVuZFNlc3Npb24SIS5haW1hc3MuYXV0aC52MS5FbmRTZXNzaW9uUmVxdWVzdBoiLmFpbWFzcy5hdXRoLnYxLkVuZFNlc3Npb25SZXNwb25zZSIDkAICEmQKDkVuZEFsbFNlc3Npb25zEiUuYWltYXNzLmF1dGgudjEuRW5kQWxsU2Vzc2lvbnNSZXF1ZXN0GiYuYWltYXNzLmF1dGgudjEuRW5kQWxsU2Vzc2lvbnNSZXNwb25zZSIDkAICEk8KB0dldEp3a3MSHi5haW1hc3MuYXV0aC52MS5HZXRKd2tzUmVxdWVzdBofLmFpbWFzcy5hdXRoLnYxLkdldEp3a3NSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_aimass_auth_v1_directory, file_aimass_common_v1_common, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message aimass.auth.v1.SignInRequest.
@@ -91,18 +93,67 @@ export const ChangePasswordResponseSchema = /*@__PURE__*/
   messageDesc(file_aimass_auth_v1_session, 10);
 
 /**
+ * Describes the message aimass.auth.v1.Session.
+ * Use `create(SessionSchema)` to create a new message.
+ */
+export const SessionSchema = /*@__PURE__*/
+  messageDesc(file_aimass_auth_v1_session, 11);
+
+/**
+ * Describes the message aimass.auth.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_auth_v1_session, 12);
+
+/**
+ * Describes the message aimass.auth.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_auth_v1_session, 13);
+
+/**
+ * Describes the message aimass.auth.v1.EndSessionRequest.
+ * Use `create(EndSessionRequestSchema)` to create a new message.
+ */
+export const EndSessionRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_auth_v1_session, 14);
+
+/**
+ * Describes the message aimass.auth.v1.EndSessionResponse.
+ * Use `create(EndSessionResponseSchema)` to create a new message.
+ */
+export const EndSessionResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_auth_v1_session, 15);
+
+/**
+ * Describes the message aimass.auth.v1.EndAllSessionsRequest.
+ * Use `create(EndAllSessionsRequestSchema)` to create a new message.
+ */
+export const EndAllSessionsRequestSchema = /*@__PURE__*/
+  messageDesc(file_aimass_auth_v1_session, 16);
+
+/**
+ * Describes the message aimass.auth.v1.EndAllSessionsResponse.
+ * Use `create(EndAllSessionsResponseSchema)` to create a new message.
+ */
+export const EndAllSessionsResponseSchema = /*@__PURE__*/
+  messageDesc(file_aimass_auth_v1_session, 17);
+
+/**
  * Describes the message aimass.auth.v1.GetJwksRequest.
  * Use `create(GetJwksRequestSchema)` to create a new message.
  */
 export const GetJwksRequestSchema = /*@__PURE__*/
-  messageDesc(file_aimass_auth_v1_session, 11);
+  messageDesc(file_aimass_auth_v1_session, 18);
 
 /**
  * Describes the message aimass.auth.v1.GetJwksResponse.
  * Use `create(GetJwksResponseSchema)` to create a new message.
  */
 export const GetJwksResponseSchema = /*@__PURE__*/
-  messageDesc(file_aimass_auth_v1_session, 12);
+  messageDesc(file_aimass_auth_v1_session, 19);
 
 /**
  * Sessions of people. Service accounts use API keys (see directory.proto) and need no session.

@@ -719,7 +719,8 @@ export declare const ApiKeyChangedSchema: GenMessage<ApiKeyChanged>;
  */
 export declare type SessionEvent = Message<"aimass.events.v1.SessionEvent"> & {
   /**
-   * "signed_in", "sign_in_failed", "refresh_reuse_detected", "signed_out".
+   * "signed_in", "sign_in_failed", "refresh_reuse_detected", "signed_out"; "ended" for a session that somebody
+   * ended by its id.
    *
    * @generated from field: string kind = 1;
    */

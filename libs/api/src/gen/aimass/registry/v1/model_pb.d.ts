@@ -101,6 +101,13 @@ export declare type Model = Message<"aimass.registry.v1.Model"> & {
    * @generated from field: string created_by = 8;
    */
   createdBy: string;
+
+  /**
+   * Changes with description and labels.
+   *
+   * @generated from field: string etag = 9;
+   */
+  etag: string;
 };
 
 /**
@@ -803,6 +810,81 @@ export declare type UpdateProjectResponse = Message<"aimass.registry.v1.UpdatePr
 export declare const UpdateProjectResponseSchema: GenMessage<UpdateProjectResponse>;
 
 /**
+ * @generated from message aimass.registry.v1.GetProjectRequest
+ */
+export declare type GetProjectRequest = Message<"aimass.registry.v1.GetProjectRequest"> & {
+  /**
+   * Empty: "default".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message aimass.registry.v1.GetProjectRequest.
+ * Use `create(GetProjectRequestSchema)` to create a new message.
+ */
+export declare const GetProjectRequestSchema: GenMessage<GetProjectRequest>;
+
+/**
+ * @generated from message aimass.registry.v1.GetProjectResponse
+ */
+export declare type GetProjectResponse = Message<"aimass.registry.v1.GetProjectResponse"> & {
+  /**
+   * @generated from field: aimass.registry.v1.Project project = 1;
+   */
+  project?: Project | undefined;
+};
+
+/**
+ * Describes the message aimass.registry.v1.GetProjectResponse.
+ * Use `create(GetProjectResponseSchema)` to create a new message.
+ */
+export declare const GetProjectResponseSchema: GenMessage<GetProjectResponse>;
+
+/**
+ * @generated from message aimass.registry.v1.DeleteProjectRequest
+ */
+export declare type DeleteProjectRequest = Message<"aimass.registry.v1.DeleteProjectRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Checks everything as always, answers what would be removed, and removes nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message aimass.registry.v1.DeleteProjectRequest.
+ * Use `create(DeleteProjectRequestSchema)` to create a new message.
+ */
+export declare const DeleteProjectRequestSchema: GenMessage<DeleteProjectRequest>;
+
+/**
+ * @generated from message aimass.registry.v1.DeleteProjectResponse
+ */
+export declare type DeleteProjectResponse = Message<"aimass.registry.v1.DeleteProjectResponse"> & {
+  /**
+   * As it was.
+   *
+   * @generated from field: aimass.registry.v1.Project project = 1;
+   */
+  project?: Project | undefined;
+};
+
+/**
+ * Describes the message aimass.registry.v1.DeleteProjectResponse.
+ * Use `create(DeleteProjectResponseSchema)` to create a new message.
+ */
+export declare const DeleteProjectResponseSchema: GenMessage<DeleteProjectResponse>;
+
+/**
  * @generated from message aimass.registry.v1.ListProjectsRequest
  */
 export declare type ListProjectsRequest = Message<"aimass.registry.v1.ListProjectsRequest"> & {
@@ -973,6 +1055,71 @@ export declare type ListModelsResponse = Message<"aimass.registry.v1.ListModelsR
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export declare const ListModelsResponseSchema: GenMessage<ListModelsResponse>;
+
+/**
+ * @generated from message aimass.registry.v1.UpdateModelRequest
+ */
+export declare type UpdateModelRequest = Message<"aimass.registry.v1.UpdateModelRequest"> & {
+  /**
+   * Empty: "default".
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Absent: stays as it is.
+   *
+   * @generated from field: optional string description = 3;
+   */
+  description?: string | undefined;
+
+  /**
+   * Replaces the labels when `set_labels` is true.
+   *
+   * @generated from field: map<string, string> labels = 4;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * @generated from field: bool set_labels = 5;
+   */
+  setLabels: boolean;
+
+  /**
+   * When set, the model's current etag must equal it.
+   *
+   * @generated from field: string etag = 6;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message aimass.registry.v1.UpdateModelRequest.
+ * Use `create(UpdateModelRequestSchema)` to create a new message.
+ */
+export declare const UpdateModelRequestSchema: GenMessage<UpdateModelRequest>;
+
+/**
+ * @generated from message aimass.registry.v1.UpdateModelResponse
+ */
+export declare type UpdateModelResponse = Message<"aimass.registry.v1.UpdateModelResponse"> & {
+  /**
+   * @generated from field: aimass.registry.v1.Model model = 1;
+   */
+  model?: Model | undefined;
+};
+
+/**
+ * Describes the message aimass.registry.v1.UpdateModelResponse.
+ * Use `create(UpdateModelResponseSchema)` to create a new message.
+ */
+export declare const UpdateModelResponseSchema: GenMessage<UpdateModelResponse>;
 
 /**
  * @generated from message aimass.registry.v1.DeleteModelRequest
@@ -2010,6 +2157,27 @@ export declare const ProjectService: GenService<{
     output: typeof UpdateProjectResponseSchema;
   },
   /**
+   * One project. Idempotent. Errors: NOT_FOUND, also where the caller may see nothing in it. Verb: model.view on it or on something in it.
+   *
+   * @generated from rpc aimass.registry.v1.ProjectService.GetProject
+   */
+  getProject: {
+    methodKind: "unary";
+    input: typeof GetProjectRequestSchema;
+    output: typeof GetProjectResponseSchema;
+  },
+  /**
+   * Removes a project without models and datasets; the grants on it go too. A project made later with the name begins with none, and goes on counting the
+   * versions of models that were here. Errors: NOT_FOUND; FAILED_PRECONDITION for "default" and for one that is not empty. Verb: project.manage on the project.
+   *
+   * @generated from rpc aimass.registry.v1.ProjectService.DeleteProject
+   */
+  deleteProject: {
+    methodKind: "unary";
+    input: typeof DeleteProjectRequestSchema;
+    output: typeof DeleteProjectResponseSchema;
+  },
+  /**
    * Projects the caller may view, by name. Idempotent.
    *
    * @generated from rpc aimass.registry.v1.ProjectService.ListProjects
@@ -2056,6 +2224,16 @@ export declare const ModelService: GenService<{
     methodKind: "unary";
     input: typeof ListModelsRequestSchema;
     output: typeof ListModelsResponseSchema;
+  },
+  /**
+   * Changes what a model says. Errors: NOT_FOUND; INVALID_ARGUMENT; ABORTED (ETAG_MISMATCH) when the model is not as it was read. Verb: version.create.
+   *
+   * @generated from rpc aimass.registry.v1.ModelService.UpdateModel
+   */
+  updateModel: {
+    methodKind: "unary";
+    input: typeof UpdateModelRequestSchema;
+    output: typeof UpdateModelResponseSchema;
   },
   /**
    * Removes a model with all its versions from the library; its artifacts are collected later. Errors: NOT_FOUND;
