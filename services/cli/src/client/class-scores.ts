@@ -31,7 +31,8 @@ export async function scoresOutput(
   { outputs }: RestMetadata,
 ): Promise<string | undefined> {
   const names = outputs.map(({ name }) => name);
-  if (names.includes("label") && names.includes("probabilities")) return "probabilities";
+  const scores = names.find((name) => /^(?:predicted_)*probabilities$/.test(name));
+  if (scores !== undefined && names.includes(scores.replace("probabilities", "label"))) return scores;
   const numeric = outputs.filter(({ datatype }) => datatype !== "BYTES" && datatype !== "BF16");
   if (numeric.length === 0) return undefined;
   const named = await namedOutputs(connection, version);

@@ -11,7 +11,6 @@ import { getRecipe } from "../recipes/catalogue.ts";
 import { columnsOfPlan, readHandPlan } from "../recipes/hand-plan.ts";
 import type { Recipe } from "../recipes/recipe.ts";
 import { resolveParameters } from "../recipes/recipe-parameters.ts";
-import { outputNames } from "../recipes/served-graph.ts";
 import { fitSearch, isSearch } from "../search/check-search.ts";
 
 const mostFeatures = 2000;
@@ -32,7 +31,6 @@ export function fitSpec(spec: JobSpec, dataset: DatasetVersion): JobSpec {
   checkFeatures(spec, features, recipe.numbersOnly ? "number column" : "column");
   for (const [i, name] of features.entries()) {
     findColumn(dataset, name, `spec.features[${i}]`);
-    if (spec.script === undefined) assertServable(name, { field: `spec.features[${i}]`, task });
   }
   checkSplitColumns(spec, dataset);
   checkPlan(spec, features, dataset, recipe);
@@ -156,18 +154,6 @@ function assertTarget(dataset: DatasetVersion, column: Column, { task, drops }: 
   const words = isText ? ", or cells of a word such as NA that means no value" : "";
   const message = `The column "${name}" of ${nameOf(dataset)} has ${missing} empty cells${words}.`;
   throw unfit("spec.target", message, isText ? `${remedy} ${wordsAreClasses}` : remedy);
-}
-
-/** A feature becomes an input of the model, whose outputs have names already. */
-function assertServable(name: string, { field, task }: { field: string; task: Task }): void {
-  const taken: readonly string[] = outputNames[task];
-  if (!taken.includes(name)) return;
-  const message = `The column "${name}" cannot be a feature: an output of the model has that name.`;
-  throw unfit(
-    field,
-    message,
-    `Push the file with another name for it (aimass datasets push --rename ${name}=NAME; outputs: ${taken.join(", ")}), or name the features without it.`,
-  );
 }
 
 function isNumber({ type }: Column): boolean {

@@ -10,7 +10,7 @@ import type { JobWork, MadeModel } from "../worker/job-work.ts";
 import { type Candidate, type FitRequest, type FittedPipeline, fitCandidate } from "./candidate.ts";
 import { phase } from "./phase.ts";
 import { checkServed, type ServedSample } from "./served-check.ts";
-import { servedGraph } from "./served-graph.ts";
+import { outputNames, servedGraph } from "./served-graph.ts";
 
 /** What is known before the model is made: of folds, of a search. */
 export interface KnownBefore {
@@ -52,8 +52,9 @@ export async function makeModel(
   report.progress(progressAt.export, "exporting");
   const onnx = graphOf(candidate, pipeline, data.facts.read.schema.missing ?? []);
   signal.throwIfAborted();
-  await checkServed(onnx, evaluated.sample);
   const inputs = pipeline.features.columns.map(({ name }) => name);
+  const names = outputNames(inputs);
+  await checkServed(onnx, evaluated.sample, names);
   return {
     files: new Map([["model.onnx", onnx]]),
     metrics: evaluated.metrics,
@@ -62,6 +63,7 @@ export async function makeModel(
     baselineJson: baselineOf(pipeline, data.rows.train, evaluated.predictions),
     inputs: `Inputs: ${listed(inputs)}.`,
     classes: classesOf(pipeline),
+    scores: names.probabilities,
     ...(candidate.plan !== undefined && { featurePlanJson: JSON.stringify(candidate.plan) }),
     ...(known.howJson !== undefined && { howJson: known.howJson }),
   };

@@ -2,6 +2,7 @@ import { AimassError } from "@aimass/core";
 import type { Batch, ClassPrediction, Prediction } from "@aimass/learn";
 import type { Moments } from "../evaluation/model-inputs.ts";
 import { OnnxPredictor } from "../evaluation/onnx-predictor.ts";
+import type { OutputNames } from "./served-graph.ts";
 
 /** Largest difference between what the trainer predicts and what its graph answers; of numbers relative to the larger of 1 and the number. */
 const tolerance = 1e-5;
@@ -15,12 +16,20 @@ export interface ServedSample {
 }
 
 /** Runs a graph over rows whose prediction is known. Throws FAILED_PRECONDITION (SKEW) when ONNX Runtime answers something else. */
-export async function checkServed(onnx: Uint8Array, { batch, own, moments }: ServedSample): Promise<void> {
+export async function checkServed(
+  onnx: Uint8Array,
+  { batch, own, moments }: ServedSample,
+  names: OutputNames,
+): Promise<void> {
   await using predictor = await OnnxPredictor.open(onnx, { moments });
   for await (const { from, to, outputs } of predictor.outputs(batch)) {
     const data = (name: string) => (outputs.get(name)?.data ?? []) as ArrayLike<unknown>;
-    if (own.kind === "numbers") compareNumbers(own.values.subarray(from, to), data("y") as ArrayLike<number>, from);
-    else compareClasses(rowsOf(own, from, to), { probabilities: data("probabilities"), labels: data("label"), from });
+    if (own.kind === "numbers")
+      compareNumbers(own.values.subarray(from, to), data(names.value) as ArrayLike<number>, from);
+    else {
+      const served = { probabilities: data(names.probabilities), labels: data(names.label) };
+      compareClasses(rowsOf(own, from, to), { ...served, from });
+    }
   }
 }
 
