@@ -276,6 +276,11 @@ describe("the aimass command", { timeout: 180_000 }, () => {
     expect(other).toMatchObject({ recipe: "decision-tree" });
     const again = await json<{ id: string }>("jobs", "clone", id, "--param", "l2=3", "--min-r2", "0.1");
     expect(await words("jobs", "compare", id, again.id)).toMatch(/^parameters\.l2 +\S+ +3$/m);
+    expect(await words("jobs", "delete", again.id, "--dry-run")).toMatch(
+      /Would delete the job .* of sugar, which is SUCC/,
+    );
+    expect(await words("jobs", "delete", again.id)).toMatch(/is gone/);
+    expectFailure(await aimass.run("jobs", "show", again.id), 4, /no job/);
     expect(await json("models", "show", "sugar:1")).toMatchObject({ lineage: { dataset: "diabetes" } });
   });
 

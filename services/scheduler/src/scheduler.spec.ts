@@ -216,6 +216,43 @@ describe("the scheduler over real RPC and a real database", () => {
     await expect(ada.listDeploymentHistory({ model: "fraud" })).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
+  it("lists machines, replicas without an agent and quarantine page by page, with tokens that are good for one list", async () => {
+    const { fleet } = await mesh.clients([scheduler.rpc]);
+    const g = await agent("n2");
+    await agent("n1");
+    await replica("lone/cpu-0");
+    await waitFor(async () => {
+      const { nodes, standaloneReplicas } = await fleet.listNodes({});
+      return nodes.length === 2 && standaloneReplicas.length === 1;
+    });
+    const names: string[] = [];
+    const tokens: string[] = [""];
+    for (let token: string | undefined = ""; token !== undefined; ) {
+      const page = await fleet.listNodes({ page: { size: 1, token } });
+      names.push(...page.nodes.map(({ name }) => name), ...page.standaloneReplicas.map(({ id }) => id));
+      token = page.page?.nextToken || undefined;
+      if (token !== undefined) tokens.push(token);
+    }
+    expect(names).toEqual(["n1", "n2", "lone/cpu-0"]);
+    for (const version of [2n, 10n]) {
+      const running = [{ project: "default", model: "fraud", version }];
+      for (const incarnation of ["1", "2"])
+        g.tell([
+          create(ReplicaExitSchema, { replicaId: "n2/cpu-0", incarnation, running, at: timestampFromMs(Date.now()) }),
+        ]);
+    }
+    await waitFor(async () => (await fleet.listQuarantine({})).quarantined.length === 2);
+    const first = await fleet.listQuarantine({ page: { size: 1 } });
+    const token = first.page?.nextToken ?? "";
+    const rest = await fleet.listQuarantine({ page: { size: 2000, token } });
+    expect([...first.quarantined, ...rest.quarantined].map(({ version }) => version)).toEqual([2n, 10n]);
+    expect(rest.page?.nextToken).toBe("");
+    await expect(fleet.listNodes({ page: { token } })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(fleet.listQuarantine({ page: { token: tokens[1] ?? "" } })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+    });
+  });
+
   it("quarantines a version that was running in two crashes, until it is released", async () => {
     const [a, r, g] = [await replica("n/cpu-0"), await router(), await agent("n")];
     await deploy();

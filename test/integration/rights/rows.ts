@@ -336,6 +336,10 @@ export const rpcRows: Readonly<Record<string, Row>> = {
     rule: onJob(["job.create", "default"], ["version.create", m]),
     request: ({ jobId }) => ({ id: jobId }),
   },
+  "aimass.trainer.v1.TrainingService/DeleteJob": {
+    rule: onJob(["job.create", "default"], ["version.create", m]),
+    request: ({ jobId }) => ({ id: jobId, validateOnly: true }),
+  },
   "aimass.trainer.v1.TrainingService/WatchJob": { rule: onJob(), request: ({ jobId }) => ({ id: jobId }) },
   "aimass.trainer.v1.TrainingService/ListRecipes": { rule: open },
   "aimass.trainer.v1.TrainingService/GetJobReport": { rule: onJob(), request: ({ jobId }) => ({ id: jobId }) },

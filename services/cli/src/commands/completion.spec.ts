@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { findProgram } from "@aimass/testkit";
+import { describeWith } from "@aimass/testkit";
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { bashScript, commandWords, fishScript, zshScript } from "./completion.ts";
@@ -37,12 +37,33 @@ describe("bash's completion", () => {
   });
 });
 
-describe("the completion of other shells", () => {
+/** Whole scripts, as of a program with every command. */
+const others = [
+  ["zsh", zshScript(words)],
+  ["fish", fishScript(words)],
+] as const;
+
+for (const [shell, script] of others)
+  describeWith("ci", { needs: shell }, `the completion of ${shell}`, () => {
+    it(`is a script that ${shell} reads`, async () => {
+      await run(shell, ["-n", "-c", script]);
+    });
+  });
+
+describeWith("ci", { needs: "fish" }, "what fish offers", () => {
   it.each([
-    ["zsh", zshScript(words)],
-    ["fish", fishScript(words)],
-  ])("is a script that %s reads, when it is there", async (shell, script) => {
-    if (findProgram(shell) !== undefined) await run(shell, ["-n", "-c", script]);
+    ["aimass mo", ["models"]],
+    ["aimass models p", ["pull"]],
+    ["aimass models list --p", ["--project"]],
+  ])("after %j is %j", async (typed, expected) => {
+    const { stdout } = await run("fish", ["-c", `${fishScript(words)}\ncomplete -C '${typed}'`]);
+    const offered = stdout.split("\n").map((line) => line.split("\t")[0]);
+    expect(offered).toEqual(expect.arrayContaining(expected));
+  });
+});
+
+describe("the completion of other shells", () => {
+  it.each(others)("has every command, for %s", (_shell, script) => {
     for (const { path } of words.slice(1)) expect(script).toContain(path);
     expect(script).toContain("project");
   });

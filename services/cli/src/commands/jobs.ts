@@ -9,6 +9,7 @@ import { leaderboardLines } from "../training/leaderboard.ts";
 import { reportLines } from "../training/report.ts";
 import { action } from "./context.ts";
 import { addJobCompare } from "./job-compare.ts";
+import { addJobRemoval } from "./job-removal.ts";
 import { addQuota } from "./quota.ts";
 import { addRetraining } from "./retraining.ts";
 import { describeJob } from "./train.ts";
@@ -17,7 +18,7 @@ export function addJobs(program: Command): void {
   const jobs = program
     .command("jobs")
     .description(
-      "training jobs: list, show, report, leaderboard, compare, logs, clone, cancel; recipes, retraining, quotas",
+      "training jobs: list, show, report, leaderboard, compare, logs, clone, cancel, delete; recipes, retraining, quotas",
     );
   addList(jobs);
   addShow(jobs);
@@ -34,6 +35,7 @@ export function addJobs(program: Command): void {
         output.result(job, () => `Job ${id} is ${enumName(JobState, (job as Job).state)}.`);
       }),
     );
+  addJobRemoval(jobs);
   addRecipes(jobs);
   addRetraining(jobs);
   addQuota(jobs);
@@ -142,7 +144,10 @@ function addRecipes(jobs: Command): void {
     .description("the built-in ways to train, with their parameters")
     .action(
       action(async ({ connection, output }) => {
-        const { recipes } = await connection.client(TrainingService).listRecipes({});
+        const recipes = await allPages(
+          (page) => connection.client(TrainingService).listRecipes({ page }),
+          (answer) => answer.recipes,
+        );
         output.result(recipes, () =>
           recipes.flatMap((r) => [
             `${r.name} (${r.tasks.join(", ")}): ${r.description}`,

@@ -1,6 +1,9 @@
-import { FleetService, type ReplicaInfo } from "@aimass/api/scheduler";
+import { FleetService, type Quarantined, type ReplicaInfo } from "@aimass/api/scheduler";
 import { AimassError, closest } from "@aimass/core";
 import type { Command } from "commander";
+import { allPages } from "../client/all-pages.ts";
+import type { Connection } from "../client/connection.ts";
+import { wholeFleet } from "../client/whole-fleet.ts";
 import { bytes, modelName, time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { action, type CommandContext, versionArgument, versionNumber } from "./context.ts";
@@ -13,7 +16,7 @@ export function addNodes(program: Command): void {
     .description("machines with their replicas")
     .action(
       action(async ({ connection, output }) => {
-        const fleet = await connection.client(FleetService).listNodes({});
+        const fleet = await wholeFleet(connection);
         const rows = [...fleet.nodes, ...(fleet.standaloneReplicas.length === 0 ? [] : [standalone(fleet)])];
         output.result({ nodes: fleet.nodes, standaloneReplicas: fleet.standaloneReplicas }, () =>
           table(
@@ -43,7 +46,7 @@ export function addNodes(program: Command): void {
 
 async function drain({ connection, output }: CommandContext, name: string, draining: boolean): Promise<void> {
   const client = connection.client(FleetService);
-  const { nodes, standaloneReplicas } = await client.listNodes({});
+  const { nodes, standaloneReplicas } = await wholeFleet(connection);
   const all = [...nodes.flatMap((node) => node.replicas), ...standaloneReplicas];
   const meant = all.filter(({ id, node }) => id === name || node === name);
   if (meant.length === 0) {
@@ -69,7 +72,7 @@ function addQuarantine(program: Command): void {
     .description("versions in quarantine")
     .action(
       action(async ({ connection, output }) => {
-        const { quarantined } = await connection.client(FleetService).listQuarantine({});
+        const quarantined = await listQuarantined(connection);
         output.result(quarantined, () =>
           quarantined.length === 0
             ? "Nothing is in quarantine."
@@ -95,7 +98,7 @@ function addQuarantine(program: Command): void {
         const version = versionNumber(text);
         const client = connection.client(FleetService);
         // The call itself is content with what is not there; a person who mistypes would believe that it is released.
-        const { quarantined } = await client.listQuarantine({});
+        const quarantined = await listQuarantined(connection);
         const isMeant = (q: (typeof quarantined)[number]) =>
           q.project === model.project && q.model === model.model && q.version === version;
         if (!quarantined.some(isMeant))
@@ -106,6 +109,13 @@ function addQuarantine(program: Command): void {
         output.result({ released: name }, () => `${name} may be loaded again.`);
       }),
     );
+}
+
+async function listQuarantined(connection: Connection): Promise<Quarantined[]> {
+  return await allPages(
+    (page) => connection.client(FleetService).listQuarantine({ page }),
+    (answer) => answer.quarantined,
+  );
 }
 
 /** Replicas without an agent, as if of one machine. */

@@ -3,6 +3,8 @@ import { AimassError } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
+import { allPages } from "../client/all-pages.ts";
+import type { Connection } from "../client/connection.ts";
 import { modelName, time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { duration } from "../training/arguments.ts";
@@ -50,7 +52,7 @@ export function addRetraining(jobs: Command): void {
         const { project, model: rule } = modelArgument(name as string);
         const client = connection.client(TrainingService);
         // Removing is idempotent for programs; a person wants to know that the name was wrong.
-        const { retrainings } = await client.listRetrainings({ project });
+        const retrainings = await listRules(connection, project);
         if (!retrainings.some(({ name: known }) => known === rule))
           throw new AimassError("NOT_FOUND", `There is no rule "${name}".`, {
             remedy: "See them with `aimass jobs retrain list`.",
@@ -68,7 +70,7 @@ function addList(retrain: Command): void {
     .option("-p, --project <name>", "only of this project", "")
     .action(
       action<{ project: string }>(async ({ connection, output }, { project }) => {
-        const { retrainings } = await connection.client(TrainingService).listRetrainings({ project });
+        const retrainings = await listRules(connection, project);
         output.result(retrainings, () =>
           table(
             ["RULE", "MODEL", "WHEN", "NEXT", "LAST JOB", "PROBLEM"],
@@ -84,6 +86,13 @@ function addList(retrain: Command): void {
         );
       }),
     );
+}
+
+async function listRules(connection: Connection, project: string): Promise<Retraining[]> {
+  return await allPages(
+    (page) => connection.client(TrainingService).listRetrainings({ project, page }),
+    (answer) => answer.retrainings,
+  );
 }
 
 function when({ every, onNewData = false, paused = false }: RetrainOptions) {

@@ -1,6 +1,7 @@
-import { DeploymentService, FleetService, LoadState } from "@aimass/api/scheduler";
+import { DeploymentService, LoadState } from "@aimass/api/scheduler";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
+import { wholeFleet } from "../client/whole-fleet.ts";
 import { bytes, modelName } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { action } from "./context.ts";
@@ -18,10 +19,7 @@ export function addStatus(program: Command): void {
             (page) => connection.client(DeploymentService).listDeployments({ page }),
             (answer) => answer.deployments,
           ),
-          connection
-            .client(FleetService)
-            .listNodes({})
-            .catch(() => undefined),
+          wholeFleet(connection).catch(() => undefined),
         ]);
         const shown = connection.isSignedIn ? "" : " that everybody may see";
         const next = connection.isSignedIn ? "Try: aimass run model.onnx" : "Sign in with aimass login.";

@@ -5,12 +5,13 @@ import { fileURLToPath } from "node:url";
 import { AccessService, DirectoryService, Effect, Level } from "@aimass/api/auth";
 import { GRPCInferenceService } from "@aimass/api/inference";
 import { AliasService } from "@aimass/api/registry";
-import { FleetService, LoadState } from "@aimass/api/scheduler";
+import { LoadState } from "@aimass/api/scheduler";
 import { AimassError, systemClock } from "@aimass/core";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Connection } from "../client/connection.ts";
 import { CredentialsFile } from "../client/credentials.ts";
+import { wholeFleet } from "../client/whole-fleet.ts";
 import { pushDataset } from "../commands/datasets.ts";
 import { deployModel, waitUntilServed } from "../commands/deploy.ts";
 import { Output } from "../output/output.ts";
@@ -248,7 +249,7 @@ export class Demo {
 
   /** Live replicas that hold the model ready, with their incarnations. */
   async #incarnations(): Promise<Map<string, string>> {
-    const { nodes, standaloneReplicas } = await this.#admin.client(FleetService).listNodes({});
+    const { nodes, standaloneReplicas } = await wholeFleet(this.#admin);
     const all = [...nodes.flatMap((node) => node.replicas), ...standaloneReplicas];
     const holding = all.filter((r) => r.live && r.loaded.some((v) => v.model === model && v.state === LoadState.READY));
     return new Map(holding.map((r) => [r.id, r.incarnation]));

@@ -1,9 +1,10 @@
 import { SessionService } from "@aimass/api/auth";
 import { ProjectService } from "@aimass/api/registry";
-import { DeploymentService, FleetService } from "@aimass/api/scheduler";
+import { DeploymentService } from "@aimass/api/scheduler";
 import { TrainingService } from "@aimass/api/trainer";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Connection } from "../client/connection.ts";
+import { wholeFleet } from "../client/whole-fleet.ts";
 import { type Finding, ok, problem, warning } from "./finding.ts";
 
 /** What of the mesh is looked at. */
@@ -83,10 +84,7 @@ async function checkConsole(server: string, logs: string | undefined): Promise<F
 
 /** Who may see machines alone learns of them. */
 async function checkReplicas(connection: Connection, logs: string | undefined): Promise<Finding[]> {
-  const fleet = await connection
-    .client(FleetService)
-    .listNodes({}, { timeoutMs })
-    .catch(() => undefined);
+  const fleet = await wholeFleet(connection, { timeoutMs }).catch(() => undefined);
   if (fleet === undefined) return [];
   const replicas = [...fleet.nodes.flatMap((node) => node.replicas), ...fleet.standaloneReplicas];
   const gone = replicas.filter(({ live }) => !live).map(({ id }) => id);

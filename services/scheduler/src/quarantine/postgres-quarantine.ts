@@ -42,8 +42,11 @@ export class Quarantine {
     });
   }
 
-  async list(): Promise<Quarantined[]> {
-    const rows = await this.#store.db.selectFrom("quarantine").selectAll().orderBy("key").orderBy("version").execute();
+  /** One more than `size`, by model and version, after one. */
+  async list({ size, after }: { size: number; after: readonly string[] | undefined }): Promise<Quarantined[]> {
+    let query = this.#store.db.selectFrom("quarantine").selectAll().orderBy("key").orderBy("version");
+    if (after !== undefined) query = query.where(sql<boolean>`(key, version) > (${after[0]}, ${after[1]}::bigint)`);
+    const rows = await query.limit(size + 1).execute();
     return rows.map((row) => {
       const { project, model } = parseModelName(row.key);
       const { crashes, since } = row;

@@ -1,7 +1,7 @@
 import { type FleetService, type Node, NodeSchema, type ReplicaInfo, ReplicaInfoSchema } from "@aimass/api/scheduler";
 import { AimassError, type Clock } from "@aimass/core";
-import { everything, type PolicyStore } from "@aimass/identity";
-import { requireVerb } from "@aimass/rpc";
+import { everything, formatResource, type PolicyStore } from "@aimass/identity";
+import { readPage, requireVerb } from "@aimass/rpc";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
@@ -24,13 +24,26 @@ export interface FleetServiceOptions {
 export function createFleetService(o: FleetServiceOptions): ServiceImpl<typeof FleetService> {
   const require = (context: HandlerContext, verb: string) => requireVerb(context, o.policy, verb, everything, o.clock);
   return {
-    async listNodes(_request, context) {
+    async listNodes(request, context) {
       require(context, "node.view");
       const observed = await readObserved(o.store.db);
       const replicas = describeReplicas(observed);
       const nodes = describeNodes(observed, replicas);
       const known = new Set(nodes.map((node) => node.name));
-      return { nodes, standaloneReplicas: replicas.filter((replica) => !known.has(replica.node)) };
+      const items = [
+        ...nodes.map((node) => ({ key: ["node", node.name] as const, node })),
+        ...replicas
+          .filter(({ node }) => !known.has(node))
+          .map((replica) => ({ key: ["replica", replica.id] as const, replica })),
+      ];
+      const { size, after, tokenOf } = readPage(context, request, 2);
+      const rest = items.filter(({ key }) => after === undefined || isAfter(key, after));
+      const shown = rest.slice(0, size);
+      return {
+        nodes: shown.flatMap((item) => ("node" in item ? [item.node] : [])),
+        standaloneReplicas: shown.flatMap((item) => ("replica" in item ? [item.replica] : [])),
+        page: { nextToken: tokenOf(rest.length > size ? shown.at(-1)?.key : undefined) },
+      };
     },
     async drainReplica(request, context) {
       require(context, "node.manage");
@@ -40,9 +53,15 @@ export function createFleetService(o: FleetServiceOptions): ServiceImpl<typeof F
       if (replica === undefined) throw noReplica(replicaId);
       return { replica };
     },
-    async listQuarantine(_request, context) {
+    async listQuarantine(request, context) {
       require(context, "node.view");
-      return { quarantined: await o.quarantine.list() };
+      const { size, after, tokenOf } = readPage(context, request, 2);
+      const found = await o.quarantine.list({ size, after });
+      const quarantined = found.slice(0, size);
+      const last = quarantined.at(-1);
+      const more = found.length > size && last !== undefined;
+      const key = more ? [formatResource(last.project, last.model), String(last.version)] : undefined;
+      return { quarantined, page: { nextToken: tokenOf(key) } };
     },
     async releaseQuarantine(request, context) {
       const principal = require(context, "node.manage");
@@ -50,6 +69,11 @@ export function createFleetService(o: FleetServiceOptions): ServiceImpl<typeof F
       return {};
     },
   };
+}
+
+/** In the order of the list: nodes by name, then replicas by id. */
+function isAfter([kind, name]: readonly [string, string], [lastKind = "", lastName = ""]: readonly string[]): boolean {
+  return kind === lastKind ? name > lastName : kind > lastKind;
 }
 
 function describeReplicas(observed: Observed): ReplicaInfo[] {

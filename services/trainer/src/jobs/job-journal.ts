@@ -61,6 +61,16 @@ export class JobJournal {
     await this.#store.notify(tx, jobChannel, id);
   }
 
+  /** Removes a job that the transaction holds, with all that was written of it, and tells so. */
+  async remove(tx: Transaction, row: JobRow, by: { actor: string; traceparent: string }): Promise<void> {
+    await tx.deleteFrom("job").where("id", "=", row.id).execute();
+    const { id: jobId, project } = row;
+    const { model = "" } = jobMessage(row).spec ?? {};
+    const value = { jobId, project, state: "DELETED", model, modelVersion: BigInt(row.model_version) };
+    const payload = { case: "jobChanged", value } as const;
+    await this.#bus.publishFrom(tx, { ...by, resource: `${project}.${model}`, audited: true, payload });
+  }
+
   async #append(tx: Transaction, row: JobRow, passing: boolean): Promise<void> {
     await tx.deleteFrom("job_event").where("job_id", "=", row.id).where("passing", "=", true).execute();
     const job = Buffer.from(toBinary(JobSchema, jobMessage(row)));

@@ -102,6 +102,21 @@ export class PostgresJobs {
     });
   }
 
+  /** Removes a job that has ended, with all that is known of it, or only says what it is. Undefined when there is none. Errors: FAILED_PRECONDITION. */
+  delete(id: string, by: { actor: string; traceparent: string }, validateOnly: boolean): Promise<Job | undefined> {
+    return this.#store.withTransaction(async (tx) => {
+      const row = await tx.selectFrom("job").selectAll().where("id", "=", id).forUpdate().executeTakeFirst();
+      if (row === undefined) return undefined;
+      if (!hasEnded(row.state))
+        throw new AimassError("FAILED_PRECONDITION", `The job "${id}" has not ended: it is ${row.state}.`, {
+          reason: "JOB_NOT_ENDED",
+          remedy: `Wait for it, or stop it: aimass jobs cancel ${id}`,
+        });
+      if (!validateOnly) await this.#journal.remove(tx, row, by);
+      return jobMessage(row);
+    });
+  }
+
   #insert(job: NewJob): Promise<JobRow> {
     const { spec, createdBy, idempotencyKey, traceparent, retraining } = job;
     return this.#store.withTransaction(async (tx) => {

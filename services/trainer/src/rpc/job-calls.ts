@@ -11,7 +11,7 @@ import type { TrainingServiceOptions } from "./training-service-options.ts";
 
 type Calls = Pick<
   ServiceImpl<typeof TrainingService>,
-  "createJob" | "getJob" | "listJobs" | "cancelJob" | "watchJob" | "getJobReport" | "listRecipes"
+  "createJob" | "getJob" | "listJobs" | "cancelJob" | "deleteJob" | "watchJob" | "getJobReport" | "listRecipes"
 >;
 
 /** The calls about jobs. */
@@ -39,11 +39,15 @@ export function jobCalls(options: TrainingServiceOptions): Calls {
       const shown = found.slice(0, size);
       return { jobs: shown, page: { nextToken: tokenOf(found.length > size ? [shown.at(-1)?.id ?? ""] : undefined) } };
     },
+    async deleteJob({ id, validateOnly }, context) {
+      await requireChange(options, id, context);
+      const { principal, traceparent } = callerOf(context);
+      const job = await jobs.delete(id, { actor: principal.id, traceparent }, validateOnly);
+      if (job === undefined) throw notFound(id);
+      return { job };
+    },
     async cancelJob({ id }, context) {
-      const { spec } = await visibleJob(options, id, context);
-      const { project = "", model = "" } = spec ?? {};
-      requireVerb(context, policy, "job.create", project, clock);
-      requireVerb(context, policy, "version.create", formatResource(project, model), clock);
+      await requireChange(options, id, context);
       const job = await jobs.cancel(id);
       if (job === undefined) throw notFound(id);
       return { job };
@@ -63,7 +67,13 @@ export function jobCalls(options: TrainingServiceOptions): Calls {
       const message = `Nothing is known yet of the model of job "${id}".`;
       throw new AimassError("NOT_FOUND", message, { field: "id", remedy: "Ask again once it has been evaluated." });
     },
-    listRecipes: () => ({ recipes: recipes.map(recipeMessage) }),
+    listRecipes(request, context) {
+      const { size, after, tokenOf } = readPage(context, request);
+      const rest = recipes.slice(recipes.findIndex(({ name }) => name === after?.[0]) + 1);
+      const shown = rest.slice(0, size);
+      const last = rest.length > size ? shown.at(-1) : undefined;
+      return { recipes: shown.map(recipeMessage), page: { nextToken: tokenOf(last && [last.name]) } };
+    },
   };
 }
 
@@ -99,6 +109,15 @@ async function visibleJob(options: TrainingServiceOptions, id: string, context: 
   if (job === undefined) throw notFound(id);
   requireView(options, job, context);
   return job;
+}
+
+/** Lets in whoever may order such a job. Errors: NOT_FOUND, PERMISSION_DENIED. */
+async function requireChange(options: TrainingServiceOptions, id: string, context: HandlerContext): Promise<void> {
+  const { policy, clock } = options;
+  const { spec } = await visibleJob(options, id, context);
+  const { project = "", model = "" } = spec ?? {};
+  requireVerb(context, policy, "job.create", project, clock);
+  requireVerb(context, policy, "version.create", formatResource(project, model), clock);
 }
 
 function requireView({ policy, clock }: TrainingServiceOptions, { id, spec }: Job, context: HandlerContext): void {

@@ -1,6 +1,6 @@
 import type { TrainingService } from "@aimass/api/trainer";
 import { defaultProject, formatResource } from "@aimass/identity";
-import { callerOf, requireVerb } from "@aimass/rpc";
+import { callerOf, readPage, requireVerb } from "@aimass/rpc";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { requesterOf } from "../jobs/requester.ts";
 import { readRule } from "../retrainings/retraining-rule.ts";
@@ -20,12 +20,20 @@ export function retrainingCalls({ desk, retrainings, policy, clock }: TrainingSe
       const { datasetVersion: newest } = await desk.try(rule.spec, requester);
       return { retraining: await retrainings.put(rule, requester.id, newest) };
     },
-    async listRetrainings({ project }, context) {
+    async listRetrainings(request, context) {
+      const { project } = request;
+      const { size, after, tokenOf } = readPage(context, request, 2);
       const { principal } = callerOf(context);
       const wanted = project === "" ? await retrainings.projects() : [project];
       const allows: Allows = (verb, resource) => policy.policy.allows(principal, verb, resource, clock.now());
       const found = await retrainings.list(wanted.filter((name) => allows("job.view", name)));
-      return { retrainings: found.filter(({ spec }) => maySeeJob(spec, allows)) };
+      const visible = found.filter(
+        (rule) => maySeeJob(rule.spec, allows) && (after === undefined || isAfter(rule, after)),
+      );
+      visible.sort((a, b) => (isAfter(a, [b.project, b.name]) ? 1 : -1));
+      const shown = visible.slice(0, size);
+      const last = visible.length > size ? shown.at(-1) : undefined;
+      return { retrainings: shown, page: { nextToken: tokenOf(last && [last.project, last.name]) } };
     },
     async deleteRetraining({ project: named, name }, context) {
       const project = named || defaultProject;
@@ -40,4 +48,12 @@ export function retrainingCalls({ desk, retrainings, policy, clock }: TrainingSe
       return {};
     },
   };
+}
+
+/** In the order of the list: by project, then by name. */
+function isAfter(
+  { project, name }: { project: string; name: string },
+  [lastProject = "", lastName = ""]: readonly string[],
+) {
+  return project === lastProject ? name > lastName : project > lastProject;
 }

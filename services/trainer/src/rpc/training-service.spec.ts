@@ -88,6 +88,62 @@ describe("what a job asks for beyond training", () => {
   }, 120_000);
 });
 
+describe("a job that is deleted", () => {
+  it("has ended, is judged in a dry run, and goes with its log and report; the ledger keeps who did it", async () => {
+    const { trainer, client } = await mesh.start({ workers: 0 });
+    const eve = await mesh.clientOf(trainer, "user:eve");
+    const { id } = await mesh.create(client, {}, "once");
+    for (const validateOnly of [true, false])
+      expect(await failure(client.deleteJob({ id, validateOnly }))).toMatchObject({
+        code: "FAILED_PRECONDITION",
+        reason: "JOB_NOT_ENDED",
+      });
+    await client.cancelJob({ id });
+    expect((await client.deleteJob({ id, validateOnly: true })).job).toMatchObject({ id, state: JobState.CANCELLED });
+    expect((await failure(eve.deleteJob({ id }))).code).toBe("PERMISSION_DENIED");
+    expect((await client.getJob({ id })).job?.id).toBe(id);
+    expect((await client.deleteJob({ id })).job?.id).toBe(id);
+    for (const call of [client.getJob, client.getJobReport, client.cancelJob, client.deleteJob])
+      expect((await failure(call({ id }))).code).toBe("NOT_FOUND");
+    expect((await client.listJobs({})).jobs).toEqual([]);
+    const [event] = await audited();
+    expect(event).toMatchObject({ resource: "default.slope", payload: { value: { jobId: id, state: "DELETED" } } });
+    expect((await mesh.create(client, {}, "once")).id).not.toBe(id);
+  });
+});
+
+describe("rules and recipes", () => {
+  it("are listed page by page, with tokens that are good for one list", async () => {
+    const { trainer, client } = await mesh.start({ workers: 0 });
+    const every = { seconds: 3600n, nanos: 0 };
+    for (const name of ["c", "a", "b"])
+      await client.putRetraining({ retraining: { project: "default", name, spec: planeSpec, every, paused: true } });
+    const first = await client.listRetrainings({ page: { size: 2 } });
+    const token = first.page?.nextToken ?? "";
+    const rest = await client.listRetrainings({ page: { size: 5000, token } });
+    expect([...first.retrainings, ...rest.retrainings].map(({ name }) => name)).toEqual(["a", "b", "c"]);
+    expect(rest.page?.nextToken).toBe("");
+    const eve = await mesh.clientOf(trainer, "user:eve");
+    for (const strange of [
+      () => eve.listRetrainings({ page: { token } }),
+      () => client.listRetrainings({ project: "default", page: { token } }),
+      () => client.listRecipes({ page: { token } }),
+      () => client.listRetrainings({ page: { size: -1 } }),
+    ])
+      expect((await failure(strange())).code).toBe("INVALID_ARGUMENT");
+    const all = (await client.listRecipes({})).recipes.map(({ name }) => name);
+    const names: string[] = [];
+    let next = "";
+    do {
+      const page = await client.listRecipes({ page: { size: 2, token: next } });
+      names.push(...page.recipes.map(({ name }) => name));
+      next = page.page?.nextToken ?? "";
+    } while (next !== "");
+    expect(names).toEqual(all);
+    for (const name of ["a", "b", "c"]) await client.deleteRetraining({ name });
+  });
+});
+
 describe("a job's report", () => {
   it("is there once the model was evaluated, and hidden from strangers", async () => {
     const { trainer, client } = await mesh.start();

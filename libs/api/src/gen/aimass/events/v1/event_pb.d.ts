@@ -591,7 +591,7 @@ export declare type JobChanged = Message<"aimass.events.v1.JobChanged"> & {
   project: string;
 
   /**
-   * Name of the trainer's JobState, for instance "SUCCEEDED".
+   * Name of the trainer's JobState, for instance "SUCCEEDED"; "DELETED" once it was removed.
    *
    * @generated from field: string state = 3;
    */

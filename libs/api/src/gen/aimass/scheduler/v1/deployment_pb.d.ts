@@ -927,6 +927,10 @@ export declare const LoadedVersionSchema: GenMessage<LoadedVersion>;
  * @generated from message aimass.scheduler.v1.ListNodesRequest
  */
 export declare type ListNodesRequest = Message<"aimass.scheduler.v1.ListNodesRequest"> & {
+  /**
+   * @generated from field: aimass.common.v1.PageRequest page = 1;
+   */
+  page?: PageRequest | undefined;
 };
 
 /**
@@ -950,6 +954,13 @@ export declare type ListNodesResponse = Message<"aimass.scheduler.v1.ListNodesRe
    * @generated from field: repeated aimass.scheduler.v1.ReplicaInfo standalone_replicas = 2;
    */
   standaloneReplicas: ReplicaInfo[];
+
+  /**
+   * Nodes come first, then these replicas; both count for the size of a page.
+   *
+   * @generated from field: aimass.common.v1.PageInfo page = 3;
+   */
+  page?: PageInfo | undefined;
 };
 
 /**
@@ -1039,6 +1050,10 @@ export declare const QuarantinedSchema: GenMessage<Quarantined>;
  * @generated from message aimass.scheduler.v1.ListQuarantineRequest
  */
 export declare type ListQuarantineRequest = Message<"aimass.scheduler.v1.ListQuarantineRequest"> & {
+  /**
+   * @generated from field: aimass.common.v1.PageRequest page = 1;
+   */
+  page?: PageRequest | undefined;
 };
 
 /**
@@ -1055,6 +1070,11 @@ export declare type ListQuarantineResponse = Message<"aimass.scheduler.v1.ListQu
    * @generated from field: repeated aimass.scheduler.v1.Quarantined quarantined = 1;
    */
   quarantined: Quarantined[];
+
+  /**
+   * @generated from field: aimass.common.v1.PageInfo page = 2;
+   */
+  page?: PageInfo | undefined;
 };
 
 /**
@@ -1365,7 +1385,7 @@ export declare const DeploymentService: GenService<{
  */
 export declare const FleetService: GenService<{
   /**
-   * Nodes with their devices and replicas. Idempotent. Verb: node.view (roles admin, operator, auditor).
+   * Nodes with their devices and replicas, by name. Idempotent. Verb: node.view (roles admin, operator, auditor).
    *
    * @generated from rpc aimass.scheduler.v1.FleetService.ListNodes
    */
@@ -1385,7 +1405,7 @@ export declare const FleetService: GenService<{
     output: typeof DrainReplicaResponseSchema;
   },
   /**
-   * Model versions taken out after crashing replicas. Idempotent. Verb: node.view.
+   * Model versions taken out after crashing replicas, by model and version. Idempotent. Verb: node.view.
    *
    * @generated from rpc aimass.scheduler.v1.FleetService.ListQuarantine
    */

@@ -446,6 +446,47 @@ export declare type CancelJobResponse = Message<"aimass.trainer.v1.CancelJobResp
 export declare const CancelJobResponseSchema: GenMessage<CancelJobResponse>;
 
 /**
+ * @generated from message aimass.trainer.v1.DeleteJobRequest
+ */
+export declare type DeleteJobRequest = Message<"aimass.trainer.v1.DeleteJobRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Checks everything as always, answers what would be removed, and removes nothing (AIP-163).
+   *
+   * @generated from field: bool validate_only = 2;
+   */
+  validateOnly: boolean;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.DeleteJobRequest.
+ * Use `create(DeleteJobRequestSchema)` to create a new message.
+ */
+export declare const DeleteJobRequestSchema: GenMessage<DeleteJobRequest>;
+
+/**
+ * @generated from message aimass.trainer.v1.DeleteJobResponse
+ */
+export declare type DeleteJobResponse = Message<"aimass.trainer.v1.DeleteJobResponse"> & {
+  /**
+   * As it was.
+   *
+   * @generated from field: aimass.trainer.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+};
+
+/**
+ * Describes the message aimass.trainer.v1.DeleteJobResponse.
+ * Use `create(DeleteJobResponseSchema)` to create a new message.
+ */
+export declare const DeleteJobResponseSchema: GenMessage<DeleteJobResponse>;
+
+/**
  * @generated from message aimass.trainer.v1.WatchJobRequest
  */
 export declare type WatchJobRequest = Message<"aimass.trainer.v1.WatchJobRequest"> & {
@@ -588,6 +629,11 @@ export declare type ListRetrainingsRequest = Message<"aimass.trainer.v1.ListRetr
    * @generated from field: string project = 1;
    */
   project: string;
+
+  /**
+   * @generated from field: aimass.common.v1.PageRequest page = 2;
+   */
+  page?: PageRequest | undefined;
 };
 
 /**
@@ -604,6 +650,11 @@ export declare type ListRetrainingsResponse = Message<"aimass.trainer.v1.ListRet
    * @generated from field: repeated aimass.trainer.v1.Retraining retrainings = 1;
    */
   retrainings: Retraining[];
+
+  /**
+   * @generated from field: aimass.common.v1.PageInfo page = 2;
+   */
+  page?: PageInfo | undefined;
 };
 
 /**
@@ -723,6 +774,10 @@ export declare const SetQuotaResponseSchema: GenMessage<SetQuotaResponse>;
  * @generated from message aimass.trainer.v1.ListRecipesRequest
  */
 export declare type ListRecipesRequest = Message<"aimass.trainer.v1.ListRecipesRequest"> & {
+  /**
+   * @generated from field: aimass.common.v1.PageRequest page = 1;
+   */
+  page?: PageRequest | undefined;
 };
 
 /**
@@ -739,6 +794,11 @@ export declare type ListRecipesResponse = Message<"aimass.trainer.v1.ListRecipes
    * @generated from field: repeated aimass.trainer.v1.Recipe recipes = 1;
    */
   recipes: Recipe[];
+
+  /**
+   * @generated from field: aimass.common.v1.PageInfo page = 2;
+   */
+  page?: PageInfo | undefined;
 };
 
 /**
@@ -939,6 +999,18 @@ export declare const TrainingService: GenService<{
     methodKind: "unary";
     input: typeof CancelJobRequestSchema;
     output: typeof CancelJobResponseSchema;
+  },
+  /**
+   * Removes a job that has ended, with its log, its curves and its report. The version it made stays, and names the job in its lineage; files that the job alone
+   * referred to go to the trash as garbage collection does with what nothing refers to. Errors: NOT_FOUND; FAILED_PRECONDITION (JOB_NOT_ENDED).
+   * Verb: as CancelJob.
+   *
+   * @generated from rpc aimass.trainer.v1.TrainingService.DeleteJob
+   */
+  deleteJob: {
+    methodKind: "unary";
+    input: typeof DeleteJobRequestSchema;
+    output: typeof DeleteJobResponseSchema;
   },
   /**
    * What happened so far and what happens next, in order, until the job has ended. Resumable by `after_sequence`.
