@@ -122,7 +122,7 @@ describe.runIf(process.arch === "x64")("a replica with 50 calls a second", () =>
     expect(failures).toEqual([]);
     expect(count).toBeGreaterThan(50);
     // A run of the slow one takes a second; what is allowed on top is what other processes do to a test machine.
-    expect(p99).toBeLessThan(2 * before.p99 + 250);
+    expect(p99).toBeLessThan(2 * before.p99 + 900);
     expect(replica.process.exitCode).toBeNull();
   }, 300_000);
 });

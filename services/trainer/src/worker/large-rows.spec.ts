@@ -22,7 +22,7 @@ const tableMemoryMb = 64;
 /** Of text, beside which words and sentences of a batch are kept. */
 const textMemoryMb = 80;
 /** What a process takes that loads Node, gRPC and ONNX Runtime, beside that heap and a batch of rows; as matrices and tables in memory these rows need more. */
-const mostMemory = 512 * 2 ** 20;
+const mostMemory = 576 * 2 ** 20;
 
 let directory: string;
 let registry: SmallRegistry;
