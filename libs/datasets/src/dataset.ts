@@ -1,4 +1,5 @@
 import { AimassError, type DateOrder, datePattern, datePatterns } from "@aimass/core";
+import { arrowReader } from "./arrow/arrow-reader.ts";
 import type { Batch } from "./batch.ts";
 import { ChosenReader } from "./chosen-reader.ts";
 import { ColumnChoice, type ColumnChoices, nameInFile } from "./column-choice.ts";
@@ -144,6 +145,8 @@ function readerOf(format: DatasetFormat, context: ReaderContext): FormatReader {
       return new XlsxReader(context);
     case "parquet":
       return new ParquetReader(context);
+    case "arrow":
+      return arrowReader(context);
     case "image-zip":
       return new ImageZipReader(context);
   }

@@ -45,7 +45,6 @@ describe("the format of a file", () => {
   });
 
   it.each([
-    ["an Arrow file", Buffer.from("ARROW1\0\0\xff", "latin1"), "a Feather (Arrow) file", "to_parquet"],
     ["an ORC file", Buffer.from("ORC\n\x08\x01", "latin1"), "an ORC file", "read_orc"],
     ["a NumPy array", Buffer.from("\x93NUMPY\x01\0", "latin1"), "a NumPy array", "numpy.load"],
     ["an SQLite database", Buffer.from("SQLite format 3\0", "latin1"), "an SQLite database", "Export"],

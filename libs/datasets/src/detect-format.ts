@@ -18,7 +18,7 @@ export interface DetectionOptions extends Partial<Pick<TextFile, "encoding" | "l
 }
 
 /**
- * Tells the format of a file from its first bytes, unpacked where it is compressed: Parquet and ZIP by their magic numbers, a workbook by the names in it; JSON Lines by a first line that is,
+ * Tells the format of a file from its first bytes, unpacked where it is compressed: Parquet, Arrow and ZIP by their magic numbers, a workbook by the names in it; JSON Lines by a first line that is,
  * or begins, an object; JSON by an array, or an object of objects, of lists or over several lines; else TSV where the first line has more tabs than commas, and CSV.
  * Errors: INVALID_ARGUMENT for an empty file, and files of well-known other kinds.
  */
@@ -34,7 +34,7 @@ export async function detectFormat(
   const packing = packingOf(start);
   if (packing !== undefined && seekingFormat(text) !== undefined) {
     throw badFile(
-      `The file is ${text.startsWith("PK") ? "a ZIP archive" : "Parquet"}, compressed once more with ${packing}: it cannot be read from front to back.`,
+      `The file is ${text.startsWith("PK") ? "a ZIP archive" : text.startsWith("PAR1") ? "Parquet" : "an Arrow file"}, compressed once more with ${packing}: it cannot be read from front to back.`,
       `Unpack it first: ${packing === "gzip" ? "gunzip" : "zstd -d"} FILE.`,
     );
   }
@@ -62,6 +62,7 @@ async function isWorkbook(file: DataFile, limits: Limits, signal: AbortSignal | 
 /** Formats that are read here and there, by their first bytes. */
 function seekingFormat(start: string): DatasetFormat | undefined {
   if (start.startsWith("PAR1")) return "parquet";
+  if (start.startsWith("ARROW1\0\0")) return "arrow";
   return start.startsWith("PK\x03\x04") || start.startsWith("PK\x05\x06") ? "image-zip" : undefined;
 }
 

@@ -116,6 +116,11 @@ describe("a damaged file is read or refused, and always in time", () => {
     const cells = '<row r="1"><c r="A1" t="s"><v>0</v></c></row><row r="2"><c r="A2" s="1"><v>4e4</v></c></row>';
     await fuzz("xlsx", stored(workbookOf({ sheets: { S: cells }, strings: ["<t>a</t>"], formats: ["d"] })), 800);
   }, 60_000);
+  it.each(["pyarrow-uncompressed.feather", "pyarrow-lz4.feather", "polars-views.arrow"])(
+    "Arrow: %s",
+    async (name) => fuzz("arrow", await readFile(new URL(`./arrow/fixtures/${name}`, import.meta.url)), 800),
+    60_000,
+  );
   it("Parquet, plain", () => fuzz("parquet", parquet("UNCOMPRESSED"), 1500), 60_000);
   it("Parquet, snappy", () => fuzz("parquet", parquet("SNAPPY"), 1500), 60_000);
   it("Parquet, zstd", () => fuzz("parquet", parquet("ZSTD"), 500), 60_000);

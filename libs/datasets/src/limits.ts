@@ -40,6 +40,8 @@ export interface Limits {
   readonly jsonTableBytes: number;
   /** Bytes of the texts that the cells of a workbook share, which are held in memory. */
   readonly workbookTextBytes: number;
+  /** Bytes of one batch of an Arrow file, as it stands in the file and unpacked. */
+  readonly arrowBatchBytes: number;
   /** Passes (scans) of a progressive JPEG. */
   readonly jpegScans: number;
 }
@@ -63,6 +65,7 @@ export const defaultLimits: Limits = {
   imageSide: 16_384,
   jsonTableBytes: 128 * MiB,
   workbookTextBytes: 256 * MiB,
+  arrowBatchBytes: 256 * MiB,
   jpegScans: 64,
 };
 

@@ -28,13 +28,13 @@ const magics: readonly (readonly [string, OtherFormat])[] = [
     "ARROW1",
     {
       what: "a Feather (Arrow) file",
-      remedy: 'Save it as Parquet; in pandas: read_feather("FILE").to_parquet("FILE.parquet").',
+      remedy: "Leave its format out, or name it arrow.",
     },
   ],
   [
     "FEA1",
     {
-      what: "a Feather file",
+      what: "a Feather file of version 1",
       remedy: 'Save it as Parquet; in pandas: read_feather("FILE").to_parquet("FILE.parquet").',
     },
   ],

@@ -16,3 +16,13 @@ export function indexLeftOut(name: string): string {
 export function rowNamesLeftOut(example: string): string {
   return `The first column has no name and another value in every row, such as ${quote(example)}: it names rows and is left out. ${keep}`;
 }
+
+/** `index_columns` of what pandas keeps in a file; an index that only counts is told as an object and is no column. */
+export function pandasIndex(json: string | undefined): readonly string[] {
+  try {
+    const { index_columns: index } = JSON.parse(json ?? "{}") as { readonly index_columns?: unknown };
+    return Array.isArray(index) ? index.filter((name) => typeof name === "string") : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,7 +1,7 @@
 import { AimassError } from "@aimass/core";
 
 /** How a dataset's file is written. */
-export type DatasetFormat = "csv" | "tsv" | "json-lines" | "json" | "xlsx" | "parquet" | "image-zip";
+export type DatasetFormat = "csv" | "tsv" | "json-lines" | "json" | "xlsx" | "parquet" | "arrow" | "image-zip";
 
 /** What the values of a column are. Dates are strings. */
 export type ColumnType = "number" | "string" | "boolean" | "image";

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { SchemaElement } from "hyparquet";
 import { keepAsText } from "../cells/bad-cell.ts";
+import { dayText, momentText } from "../cells/iso-text.ts";
 import { beyondExact } from "../cells/lost-digits.ts";
 import type { ColumnType } from "../schema.ts";
 import { decimalText, decimalValue } from "./decimals.ts";
@@ -214,25 +215,6 @@ function timestampUnit(element: SchemaElement): bigint | undefined {
   if (element.logical_type?.type !== "TIMESTAMP") return undefined;
   const { unit } = element.logical_type;
   return unit === "MILLIS" ? 1_000n : unit === "MICROS" ? 1_000_000n : 1_000_000_000n;
-}
-
-/** ISO 8601 with as many digits of a second as the moment has. */
-function momentText(value: bigint, unit: bigint): string {
-  const rest = ((value % unit) + unit) % unit;
-  const seconds = Number((value - rest) / unit);
-  const second = isoText(seconds * 1000).slice(0, -5);
-  const digits = String(rest)
-    .padStart(String(unit).length - 1, "0")
-    .replace(/0+$/, "");
-  return `${second}${digits === "" ? "" : `.${digits}`}Z`;
-}
-
-function dayText(days: number): string {
-  return isoText(days * 86_400_000).slice(0, -14);
-}
-
-function isoText(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
 }
 
 /** The texts of days or moments; refuses those that no calendar has, such as the infinities of some databases. */

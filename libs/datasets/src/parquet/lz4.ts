@@ -1,8 +1,14 @@
 /** Unpacks one LZ4 block (https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md) to at most `size` bytes. */
 export function lz4Decompress(packed: Uint8Array, size: number): Uint8Array {
   const out = new Uint8Array(size);
+  return out.subarray(0, lz4Into(packed, out, 0));
+}
+
+/** Unpacks a block behind the first `start` bytes of `out`, to which it may refer; says how many there are then. */
+export function lz4Into(packed: Uint8Array, out: Uint8Array, start: number): number {
+  const size = out.length;
   let at = 0;
-  let filled = 0;
+  let filled = start;
   const length = (nibble: number): number => {
     let total = nibble;
     if (nibble !== 15) return total;
@@ -29,5 +35,5 @@ export function lz4Decompress(packed: Uint8Array, size: number): Uint8Array {
     if (filled + matched > size) throw new Error("an LZ4 match runs over the end");
     for (let i = 0; i < matched; i++, filled++) out[filled] = out[filled - offset] as number;
   }
-  return out.subarray(0, filled);
+  return filled;
 }

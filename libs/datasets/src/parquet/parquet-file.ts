@@ -3,7 +3,7 @@ import { type ColumnMetaData, type FileMetaData, parquetMetadata, type SchemaEle
 import { badFile } from "../cells/bad-cell.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
-import { isPandasIndex } from "../row-name-columns.ts";
+import { isPandasIndex, pandasIndex } from "../row-name-columns.ts";
 import { quote } from "../schema.ts";
 import type { Conversion } from "./conversion.ts";
 import { type ListLevels, topColumns } from "./top-columns.ts";
@@ -129,16 +129,6 @@ function indexOf(metadata: FileMetaData, columns: readonly ParquetColumn[]): Rea
   const told = new Set(pandasIndex(metadata.key_value_metadata?.find(({ key }) => key === "pandas")?.value));
   const found = columns.map(({ name }) => name).filter((name) => told.has(name) || isPandasIndex(name));
   return new Set(found.length < columns.length ? found : []);
-}
-
-/** `index_columns` of what pandas keeps in a footer; an index that only counts is told as an object and is no column. */
-function pandasIndex(json: string | undefined): readonly string[] {
-  try {
-    const { index_columns: index } = JSON.parse(json ?? "{}") as { readonly index_columns?: unknown };
-    return Array.isArray(index) ? index.filter((name) => typeof name === "string") : [];
-  } catch {
-    return [];
-  }
 }
 
 function groupsOf(

@@ -12,6 +12,7 @@ export const formats = {
   json: DatasetFormat.JSON,
   xlsx: DatasetFormat.XLSX,
   parquet: DatasetFormat.PARQUET,
+  arrow: DatasetFormat.ARROW,
   images: DatasetFormat.IMAGE_ZIP,
 } as const;
 

@@ -16,6 +16,7 @@ const extensions: Readonly<Record<number, string>> = {
   [DatasetFormat.JSON]: ".json",
   [DatasetFormat.XLSX]: ".xlsx",
   [DatasetFormat.PARQUET]: ".parquet",
+  [DatasetFormat.ARROW]: ".feather",
   [DatasetFormat.IMAGE_ZIP]: ".zip",
 };
 

@@ -35,7 +35,7 @@ export function addDatasets(program: Command): void {
     datasets
       .command("push")
       .description(
-        "upload CSV, TSV, JSON, JSON Lines (.gz and .zst too), .xlsx, Parquet, a ZIP or a folder of images as the next version of a dataset",
+        "upload CSV, TSV, JSON, JSON Lines (.gz and .zst too), .xlsx, Parquet, Feather, a ZIP or a folder of images as the next version of a dataset",
       )
       .argument("<path>", "a file, or a folder with a folder of images for each class")
       .argument("[dataset]", '"dataset" or "project.dataset"; the file\'s name when left out')

@@ -8,6 +8,7 @@ const formats = {
   json: ApiFormat.JSON,
   xlsx: ApiFormat.XLSX,
   parquet: ApiFormat.PARQUET,
+  arrow: ApiFormat.ARROW,
   "image-zip": ApiFormat.IMAGE_ZIP,
 } as const satisfies Record<DatasetFormat, ApiFormat>;
 

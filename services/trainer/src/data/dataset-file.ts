@@ -20,6 +20,7 @@ const formats: Partial<Record<DatasetFormat, Format>> = {
   [DatasetFormat.JSON]: "json",
   [DatasetFormat.XLSX]: "xlsx",
   [DatasetFormat.PARQUET]: "parquet",
+  [DatasetFormat.ARROW]: "arrow",
   [DatasetFormat.IMAGE_ZIP]: "image-zip",
 };
 

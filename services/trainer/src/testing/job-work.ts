@@ -40,6 +40,7 @@ const formats: Record<Format, DatasetFormat> = {
   json: DatasetFormat.JSON,
   xlsx: DatasetFormat.XLSX,
   parquet: DatasetFormat.PARQUET,
+  arrow: DatasetFormat.ARROW,
   "image-zip": DatasetFormat.IMAGE_ZIP,
 };
 

@@ -165,7 +165,7 @@ export declare type ReadOptions = Message<"aimass.registry.v1.ReadOptions"> & {
   /**
    * Cells that mean "no value". In a request: beside the usual ones, which in CSV, TSV and sheets are those of pandas: "", "#N/A", "#N/A N/A",
    * "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null";
-   * in JSON, JSON Lines and Parquet null alone. Of a version: all of them. One of CSV or TSV that has none and not `only_missing` was made
+   * in JSON, JSON Lines, Parquet and Arrow null alone. Of a version: all of them. One of CSV or TSV that has none and not `only_missing` was made
    * when they were "", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "n/a", "na", and is read by these.
    *
    * @generated from field: repeated string missing = 1;
@@ -852,6 +852,13 @@ export enum DatasetFormat {
    * @generated from enum value: DATASET_FORMAT_XLSX = 7;
    */
   XLSX = 7,
+
+  /**
+   * Feather 2, which is an Arrow IPC file. Cells are read as those of JSON Lines; days and moments are ISO 8601.
+   *
+   * @generated from enum value: DATASET_FORMAT_ARROW = 8;
+   */
+  ARROW = 8,
 }
 
 /**

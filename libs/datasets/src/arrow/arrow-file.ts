@@ -1,0 +1,94 @@
+import { AimassError } from "@aimass/core";
+import { badFile } from "../cells/bad-cell.ts";
+import type { DataFile } from "../data-file.ts";
+import { type Limits, overLimit } from "../limits.ts";
+import { FlatTable } from "./flat-table.ts";
+
+export interface ArrowField {
+  readonly name: string;
+  /** Of Arrow's union `Type`, and its facts. */
+  readonly kind: number;
+  readonly type: FlatTable | undefined;
+  readonly children: readonly ArrowField[];
+  /** Which dictionary its values are in, and the type of the indices. */
+  readonly dictionary: { readonly id: number; readonly index: FlatTable | undefined } | undefined;
+}
+
+/** A message of the file: where its parts stand. */
+export interface Block {
+  readonly offset: number;
+  readonly metadataBytes: number;
+  readonly bodyBytes: number;
+}
+
+export interface ArrowFile {
+  readonly fields: readonly ArrowField[];
+  readonly dictionaries: readonly Block[];
+  readonly batches: readonly Block[];
+  /** What programs keep beside the schema, by key. */
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
+const tail = 10;
+const deepest = 32;
+const magic = "ARROW1";
+const remedy = "Write the file anew, for instance with pyarrow.feather.write_feather.";
+
+/** Reads the footer of an Arrow IPC file, which is what Feather 2 is. Errors: INVALID_ARGUMENT. */
+export async function openArrow(file: DataFile, limits: Limits, signal: AbortSignal | undefined): Promise<ArrowFile> {
+  if (file.sizeBytes < 8 + tail) throw badFile("The Arrow file is cut off.", remedy);
+  const end = Buffer.from(await file.read(file.sizeBytes - tail, tail, signal));
+  if (end.toString("latin1", 4) !== magic) throw badFile("The Arrow file is cut off: it has no footer.", remedy);
+  const size = end.readInt32LE(0);
+  if (size <= 0 || size > file.sizeBytes - tail - 8)
+    throw badFile("The Arrow file is damaged: its footer lies outside.", remedy);
+  if (size > limits.parquetFooterBytes) throw overLimit("parquetFooterBytes", limits, `The footer has ${size} bytes`);
+  const footer = await file.read(file.sizeBytes - tail - size, size, signal);
+  return readable("its footer", () => {
+    const root = FlatTable.root(footer);
+    const schema = root.table(1);
+    if (schema === undefined) throw badFile("The Arrow file is damaged: it has no schema.", remedy);
+    if (schema.short(0) !== 0) throw badFile("The Arrow file is big-endian, which is not read.", remedy);
+    const fields = schema.tables(1);
+    if (fields.length > limits.columns) throw overLimit("columns", limits, `The file has ${fields.length} columns`);
+    const blocks = (id: number) =>
+      root.structs(id, 3).map(([offset = 0, metadata = 0, bodyBytes = 0]) => {
+        const block = { offset, metadataBytes: metadata % 2 ** 32, bodyBytes };
+        const isInside =
+          offset >= 8 &&
+          block.metadataBytes > 8 &&
+          bodyBytes >= 0 &&
+          offset + block.metadataBytes + bodyBytes <= file.sizeBytes;
+        if (!isInside) throw badFile("The Arrow file is damaged: a batch lies outside.", remedy);
+        return block;
+      });
+    return {
+      fields: fields.map((field) => fieldOf(field, deepest)),
+      dictionaries: blocks(2),
+      batches: blocks(3),
+      metadata: new Map(schema.tables(2).map((pair) => [pair.text(0), pair.text(1)])),
+    };
+  });
+}
+
+/** Lets refusals pass; makes a refusal of what a damaged file leads to. */
+export function readable<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof AimassError) throw error;
+    throw badFile(`The Arrow file is damaged: ${what} cannot be read.`, remedy, error);
+  }
+}
+
+function fieldOf(field: FlatTable, depth: number): ArrowField {
+  if (depth === 0) throw badFile("The Arrow file nests columns too deep.", remedy);
+  const dictionary = field.table(4);
+  return {
+    name: field.text(0),
+    kind: field.byte(2),
+    type: field.table(3),
+    children: field.tables(5).map((child) => fieldOf(child, depth - 1)),
+    dictionary: dictionary && { id: dictionary.long(0), index: dictionary.table(1) },
+  };
+}

@@ -1,0 +1,98 @@
+import { PieceStream } from "../byte-stream.ts";
+import { nameInFile } from "../column-choice.ts";
+import type { ReaderContext } from "../format-reader.ts";
+import { JsonLinesReader } from "../json-lines/json-lines-reader.ts";
+import { overLimit } from "../limits.ts";
+import { indexLeftOut, pandasIndex } from "../row-name-columns.ts";
+import { type ArrowField, type ArrowFile, openArrow, readable } from "./arrow-file.ts";
+import { BatchParts, readMessage } from "./batch-reader.ts";
+import { columnTexts, type Texts, valueTexts } from "./column-texts.ts";
+
+const rowsAtOnce = 256;
+
+/** Feather 2, which is an Arrow IPC file, batch by batch and by the rules of JSON Lines. */
+export function arrowReader(context: ReaderContext): JsonLinesReader {
+  const { keepIndex, types, choice } = context;
+  return new JsonLinesReader(context, (schema, signal) => {
+    const kept =
+      schema === undefined
+        ? undefined
+        : new Set(schema.columns.map(({ source, ...column }) => source ?? nameInFile(column)));
+    const keepsIndex = (name: string) => kept?.has(name) ?? (keepIndex || types.has(name) || choice.names(name));
+    const rows = new ArrowRows(context, keepsIndex, signal);
+    return { text: new PieceStream(rows.lines()), areLines: false, notes: () => rows.notes };
+  });
+}
+
+class ArrowRows {
+  readonly #context: ReaderContext;
+  readonly #keepsIndex: (name: string) => boolean;
+  readonly #signal: AbortSignal | undefined;
+  notes: readonly string[] = [];
+
+  constructor(context: ReaderContext, keepsIndex: (name: string) => boolean, signal: AbortSignal | undefined) {
+    this.#context = context;
+    this.#keepsIndex = keepsIndex;
+    this.#signal = signal;
+  }
+
+  async *lines(): AsyncGenerator<Buffer, void> {
+    const { file, limits } = this.#context;
+    const arrow = await openArrow(file, limits, this.#signal);
+    const index = new Set(pandasIndex(arrow.metadata.get("pandas")).filter((name) => !this.#keepsIndex(name)));
+    const left = arrow.fields.filter(({ name }) => index.has(name));
+    this.notes = left.map(({ name }) => indexLeftOut(name));
+    const dictionaries = await this.#dictionaries(arrow);
+    for (const block of arrow.batches) {
+      const { header, body } = await readMessage(file, block, { kind: 3, limits, signal: this.#signal });
+      const { rows, columns } = readable("a batch", () => {
+        const parts = new BatchParts(header, body, limits);
+        const columns = arrow.fields.map((field) => [field.name, columnTexts(field, parts, dictionaries)] as const);
+        return { rows: parts.rows, columns: columns.filter(([name]) => !index.has(name)) };
+      });
+      if (!(rows >= 0 && rows <= limits.parquetGroupRows))
+        throw overLimit("parquetGroupRows", limits, `A batch has ${rows} rows`);
+      yield* piecesOf(columns, rows);
+    }
+  }
+
+  /** The values of every dictionary, by its id. */
+  async #dictionaries({ fields, dictionaries }: ArrowFile): Promise<ReadonlyMap<number, readonly string[]>> {
+    const { file, limits } = this.#context;
+    const found = new Map<number, string[]>();
+    const fieldOf = new Map(
+      withChildren(fields).flatMap((field) => (field.dictionary ? [[field.dictionary.id, field] as const] : [])),
+    );
+    for (const block of dictionaries) {
+      const { header, body } = await readMessage(file, block, { kind: 2, limits, signal: this.#signal });
+      readable("a dictionary", () => {
+        const [id, batch] = [header.long(0), header.table(1)];
+        const field = fieldOf.get(id);
+        if (field === undefined || batch === undefined) return;
+        const parts = new BatchParts(batch, body, limits);
+        const texts = valueTexts({ ...field, dictionary: undefined }, parts);
+        const values = header.byte(2) === 1 ? (found.get(id) ?? []) : [];
+        for (let row = 0; row < parts.rows; row++) values.push(texts(row));
+        found.set(id, values);
+      });
+    }
+    return found;
+  }
+}
+
+function* piecesOf(columns: readonly (readonly [string, Texts])[], rows: number): Generator<Buffer> {
+  const names = columns.map(([name]) => JSON.stringify(name));
+  for (let from = 0; from < rows; from += rowsAtOnce) {
+    yield readable("a value", () => {
+      const lines = Array.from({ length: Math.min(rowsAtOnce, rows - from) }, (_, at) => {
+        const members = columns.map(([, texts], column) => `${names[column]}:${texts(from + at)}`);
+        return `{${members.join(",")}}\n`;
+      });
+      return Buffer.from(lines.join(""));
+    });
+  }
+}
+
+function withChildren(fields: readonly ArrowField[]): ArrowField[] {
+  return fields.flatMap((field) => [field, ...withChildren(field.children)]);
+}
