@@ -23,6 +23,7 @@ export interface PredictFileFlags extends ReadFlags {
 
 const formatWords = Object.keys(tableFormats) as (keyof typeof tableFormats)[];
 const mostAtOnce = 64;
+const mostRows = 10_000;
 
 /** Adds the options of a prediction on a file. */
 export function withPredictFileOptions(command: Command): Command {
@@ -37,7 +38,7 @@ export function withPredictFileOptions(command: Command): Command {
       .option("--only-predictions", "write the predictions without the columns of FILE")
       .option("--skip-errors", "pass over rows that are refused, and keep them in OUTPUT.errors")
       .option("--resume", "go on where an interrupted run to the same OUTPUT ended")
-      .option("--batch-rows <n>", "rows of FILE in a request", "256")
+      .option("--batch-rows <n>", `rows of FILE in a request, 1 to ${mostRows}`, "256")
       .option("--concurrency <n>", `requests at once, 1 to ${mostAtOnce}`, "4")
       .option("--retry-for <time>", "how long a request is tried again while the mesh has no room for it", "2m"),
   );
@@ -66,7 +67,7 @@ export async function predictFileCommand(
       onlyPredictions: flags.onlyPredictions ?? false,
       skipErrors: flags.skipErrors ?? false,
       resume: flags.resume ?? false,
-      chunkRows: wholeNumber("--batch-rows", flags.batchRows, 1),
+      chunkRows: atMost("--batch-rows", wholeNumber("--batch-rows", flags.batchRows, 1), mostRows),
       chunksAtOnce: atMost("--concurrency", wholeNumber("--concurrency", flags.concurrency, 1), mostAtOnce),
       patienceMs: duration("--retry-for", flags.retryFor) * 1000,
     });

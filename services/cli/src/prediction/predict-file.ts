@@ -133,8 +133,8 @@ async function openSink(o: FilePrediction, task: string): Promise<ResultSink> {
     throw new AimassError("INVALID_ARGUMENT", "--resume needs a file to read and a file to write.", {
       remedy: "Name both: aimass predict MODEL rows.csv -o out.csv --resume.",
     });
-  if (to === undefined) return new ResultStream(process.stdout);
-  if (isDevice) return new ResultStream(createWriteStream(to));
+  if (to === undefined) return new ResultStream(process.stdout, "Standard output");
+  if (isDevice) return new ResultStream(createWriteStream(to), to);
   return await ResultFile.open(to, { task, resume: o.resume });
 }
 

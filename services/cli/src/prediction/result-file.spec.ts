@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { tempDirectory } from "@aimass/testkit";
 import { expect, it } from "vitest";
@@ -56,6 +56,10 @@ it("one process writes it at a time, and one that did nothing leaves nothing beh
     expect(existsSync(path)).toBe(false);
   }
   expect(readdirSync(folder.path)).toEqual([]);
+  mkdirSync(`${path}.partial`);
+  await expect(ResultFile.open(path, { task: "t", resume: false })).rejects.toThrow(
+    /out\.csv cannot be written \(EISDIR\)/,
+  );
   await expect(ResultFile.open(join(folder.path, "no/out.csv"), { task: "t", resume: false })).rejects.toThrow(
     /no folder/,
   );

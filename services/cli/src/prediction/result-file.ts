@@ -2,6 +2,7 @@ import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from "no
 import { dirname, resolve } from "node:path";
 import { AimassError, takeProcessLock } from "@aimass/core";
 import type { OutputColumns } from "./prediction-columns.ts";
+import { writing } from "./write-failure.ts";
 
 /** How far a prediction has come: as much of the partial files as belongs to rows that are done. Plain JSON. */
 export interface Progress {
@@ -68,7 +69,11 @@ export class ResultFile implements ResultSink {
    * `task`: what is predicted, by which a later run knows its own. `resume`: to go on where an earlier run was ended; from the beginning where there is none.
    * Errors: FAILED_PRECONDITION when another process writes it, or what is there is of another task; NOT_FOUND without its folder.
    */
-  static async open(path: string, { task, resume }: { task: string; resume: boolean }): Promise<ResultFile> {
+  static open(path: string, options: { task: string; resume: boolean }): Promise<ResultFile> {
+    return writing(path, () => ResultFile.#open(path, options));
+  }
+
+  static async #open(path: string, { task, resume }: { task: string; resume: boolean }): Promise<ResultFile> {
     await using stack = new AsyncDisposableStack();
     await assertFolder(path);
     const taken = await takeProcessLock(`${path}.partial.lock`);
@@ -86,7 +91,15 @@ export class ResultFile implements ResultSink {
     return this.#state.rows > 0 ? partialOf(this.#path) : undefined;
   }
 
-  async write(results: string, errors: string, progress: Progress): Promise<void> {
+  write(results: string, errors: string, progress: Progress): Promise<void> {
+    return writing(this.#path, () => this.#write(results, errors, progress));
+  }
+
+  finish(): Promise<void> {
+    return writing(this.#path, () => this.#finish());
+  }
+
+  async #write(results: string, errors: string, progress: Progress): Promise<void> {
     const [resultBytes, errorBytes] = [Buffer.from(results), Buffer.from(errors)];
     await writeAll(this.#results, resultBytes, this.#state.resultBytes);
     await writeAll(this.#errors, errorBytes, this.#state.errorBytes);
@@ -100,21 +113,22 @@ export class ResultFile implements ResultSink {
     await this.#save();
   }
 
-  async finish(): Promise<void> {
+  async #finish(): Promise<void> {
     await this.#results.sync();
     await this.#errors.sync();
     const { errorsPath } = this;
     if (this.#state.errorBytes > 0) await rename(partialOf(errorsPath), errorsPath);
     else for (const name of [partialOf(errorsPath), errorsPath]) await rm(name, { force: true });
     await rename(partialOf(this.#path), this.#path);
-    await rm(stateOf(this.#path), { force: true });
+    for (const name of [stateOf(this.#path), `${stateOf(this.#path)}.new`]) await rm(name, { force: true });
     this.#state = newState(this.#task);
   }
 
   /** What is done stays, for a run that goes on. */
   async [Symbol.asyncDispose](): Promise<void> {
     await using _ = this.#closing;
-    if (this.#state.rows > 0) return await this.#save();
+    // Where there is no room for a new state, the one before still holds.
+    if (this.#state.rows > 0) return await this.#save().catch(() => {});
     for (const name of [this.#path, this.errorsPath]) await rm(partialOf(name), { force: true });
   }
 
