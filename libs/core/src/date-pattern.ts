@@ -1,3 +1,5 @@
+import { isDay } from "./iso-date.ts";
+
 /** What comes first in a day that is written in numbers. */
 export type DateOrder = "DMY" | "MDY" | "YMD";
 
@@ -118,9 +120,7 @@ function fullYear(short: number): number {
 
 function isoDay(year: number, monthOf: number, day: number): string | undefined {
   const text = `${pad(year, 4)}-${pad(monthOf)}-${pad(day)}`;
-  const time = Date.parse(`${text}T00:00:00Z`);
-  // Date.parse takes 2025-02-30 for the second of March.
-  return Number.isNaN(time) || new Date(time).toISOString().slice(0, 10) !== text ? undefined : text;
+  return isDay(text) ? text : undefined;
 }
 
 function isoTime([hours, minutes, seconds, fraction, half, zone]: readonly (string | undefined)[]): string | undefined {

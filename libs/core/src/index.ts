@@ -30,6 +30,8 @@ export {
 } from "./disposable-process.ts";
 export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } from "./errors.ts";
 export { freePort, isFree, listenFailure } from "./free-port.ts";
+export { atOnce, inTurns, type Pieces } from "./in-turns.ts";
+export { dateKind, timeOfIso } from "./iso-date.ts";
 export { CopyTurns, copyInTurns, joinPieces, nextTurn, ownMemory, turnBytes } from "./join-pieces.ts";
 export { KeyedLock } from "./keyed-lock.ts";
 export { makeFolder } from "./make-folder.ts";
@@ -40,6 +42,8 @@ export { type ProcessLock, processLockHolder, takeProcessLock } from "./process-
 export { PushStream } from "./push-stream.ts";
 export { fromRefusal, type Refusal, toRefusal } from "./refusal.ts";
 export { Semaphore } from "./semaphore.ts";
+export { type FoundSeparator, findSeparator, separatorLine } from "./separators.ts";
 export { exitUsage, type RunningService, runService } from "./service-process.ts";
 export { abortError, deadlineSignal, linkedSignal, type ScopedSignal } from "./signals.ts";
 export { ThreadLane, workInLane } from "./thread-lane.ts";
+export { writeWhole } from "./write-whole.ts";

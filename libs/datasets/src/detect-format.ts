@@ -1,8 +1,7 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, separatorLine } from "@aimass/core";
 import type { TextFile } from "./byte-source.ts";
 import { badFile } from "./cells/bad-cell.ts";
 import type { DataFile } from "./data-file.ts";
-import { separatorLine } from "./delimited/separator.ts";
 import { readZip } from "./images/zip-directory.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { beginsJsonTable } from "./other-formats.ts";

@@ -2,7 +2,6 @@ export { type Batch, type ColumnData, missingBoolean, takeRows, valueAt } from "
 export { isEncoding } from "./byte-source.ts";
 export { type CacheOptions, cachedFile } from "./cached-file.ts";
 export { booleanOf, booleanWords, MissingTokens } from "./cells/cell-values.ts";
-export { timeOf } from "./cells/date.ts";
 export type { ColumnChoices } from "./column-choice.ts";
 export { type DataFile, localFile, memoryFile } from "./data-file.ts";
 export { type Dataset, type DatasetOptions, type DatasetProfile, openDataset, profileDataset } from "./dataset.ts";

@@ -135,7 +135,7 @@ async function launch(options: LaunchOptions): Promise<Launched | ServerProcess>
   const watcher = startWatcher({ pid: server.pid, home, account, removeHome: temporary });
   try {
     const url = await waitUntilReady(server, options);
-    if (url !== undefined) return { server, watcher, url };
+    if (url !== undefined) return { server, watcher, url: await createOwnDatabase(url) };
     watcher.dismiss();
     return server;
   } catch (error) {
@@ -145,14 +145,20 @@ async function launch(options: LaunchOptions): Promise<Launched | ServerProcess>
   }
 }
 
+/** The URL of the database of ours. Roles that are let into it find no way into the server's own. */
+async function createOwnDatabase(url: string): Promise<string> {
+  await withClient(url, (client) => client.query("revoke all on database postgres, template1 from public"));
+  return await createDatabase(url, superuser);
+}
+
+/** The server's own URL once it answers; undefined when it ended. */
 async function waitUntilReady(server: ServerProcess, o: LaunchOptions): Promise<string | undefined> {
   const url = `postgres://${superuser}:${o.password}@127.0.0.1:${o.port}/postgres`;
   const started = o.clock.monotonic();
   while (!server.hasEnded) {
     try {
-      // Roles that are let into a database of ours find no way into the server's own.
-      await withClient(url, (client) => client.query("revoke all on database postgres, template1 from public"));
-      return await createDatabase(url, superuser);
+      await withClient(url, (client) => client.query("select 1"));
+      return url;
     } catch (error) {
       if (o.clock.monotonic() - started > readyLimitMs) throw notReady(server, o, error);
     }

@@ -13,7 +13,6 @@ export {
 } from "./ed25519.ts";
 export { fromBase64url, toBase64url, uint64Bytes } from "./encoding.ts";
 export type { IdentityDocument, TrustDocument, TrustedKeyDocument } from "./identity-document.ts";
-export { atOnce, inTurns, type Pieces } from "./in-pieces.ts";
 export { type Claims, clockSkewMs, signJwt, type TokenExpectation, verifyJwt } from "./jwt.ts";
 export { type KeyedDifference, KeyedState, keyedDigest } from "./keyed-state.ts";
 export {
@@ -43,7 +42,6 @@ export {
 } from "./names.ts";
 export type { Policy } from "./policy.ts";
 export { freshMs, levelName, policyEntryKey } from "./policy-entry.ts";
-export { writeWhole } from "./policy-file.ts";
 export { PolicyStore } from "./policy-store.ts";
 export {
   type PolicyHead,

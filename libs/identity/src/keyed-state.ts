@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { Pieces } from "./in-pieces.ts";
+import type { Pieces } from "@aimass/core";
 import { SortedLines } from "./sorted-lines.ts";
 
 const zero = Buffer.from([0]);

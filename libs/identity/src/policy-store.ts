@@ -1,13 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { PolicyEntrySchema, type PolicyUpdate, PolicyUpdateSchema } from "@aimass/api/auth";
-import { AimassError, type Clock } from "@aimass/core";
+import { AimassError, atOnce, type Clock, inTurns, type Pieces, writeWhole } from "@aimass/core";
 import { create, fromBinary } from "@bufbuild/protobuf";
-import { atOnce, inTurns, type Pieces } from "./in-pieces.ts";
 import { clockSkewMs } from "./jwt.ts";
 import { KeyedState } from "./keyed-state.ts";
 import { type Freshness, Policy } from "./policy.ts";
 import { readPolicyEntry } from "./policy-entry.ts";
-import { writeWhole } from "./policy-file.ts";
 import { PolicyIndex } from "./policy-index.ts";
 import { type PolicyHead, policyHead, policySigningBytes } from "./policy-update.ts";
 import { type EncodedUpdate, encodedUpdate, policyChunks, readEncodedUpdate } from "./policy-wire.ts";

@@ -1,8 +1,7 @@
 import { type PolicyUpdate, PolicyUpdateSchema } from "@aimass/api/auth";
-import { joinPieces, nextTurn } from "@aimass/core";
+import { joinPieces, nextTurn, type Pieces } from "@aimass/core";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import type { Pieces } from "./in-pieces.ts";
 import { policyEntryBytes } from "./policy-update.ts";
 
 /** A policy update whose entries are still in the bytes that digests are made of. */

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Pieces } from "./in-pieces.ts";
+import type { Pieces } from "@aimass/core";
 
 /** A block is divided when it has so many keys: few enough to make anew for each change, enough that a hash has few updates. */
 const mostKeys = 1024;

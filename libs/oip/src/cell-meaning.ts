@@ -1,5 +1,13 @@
 import { ColumnKind, type ColumnMeaning } from "@aimass/api/registry";
-import { type DatePattern, datePattern, isPlainFormat, type NumberFormat, plainNumber, readDate } from "@aimass/core";
+import {
+  type DatePattern,
+  datePattern,
+  isPlainFormat,
+  type NumberFormat,
+  plainNumber,
+  readDate,
+  timeOfIso,
+} from "@aimass/core";
 
 /** What the cells of an input's column mean, as they were read in training. `aimass.registry.v1.ColumnMeaning` in the words of this package. */
 export interface CellMeaning {
@@ -19,11 +27,8 @@ export type CellKind = "number" | "boolean" | "category" | "text" | "date" | "da
 
 const dayMs = 86_400_000;
 const decimal = /^[ \t]*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[ \t]*$/;
-const date = /^\d{4}-\d{2}-\d{2}$/;
-const moment = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/;
 /** The year 1000 as YYYYMMDD. */
 const leastCompact = 10_000_101;
-const offset = /(Z|[+-]\d{2}:?\d{2})$/;
 
 const cellKinds: Record<ColumnKind, CellKind> = {
   [ColumnKind.UNSPECIFIED]: "unknown",
@@ -107,7 +112,7 @@ export class Cells {
   /** A text as the model knows it; "" means no value. Where training read days of a pattern, they are ISO 8601, and what is none is no value. */
   textOf(text: string): string {
     if (this.isGap(text)) return "";
-    if (this.#dates === undefined || timeOf(text, "datetime") !== undefined) return text;
+    if (this.#dates === undefined || numberOfIso(text, "datetime") !== undefined) return text;
     return readDate(text, this.#dates)?.iso ?? "";
   }
 
@@ -124,10 +129,10 @@ export class Cells {
   }
 
   #timeOf(text: string, kind: "date" | "datetime"): number | undefined {
-    const iso = timeOf(text, kind);
+    const iso = numberOfIso(text, kind);
     if (iso !== undefined || this.#dates === undefined) return iso;
     const read = readDate(text, this.#dates)?.iso;
-    return read === undefined ? undefined : timeOf(read, kind);
+    return read === undefined ? undefined : numberOfIso(read, kind);
   }
 
   #decimalOf(text: string): number | undefined {
@@ -144,14 +149,8 @@ function writeDay({ name }: DatePattern): string {
 }
 
 /** Days or seconds since 1970-01-01 in UTC of an ISO 8601 day or moment (without an offset: UTC); undefined when the text is none. */
-function timeOf(text: string, kind: "date" | "datetime"): number | undefined {
-  const isDate = date.test(text);
-  if (!isDate && !moment.test(text)) return undefined;
-  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
-  // Date.parse takes 2025-02-30 for the second of March.
-  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== text.slice(0, 10)) return undefined;
-  const iso = text.replace(" ", "T");
-  const ms = isDate ? day.getTime() : Date.parse(offset.test(iso.slice(11)) ? iso : `${iso}Z`);
+function numberOfIso(text: string, kind: "date" | "datetime"): number | undefined {
+  const ms = timeOfIso(text);
   if (Number.isNaN(ms)) return undefined;
   return kind === "date" ? Math.floor(ms / dayMs) : ms / 1000;
 }

@@ -1,14 +1,14 @@
 import { isUtf8 } from "node:buffer";
-import { AimassError } from "@aimass/core";
+import { AimassError, findSeparator, separatorLine } from "@aimass/core";
 
 const quote = 0x22;
 const carriageReturn = 0x0d;
 const lineFeed = 0x0a;
-const delimiters = { comma: 0x2c, semicolon: 0x3b, tab: 0x09 };
+const lookedAt = 64 * 1024;
 
 /**
- * Reads CSV (RFC 4180) in UTF-8 from its bytes, a row at a time: LF, CRLF or CR between the lines, quotes as in CSV, a byte order mark passed over, and so
- * are empty lines. Cells are parted by commas; by semicolons, or else tabs, where the first line has no comma.
+ * Reads CSV (RFC 4180) from its bytes, a row at a time: LF, CRLF or CR between the lines, quotes as in CSV, empty lines passed over. In UTF-8, or in UTF-16 where
+ * a byte order mark says so. What stands between cells is found as in the files of datasets (`findSeparator`).
  */
 export class CsvReader {
   readonly #bytes: Buffer;
@@ -16,12 +16,16 @@ export class CsvReader {
   #at: number;
   #line = 1;
 
-  /** Throws INVALID_ARGUMENT for what is not UTF-8. */
+  /** Throws INVALID_ARGUMENT for what is not UTF-8, nor UTF-16 with a byte order mark. */
   constructor(bytes: Uint8Array) {
-    if (!isUtf8(bytes)) throw badCsv("it is not UTF-8", "Save it as UTF-8.");
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-    this.#delimiter = this.#findDelimiter();
+    this.#bytes = inUtf8(bytes);
+    const start = this.#bytes.toString("utf8", 0, lookedAt);
+    const marked = start.startsWith("\ufeff");
+    const text = marked ? start.slice(1) : start;
+    const said = separatorLine.exec(text)?.[0];
+    this.#delimiter = findSeparator(text, ",", this.#bytes.length <= lookedAt).separator.charCodeAt(0);
+    this.#at = (marked ? 3 : 0) + (said?.length ?? 0);
+    if (said !== undefined) this.#line = 2;
   }
 
   /** The cells of the next row; undefined at the end. Throws INVALID_ARGUMENT where quotes do not fit together. */
@@ -78,19 +82,28 @@ export class CsvReader {
     this.#at++;
     this.#line++;
   }
+}
 
-  #findDelimiter(): number {
-    const ends = [lineFeed, carriageReturn].map((byte) => this.#bytes.indexOf(byte, this.#at)).filter((at) => at >= 0);
-    const first = this.#bytes.subarray(this.#at, Math.min(this.#bytes.length, ...ends));
-    const { comma, semicolon, tab } = delimiters;
-    return [comma, semicolon, tab].find((byte) => first.includes(byte)) ?? comma;
+function inUtf8(bytes: Uint8Array): Buffer {
+  const label = bytes[0] === 0xff && bytes[1] === 0xfe ? "utf-16le" : "utf-16be";
+  if (label === "utf-16le" || (bytes[0] === 0xfe && bytes[1] === 0xff)) return fromUtf16(bytes, label);
+  if (!isUtf8(bytes)) throw badCsv("it is not UTF-8", "Save it as UTF-8.");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function fromUtf16(bytes: Uint8Array, label: "utf-16le" | "utf-16be"): Buffer {
+  try {
+    return Buffer.from(new TextDecoder(label, { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw badCsv("it is not UTF-16, as its byte order mark says", "Save it as UTF-8.", cause);
   }
 }
 
 /** The refusal of a body that is not the CSV of a table. */
-export function badCsv(what: string, remedy: string): AimassError {
+export function badCsv(what: string, remedy: string, cause?: unknown): AimassError {
   return new AimassError("INVALID_ARGUMENT", `The body is not the CSV of a table: ${what}.`, {
     reason: "MALFORMED_CSV",
     remedy,
+    cause,
   });
 }

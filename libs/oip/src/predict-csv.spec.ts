@@ -20,7 +20,7 @@ const column = (kind: CellKind, missing: string[] = ["NA"]) => ({
 });
 const call = (text: string | Uint8Array, ...inputs: TensorSpecView[]) =>
   decodePredictCsv(Buffer.from(text), { inputs, outputs: [] });
-const read = (text: string, ...inputs: TensorSpecView[]) =>
+const read = (text: string | Uint8Array, ...inputs: TensorSpecView[]) =>
   call(text, ...inputs).request.inputs.map(({ name, datatype, shape, bytes }) => [
     name,
     shape,
@@ -33,7 +33,7 @@ const a = spec("a", "FP32", [-1, 1]);
 const b = spec("b", "BYTES", [-1]);
 
 describe("a CSV file as the body of /predict", () => {
-  it.each([
+  it.each<[string, string | Uint8Array]>([
     ["plain", "a,b\n1,x\n2.5,y\n"],
     ["as Windows writes it", "\ufeffb,a\r\nx,1\r\ny,2.5\r\n"],
     ["without an end of its last line", "a,b\n1,x\n2.5,y"],
@@ -41,6 +41,11 @@ describe("a CSV file as the body of /predict", () => {
     ["with empty lines", "\na,b\n\n1,x\n\n2.5,y\n\n"],
     ["by semicolons", "a;b\n1;x\n2.5;y\n"],
     ["by tabs", "a\tb\n1\tx\n2.5\ty\n"],
+    ["by bars", "a|b\n1|x\n2.5|y\n"],
+    ["with Excel's first line", "sep=;\r\na;b\r\n1;x\r\n2.5;y\r\n"],
+    ["by semicolons, with commas in quotes", 'a;b;"c, d"\n1;x;0\n2.5;y;0\n'],
+    ["in UTF-16", Buffer.from("\ufeffa\tb\r\n1\tx\r\n2.5\ty\r\n", "utf16le")],
+    ["in UTF-16, the other way round", Buffer.from("\ufeffa,b\n1,x\n2.5,y\n", "utf16le").swap16()],
     ["with pandas' index and a column of no input", ",a,b,target\n0,1,x,9\n1,2.5,y,9\n"],
   ])("is rows by its header: %s", (_, text) => {
     expect(read(text, a, b)).toEqual([
@@ -100,6 +105,8 @@ describe("a CSV file as the body of /predict", () => {
     ['a,b\n1,"x\n', /quote in line 2 is never closed/],
     ['a,b\n1,"x"y\n', /text follows a quote in line 2/],
     [new Uint8Array([0x61, 0x0a, 0xff]), /not UTF-8/],
+    [new Uint8Array([0xff, 0xfe, 0x61]), /not UTF-16/],
+    ['sep=;\na;b\n1;"x', /quote in line 3 is never closed/],
   ])("is refused in words: %j", (text, words) => {
     expect(() => call(text, a, b)).toThrow(words);
     expect(() => call(text, a, b)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));

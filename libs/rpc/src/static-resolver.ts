@@ -1,6 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { type Address, formatAddress, parseAddress } from "@aimass/core";
+import { type Address, formatAddress, nextTurn, parseAddress } from "@aimass/core";
 import { experimental, Metadata, status } from "@grpc/grpc-js";
 
 const scheme = "aimass";
@@ -60,7 +60,7 @@ class StaticResolver implements experimental.Resolver {
   async #resolve(): Promise<void> {
     const found = (await Promise.all(this.#addresses.map(resolveAddress))).flat();
     // The contract: never call the listener synchronously, nor after destroy.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     if (this.#destroyed) return;
     if (found.length > 0) {
       const endpoints = found.map((address) => ({ addresses: [address] }));

@@ -13,7 +13,7 @@ import { BatchAssembler } from "./batch-assembler.ts";
 import { readHeader } from "./header.ts";
 import { Records } from "./records.ts";
 import { withoutRowNames } from "./row-names.ts";
-import { findSeparator, type Separator } from "./separator.ts";
+import { type Separator, separatorOf } from "./separator.ts";
 
 /**
  * CSV (RFC 4180), TSV and other delimited text: what stands between cells is found where nobody says it, the encoding is UTF-8 unless a byte order mark or
@@ -36,7 +36,7 @@ export class DelimitedReader implements FormatReader {
     const usual = this.#defaultDelimiter;
     const given = this.#context.delimiter;
     const separator: Separator =
-      given === undefined ? await findSeparator({ file, encoding, limits }, { usual, signal }) : { delimiter: given };
+      given === undefined ? await separatorOf({ file, encoding, limits }, { usual, signal }) : { delimiter: given };
     const delimiter = given ?? (separator.delimiter === usual ? undefined : separator.delimiter);
     using records = this.#records({ delimiter, encoding }, signal);
     const header = await readHeader(records, delimiter !== undefined);

@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer";
+import { separatorLine } from "@aimass/core";
 import { BlockReader } from "../block-reader.ts";
 import type { ByteStream } from "../byte-stream.ts";
 import { badCell } from "../cells/bad-cell.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { endOfLines, skipByteOrderMark } from "../text-file.ts";
 import { incomplete, RecordScanner } from "./record-scanner.ts";
-import { separatorLine } from "./separator.ts";
 
 export interface RecordsOptions {
   readonly text: ByteStream;

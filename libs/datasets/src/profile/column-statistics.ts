@@ -1,4 +1,5 @@
-import { dateKind, isoOf } from "../cells/date.ts";
+import { dateKind } from "@aimass/core";
+import { isoOf } from "../cells/date.ts";
 import type { ColumnProfile, ColumnStatistics } from "./column-profile.ts";
 import { dateWarnings } from "./date-warnings.ts";
 import { type DateReading, type DatesGiven, DateWriting } from "./date-writing.ts";

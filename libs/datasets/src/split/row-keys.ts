@@ -1,7 +1,6 @@
-import { AimassError } from "@aimass/core";
+import { AimassError, timeOfIso } from "@aimass/core";
 import { type ColumnData, valueAt } from "../batch.ts";
 import { badCell } from "../cells/bad-cell.ts";
-import { timeOf } from "../cells/date.ts";
 import type { Dataset } from "../dataset.ts";
 
 /** What decides on a row's part, for all rows of a table; a class and a group are numbers from 0. */
@@ -66,7 +65,7 @@ export function keyAt(column: ColumnData | undefined, row: number): string | num
 
 function timeAt(column: ColumnData | undefined, row: number, fileRow: number, name: string): number {
   const value = keyAt(column, row);
-  const time = typeof value === "string" ? timeOf(value) : (value ?? Number.NaN);
+  const time = typeof value === "string" ? timeOfIso(value) : (value ?? Number.NaN);
   if (!Number.isNaN(time)) return time;
   throw badCell({
     row: fileRow + 1,

@@ -1,4 +1,4 @@
-import { timeOf } from "@aimass/datasets";
+import { timeOfIso } from "@aimass/core";
 import type { Batch, ColumnData } from "./columns.ts";
 
 /** How a column whose input is FP64 becomes numbers. */
@@ -46,7 +46,7 @@ function valuesOf(column: ColumnData, reading: ColumnReading): Float64Array {
 export function momentReader(kind: "date" | "datetime"): (text: string | undefined) => number {
   const milliseconds = kind === "date" ? 86_400_000 : 1000;
   const scale = (time: number) => (kind === "date" ? Math.floor(time / milliseconds) : time / milliseconds);
-  return (text) => (text === undefined ? Number.NaN : scale(timeOf(text)));
+  return (text) => (text === undefined ? Number.NaN : scale(timeOfIso(text)));
 }
 
 /** Figures of a column of numbers. */

@@ -8,7 +8,13 @@ import { createNodeIdentity, nodeIdentityFile, revokeNodeIdentity } from "@aimas
 import type { Command } from "commander";
 import { writeContainerSecrets } from "../up/container-secrets.ts";
 import { assertInstallation, assertKeys, dataPath, openDataDirectory, supervisorOf } from "../up/data-directory.ts";
-import { databaseUrlFile, keepDatabaseUrls, makeDatabaseUrls, prepareDatabase } from "../up/service-databases.ts";
+import {
+  databaseUrlFile,
+  keepDatabaseUrls,
+  makeDatabaseUrls,
+  ownDatabaseUrls,
+  prepareDatabase,
+} from "../up/service-databases.ts";
 import { action } from "./context.ts";
 import { defaultData } from "./up.ts";
 
@@ -20,7 +26,7 @@ export function addAdmin(program: Command): void {
   admin
     .command("reset")
     .description(
-      "give the administrator a new random password; works on the stopped embedded mesh, or on the database in AIMASS_DATABASE_URL",
+      "give the administrator a new random password; works on the stopped embedded mesh, or on the database in AIMASS_DATABASE_URLS or AIMASS_DATABASE_URL",
     )
     .option("--data <dir>", "the data directory of the embedded mesh", defaultData())
     .option("--revoke-keys", "revoke the administrator's API keys too")
@@ -135,7 +141,7 @@ function readAdminUrl(file: string | undefined): string {
 }
 
 async function resetAdmin(data: string, revokeKeys: boolean): Promise<{ password: string; file?: string }> {
-  const own = process.env.AIMASS_DATABASE_URL;
+  const own = ownDatabaseUrls((name) => process.env[name] || undefined)?.get("auth");
   if (own !== undefined) return { password: await runReset(own, process.env.AIMASS_STATE_DIR, revokeKeys) };
   await assertInstallation(data);
   const running = await supervisorOf(dataPath(data));

@@ -6,13 +6,7 @@ import { type DataDirectory, dataPath, openDataDirectory } from "./data-director
 import { LogFile } from "./log-file.ts";
 import { assertFree } from "./ports.ts";
 import { processSpecs } from "./process-specs.ts";
-import {
-  type DatabaseUrls,
-  databaseServices,
-  makeDatabaseUrls,
-  prepareDatabase,
-  readDatabaseUrls,
-} from "./service-databases.ts";
+import { type DatabaseUrls, makeDatabaseUrls, ownDatabaseUrls, prepareDatabase } from "./service-databases.ts";
 import { type ProcessSpec, SupervisedProcess } from "./supervised-process.ts";
 
 /** How an embedded mesh is started. */
@@ -161,11 +155,7 @@ export class Mesh {
 
   /** A PostgreSQL of somebody's own: a URL for each service, or one for all. */
   #ownDatabase(): DatabaseUrls | undefined {
-    const variable = (name: string) => this.#options.env?.[name] || process.env[name];
-    const folder = variable("AIMASS_DATABASE_URLS");
-    if (folder !== undefined) return readDatabaseUrls(dataPath(folder));
-    const url = variable("AIMASS_DATABASE_URL");
-    return url === undefined ? undefined : new Map(databaseServices.map((service) => [service, url]));
+    return ownDatabaseUrls((name) => this.#options.env?.[name] || process.env[name] || undefined);
   }
 
   /** Passwords last as long as the supervisor: none is kept. */

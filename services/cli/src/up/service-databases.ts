@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { AimassError, makeFolder } from "@aimass/core";
 import { shareEvents } from "@aimass/events";
 import { assignSchemas, ownerRole } from "@aimass/store";
+import { dataPath } from "./data-directory.ts";
 
 /** Services with a schema in the database, which has the service's name. */
 export const databaseServices: readonly string[] = ["auth", "registry", "trainer", "scheduler"];
@@ -31,6 +32,14 @@ export async function prepareDatabase(adminUrl: string, urls: DatabaseUrls): Pro
   });
   await assignSchemas(adminUrl, owners);
   await shareEvents(adminUrl);
+}
+
+/** The URLs of a PostgreSQL of somebody's own, by the environment: one for each service, or one for all; undefined where it names none. */
+export function ownDatabaseUrls(variable: (name: string) => string | undefined): DatabaseUrls | undefined {
+  const folder = variable("AIMASS_DATABASE_URLS");
+  if (folder !== undefined) return readDatabaseUrls(dataPath(folder));
+  const url = variable("AIMASS_DATABASE_URL");
+  return url === undefined ? undefined : new Map(databaseServices.map((service) => [service, url]));
 }
 
 /** Where a folder keeps the URL of a service. */

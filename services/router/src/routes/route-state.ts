@@ -1,5 +1,6 @@
 import { type ReplicaRoute, type RouteEntry, RouteEntrySchema } from "@aimass/api/scheduler";
-import { KeyedState, type Pieces } from "@aimass/identity";
+import type { Pieces } from "@aimass/core";
+import { KeyedState } from "@aimass/identity";
 import { toBinary } from "@bufbuild/protobuf";
 import { type ModelRoutes, readModelRoute } from "./model-routes.ts";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type ReplicaRoute, RouteEntrySchema, type RouteUpdate, RouteUpdateSchema } from "@aimass/api/scheduler";
-import { AimassError, type Clock } from "@aimass/core";
-import { atOnce, entryChunks, inTurns, type Pieces, writeWhole } from "@aimass/identity";
+import { AimassError, atOnce, type Clock, inTurns, type Pieces, writeWhole } from "@aimass/core";
+import { entryChunks } from "@aimass/identity";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ModelRoutes } from "./model-routes.ts";

@@ -1,4 +1,5 @@
-import type { Clock } from "@aimass/core";
+import type { Clock } from "./clock.ts";
+import { nextTurn } from "./join-pieces.ts";
 
 /** How long one turn of the event loop may be worked through, in milliseconds. */
 const turnMs = 8;
@@ -22,6 +23,6 @@ export async function inTurns<T>(work: Pieces<T>, clock: Clock): Promise<T> {
       const { done, value } = work.next();
       if (done) return value;
     } while (clock.monotonic() - startedAt < turnMs);
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
 }
