@@ -85,6 +85,15 @@ describe("a ZIP of images by class", () => {
   });
 
   it.each([
+    ["WebP", { "a/1.webp": pixel }, "mogrify -format png */*.webp"],
+    ["GIF", { "a/1.png": pixel, "b/1.GIF": pixel }, "mogrify -format png */*.GIF"],
+    ["folders for training and validation", { "train/a/1.png": pixel, "val/a/2.png": pixel }, "FOLDER/train"],
+    ["such folders below another", { "x/Train/a/1.png": pixel, "x/test/a/2.png": pixel }, "FOLDER/train"],
+  ])("of %s says what to do", async (_, files, remedy) => {
+    expect((await refused(files as Record<string, Uint8Array>)).remedy).toContain(remedy);
+  });
+
+  it.each([
     ["no images", {}, "has no images"],
     ["an image without a folder", { "1.png": pixel }, "is in no folder"],
     ["folders in folders", { "a/1.png": pixel, "a/b/2.png": pixel }, "is not in a folder right below"],

@@ -102,7 +102,9 @@ function imagesOf(entries: readonly ZipEntry[]): LabelledEntry[] {
     if (folders.length > 1 || folders.join("/") !== root) {
       throw badFile(
         `Image ${quote(name)} is not in a folder right below ${quote(root)}.`,
-        "Pack one folder a class: label/name.png.",
+        [...folders, root].some((folder) => parts.test(folder.split("/").at(-1) ?? ""))
+          ? "Push each part as a dataset of its own (aimass datasets push FOLDER/train), or the images of all parts in one folder a class: training divides them itself."
+          : "Pack one folder a class: label/name.png.",
       );
     }
     return { entry, label };
@@ -110,11 +112,22 @@ function imagesOf(entries: readonly ZipEntry[]): LabelledEntry[] {
   return images.sort((a, b) => (a.entry.name < b.entry.name ? -1 : 1));
 }
 
+const otherImage = /\.(webp|gif|bmp|tiff?|heic|avif)$/i;
+
+function remedyFor(name: string): string {
+  const extension = otherImage.exec(name)?.[1];
+  if (extension === undefined) return "Leave it out, or convert it.";
+  return `Convert such images to PNG, for instance with ImageMagick: mogrify -format png */*.${extension}.`;
+}
+
+/** Folders that hold parts of a dataset, and not classes. */
+const parts = /^(?:train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)$/i;
+
 function checkKind(name: string): void {
   if (/\.(png|jpe?g)$/i.test(name)) return;
   const nested = /\.(zip|tar|tgz|gz|bz2|xz|7z|rar)$/i.test(name);
   throw badFile(
     `The ZIP file has ${quote(name)}, which is ${nested ? "an archive in the archive" : "neither PNG nor JPEG"}.`,
-    nested ? "Unpack it and pack its images." : "Leave it out, or convert it.",
+    nested ? "Unpack it and pack its images." : remedyFor(name),
   );
 }
