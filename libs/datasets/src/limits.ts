@@ -83,7 +83,7 @@ const variables = {
 /** Reads them from a service's environment. */
 export function readDatasetLimits(v: Variables): DatasetLimits {
   return {
-    columns: v.integer(variables.columns, { fallback: 4096, minimum: 1, maximum: 100_000 }),
+    columns: v.integer(variables.columns, { fallback: 10_000, minimum: 1, maximum: 100_000 }),
     rows: v.integer(variables.rows, { fallback: 1e9, minimum: 1, maximum: 1e12 }),
     rowBytes: v.integer(variables.rowBytes, { fallback: MiB, minimum: KiB, maximum: 64 * MiB }),
     zipTotalBytes: v.integer(variables.zipTotalBytes, { fallback: 64 * GiB, minimum: MiB, maximum: 5 * 1024 * GiB }),

@@ -159,7 +159,7 @@ describe("a dataset with more columns than usual", { timeout: 180_000 }, () => {
     mesh.registry.addDataset("plane", wide + rows.join(""));
     const { client } = await mesh.start();
     const done = await mesh.ended(client, (await mesh.create(client, job)).id);
-    expect(done.stateReason).toContain("the limit is 4,096. Make the file smaller, or ask an operator");
+    expect(done.stateReason).toContain("the limit is 10,000. Make the file smaller, or ask an operator");
     expect(done.stateReason).toContain("raise AIMASS_MAX_DATASET_COLUMNS.");
   });
 });

@@ -187,6 +187,17 @@ describe("a dataset whose format is not named", () => {
     expect(made).toMatchObject({ format: DatasetFormat.TSV, rows: 2n, columns: [{ name: "a" }, { name: "b" }] });
   });
 
+  it("may have as many columns as a table of genes", async () => {
+    const names = Array.from({ length: 6830 }, (_, i) => `gene_${i}`);
+    const rows = Array.from({ length: 64 }, (_, row) => names.map((_, i) => Math.sin(row + i).toFixed(3)).join(","));
+    const made = await add("told-genes", `${names.join(",")}\n${rows.join("\n")}\n`);
+    expect(made.columns).toHaveLength(6830);
+    const preview = await registry.as("user:ada").datasets.previewDataset({ dataset: "told-genes" });
+    expect(preview.columns).toHaveLength(6830);
+    const listed = await registry.as("user:ada").datasets.listDatasets({});
+    expect(listed.datasets.map(({ dataset }) => dataset)).toContain("told-genes");
+  });
+
   it("is refused when it is none of them", async () => {
     const error = await refusal(add("told-nothing", Buffer.from("\x7fELF\0\0", "latin1")));
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", reason: "BAD_FILE" });
