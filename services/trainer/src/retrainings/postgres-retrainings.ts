@@ -108,6 +108,16 @@ export class PostgresRetrainings {
     });
   }
 
+  /** Pauses the rules of somebody who was deleted: whoever gets the name later did not ask for them. Bears repetition. */
+  async pauseOf(author: string): Promise<void> {
+    await this.#store.db
+      .updateTable("retraining")
+      .set({ paused: true, last_error: `Its author, ${author}, was deleted. Set it again to go on in your name.` })
+      .where("created_by", "=", author)
+      .where("paused", "=", false)
+      .execute();
+  }
+
   /** Takes a rule that is due, so that other trainers leave it alone for a while; undefined when there is none. */
   async take(): Promise<RetrainingRow | undefined> {
     const { rows } = await sql<RetrainingRow>`

@@ -1,3 +1,4 @@
+import { Change } from "@aimass/api/events";
 import { JobSpecSchema } from "@aimass/api/trainer";
 import { AimassError, Backoff, type Clock } from "@aimass/core";
 import type { EventBus } from "@aimass/events";
@@ -49,6 +50,15 @@ export async function runRetrainings(options: RetrainingRunnerOptions): Promise<
     },
   });
   hearing.catch((error: unknown) => log.error("new data is not heard of", { error }));
+  const hearingOfAuthors = bus.subscribe({
+    consumer: "trainer-authors",
+    kinds: ["principalChanged"],
+    signal,
+    handle: async ({ payload: { case: kind, value } }) => {
+      if (kind === "principalChanged" && value.change === Change.DELETED) await retrainings.pauseOf(value.principal);
+    },
+  });
+  hearingOfAuthors.catch((error: unknown) => log.error("deleted authors are not heard of", { error }));
   // Without the policy nobody would be known, and occasions would be lost.
   await policyReady(policy, signal).catch(() => {});
   using _due = await store.listen(retrainingChannel, () => bell.ring());

@@ -1,4 +1,5 @@
 import { Level } from "@aimass/api/auth";
+import { Change } from "@aimass/api/events";
 import { type Job, JobState, type Retraining, type RetrainingSchema } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
 import { type EventBus, openEventBus } from "@aimass/events";
@@ -131,6 +132,32 @@ describe("by time", () => {
     await systemClock.sleep(2500);
     expect(await jobs(client)).toEqual([]);
   });
+});
+
+describe("a rule whose author is deleted", () => {
+  it("is paused and says so, so that somebody of the same name later does not train by it", async () => {
+    const { trainer, client } = await mesh.start({ workers: 0 });
+    await put(client);
+    await put(client, { name: "of-another", paused: true });
+    const { url: databaseUrl } = mesh.database;
+    await using store = await openStore({ url: databaseUrl, schema: "auth", migrations: [] });
+    const identity = await mesh.identity("auth");
+    await using bus = await openEventBus({
+      ...{ identity, store, databaseUrl, clock: systemClock, telemetry: silentTelemetry(), natsUrl: undefined },
+    });
+    const tell = (principal: string, change: Change) =>
+      store.withTransaction((tx) =>
+        bus.publishFrom(tx, { payload: { case: "principalChanged", value: { principal, change } } }),
+      );
+    await tell("user:ada", Change.UPDATED);
+    await tell("user:eve", Change.DELETED);
+    await tell("user:ada", Change.DELETED);
+    await waitFor(async () => (await rule(client)).paused, { timeoutMs: 60_000, what: "the pause" });
+    expect((await rule(client)).lastError).toMatch(/^Its author, user:ada, was deleted\./);
+    await comeDue();
+    await systemClock.sleep(1500);
+    expect(await jobs(await mesh.clientOf(trainer, "user:ada"))).toEqual([]);
+  }, 120_000);
 });
 
 /** What must hold whatever carries the events. Runs inside a `describe`. */
