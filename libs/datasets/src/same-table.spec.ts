@@ -7,9 +7,16 @@ import { workbookOf } from "./xlsx/workbook-writer.fixture.ts";
 type Cell = number | string | boolean | null;
 type Row = Readonly<Record<"n" | "s" | "b", Cell>>;
 
+/**
+ * Whole numbers that lose digits make their column text, whose lengths JSON takes of the extremes of what came before: exact among whole numbers alone.
+ */
+const number = fc
+  .double({ noNaN: true, noDefaultInfinity: true })
+  .filter((n) => Math.abs(n) < 2 ** 53 || Math.abs(n) >= 1e21);
+
 /** A row of each type, some of it missing. Texts begin with a letter: what looks like a number is one in CSV alone. */
 const row: fc.Arbitrary<Row> = fc.record({
-  n: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
+  n: fc.option(number),
   s: fc.option(fc.stringMatching(/^t[a-zé,;"\n&<> ]{0,6}x$/)),
   b: fc.option(fc.boolean()),
 });
