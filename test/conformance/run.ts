@@ -13,6 +13,7 @@ import { perfAnalyzer } from "./checks/perf-analyzer.ts";
 import { curl, notebookPort, predictSnippet } from "./checks/plain-http.ts";
 import { pythonClients } from "./checks/python-clients.ts";
 import { pythonPackage } from "./checks/python-package.ts";
+import { typescriptPackage } from "./checks/typescript-package.ts";
 import { startConformanceMesh } from "./mesh.ts";
 import { PythonEnvironment, pythonKinds } from "./python-environment.ts";
 
@@ -43,6 +44,7 @@ async function runAll(only: string, onnxCase: string | undefined): Promise<Findi
     const checks = [
       ...pythonClients(mesh),
       pythonPackage(mesh),
+      typescriptPackage(mesh),
       predictSnippet(mesh),
       curl(mesh),
       browserCheck(mesh, page),

@@ -1,5 +1,6 @@
 /** Runs in the browser: calls a model through Connect's own web transports and leaves what it saw in `window.findings`. */
 import { GRPCInferenceService } from "@aimass/api/inference";
+import { connect, tensor } from "@aimass/client";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-web";
 
@@ -68,4 +69,14 @@ for (const [name, transport] of Object.entries(transports)) {
   findings.push(await check(`browser: ${name}`, () => callModel(transport)));
   findings.push(await check(`browser: ${name}, an error`, () => refused(transport)));
 }
+findings.push(
+  await check("browser: @aimass/client", async () => {
+    const model = connect(baseUrl as string, { credential: apiKey as string }).model("softmax");
+    const [scores] = Object.values(await model.infer({ x: tensor("FP32", [1, 3], [1, 3, 2]) }));
+    const inferred = scores?.data as Float32Array;
+    const predicted = (await model.predict([[1, 3, 2]])).predictions[0] as number[];
+    if (!predicted.every((score, at) => Math.abs(score - (inferred[at] ?? 0)) < 1e-6)) throw new Error(`${predicted}`);
+    return `scores ${predicted.map((score) => score.toFixed(3)).join(", ")}`;
+  }),
+);
 page.findings = findings;

@@ -13,6 +13,7 @@ export const tiers: Readonly<Record<string, number>> = {
   "@aimass/onnx": 1,
   "@aimass/embedded": 1,
   "@aimass/datasets": 1,
+  "@aimass/client": 1,
   "@aimass/rpc": 2,
   "@aimass/events": 2,
   "@aimass/learn": 2,

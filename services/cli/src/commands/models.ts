@@ -9,12 +9,15 @@ import { table } from "../output/output.ts";
 import { addAliases } from "./aliases.ts";
 import { action, modelArgument, pairs, versionArgument, versionNumber } from "./context.ts";
 import { addModelRemoval } from "./model-removal.ts";
+import { addModelTypes } from "./model-types.ts";
 import { addModelUpdate } from "./model-update.ts";
 
 export function addModels(program: Command): void {
   const models = program
     .command("models")
-    .description("the model library: push, list, show, update, diff, alias, rollback, pull, review, retire, delete");
+    .description(
+      "the model library: push, list, show, update, diff, alias, rollback, pull, types, review, retire, delete",
+    );
   models
     .command("push")
     .description("upload an ONNX file, or a folder with one, as the next version of a model")
@@ -162,6 +165,7 @@ export function addModels(program: Command): void {
     );
   addAliases(models);
   addModelUpdate(models);
+  addModelTypes(models);
   addModelRemoval(models);
   models
     .command("pull")
