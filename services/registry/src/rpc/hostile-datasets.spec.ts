@@ -17,7 +17,12 @@ let registry: TestRegistry;
 beforeAll(async () => {
   registry = await startTestRegistry({
     grants,
-    env: { AIMASS_DATASET_MEMORY_MB: "384", AIMASS_DATASET_TIMEOUT_MS: "12000", AIMASS_DATASET_CONCURRENCY: "1" },
+    env: {
+      AIMASS_DATASET_MEMORY_MB: "384",
+      AIMASS_DATASET_TIMEOUT_MS: "12000",
+      AIMASS_DATASET_CONCURRENCY: "1",
+      AIMASS_MAX_DATASET_COLUMNS: "4096",
+    },
   });
 });
 

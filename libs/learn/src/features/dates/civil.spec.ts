@@ -12,7 +12,8 @@ const last = Date.UTC(2400, 11, 31) / day;
 /** As JavaScript's Date has it. */
 function dateOf(days: number): CivilDay {
   const date = new Date(days * day);
-  const march = Date.UTC(date.getUTCFullYear() - (date.getUTCMonth() < 2 ? 1 : 0), 2, 1);
+  // Date.UTC would take years before 100 for those of the last century.
+  const march = new Date(0).setUTCFullYear(date.getUTCFullYear() - (date.getUTCMonth() < 2 ? 1 : 0), 2, 1);
   return {
     year: date.getUTCFullYear(),
     month: date.getUTCMonth() + 1,
@@ -40,6 +41,7 @@ describe("the calendar", () => {
       "1970-01-01",
       "1969-12-31",
       "0000-02-29",
+      "0100-02-28",
     ]) {
       const days = Date.parse(text) / day;
       expect(civilOf(days), text).toEqual(dateOf(days));
