@@ -1,6 +1,6 @@
 /**
  * What clients written by others see of a running mesh: `npm run conformance`. With `--only=TEXT` only checks whose name has it, with
- * `--case=TEXT` only those ONNX tests, with `--json FILE` the findings as JSON too. With `--prepare` it installs what the checks need, and ends.
+ * `--case=TEXT` only those ONNX tests, with `--part=2/3` the second of three parts of ONNX's, with `--json FILE` the findings as JSON too. With `--prepare` it installs what the checks need, and ends.
  */
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,7 +8,7 @@ import { type Finding, runCheck } from "./check.ts";
 import { browserCheck, PageServer } from "./checks/browser.ts";
 import { consoleCheck } from "./checks/console.ts";
 import { exporters } from "./checks/exporters.ts";
-import { onnxTests } from "./checks/onnx-tests.ts";
+import { onnxTests, type SetPart } from "./checks/onnx-tests.ts";
 import { perfAnalyzer } from "./checks/perf-analyzer.ts";
 import { curl, notebookPort, predictSnippet } from "./checks/plain-http.ts";
 import { pythonClients } from "./checks/python-clients.ts";
@@ -51,7 +51,7 @@ async function runAll(only: string, onnxCase: string | undefined): Promise<Findi
       consoleCheck(mesh),
       perfAnalyzer(mesh),
       exporters(mesh, { only: onnxCase, tell }),
-      onnxTests(mesh, { only: onnxCase, tell }),
+      onnxTests(mesh, { only: onnxCase, part: partOf(option("part")), tell }),
     ];
     const found: Finding[] = [];
     for (const check of checks.filter(({ name }) => name.includes(only))) {
@@ -63,6 +63,13 @@ async function runAll(only: string, onnxCase: string | undefined): Promise<Findi
   } finally {
     page.close();
   }
+}
+
+function partOf(text: string | undefined): SetPart | undefined {
+  if (text === undefined) return undefined;
+  const [part = 0, of = 0] = text.split("/").map(Number);
+  if (Number.isInteger(part) && Number.isInteger(of) && part >= 1 && part <= of) return { part, of };
+  throw new Error(`--part is "${text}"; it is written like 2/3.`);
 }
 
 function print({ name, outcome, note }: Finding): void {
