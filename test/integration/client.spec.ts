@@ -149,7 +149,33 @@ describe("a client in TypeScript", () => {
     ).toMatchObject({ versions: ["7"] });
     expect(calls).toBe(3);
     expect(performance.now() - startedAt).toBeGreaterThan(1900);
-    calls = -10;
+    // What is refused ends the requests that are not sent yet.
+    calls = 3;
+    busy.removeAllListeners("request").on("request", (_, response) => {
+      calls++;
+      response.writeHead(400).end('{"error":"No."}');
+    });
+    const rows = Array.from({ length: 40 }, () => ["x".repeat(600_000)]);
+    const server = `http://127.0.0.1:${port}`;
+    await expect(connect(server).model("x").predict(rows)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(calls - 3).toBeLessThanOrEqual(8);
+    // What the network loses is tried again, by either way of calling.
+    const { port: gone } = await closedPort();
+    const lost = connect(`http://127.0.0.1:${gone}`, { retry: { attempts: 2 } }).model("x");
+    for (const call of [() => lost.predict([[1]]), () => lost.infer({ x: tensor("FP32", [1], [1]) })])
+      await expect(call()).rejects.toMatchObject({ code: "UNAVAILABLE", message: expect.stringContaining("Nothing") });
+    busy.removeAllListeners("request").on("request", (_, response) => {
+      response.writeHead(200, { "content-length": 100 }).write('{"pred');
+      response.destroy();
+    });
+    const broken = connect(server, { retry: { attempts: 2 } })
+      .model("x")
+      .predict([[1]]);
+    await expect(broken).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    busy.removeAllListeners("request").on("request", (_, response) => {
+      response.writeHead(503).end('{"error":"No replica answers."}');
+    });
     const once = connect(`http://127.0.0.1:${port}`, { retry: { attempts: 1 } })
       .model("x")
       .predict([[1]]);
@@ -157,6 +183,15 @@ describe("a client in TypeScript", () => {
     busy.close();
   });
 });
+
+/** A port that nobody listens on. */
+async function closedPort(): Promise<{ port: number }> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return { port };
+}
 
 describe("types of a model", () => {
   it("are written by `aimass models types`; a row that the model would not take does not compile", async () => {

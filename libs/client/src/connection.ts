@@ -1,12 +1,11 @@
-import { AimassError } from "@aimass/core/errors";
-import type { Interceptor, Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import type { Credential } from "./credential.ts";
 import type { RetryOptions } from "./retry.ts";
 
 export interface MeshOptions {
   /** Default: none, for what everybody may call. */
-  readonly credential?: Credential;
+  readonly credential?: Credential | undefined;
   readonly retry?: RetryOptions;
   /** Default: the platform's. */
   readonly fetch?: typeof globalThis.fetch;
@@ -27,21 +26,44 @@ export class Connection {
       baseUrl: server,
       useBinaryFormat: true,
       interceptors: [this.#authorize],
-      ...(options.fetch && { fetch: options.fetch }),
+      fetch: this.#fetch,
     });
   }
 
-  /** A request below the server's address. Rejects with UNAVAILABLE when nothing answers. */
-  async fetch(path: string, init: RequestInit): Promise<Response> {
-    const headers = new Headers(init.headers);
+  /** POSTs JSON below the server's address; gives the answer with its body. Rejects with UNAVAILABLE when none comes, or not to its end. */
+  async post(
+    path: string,
+    body: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly response: Response; readonly text: string }> {
+    const headers = new Headers({ "content-type": "application/json" });
     const authorization = await this.#authorization();
     if (authorization !== undefined) headers.set("authorization", authorization);
+    const response = await this.#fetch(this.server + path, {
+      method: "POST",
+      headers,
+      body,
+      ...(signal && { signal }),
+    });
+    const text = await response.text().catch((cause: unknown) => {
+      signal?.throwIfAborted();
+      throw this.#unavailable("The answer broke off.", cause);
+    });
+    return { response, text };
+  }
+
+  /** What the network loses is UNAVAILABLE, and may be tried again. */
+  readonly #fetch: typeof globalThis.fetch = async (input, init) => {
     try {
-      return await (this.#options.fetch ?? globalThis.fetch)(this.server + path, { ...init, headers });
+      return await (this.#options.fetch ?? globalThis.fetch)(input, init);
     } catch (cause) {
-      init.signal?.throwIfAborted();
-      throw new AimassError("UNAVAILABLE", `Nothing answers at ${this.server}.`, { cause });
+      init?.signal?.throwIfAborted();
+      throw this.#unavailable(`Nothing answers at ${this.server}.`, cause);
     }
+  };
+
+  #unavailable(message: string, cause: unknown): ConnectError {
+    return new ConnectError(message, Code.Unavailable, undefined, undefined, cause);
   }
 
   readonly #authorize: Interceptor = (next) => async (request) => {

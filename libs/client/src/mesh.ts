@@ -2,7 +2,7 @@ import { AimassError } from "@aimass/core/errors";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { Connection, type MeshOptions } from "./connection.ts";
-import { type AnyModel, Model, type ModelShape } from "./model.ts";
+import { Model, type ModelShape } from "./model.ts";
 
 /** A mesh at an address such as "http://127.0.0.1:5000" or, in a page that it serves itself, `location.origin`. Nothing is sent yet. */
 export function connect(server: string, options: MeshOptions = {}): Mesh {
@@ -23,7 +23,7 @@ export class Mesh {
   }
 
   /** A deployed model: "fraud", or "risk.fraud" in another project than "default". `Shape`: what `aimass models types` writes of it. */
-  model<Shape extends ModelShape = AnyModel>(name: string): Model<Shape> {
+  model<Shape extends ModelShape = ModelShape>(name: string): Model<Shape> {
     return new Model(this.#connection, name);
   }
 

@@ -4,7 +4,7 @@ import { ColumnKind, type Signature, type TensorSpec } from "@aimass/api/registr
 const mostWords = 30;
 
 /**
- * TypeScript for a model's rows and predictions, as `Mesh.model<…>` takes it: interfaces `NameRow` and `NamePrediction`, and `Name`, which has both. `model` and
+ * TypeScript for a model's rows and predictions, as `Mesh.model<…>` takes it: types `NameRow` and `NamePrediction`, and `Name`, which has both. `model` and
  * `version` go into the comment.
  */
 export function modelTypes({ inputs, outputs, batchable }: Signature, model: string, version: bigint): string {

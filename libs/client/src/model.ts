@@ -12,12 +12,6 @@ export interface ModelShape {
   readonly prediction: unknown;
 }
 
-/** A model of which nothing is known. */
-export interface AnyModel extends ModelShape {
-  readonly row: unknown;
-  readonly prediction: unknown;
-}
-
 export interface Predictions<P> {
   /** One for each row, in their order. NaN and infinities are "NaN", "Infinity" and "-Infinity". */
   readonly predictions: readonly P[];
@@ -67,7 +61,13 @@ export class Model<Shape extends ModelShape> {
     const work = async () => {
       while (next < parts.length) {
         const at = next++;
-        answers[at] = await this.#predict(parts[at] as Part, signal);
+        try {
+          answers[at] = await this.#predict(parts[at] as Part, signal);
+        } catch (error) {
+          // Nothing comes of what is not sent yet.
+          next = parts.length;
+          throw error;
+        }
       }
     };
     await Promise.all(Array.from({ length: Math.min(parallel, parts.length) }, work));
@@ -96,12 +96,10 @@ export class Model<Shape extends ModelShape> {
   }
 
   #predict({ body, rows }: Part, signal: AbortSignal | undefined): Promise<Answer> {
-    const headers = { "content-type": "application/json" };
     const at = this.version === "" ? "" : `/versions/${encodeURIComponent(this.version)}`;
     const path = `/models/${encodeURIComponent(this.name)}${at}/predict`;
     const once = async () => {
-      const response = await this.#connection.fetch(path, { method: "POST", headers, body, ...(signal && { signal }) });
-      const text = await response.text();
+      const { response, text } = await this.#connection.post(path, body, signal);
       if (!response.ok) throw errorOfResponse(response, text);
       const answer = { ...(JSON.parse(text) as Answer), version: response.headers.get("aimass-version") ?? "" };
       if (!Array.isArray(answer.predictions) || answer.predictions.length !== rows) throw this.#notByRow();

@@ -1,29 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { type DatasetOptions, detectFormat, memoryFile, openDataset, profileDataset, valueAt } from "../index.ts";
-
-async function read(bytes: Uint8Array, options: Partial<DatasetOptions> = {}) {
-  const file = memoryFile(bytes);
-  const format = await detectFormat(file);
-  const { schema, warnings, rows } = await profileDataset({ ...options, format, file });
-  const dataset = await openDataset({ format, file, schema });
-  const table: Record<string, unknown[]> = {};
-  for await (const batch of dataset.batches({ batchRows: 2 })) {
-    for (const [name, data] of batch.columns) {
-      const values = table[name] ?? [];
-      for (let row = 0; row < batch.rows; row++) values.push(valueAt(data, row));
-      table[name] = values;
-    }
-  }
-  return { format, rows, table, warnings };
-}
+import { memoryFile, profileDataset } from "../index.ts";
+import { wholeTable } from "../whole-table.fixture.ts";
 
 const fixture = (name: string) => readFile(new URL(`./fixtures/${name}`, import.meta.url));
 const gap = undefined;
 
 describe("a Feather file", () => {
   it.each(["uncompressed", "lz4", "zstd"])("that pyarrow wrote with %s has its values in every type", async (codec) => {
-    const { table, warnings, format } = await read(await fixture(`pyarrow-${codec}.feather`));
+    const { table, warnings, format } = await wholeTable(await fixture(`pyarrow-${codec}.feather`));
     expect(format).toBe("arrow");
     expect(table).toEqual({
       i64: ["1", gap, "9007199254740993"],
@@ -56,12 +41,12 @@ describe("a Feather file", () => {
   });
 
   it("of polars has its texts and categories, and is without its bytes", async () => {
-    expect((await read(await fixture("polars.arrow"))).table).toEqual({
+    expect((await wholeTable(await fixture("polars.arrow"))).table).toEqual({
       a: [1, gap, 3],
       s: ["x", "y", gap],
       c: ["u", "v", "u"],
     });
-    const { table, warnings } = await read(await fixture("polars-views.arrow"));
+    const { table, warnings } = await wholeTable(await fixture("polars-views.arrow"));
     expect(table).toEqual({
       s: ["short", "a text of more than twelve bytes", gap, "another text of more than twelve"],
     });
@@ -70,30 +55,30 @@ describe("a Feather file", () => {
 
   it("is without the index that pandas wrote, unless it is kept", async () => {
     const bytes = await fixture("pandas-index.feather");
-    expect(await read(bytes)).toMatchObject({
+    expect(await wholeTable(bytes)).toMatchObject({
       table: { a: [1.5, 2.5, 3.5], b: ["x", "y", "z"] },
       warnings: [expect.stringContaining('Column "__index_level_0__" is the index that pandas wrote')],
     });
-    expect((await read(bytes, { keepIndex: true })).table).toMatchObject({ __index_level_0__: [7, 3, 5] });
+    expect((await wholeTable(bytes, { keepIndex: true })).table).toMatchObject({ __index_level_0__: [7, 3, 5] });
   });
 
   it("has columns that are chosen, renamed and typed", async () => {
     const bytes = await fixture("pyarrow-lz4.feather");
     const types = new Map([["dec", "string"]] as const);
     const choices = { columns: ["dec", "list"], rename: new Map([["dec", "price"]]), types };
-    expect((await read(bytes, choices)).table).toEqual({
+    expect((await wholeTable(bytes, choices)).table).toEqual({
       list_0: [1, 3, gap],
       list_1: [2, 4, gap],
       price: ["1.50", gap, "-0.01"],
     });
-    const exact = read(bytes, { types: new Map([["i64", "number"]]) });
+    const exact = wholeTable(bytes, { types: new Map([["i64", "number"]]) });
     await expect(exact).rejects.toThrow('Row 3, column "i64": "9007199254740993" is an integer beyond 2^53');
   });
 
   it("that is cut off is refused, wherever it is", async () => {
     const bytes = await fixture("pyarrow-zstd.feather");
     for (let length = 8; length < bytes.length; length += 97) {
-      const work = read(bytes.subarray(0, length));
+      const work = wholeTable(bytes.subarray(0, length));
       await expect(work).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
         message: expect.stringContaining("cut off"),
@@ -102,7 +87,7 @@ describe("a Feather file", () => {
   });
 
   it("of batches larger than may be is refused by that limit, with how to write it", async () => {
-    const work = read(await fixture("pyarrow-lz4-blocks.feather"), { limits: { arrowBatchBytes: 100_000 } });
+    const work = wholeTable(await fixture("pyarrow-lz4-blocks.feather"), { limits: { arrowBatchBytes: 100_000 } });
     await expect(work).rejects.toMatchObject({
       reason: "DATASET_LIMIT",
       field: "arrowBatchBytes",

@@ -1,22 +1,12 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { type DatasetOptions, detectFormat, memoryFile, openDataset, profileDataset, valueAt } from "../index.ts";
+import { detectFormat, memoryFile, profileDataset } from "../index.ts";
+import { wholeTable } from "../whole-table.fixture.ts";
 
-/** The rows after a push: profiled, and then read by the schema that was found. */
-async function read(text: string | Buffer, options: Partial<DatasetOptions> = {}) {
-  const file = memoryFile(Buffer.from(text));
-  const format = await detectFormat(file);
-  const { schema, warnings, rows } = await profileDataset({ ...options, format, file });
-  const dataset = await openDataset({ format, file, schema });
-  const table: Record<string, unknown[]> = {};
-  for await (const batch of dataset.batches({ batchRows: 2 })) {
-    for (const [name, data] of batch.columns) {
-      const values = table[name] ?? [];
-      for (let row = 0; row < batch.rows; row++) values.push(valueAt(data, row));
-      table[name] = values;
-    }
-  }
-  return { format, rows, table, warnings: warnings.filter((warning) => !warning.includes("same value")) };
+/** Without what is said of columns of one value. */
+async function read(...file: Parameters<typeof wholeTable>) {
+  const { schema: _, warnings, ...found } = await wholeTable(...file);
+  return { ...found, warnings: warnings.filter((warning) => !warning.includes("same value")) };
 }
 
 const expected = { a: [1, 2.5, undefined], "b,": ["x", "é\n", "[{"] };

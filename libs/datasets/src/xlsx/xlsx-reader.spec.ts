@@ -2,25 +2,10 @@ import { readFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
-import { type DatasetOptions, detectFormat, memoryFile, openDataset, profileDataset, valueAt } from "../index.ts";
+import { memoryFile, profileDataset } from "../index.ts";
+import { wholeTable } from "../whole-table.fixture.ts";
 import { styleOf } from "./number-styles.ts";
 import { workbookOf } from "./workbook-writer.fixture.ts";
-
-async function read(bytes: Uint8Array, options: Partial<DatasetOptions> = {}) {
-  const file = memoryFile(bytes);
-  const format = await detectFormat(file);
-  const { schema, warnings, rows } = await profileDataset({ ...options, format, file });
-  const dataset = await openDataset({ format, file, schema });
-  const table: Record<string, unknown[]> = {};
-  for await (const batch of dataset.batches({ batchRows: 2 })) {
-    for (const [name, data] of batch.columns) {
-      const values = table[name] ?? [];
-      for (let row = 0; row < batch.rows; row++) values.push(valueAt(data, row));
-      table[name] = values;
-    }
-  }
-  return { format, rows, table, schema, warnings };
-}
 
 const fixture = (name: string) => readFile(new URL(`./fixtures/${name}.xlsx`, import.meta.url));
 const text = (words: string) => `<c t="inlineStr"><is><t>${words}</t></is></c>`;
@@ -29,7 +14,7 @@ const sheet = (rows: string) => workbookOf({ sheets: { S: rows } });
 
 describe("a workbook", () => {
   it("that pandas wrote has its table, without the index", async () => {
-    const { table, warnings, format } = await read(await fixture("xlsxwriter-index"));
+    const { table, warnings, format } = await wholeTable(await fixture("xlsxwriter-index"));
     expect(format).toBe("xlsx");
     expect(table).toEqual({
       n: [1, 2.5, undefined],
@@ -42,7 +27,7 @@ describe("a workbook", () => {
   });
 
   it("has dates, times, truths, errors, gaps and formulas as they are meant", async () => {
-    const { table, warnings, schema } = await read(await fixture("openpyxl-sheets"));
+    const { table, warnings, schema } = await wholeTable(await fixture("openpyxl-sheets"));
     expect(table).toEqual({
       id: ["007", "008", undefined, "009"],
       price: [0.3, 1e-7, undefined, undefined],
@@ -61,12 +46,12 @@ describe("a workbook", () => {
 
   it("is read by the sheet that is named, a hidden one too, and then always by it", async () => {
     const bytes = await fixture("openpyxl-sheets");
-    expect(await read(bytes, { sheet: "Zwei & <3>" })).toMatchObject({
+    expect(await wholeTable(bytes, { sheet: "Zwei & <3>" })).toMatchObject({
       table: { a: [1, 2], b: ["x", "y"] },
       warnings: [],
     });
-    expect((await read(bytes, { sheet: "Hidden" })).table).toEqual({ h: [1] });
-    await expect(read(bytes, { sheet: "zwei" })).rejects.toMatchObject({
+    expect((await wholeTable(bytes, { sheet: "Hidden" })).table).toEqual({ h: [1] });
+    await expect(wholeTable(bytes, { sheet: "zwei" })).rejects.toMatchObject({
       message: 'The workbook has no sheet "zwei".',
       remedy: 'Its sheets are "First", "Zwei & <3>", "Hidden".',
     });
@@ -75,7 +60,7 @@ describe("a workbook", () => {
   it("has columns that are chosen, renamed and typed", async () => {
     const bytes = await fixture("xlsxwriter-index");
     const choices = { columns: ["n", "s"], rename: new Map([["n", "m"]]), types: new Map([["n", "string"]] as const) };
-    expect((await read(bytes, choices)).table).toEqual({
+    expect((await wholeTable(bytes, choices)).table).toEqual({
       m: ["1", "2.5", undefined],
       s: ['x, "y"', "é\nz", undefined],
     });
@@ -93,20 +78,20 @@ describe("a workbook", () => {
         S: '<x:row r="2"><x:c r="A2" t="s"><x:v>0</x:v></x:c><x:c r="C2" t="s"><x:v>1</x:v></x:c></x:row><x:row r="3"><x:c r="C3" t="s"><x:v>2</x:v></x:c><x:c r="A3"><x:v>1</x:v></x:c></x:row><x:row r="5"><x:c r="A5"><x:v>2E+2</x:v></x:c><x:c r="B5" s="0"/></x:row><x:row r="900"/>',
       },
     });
-    expect((await read(bytes)).table).toEqual({ a: [1, undefined, 200], b: ["rich\n&é", undefined, undefined] });
+    expect((await wholeTable(bytes)).table).toEqual({ a: [1, undefined, 200], b: ["rich\n&é", undefined, undefined] });
   });
 
   it("may count its days from 1904 on", async () => {
     const cells =
       row(text("d")) + row('<c s="1"><v>59</v></c>') + row('<c s="1"><v>61.5</v></c>') + row('<c s="1"><v>9e9</v></c>');
     const written = { sheets: { S: cells }, formats: ["yyyy-mm-dd"] };
-    expect((await read(workbookOf(written))).table).toEqual({ d: ["1900-02-28", "1900-03-01T12:00:00", "9e9"] });
-    expect((await read(workbookOf({ ...written, from1904: true }))).table.d).toContain("1904-02-29");
+    expect((await wholeTable(workbookOf(written))).table).toEqual({ d: ["1900-02-28", "1900-03-01T12:00:00", "9e9"] });
+    expect((await wholeTable(workbookOf({ ...written, from1904: true }))).table.d).toContain("1904-02-29");
   });
 
   it("that is compressed once more, or is named another format, is told", async () => {
     const bytes = sheet(row(text("a")) + row("<c><v>1</v></c>"));
-    await expect(read(gzipSync(bytes))).rejects.toMatchObject({ remedy: expect.stringContaining("gunzip") });
+    await expect(wholeTable(gzipSync(bytes))).rejects.toMatchObject({ remedy: expect.stringContaining("gunzip") });
     for (const format of ["csv", "image-zip"] as const) {
       const work = profileDataset({ format, file: memoryFile(bytes) });
       await expect(work).rejects.toMatchObject({ remedy: expect.stringContaining("Leave its format out") });
@@ -140,7 +125,7 @@ describe("a workbook", () => {
       'columns 1 and 2 are both named "a"',
     ],
   ])("that %s is refused with a sentence that says so", async (_, bytes, sentence) => {
-    await expect(read(bytes)).rejects.toMatchObject({
+    await expect(wholeTable(bytes)).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringContaining(sentence),
     });
@@ -152,19 +137,19 @@ describe("a workbook", () => {
       field: "zipRatio",
     });
     const long = sheet(row(text("a")) + row(text("x".repeat(2000))));
-    await expect(read(long, { limits: { cellBytes: 1000 } })).rejects.toMatchObject({ field: "cellBytes" });
+    await expect(wholeTable(long, { limits: { cellBytes: 1000 } })).rejects.toMatchObject({ field: "cellBytes" });
     const shared = workbookOf({ sheets: { S: row(text("a")) }, strings: ["<t>hello</t>".repeat(100)] });
-    await expect(read(shared, { limits: { workbookTextBytes: 100 } })).rejects.toMatchObject({
+    await expect(wholeTable(shared, { limits: { workbookTextBytes: 100 } })).rejects.toMatchObject({
       field: "workbookTextBytes",
     });
     const wide = sheet(`<row><c r="ZZ1"><v>1</v></c></row>`);
-    await expect(read(wide, { limits: { columns: 100 } })).rejects.toMatchObject({ field: "columns" });
+    await expect(wholeTable(wide, { limits: { columns: 100 } })).rejects.toMatchObject({ field: "columns" });
   });
 
   it("of the binary kind, with a password or of old is called what it is", async () => {
     const binary = zipSync({ "[Content_Types].xml": Buffer.from("x"), "xl/workbook.bin": Buffer.from("x") });
-    await expect(read(binary)).rejects.toThrow("a binary Excel workbook (.xlsb)");
-    await expect(read(Buffer.from("d0cf11e0a1b11ae1", "hex"))).rejects.toMatchObject({
+    await expect(wholeTable(binary)).rejects.toThrow("a binary Excel workbook (.xlsb)");
+    await expect(wholeTable(Buffer.from("d0cf11e0a1b11ae1", "hex"))).rejects.toMatchObject({
       message: expect.stringContaining("an old Excel workbook (.xls), one with a password"),
       remedy: expect.stringContaining("Save it as .xlsx without a password"),
     });

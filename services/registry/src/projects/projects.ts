@@ -74,14 +74,7 @@ export class Projects {
   async update(actor: Actor, name: string, change: ProjectChange): Promise<ProjectRow> {
     if (change.description !== undefined) assertTexts({ description: change.description, labels: {} });
     return this.#store.withTransaction(async (tx) => {
-      const before = await tx
-        .selectFrom("project")
-        .selectAll()
-        .where("name", "=", name)
-        .where("deleted_at", "is", null)
-        .forUpdate()
-        .executeTakeFirst();
-      if (before === undefined) throw projectNotFound(name);
+      const before = await lockProject(tx, name);
       const { description = before.description, reviewRequired = before.review_required } = change;
       const after = { ...before, description, review_required: reviewRequired };
       const detail = describeChange(before, after);
@@ -107,14 +100,7 @@ export class Projects {
       });
     return this.#store.withTransaction(async (tx) => {
       // What comes into the project at the same time waits for this lock (`holdProject`).
-      const row = await tx
-        .selectFrom("project")
-        .selectAll()
-        .where("name", "=", name)
-        .where("deleted_at", "is", null)
-        .forUpdate()
-        .executeTakeFirst();
-      if (row === undefined) throw projectNotFound(name);
+      const row = await lockProject(tx, name);
       await assertEmpty(tx, name);
       if (validateOnly) return row;
       await tx
@@ -165,6 +151,19 @@ export class Projects {
 export async function holdProject(tx: Transaction, name: string): Promise<void> {
   const project = tx.selectFrom("project").select("name").where("name", "=", name).where("deleted_at", "is", null);
   if ((await project.forKeyShare().executeTakeFirst()) === undefined) throw projectNotFound(name);
+}
+
+/** A project that nobody else changes meanwhile. Throws NOT_FOUND. */
+async function lockProject(tx: Transaction, name: string): Promise<ProjectRow> {
+  const row = await tx
+    .selectFrom("project")
+    .selectAll()
+    .where("name", "=", name)
+    .where("deleted_at", "is", null)
+    .forUpdate()
+    .executeTakeFirst();
+  if (row === undefined) throw projectNotFound(name);
+  return row;
 }
 
 async function assertEmpty(tx: Transaction, name: string): Promise<void> {
