@@ -215,14 +215,16 @@ describe("what a prediction on a file cannot do", { timeout: 60_000 }, () => {
     ["too many columns without names", "tiny", "a,b,c,d,e\n1,2,3,4,5\n", [], /4 values.*5 columns.*--without/],
     ["an output of another kind", "echo", "x\n1\n", ["-o", "out.parquet"], /out\.parquet.*\.jsonl/],
     ["the input as its output", "echo", "x\n1\n", ["-o", "SAME"], /is the file that is read/],
+    ["the input as a part of its output", "echo", "x\n1\n", ["-o", "BASE"], /is the file that is read, and one that/],
     ["to go on without a file", "echo", "x\n1\n", ["--resume"], /--resume needs a file/],
     ["a column that is not there", "echo", "x\n1\n", ["--columns", "z"], /no column "z"/],
     ["an unknown encoding", "echo", "x\n1\n", ["--encoding", "klingon"], /no encoding "klingon"/],
     ["a file without rows", "echo", "x\n", [], /no rows/],
     ["inputs beside the file", "echo", "x\n1\n", ["--input", "x=1"], /--input/],
   ])("is told: %s", async (_what, model, text, options, message) => {
-    const file = put("odd.csv", text);
-    const result = await run(2, model, file, ...options.map((word) => (word === "SAME" ? file : word)));
+    const file = put(options.includes("BASE") ? "odd.csv.partial" : "odd.csv", text);
+    const words: Readonly<Record<string, string>> = { SAME: file, BASE: at("odd.csv") };
+    const result = await run(2, model, file, ...options.map((word) => words[word] ?? word));
     expect(result.stderr).toMatch(message);
     expectHelpful(result.stderr.replaceAll(mesh.folder, ""));
   });

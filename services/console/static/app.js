@@ -102,7 +102,7 @@ async function overview() {
     call("aimass.auth.v1.SessionService/WhoAmI"),
     call("aimass.registry.v1.ModelService/ListModels"),
     call("aimass.scheduler.v1.DeploymentService/ListDeployments"),
-    call("aimass.scheduler.v1.FleetService/ListNodes").catch(none),
+    call("aimass.scheduler.v1.FleetService/ListNodes", { page: { size: 1000 } }).catch(none),
     call("aimass.trainer.v1.TrainingService/ListJobs").catch(none),
   ]);
   await loadBatching(models.models ?? []);

@@ -125,6 +125,7 @@ interface RetrainingTable {
   next_at: Date | null;
   new_version: BigInteger;
   seen_version: BigInteger;
+  set_at: Generated<Date>;
   held_until: Generated<Date>;
   last_job_id: Generated<string>;
   last_error: Generated<string>;

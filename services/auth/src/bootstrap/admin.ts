@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Clock } from "@aimass/core";
 import { policyEntryKey } from "@aimass/identity";
 import { sql } from "kysely";
+import { firstGeneration } from "../directory/principal-removal.ts";
 import { revokeKeys } from "../directory/revoke-keys.ts";
 import type { AuthEvents } from "../events.ts";
 import type { PasswordHasher } from "../passwords/password-hasher.ts";
@@ -69,10 +70,19 @@ async function putAdmin(
 ): Promise<void> {
   const now = new Date(options.clock.now());
   const cause = { actor: "service:auth", traceparent: "" };
+  const token_generation = await firstGeneration(tx, adminId);
   const row = { disabled: false, roles: ["admin"], password_hash: passwordHash, tokens_not_before: now };
   await tx
     .insertInto("principal")
-    .values({ id: adminId, kind: "user", name: adminName, description: "Administrator", created_at: now, ...row })
+    .values({
+      id: adminId,
+      kind: "user",
+      name: adminName,
+      description: "Administrator",
+      created_at: now,
+      token_generation,
+      ...row,
+    })
     .onConflict((conflict) => conflict.column("id").doUpdateSet({ ...row, token_generation: nextGeneration }))
     .execute();
   await endSessions({ tx, touch }, now, { principal: adminId });

@@ -1,6 +1,8 @@
 import { Effect, Level } from "@aimass/api/auth";
+import { systemClock } from "@aimass/core";
 import { waitFor } from "@aimass/testkit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { adminReset } from "../admin-reset.ts";
 import { type AuthClients, type AuthFixture, startAuthFixture } from "../testing/auth-fixture.ts";
 
 const password = "correct horse battery";
@@ -111,5 +113,24 @@ describe("keys of everybody", () => {
     expect(await list({}, eve)).toEqual([]);
     await refused(list({ principal: "*" }, eve), "PERMISSION_DENIED");
     await refused(list({ project: "my_shop", principal: "user:eve" }, eve), "PERMISSION_DENIED");
+  });
+});
+
+describe("an admin that was deleted, and made again by a reset", () => {
+  it("has no token that is still about", async () => {
+    await using own = await startAuthFixture();
+    const token = await own.signInAdmin();
+    const old = own.as(token);
+    await old.directory.createUser({ name: "eve", password, roles: ["admin"] });
+    await own.as(await own.signIn("eve", password)).directory.deleteUser({ name: "admin" });
+    await refused(old.session.whoAmI({}));
+    await adminReset(
+      { AIMASS_DATABASE_URL: own.database.url, AIMASS_STATE_DIR: own.directory },
+      { clock: systemClock },
+    );
+    const isThere = async () => (await own.as(await own.signIn("eve", password)).directory.listUsers({})).users;
+    await waitFor(async () => (await isThere()).some(({ name }) => name === "admin"));
+    await systemClock.sleep(1500);
+    await refused(old.session.whoAmI({}));
   });
 });

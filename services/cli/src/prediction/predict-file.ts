@@ -140,7 +140,11 @@ async function openSink(o: FilePrediction, task: string): Promise<ResultSink> {
 
 async function assertElsewhere({ file, to }: FilePrediction): Promise<void> {
   if (to === undefined || file === "-") return;
-  const [from, into] = await Promise.all([file, to].map((path) => realpath(path).catch(() => undefined)));
-  if (from === undefined || from !== into) return;
-  throw new AimassError("INVALID_ARGUMENT", `${to} is the file that is read.`, { remedy: "Name another with -o." });
+  const real = (path: string) => realpath(path).catch(() => undefined);
+  const from = await real(file);
+  for (const written of ResultFile.filesOf(to)) {
+    if (from === undefined || (await real(written)) !== from) continue;
+    const message = `${written} is the file that is read${written === to ? "" : `, and one that ${to} is made of`}.`;
+    throw new AimassError("INVALID_ARGUMENT", message, { remedy: "Name another with -o." });
+  }
 }

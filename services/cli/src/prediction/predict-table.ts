@@ -46,13 +46,21 @@ export async function predictTable(prediction: TablePrediction): Promise<Progres
   const writing = new Writing(prediction);
   const chunks = chunksOf(table, encoder, { rows: chunkRows, skip: writing.progress.rows });
   try {
-    for await (const { chunk, results } of inOrder(chunks, chunksAtOnce, async (chunk) => ({
-      chunk,
-      results: await caller.call(chunk.rows),
-    }))) {
+    for await (const { chunk, results } of inOrder(chunks, chunksAtOnce, async (chunk) => {
+      try {
+        return { chunk, results: await caller.call(chunk.rows) };
+      } catch (error) {
+        // At once: what else is under way is waited for, and may try again for minutes.
+        failed.abort();
+        throw error;
+      }
+    })) {
       const { lines, errors, stop } = writing.take(chunk, results);
       await sink.write(lines, errors, writing.progress);
-      if (stop !== undefined) throw stop;
+      if (stop !== undefined) {
+        failed.abort();
+        throw stop;
+      }
       onProgress(writing.progress);
     }
   } finally {

@@ -79,12 +79,21 @@ export class ResultFile implements ResultSink {
     const taken = await takeProcessLock(`${path}.partial.lock`);
     if (taken.kind === "held") throw inUse(path, taken.pid);
     stack.defer(() => taken.lock.release());
-    const state = (resume ? await savedState(path, task) : undefined) ?? newState(task);
+    const saved = resume ? await savedState(path, task) : undefined;
+    // The files begin anew: what an earlier run noted of them holds no more.
+    if (saved === undefined) await rm(stateOf(path), { force: true });
+    const state = saved ?? newState(task);
     const results = await openAt(partialOf(path), state.resultBytes);
     stack.defer(() => results.close());
     const errors = await openAt(partialOf(errorsOf(path)), state.errorBytes);
     stack.defer(() => errors.close());
     return new ResultFile(path, { results, errors, state, closing: stack.move() });
+  }
+
+  /** Every file that a result of this name is made of. */
+  static filesOf(path: string): readonly string[] {
+    const partial = [partialOf(path), partialOf(errorsOf(path)), stateOf(path), `${stateOf(path)}.new`];
+    return [path, errorsOf(path), ...partial];
   }
 
   get partialPath(): string | undefined {

@@ -52,6 +52,7 @@ export class PostgresRetrainings {
         .onConflict((c) =>
           c.columns(["project", "name"]).doUpdateSet({
             ...values,
+            set_at: sql`clock_timestamp()`,
             next_at: sql<Date>`case when ${goesOn} then retraining.next_at else ${first} end`,
             ...free,
             last_error: "",
@@ -108,12 +109,13 @@ export class PostgresRetrainings {
     });
   }
 
-  /** Pauses the rules of somebody who was deleted: whoever gets the name later did not ask for them. Bears repetition. */
-  async pauseOf(author: string): Promise<void> {
+  /** Pauses the rules of somebody who was deleted then: whoever gets the name later did not ask for them. Bears repetition. */
+  async pauseOf(author: string, deletedAt: Date): Promise<void> {
     await this.#store.db
       .updateTable("retraining")
       .set({ paused: true, last_error: `Its author, ${author}, was deleted. Set it again to go on in your name.` })
       .where("created_by", "=", author)
+      .where("set_at", "<=", deletedAt)
       .where("paused", "=", false)
       .execute();
   }

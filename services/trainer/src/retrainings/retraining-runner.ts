@@ -7,6 +7,7 @@ import { policyReady } from "@aimass/rpc";
 import type { Store } from "@aimass/store";
 import { currentTraceparent, type Logger, type Tracer, withTraceparent } from "@aimass/telemetry";
 import { fromBinary } from "@bufbuild/protobuf";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Database, RetrainingRow } from "../database.ts";
 import type { JobDesk } from "../jobs/job-desk.ts";
 import { requesterFor } from "../jobs/requester.ts";
@@ -54,8 +55,9 @@ export async function runRetrainings(options: RetrainingRunnerOptions): Promise<
     consumer: "trainer-authors",
     kinds: ["principalChanged"],
     signal,
-    handle: async ({ payload: { case: kind, value } }) => {
-      if (kind === "principalChanged" && value.change === Change.DELETED) await retrainings.pauseOf(value.principal);
+    handle: async ({ payload: { case: kind, value }, occurredAt }) => {
+      if (kind !== "principalChanged" || value.change !== Change.DELETED || occurredAt === undefined) return;
+      await retrainings.pauseOf(value.principal, timestampDate(occurredAt));
     },
   });
   hearingOfAuthors.catch((error: unknown) => log.error("deleted authors are not heard of", { error }));

@@ -7,7 +7,7 @@ import { openStore, type Store } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
 import { describeWith, type MortalServer, startNats, waitFor } from "@aimass/testkit";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { durationFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { failure, planeCsv, planeSpec, TrainerHarness, type TrainingClient } from "../testing/trainer-harness.ts";
@@ -157,6 +157,20 @@ describe("a rule whose author is deleted", () => {
     await comeDue();
     await systemClock.sleep(1500);
     expect(await jobs(await mesh.clientOf(trainer, "user:ada"))).toEqual([]);
+
+    // Told again, late: of what was set since, nothing stops.
+    const deletedAt = timestampFromMs(Date.now() - 1000);
+    await put(client, { name: "of-the-next" });
+    await store.withTransaction((tx) =>
+      bus.publishFrom(tx, {
+        occurredAt: deletedAt,
+        payload: { case: "principalChanged", value: { principal: "user:ada", change: Change.DELETED } },
+      }),
+    );
+    await tell("user:eve", Change.DELETED);
+    await systemClock.sleep(2000);
+    const { retrainings } = await client.listRetrainings({});
+    expect(retrainings.find(({ name }) => name === "of-the-next")?.paused).toBe(false);
   }, 120_000);
 });
 
