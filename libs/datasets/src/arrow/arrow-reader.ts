@@ -2,7 +2,6 @@ import { PieceStream } from "../byte-stream.ts";
 import { nameInFile } from "../column-choice.ts";
 import type { ReaderContext } from "../format-reader.ts";
 import { JsonLinesReader } from "../json-lines/json-lines-reader.ts";
-import { overLimit } from "../limits.ts";
 import { indexLeftOut, pandasIndex } from "../row-name-columns.ts";
 import { type ArrowField, type ArrowFile, openArrow, readable } from "./arrow-file.ts";
 import { BatchParts, readMessage } from "./batch-reader.ts";
@@ -50,8 +49,6 @@ class ArrowRows {
         const columns = arrow.fields.map((field) => [field.name, columnTexts(field, parts, dictionaries)] as const);
         return { rows: parts.rows, columns: columns.filter(([name]) => !index.has(name)) };
       });
-      if (!(rows >= 0 && rows <= limits.parquetGroupRows))
-        throw overLimit("parquetGroupRows", limits, `A batch has ${rows} rows`);
       yield* piecesOf(columns, rows);
     }
   }

@@ -24,6 +24,8 @@ export class BatchParts {
 
   constructor(batch: FlatTable, body: Uint8Array, limits: Limits) {
     this.rows = batch.long(0);
+    if (!(this.rows >= 0 && this.rows <= limits.parquetGroupRows))
+      throw overLimit("parquetGroupRows", limits, `A batch has ${this.rows} rows`);
     this.#nodes = batch.structs(1, 2);
     this.#buffers = batch.structs(2, 2);
     this.#codec = batch.table(3)?.byte(0);

@@ -109,7 +109,7 @@ export class SheetRows implements XmlHandler {
     if (hasFormula && value === "" && type !== "str") this.#uncomputed.add(place);
     switch (type) {
       case "s":
-        return this.#shared(value);
+        return value === "" ? "" : this.#shared(value);
       case "inlineStr":
         return this.#rich.text;
       case "b":

@@ -89,6 +89,23 @@ describe("a workbook", () => {
     expect((await wholeTable(workbookOf({ ...written, from1904: true }))).table.d).toContain("1904-02-29");
   });
 
+  it("has cells of shared texts that are empty", async () => {
+    const sheet = '<row><c t="s"><v>0</v></c><c t="s"><v>1</v></c></row><row><c t="s"/><c><v>1</v></c></row>';
+    const strings = ["<t>a</t>", "<t>b</t>"];
+    const { table } = await wholeTable(
+      workbookOf({ sheets: { S: `${sheet}<row><c t="s"><v></v></c><c><v>2</v></c></row>` }, strings }),
+    );
+    expect(table.b).toEqual([1, 2]);
+    expect(table.a).toEqual([undefined, undefined]);
+  });
+
+  it("with a tag that has no end is refused in time", async () => {
+    const startedAt = performance.now();
+    const sheet = `<row><c t="n"><v>1</v></c></row><${"a".repeat(60_000)}`;
+    await expect(wholeTable(workbookOf({ sheets: { S: sheet } }))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+  });
+
   it("that is compressed once more, or is named another format, is told", async () => {
     const bytes = sheet(row(text("a")) + row("<c><v>1</v></c>"));
     await expect(wholeTable(gzipSync(bytes))).rejects.toMatchObject({ remedy: expect.stringContaining("gunzip") });

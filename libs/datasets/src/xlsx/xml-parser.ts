@@ -11,7 +11,8 @@ export interface XmlHandler {
 }
 
 const longestTag = 1024 * 1024;
-const tag = /<(\/?)([^\s/>"'<]+)((?:[^"'>]|"[^"]*"|'[^']*')*)>/y;
+/** The name ends where attributes begin, so that a tag without an end is not tried at every length. */
+const tag = /<(\/?)([^\s/>"'<]+)(?=[\s/>])((?:[^"'>]|"[^"]*"|'[^']*')*)>/y;
 const entities: Readonly<Record<string, string>> = { lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" };
 /** What has another end than ">". */
 const sections: readonly (readonly [string, string])[] = [
