@@ -109,7 +109,8 @@ function columnsOf(metadata: FileMetaData, limits: Limits): Columns {
   const top = topColumns(elements);
   const seen = new Set<string>();
   for (const { name } of top) {
-    if (name === "") throw badFile("A column of the Parquet file has no name.", "Name every column.");
+    // A damaged footer lacks it altogether.
+    if (!name) throw badFile("A column of the Parquet file has no name.", "Name every column.");
     if (seen.has(name))
       throw badFile(`Two columns of the Parquet file are called ${quote(name)}.`, "Rename one of them.");
     seen.add(name);
@@ -150,7 +151,7 @@ function groupsOf(
   let total = 0;
   const groups = metadata.row_groups.map((group, index) => {
     const rows = Number(group.num_rows);
-    if (!(rows >= 0)) throw new Error(`row group ${index + 1} has ${rows} rows`);
+    if (!(rows >= 0)) throw new Error(`row group ${index + 1} has no count of rows`);
     if (rows > limits.parquetGroupRows) {
       throw overLimit("parquetGroupRows", limits, `Row group ${index + 1} has ${rows.toLocaleString("en")} rows`);
     }
