@@ -1,25 +1,5 @@
 import { Command, CommanderError, Help } from "commander";
-import { addAccess } from "./commands/access.ts";
-import { addAdmin } from "./commands/admin.ts";
-import { addAudit } from "./commands/audit.ts";
-import { addCompletion } from "./commands/completion.ts";
-import { addDatasets } from "./commands/datasets.ts";
-import { addDemo } from "./commands/demo.ts";
-import { addDeploy } from "./commands/deploy.ts";
-import { addDeployments } from "./commands/deployments.ts";
-import { addDoctor } from "./commands/doctor.ts";
-import { addExamples } from "./commands/examples.ts";
-import { addImport } from "./commands/import.ts";
-import { addJobs } from "./commands/jobs.ts";
-import { addLogin } from "./commands/login.ts";
-import { addModels } from "./commands/models.ts";
-import { addNodes } from "./commands/nodes.ts";
-import { addPredict } from "./commands/predict.ts";
-import { addProjects } from "./commands/projects.ts";
-import { addRun } from "./commands/run.ts";
-import { addStatus } from "./commands/status.ts";
-import { addTrain } from "./commands/train.ts";
-import { addUp } from "./commands/up.ts";
+import { modulesFor } from "./commands/catalogue.ts";
 import { plainLine } from "./output/plain-text.ts";
 
 const program = new Command("aimass")
@@ -36,30 +16,7 @@ const program = new Command("aimass")
   .configureOutput({ writeErr: (text) => process.stderr.write(text.split("\n").map(plainLine).join("\n")) })
   .exitOverride();
 
-for (const add of [
-  addUp,
-  addDemo,
-  addExamples,
-  addLogin,
-  addRun,
-  addImport,
-  addModels,
-  addDatasets,
-  addTrain,
-  addJobs,
-  addDeploy,
-  addDeployments,
-  addPredict,
-  addStatus,
-  addDoctor,
-  addProjects,
-  addAccess,
-  addAudit,
-  addNodes,
-  addAdmin,
-  addCompletion,
-])
-  add(program);
+for (const { load } of modulesFor(process.argv[2])) (await load())(program);
 for (const command of allCommands(program)) command.exitOverride();
 
 try {
