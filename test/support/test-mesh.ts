@@ -83,7 +83,7 @@ export class TestMesh implements AsyncDisposable {
     options: { runLimitMs?: number; manifest?: string } = {},
   ): Promise<Version> {
     const version = await this.push(model, onnx, options);
-    const expected = { alias: "default", version: version.version };
+    const expected = [{ alias: "default", version: version.version }];
     await deployModel(this.admin, { project: "default", model, replicas }, { expected });
     return version;
   }

@@ -298,6 +298,37 @@ describe("the scheduler over real RPC and a real database", () => {
     await waitFor(() => g.dedicated?.length === 0);
   });
 
+  it("is put with a status that knows where its alias points now, before the leader has heard of it", async () => {
+    const slow = await mesh.scheduler({ AIMASS_SCHEDULER_LIBRARY_MS: "60000" });
+    ends.push(() => slow.stop(1000));
+    await scheduler.stop(1000);
+    await replica("n/cpu-0", undefined, [slow.rpc]);
+    const { deployments } = await mesh.clients([slow.rpc]);
+    await waitFor(() => deployments.putDeployment({ spec: { model: "fraud" } }));
+    const status = async () => (await deployments.getDeployment({ model: "fraud" })).deployment?.status;
+    await waitFor(async () => (await status())?.settled);
+    mesh.publish(fraud, { default: 2 }, [1, 2, 3]);
+    const { deployment } = await deployments.putDeployment({ spec: { model: "fraud" } });
+    expect(deployment?.status?.aliases).toMatchObject([{ alias: "default", wantedVersion: 2n, servedVersion: 1n }]);
+    expect((await status())?.aliases).toMatchObject([{ wantedVersion: 1n }]);
+  });
+
+  it("is paused and goes on where there is no room to deploy it", async () => {
+    const [a, r] = [await replica("n/cpu-0"), await router()];
+    await deploy();
+    await waitFor(() => r.model(fraud).aliases.default === 1);
+    await a.stop();
+    const { deployments } = await mesh.clients([scheduler.rpc]);
+    const put = (spec: object) => deployments.putDeployment({ spec: { model: "fraud", ...spec } });
+    await waitFor(() =>
+      put({ keepWarm: 2 }).then(
+        () => false,
+        ({ reason }) => reason === "DOES_NOT_FIT",
+      ),
+    );
+    for (const paused of [true, false]) expect((await put({ paused })).deployment).toMatchObject({ spec: { paused } });
+  });
+
   it("plans without storing, and refuses what does not fit", async () => {
     await replica("n/cpu-0");
     mesh.publish("default.big", { default: 1 }, [1]);

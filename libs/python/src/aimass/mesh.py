@@ -183,13 +183,17 @@ class Mesh:
         """Serves a model and returns it, ready to be called. `spec`: what else a DeploymentSpec takes."""
         project, own = _split(model)
         whole = {**spec, "project": project, "model": own, "replicas": replicas}
-        self._connection.unary(f"{_deployments}/PutDeployment", {"spec": whole})
+        put = self._connection.unary(f"{_deployments}/PutDeployment", {"spec": whole})
+        wanted = _pointed_at(put.get("deployment", {}).get("status", {}))
         ends_at = time.monotonic() + timeout
         while wait:
             status = self._status(project, own)
-            if status.get("settled"):
+            # An alias that was just moved may not be known to the mesh yet: what it says then is of the version before.
+            seen = wanted.items() <= _pointed_at(status).items()
+            if seen and status.get("settled"):
                 break
-            failed = [one for one in status.get("versions", []) if one.get("phase") == "ROLLOUT_PHASE_FAILED"]
+            versions = status.get("versions", []) if seen else []
+            failed = [one for one in versions if one.get("phase") == "ROLLOUT_PHASE_FAILED"]
             if failed:
                 raise AimassError(
                     "failed_precondition",
@@ -232,6 +236,11 @@ class Mesh:
                 "sha256": base64.b64encode(sha256).decode(),
                 "sizeBytes": str(size),
             }
+
+
+def _pointed_at(status: Mapping[str, Any]) -> dict[str, str]:
+    """The version that each alias of a deployment points at, whichever serves."""
+    return {one["alias"]: one.get("wantedVersion", "0") for one in status.get("aliases", [])}
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -48,7 +48,7 @@ export function addAliases(models: Command): void {
             ? await waitUntilServed(
                 context.connection,
                 { project, model },
-                { expected: { alias: alias as string, version: move?.toVersion ?? 0n } },
+                { expected: [{ alias: alias as string, version: move?.toVersion ?? 0n }] },
               )
             : undefined;
           context.output.result(
@@ -80,7 +80,7 @@ export function addAliases(models: Command): void {
           ? await waitUntilServed(
               context.connection,
               { project, model },
-              { expected: { alias: alias as string, version: move?.toVersion ?? 0n } },
+              { expected: [{ alias: alias as string, version: move?.toVersion ?? 0n }] },
             )
           : undefined;
         const ms = Math.round(performance.now() - startedAt);

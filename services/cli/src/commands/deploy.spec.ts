@@ -27,7 +27,10 @@ function deployed(o: { wanted: bigint; served: bigint; on: string[]; replicas: n
 }
 
 /** A scheduler that keeps one deployment with compare-and-set, and plans every version on two replicas. */
-function scheduler(router: ConnectRouter, o: { states?: readonly Deployment[]; meanwhile?: Partial<DeploymentSpec> }) {
+function scheduler(
+  router: ConnectRouter,
+  o: { states?: readonly Deployment[]; meanwhile?: Partial<DeploymentSpec>; put?: Deployment },
+) {
   let spec = create(DeploymentSpecSchema, { project: "default", model: "m", replicas: 1, keepWarm: 1 });
   let generation = 1;
   let meanwhile = o.meanwhile;
@@ -47,7 +50,7 @@ function scheduler(router: ConnectRouter, o: { states?: readonly Deployment[]; m
     generation += 1;
     return {
       plan: { fits: true, versions: [{ version: 1n, replicaIds: ["a", "b"] }] },
-      deployment: { spec, etag: String(generation) },
+      deployment: { spec, etag: String(generation), ...(o.put?.status && { status: o.put.status }) },
     };
   });
   router.rpc(DeploymentService.method.watchDeployment, async function* () {
@@ -63,6 +66,15 @@ describe("a deployment that is waited for", () => {
     await using server = await serveRoutes((router) => void scheduler(router, { states }));
     const wishes = { project: "default", model: "m", replicas: 2 };
     expect(await deployModel(server.connection, wishes)).toBe("v1 on 2");
+  });
+
+  it("whose alias was moved before serves the version it points at, not the one before", async () => {
+    const on = { on: ["a"], replicas: 1 };
+    const put = deployed({ wanted: 2n, served: 1n, ...on });
+    // The leader has not heard of the alias yet.
+    const states = [deployed({ wanted: 1n, served: 1n, ...on }), put, deployed({ wanted: 2n, served: 2n, ...on })];
+    await using server = await serveRoutes((router) => void scheduler(router, { states, put }));
+    expect(await deployModel(server.connection, { project: "default", model: "m" })).toBe("v2 on 1");
   });
 
   it("of a model that was just run serves the version that was pushed, not the one before", async () => {

@@ -74,7 +74,7 @@ export function addDeploy(program: Command): void {
           return;
         }
         const summary = options.wait
-          ? await waitUntilServed(connection, { project, model }, { output, whole: planned(answer.plan) })
+          ? await waitUntilServed(connection, { project, model }, { output, ...planned(answer) })
           : (answer.deployment?.status?.summary ?? "");
         output.result({ deployment: answer.deployment, summary }, () => [
           summary || `${name} is being deployed.`,
@@ -117,19 +117,26 @@ export async function putWishes(
 export async function deployModel(
   connection: Connection,
   wishes: Wishes,
-  options: { output?: Output; expected?: ExpectedAlias } = {},
+  options: { output?: Output; expected?: readonly ExpectedAlias[] } = {},
 ): Promise<string> {
-  const { plan } = await putWishes(connection, wishes);
-  return (await waitUntilServed(connection, wishes, { ...options, whole: planned(plan) })) ?? "";
+  const answer = await putWishes(connection, wishes);
+  return (await waitUntilServed(connection, wishes, { ...planned(answer), ...options })) ?? "";
+}
+
+/** What can be waited for: each alias at the version it points at, on as many replicas as the plan has. */
+function planned({ plan, deployment }: PutDeploymentResponse): { expected: ExpectedAlias[]; whole: number } {
+  const aliases = deployment?.status?.aliases ?? [];
+  const expected = aliases.map(({ alias, wantedVersion }) => ({ alias, version: wantedVersion }));
+  return { expected, whole: plannedReplicas(plan) };
 }
 
 /** On how many replicas a plan has every version: no more can be waited for where there are fewer than wanted. */
-function planned(plan: Plan | undefined): number {
+function plannedReplicas(plan: Plan | undefined): number {
   return Math.min(...(plan?.versions ?? []).map(({ replicaIds }) => Math.max(1, replicaIds.length)));
 }
 
 function fewerThanWanted(plan: Plan | undefined, wanted = 0): string[] {
-  const there = planned(plan);
+  const there = plannedReplicas(plan);
   if (plan?.fits !== true || there >= wanted) return [];
   return [
     `${wanted} replicas are wanted, and there ${there === 1 ? "is 1" : `are ${there}`}: it serves on more when there are more.`,
@@ -174,7 +181,7 @@ const deployWishes = [
   "resident",
 ] as const satisfies readonly (keyof DeployOptions)[];
 
-/** An alias that was just moved: the wait is over only when it is served by this version. */
+/** Where an alias points: the wait is over only when it is served by this version, and not by one it pointed at before. */
 export interface ExpectedAlias {
   readonly alias: string;
   readonly version: bigint;
@@ -182,15 +189,15 @@ export interface ExpectedAlias {
 
 /**
  * Waits until every alias of a deployed model is served by the version it points at, with `whole` on every replica the deployment wants, or on so many. Returns the summary sentence;
- * undefined when the model is not deployed, or does not serve the expected alias. A paused deployment is not waited for.
+ * undefined when the model is not deployed, or does not serve an expected alias. A paused deployment is not waited for.
  * Errors: FAILED_PRECONDITION with the rollout's own reason when it fails; DEADLINE_EXCEEDED.
  */
 export async function waitUntilServed(
   connection: Connection,
   model: { project: string; model: string },
-  options: { output?: Output; expected?: ExpectedAlias; timeoutMs?: number; whole?: number } = {},
+  options: { output?: Output; expected?: readonly ExpectedAlias[]; timeoutMs?: number; whole?: number } = {},
 ): Promise<string | undefined> {
-  const { output, expected, timeoutMs = 120_000, whole = 1 } = options;
+  const { output, expected = [], timeoutMs = 120_000, whole = 1 } = options;
   const name = modelName(model.project, model.model);
   const progress = output?.progress(`deploying ${name}`) ?? (() => {});
   // Leaving the loop does not end a Connect call, nor the timer of its own deadline: this signal does both jobs.
@@ -202,7 +209,8 @@ export async function waitUntilServed(
     for await (const { deployment } of updates) {
       const { status, spec } = deployment as Deployment;
       if (status === undefined) continue;
-      if (expected !== undefined && !servedAliases(spec?.aliases).includes(expected.alias)) return undefined;
+      const aliases = servedAliases(spec?.aliases);
+      if (expected.some(({ alias }) => !aliases.includes(alias))) return undefined;
       if (spec?.paused) return `${name} is paused: it goes on with \`aimass deployments resume ${name}\`.`;
       const replicas = Math.min(spec?.replicas ?? 1, whole);
       const served = isServed(status, { versions: spec?.versions ?? [], replicas, expected });
@@ -228,11 +236,11 @@ function isServed(
     versions,
     replicas,
     expected,
-  }: { versions: readonly bigint[]; replicas: number; expected: ExpectedAlias | undefined },
+  }: { versions: readonly bigint[]; replicas: number; expected: readonly ExpectedAlias[] },
 ): boolean {
-  const seen =
-    expected === undefined ||
-    status.aliases.some((a) => a.alias === expected.alias && a.wantedVersion === expected.version);
+  const seen = expected.every(({ alias, version }) =>
+    status.aliases.some((each) => each.alias === alias && each.wantedVersion === version),
+  );
   // One that points at no version yet is not waited for.
   const aliases = status.aliases.filter(({ wantedVersion }) => wantedVersion !== 0n);
   const wanted = new Set([...aliases.map((alias) => alias.wantedVersion), ...versions]);

@@ -17,7 +17,7 @@ import { enumName, modelName, signature } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
 import { wholeNumber } from "../training/arguments.ts";
 import { action, modelArgument } from "./context.ts";
-import { deployModel, type Wishes } from "./deploy.ts";
+import { currentDeployment, deployModel, type Wishes } from "./deploy.ts";
 
 export function addRun(program: Command): void {
   program
@@ -39,6 +39,10 @@ export function addRun(program: Command): void {
           if (before?.madeBy === "others" && options.name === undefined)
             throw new AimassError("FAILED_PRECONDITION", `There is a model ${full} already, which is not from a run.`, {
               remedy: `Take another name with --name, or say --name ${full} to make this its next version and the one that serves.`,
+            });
+          if ((await currentDeployment(connection, project, model))?.spec?.paused)
+            throw new AimassError("FAILED_PRECONDITION", `${full} is paused: a new version would not serve.`, {
+              remedy: `Let it go on first: aimass deployments resume ${full}`,
             });
           const found = await openModel(file as string, options.file);
           const version = await pushOpened({ connection, output, project, model, path: file as string, found });
@@ -121,7 +125,7 @@ export async function servePushed(
   const { project, model } = wishes;
   const expected = { alias: "default", version };
   await connection.client(AliasService).moveAlias({ project, model, ...expected, reason: runReason });
-  return await deployModel(connection, wishes, { expected, ...(output && { output }) });
+  return await deployModel(connection, wishes, { expected: [expected], ...(output && { output }) });
 }
 
 /** Why an alias was moved, in its history: by this a later run knows what is its own. */

@@ -81,16 +81,30 @@ export class Deployments {
     });
   }
 
-  /** False when there was none, or none that was made before a time. */
-  remove(key: string, actor: string, madeBefore?: Date): Promise<boolean> {
+  /** False when there was none. */
+  remove(key: string, actor: string): Promise<boolean> {
+    return this.#store.withTransaction((tx) => this.#removeIn(tx, key, { actor, madeBefore: undefined }));
+  }
+
+  /** The end of a deployment whose model was deleted at some time, with its history. Bears repetition. */
+  removeWithModel(key: string, actor: string, deletedAt: Date): Promise<void> {
     return this.#store.withTransaction(async (tx) => {
-      const named = tx.deleteFrom("deployment").where("key", "=", key);
-      const chosen = madeBefore === undefined ? named : named.where("created_at", "<=", madeBefore);
-      const row = await chosen.returning("spec").executeTakeFirst();
-      if (row === undefined) return false;
-      await this.#tell(tx, fromBinary(DeploymentSpecSchema, row.spec), { change: Change.DELETED, actor });
-      return true;
+      const wasThere = await this.#removeIn(tx, key, { actor, madeBefore: deletedAt });
+      await forgetHappenings(tx, key, wasThere ? undefined : deletedAt);
     });
+  }
+
+  async #removeIn(
+    tx: SchedulerTransaction,
+    key: string,
+    { actor, madeBefore }: { actor: string; madeBefore: Date | undefined },
+  ): Promise<boolean> {
+    const named = tx.deleteFrom("deployment").where("key", "=", key);
+    const chosen = madeBefore === undefined ? named : named.where("created_at", "<=", madeBefore);
+    const row = await chosen.returning("spec").executeTakeFirst();
+    if (row === undefined) return false;
+    await this.#tell(tx, fromBinary(DeploymentSpecSchema, row.spec), { change: Change.DELETED, actor });
+    return true;
   }
 
   async #tell(tx: SchedulerTransaction, spec: DeploymentSpec, o: { change: Change; actor: string }): Promise<void> {
@@ -105,12 +119,6 @@ export class Deployments {
     const happening = { case: "specChange", value: o.change === Change.DELETED ? {} : { spec } } as const;
     await noteHappening(tx, `${project}.${model}`, { actor: o.actor, happening });
     await this.#changes.tell(tx, "desired");
-  }
-
-  /** The end of a deployment whose model was deleted at some time, with its history. Bears repetition. */
-  async removeWithModel(key: string, actor: string, deletedAt: Date): Promise<void> {
-    const wasThere = await this.remove(key, actor, deletedAt);
-    await this.#store.withTransaction((tx) => forgetHappenings(tx, key, wasThere ? undefined : deletedAt));
   }
 
   #select() {

@@ -1,9 +1,16 @@
 import type { ServableModel } from "@aimass/api/registry";
-import { type Deployment, DeploymentSchema, type DeploymentService, type DeploymentSpec } from "@aimass/api/scheduler";
+import {
+  type Deployment,
+  DeploymentSchema,
+  type DeploymentService,
+  type DeploymentSpec,
+  DeploymentSpecSchema,
+  type DeploymentStatus,
+} from "@aimass/api/scheduler";
 import { AimassError, type Clock } from "@aimass/core";
 import type { PolicyStore, Principal } from "@aimass/identity";
 import { callerOf, readPage, requireVerb } from "@aimass/rpc";
-import { create } from "@bufbuild/protobuf";
+import { create, equals } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Changes } from "../changes.ts";
 import type { SchedulerTimings } from "../config.ts";
@@ -48,21 +55,21 @@ export function createDeploymentService(o: DeploymentServiceOptions): ServiceImp
       if (model === undefined) throw new AimassError("NOT_FOUND", noModel(key));
       if (refusal !== undefined) throw refusal;
       const { principal } = callerOf(context);
-      assertNamed(spec, model, (await o.deployments.find(key))?.spec);
+      const before = (await o.deployments.find(key))?.spec;
+      assertNamed(spec, model, before);
       const tried = await tryDeployment(o.store, spec, { models, ...o.timings });
       const plan = encodePlan(tried, key);
       if (request.dryRun) return { plan };
-      refuseShortages(key, tried);
+      if (before === undefined || !differAtMostInPause(before, spec)) refuseShortages(key, tried);
       await o.deployments.put(key, spec, {
         etag: request.etag,
         createOnly: request.createOnly,
         actor: principal.id,
       });
       const put = await o.deployments.find(key);
-      const status = tried.outcome.statuses.get(key);
-      // Until the leader has looked at it, the status is what the plan foresees.
-      const deployment = put && create(DeploymentSchema, { ...(status && { status }), ...put });
-      return deployment === undefined ? { plan } : { plan, deployment };
+      if (put === undefined) return { plan };
+      const status = seenStatus(put.status, tried.outcome.statuses.get(key));
+      return { plan, deployment: create(DeploymentSchema, { ...put, ...(status && { status }) }) };
     },
     async getDeployment(request, context) {
       return { deployment: await findVisible(context, readModelName(request).key) };
@@ -169,6 +176,22 @@ function assertNamed(spec: DeploymentSpec, model: ServableModel, before: Deploym
       `Its aliases: ${model.aliases.map((each) => each.name).join(", ") || "none yet"}. ` +
       `Point it at a version with \`aimass models alias ${spec.project === "default" ? spec.model : name} ${alias} VERSION\`, or name a version.`,
   });
+}
+
+/** The leader's status, or what the plan foresees until the leader has looked at the deployment and has heard where its aliases point. */
+function seenStatus(
+  leaders: DeploymentStatus | undefined,
+  foreseen: DeploymentStatus | undefined,
+): DeploymentStatus | undefined {
+  if (leaders === undefined || foreseen === undefined) return leaders ?? foreseen;
+  const points = new Map(leaders.aliases.map(({ alias, wantedVersion }) => [alias, wantedVersion]));
+  const heard = foreseen.aliases.every(({ alias, wantedVersion }) => points.get(alias) === wantedVersion);
+  return heard ? leaders : foreseen;
+}
+
+/** Pausing and going on take no more room than there was given. */
+function differAtMostInPause(before: DeploymentSpec, after: DeploymentSpec): boolean {
+  return equals(DeploymentSpecSchema, { ...before, paused: after.paused }, after);
 }
 
 function refuseShortages(key: string, plan: DeploymentPlan): void {

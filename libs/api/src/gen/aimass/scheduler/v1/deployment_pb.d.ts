@@ -316,6 +316,9 @@ export declare const PutDeploymentRequestSchema: GenMessage<PutDeploymentRequest
  */
 export declare type PutDeploymentResponse = Message<"aimass.scheduler.v1.PutDeploymentResponse"> & {
   /**
+   * Its status knows where the aliases point now. Whoever waits for it waits until the status that GetDeployment gives or WatchDeployment tells has these
+   * wanted_versions: until then it is of the time before.
+   *
    * @generated from field: aimass.scheduler.v1.Deployment deployment = 1;
    */
   deployment?: Deployment | undefined;
