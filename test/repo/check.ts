@@ -2,8 +2,10 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { consumersOf } from "../../libs/events/src/consumers.ts";
 import { boundaryViolations } from "./rules/boundaries.ts";
 import { importCircles } from "./rules/circles.ts";
+import { unlistedConsumers } from "./rules/consumers.ts";
 import { type Lockfile, missingPlatforms } from "./rules/lockfile.ts";
 import { type PackageManifest, skeletonViolations, unpinnedDependencies } from "./rules/packages.ts";
 import { unshownPromises } from "./rules/promises.ts";
@@ -77,6 +79,7 @@ const checks: readonly Check[] = [
   { name: "contracts: breaking changes", run: breakingChanges },
   { name: "contracts: generated code", run: staleCode },
   { name: "boundaries", run: () => boundaryViolations(sources, dependencies) },
+  { name: "consumers of events", run: () => unlistedConsumers(sources, consumersOf) },
   { name: "circles of imports", run: () => importCircles(sources) },
   {
     name: "packages",

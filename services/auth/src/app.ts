@@ -7,7 +7,7 @@ import { ServiceIdentity } from "@aimass/identity";
 import { type RpcServer, serveRpc } from "@aimass/rpc";
 import { openStore } from "@aimass/store";
 import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
-import { removeOrphanedGrants } from "./access/orphaned-grants.ts";
+import { removeOrphans } from "./access/orphaned-grants.ts";
 import { headsFolder } from "./audit/stored-heads.ts";
 import { bootstrapAdmin } from "./bootstrap/admin.ts";
 import { choresOf, signOfLifeMs } from "./chores.ts";
@@ -121,7 +121,7 @@ async function subscribe(parts: Parts, signal: AbortSignal): Promise<void> {
     consumer: "auth-orphaned-grants",
     kinds: ["modelChanged", "datasetDeleted", "projectChanged"],
     signal,
-    handle: (event) => removeOrphanedGrants(parts, event),
+    handle: (event) => removeOrphans(parts, event),
   });
 }
 

@@ -38,7 +38,7 @@ export interface AuthDatabase {
     created_by: string;
     created_at: Date;
   };
-  project_policy: { project: string; max_snapshot_age_seconds: string };
+  project_policy: { project: string; max_snapshot_age_seconds: string; set_at: Generated<Date> };
   session: {
     id: string;
     principal: string;

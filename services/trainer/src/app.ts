@@ -6,8 +6,10 @@ import { PolicyStore, ServiceIdentity } from "@aimass/identity";
 import { closeServiceClients, followPolicy, serveRpc } from "@aimass/rpc";
 import { openStore } from "@aimass/store";
 import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
+import { hearChanges } from "./changes-elsewhere.ts";
 import type { TrainerConfig } from "./config.ts";
 import type { Database } from "./database.ts";
+import { DeletedProjects } from "./jobs/deleted-projects.ts";
 import { keepHouse } from "./jobs/housekeeping.ts";
 import { JobDesk } from "./jobs/job-desk.ts";
 import { JobFeed } from "./jobs/job-feed.ts";
@@ -87,9 +89,12 @@ export async function startTrainer(
   const ruleLog = log.scope("trainer.retraining");
   const { workers, keepLogDays } = config;
   const gpus = new GpuPool(config.scripts.most.gpus);
+  const concerned = { retrainings, deletedProjects: new DeletedProjects({ store, journal }) };
+  const hearing = hearChanges(bus, concerned, signal);
+  hearing.catch((error: unknown) => log.error("changes elsewhere are not heard of", { error }));
   const running = Promise.all([
     runJobs({ store, leases, trainers, holder, supervisor, gpus, clock, log: jobLog, workers, signal }),
-    runRetrainings({ store, bus, retrainings, desk, policy, clock, log: ruleLog, tracer, signal }),
+    runRetrainings({ store, retrainings, desk, policy, clock, log: ruleLog, tracer, signal }),
     keepHouse({ store, leases, checkpoints, folders, clock, log: jobLog, keepLogDays, signal }),
     gaugeQueue({ store, metrics, clock, signal }),
   ]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { boundaryViolations, importsOf } from "./boundaries.ts";
 import { importCircles } from "./circles.ts";
+import { unlistedConsumers } from "./consumers.ts";
 import { missingPlatforms, platformEntry } from "./lockfile.ts";
 import { skeletonViolations, unpinnedDependencies } from "./packages.ts";
 import { unshownPromises } from "./promises.ts";
@@ -130,6 +131,18 @@ describe("lockfile", () => {
     expect(entry("@biomejs/cli-linux-arm64-musl")).toMatchObject({ os: ["linux"], cpu: ["arm64"], libc: ["musl"] });
     expect(entry("argon2-win32-x64-msvc")).toMatchObject({ os: ["win32"], cpu: ["x64"] });
     expect(() => entry("@tool/something")).toThrow("does not tell");
+  });
+});
+
+describe("consumers of events", () => {
+  it("are listed where their rights come from", () => {
+    const found = (path: string) =>
+      unlistedConsumers([{ path, text: 'bus.subscribe({ consumer: "b" });' }], { one: ["a"], two: ["b"] });
+    expect(found("services/two/src/app.ts")).toEqual([]);
+    expect(found("services/one/src/app.spec.ts")).toEqual([]);
+    expect(found("services/one/src/app.ts")).toEqual([
+      'services/one/src/app.ts hears events as "b", which libs/events/src/consumers.ts does not list.',
+    ]);
   });
 });
 

@@ -75,7 +75,8 @@ export class Grants {
     return await this.#writer.change(async ({ tx, touch }) => {
       await tx.deleteFrom("project_policy").where("project", "=", project).execute();
       if (maxAgeSeconds !== undefined) {
-        const row = { project, max_snapshot_age_seconds: maxAgeSeconds.toString() };
+        const set_at = new Date(this.#clock.now());
+        const row = { project, max_snapshot_age_seconds: maxAgeSeconds.toString(), set_at };
         await tx.insertInto("project_policy").values(row).execute();
       }
       touch(policyEntryKey.project(project));

@@ -8,6 +8,7 @@ import { openStore, type Store } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
 import { waitFor } from "@aimass/testkit";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AuthClients, type AuthFixture, startAuthFixture } from "../testing/auth-fixture.ts";
 
@@ -125,10 +126,10 @@ describe("a deleted model", () => {
 });
 
 describe("a deleted project", () => {
-  const tellGone = (project: string) =>
+  const tellGone = (project: string, occurredAt = timestampFromMs(Date.now())) =>
     store.withTransaction((tx) =>
       bus.publishFrom(tx, {
-        occurredAt: timestampFromMs(Date.now()),
+        occurredAt,
         actor: "user:admin",
         resource: project,
         payload: { case: "projectChanged", value: { project, change: Change.DELETED } },
@@ -143,6 +144,26 @@ describe("a deleted project", () => {
     await waitFor(async () => !(await left("z")).includes("z"), { timeoutMs: 60_000 });
     expect(await left("z")).toEqual(["z_2", "zz.m"]);
     expect(await left("y")).toEqual(["y", "y.m"]);
+  });
+
+  it("leaves no policy to a later one of its name, and takes none of that", async () => {
+    const policies = async () => {
+      const { rows } = await sql<{ project: string }>`select project from auth.project_policy order by 1`.execute(
+        store.db,
+      );
+      return rows.map(({ project }) => project);
+    };
+    const putPolicy = (project: string) => root.access.putProjectPolicy({ project, maxSnapshotAgeSeconds: 5n });
+    projectsThere.set("y", Date.now() - 60_000);
+    for (const project of ["x", "x_2", "y", "w"]) await putPolicy(project);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const deletedAt = timestampFromMs(Date.now());
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    projectsThere.set("w", Date.now());
+    await putPolicy("w");
+    for (const project of ["w", "y", "x"]) await tellGone(project, deletedAt);
+    await waitFor(async () => !(await policies()).includes("x"), { timeoutMs: 60_000 });
+    expect(await policies()).toEqual(["w", "x_2", "y"]);
   });
 });
 

@@ -2,23 +2,24 @@ import { Change, type Event } from "@aimass/api/events";
 import { formatResource, policyEntryKey } from "@aimass/identity";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { sql } from "kysely";
+import type { Cause } from "../database.ts";
 import type { AuthEvents } from "../events.ts";
-import type { PolicyWriter } from "../policy/policy-change.ts";
+import type { PolicyChange, PolicyWriter } from "../policy/policy-change.ts";
 import type { GrantRow } from "./grant-row.ts";
 import { tellGrant } from "./grants.ts";
 import type { ModelLibrary } from "./model-library.ts";
 
-export interface OrphanedGrantsOptions {
+export interface OrphanOptions {
   readonly writer: PolicyWriter;
   readonly events: AuthEvents;
   readonly library: Pick<ModelLibrary, "modelSince" | "datasetSince" | "projectSince">;
 }
 
 /**
- * Takes back the grants on a deleted model, dataset or project, so that a new one of the same name does not inherit them. The registry is asked whether the model is gone: grants on one
- * that was there before the event stay. Bears repetition: grants made after the deletion stay. Rejects while the registry cannot be asked.
+ * Takes back the grants on a deleted model, dataset or project, and a project's policy, so that a new one of the same name does not inherit them. The registry is asked whether it is
+ * gone: what is about one that was there before the event stays. Bears repetition: what was set after the deletion stays. Rejects while the registry cannot be asked.
  */
-export async function removeOrphanedGrants(options: OrphanedGrantsOptions, event: Event): Promise<void> {
+export async function removeOrphans(options: OrphanOptions, event: Event): Promise<void> {
   const { writer, events, library } = options;
   const gone = deletedName(event);
   if (gone === undefined || event.occurredAt === undefined) return;
@@ -26,7 +27,8 @@ export async function removeOrphanedGrants(options: OrphanedGrantsOptions, event
   if (await isThereSince(library, gone, until)) return;
   const [resource, within] = resourcesOf(gone);
   const cause = { actor: "service:auth", traceparent: event.traceparent };
-  await writer.change(async ({ tx, touch }) => {
+  await writer.change(async (change) => {
+    const { tx, touch } = change;
     const { rows } = await sql<GrantRow>`
       delete from access_grant
       where created_at <= ${until} and (resource = ${resource} or starts_with(resource, ${within}))
@@ -35,7 +37,20 @@ export async function removeOrphanedGrants(options: OrphanedGrantsOptions, event
       touch(policyEntryKey.grant(row.id));
       await tellGrant(events, tx, cause, row, "deleted");
     }
+    if (gone.kind === "project") await removePolicy(events, change, cause, { project: gone.project, until });
   });
+}
+
+async function removePolicy(
+  events: AuthEvents,
+  { tx, touch }: PolicyChange,
+  cause: Cause,
+  { project, until }: { project: string; until: Date },
+): Promise<void> {
+  const policy = tx.deleteFrom("project_policy").where("project", "=", project).where("set_at", "<=", until);
+  if ((await policy.returning("project").executeTakeFirst()) === undefined) return;
+  touch(policyEntryKey.project(project));
+  await events.project(tx, cause, project);
 }
 
 type Deleted =
@@ -64,7 +79,7 @@ function deletedName({ payload }: Event): Deleted | undefined {
  * Whether what is said to be gone is there, or the other of model and dataset has its name and so its grants. Of a dataset only the newest version's moment is known, which
  * may be later than the event though the dataset is not.
  */
-async function isThereSince(library: OrphanedGrantsOptions["library"], gone: Deleted, until: Date): Promise<boolean> {
+async function isThereSince(library: OrphanOptions["library"], gone: Deleted, until: Date): Promise<boolean> {
   if (gone.kind === "project") {
     const since = await library.projectSince(gone.project);
     return since !== undefined && since < until;

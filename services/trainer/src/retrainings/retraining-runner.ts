@@ -1,13 +1,10 @@
-import { Change } from "@aimass/api/events";
 import { JobSpecSchema } from "@aimass/api/trainer";
 import { AimassError, Backoff, type Clock } from "@aimass/core";
-import type { EventBus } from "@aimass/events";
 import type { PolicyStore } from "@aimass/identity";
 import { policyReady } from "@aimass/rpc";
 import type { Store } from "@aimass/store";
 import { currentTraceparent, type Logger, type Tracer, withTraceparent } from "@aimass/telemetry";
 import { fromBinary } from "@bufbuild/protobuf";
-import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Database, RetrainingRow } from "../database.ts";
 import type { JobDesk } from "../jobs/job-desk.ts";
 import { requesterFor } from "../jobs/requester.ts";
@@ -22,7 +19,6 @@ import {
 
 export interface RetrainingRunnerOptions {
   readonly store: Store<Database>;
-  readonly bus: EventBus;
   readonly retrainings: PostgresRetrainings;
   readonly desk: JobDesk;
   readonly policy: PolicyStore;
@@ -40,27 +36,8 @@ const lookAgainMs = 5000;
  * idempotency key for each occasion makes one job of it whoever comes again.
  */
 export async function runRetrainings(options: RetrainingRunnerOptions): Promise<void> {
-  const { store, bus, retrainings, policy, clock, log, signal } = options;
+  const { store, retrainings, policy, clock, log, signal } = options;
   const bell = new Bell();
-  const hearing = bus.subscribe({
-    consumer: "trainer-retraining",
-    kinds: ["datasetCreated"],
-    signal,
-    handle: async ({ payload }) => {
-      if (payload.case === "datasetCreated") await retrainings.noteVersion(payload.value);
-    },
-  });
-  hearing.catch((error: unknown) => log.error("new data is not heard of", { error }));
-  const hearingOfAuthors = bus.subscribe({
-    consumer: "trainer-authors",
-    kinds: ["principalChanged"],
-    signal,
-    handle: async ({ payload: { case: kind, value }, occurredAt }) => {
-      if (kind !== "principalChanged" || value.change !== Change.DELETED || occurredAt === undefined) return;
-      await retrainings.pauseOf(value.principal, timestampDate(occurredAt));
-    },
-  });
-  hearingOfAuthors.catch((error: unknown) => log.error("deleted authors are not heard of", { error }));
   // Without the policy nobody would be known, and occasions would be lost.
   await policyReady(policy, signal).catch(() => {});
   using _due = await store.listen(retrainingChannel, () => bell.ring());

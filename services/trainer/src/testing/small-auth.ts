@@ -7,8 +7,8 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 
 export interface SmallAuth extends RpcServer {
-  /** Changes what somebody may do in the project "default"; trainers hear of it within a second. */
-  grant(subject: string, level: Level, verbs?: readonly string[]): void;
+  /** Changes what somebody may do in a project, "default" unless given; trainers hear of it within a second. */
+  grant(subject: string, level: Level, verbs?: readonly string[], project?: string): void;
   /** Denies a subject everything on a model, or takes that back. */
   deny(subject: string, resource: string, isDenied?: boolean): void;
 }
@@ -21,8 +21,9 @@ export async function startSmallAuth(identity: ServiceIdentity): Promise<SmallAu
   const grants = new Map<string, PolicyEntry>();
   const people = ["user:eve", "user:ada", "user:dan", "user:mia"];
   let version = 0n;
-  const grant = (subject: string, level: Level, verbs: readonly string[] = []) => {
-    grants.set(subject, grantEntry(subject, level, verbs));
+  const grant = (subject: string, level: Level, verbs: readonly string[] = [], project = "default") => {
+    const entry = grantEntry(`${subject}-${project}`, level, verbs, { subject, resource: project });
+    grants.set(entry.key, entry);
     version += 1n;
   };
   const deny = (subject: string, resource: string, isDenied = true) => {
