@@ -1,8 +1,8 @@
 import { PieceStream } from "../byte-stream.ts";
-import { nameInFile } from "../column-choice.ts";
 import type { ReaderContext } from "../format-reader.ts";
 import { JsonLinesReader } from "../json-lines/json-lines-reader.ts";
 import { indexLeftOut, pandasIndex } from "../row-name-columns.ts";
+import { saidColumns } from "../said-columns.ts";
 import { type ArrowField, type ArrowFile, openArrow, readable } from "./arrow-file.ts";
 import { BatchParts, readMessage } from "./batch-reader.ts";
 import { columnTexts, type Texts, valueTexts } from "./column-texts.ts";
@@ -11,14 +11,8 @@ const rowsAtOnce = 256;
 
 /** Feather 2, which is an Arrow IPC file, batch by batch and by the rules of JSON Lines. */
 export function arrowReader(context: ReaderContext): JsonLinesReader {
-  const { keepIndex, types, choice } = context;
   return new JsonLinesReader(context, (schema, signal) => {
-    const kept =
-      schema === undefined
-        ? undefined
-        : new Set(schema.columns.map(({ source, ...column }) => source ?? nameInFile(column)));
-    const keepsIndex = (name: string) => kept?.has(name) ?? (keepIndex || types.has(name) || choice.names(name));
-    const rows = new ArrowRows(context, keepsIndex, signal);
+    const rows = new ArrowRows(context, saidColumns(context, schema).keepsIndex, signal);
     return { text: new PieceStream(rows.lines()), areLines: false, notes: () => rows.notes };
   });
 }

@@ -1,37 +1,72 @@
 import { badFile } from "../cells/bad-cell.ts";
+import { type Limits, overLimit } from "../limits.ts";
 import { quote } from "../schema.ts";
-import { type Part, ValueCursor } from "./value-cursor.ts";
+import { type LayoutOptions, layoutOf } from "./table-layout.ts";
+import { columnsOf, isList, isObject, type Part, partsOf, ValueCursor } from "./value-cursor.ts";
 import { lineOf, onOneLine } from "./value-end.ts";
 
-const rowsAtOnce = 256;
+const bytesAtOnce = 64 * 1024;
 const remedy = 'Write an array of objects; in pandas: to_json("FILE.json", orient="records").';
 
-/** The rows of an object of objects by row, as lines. */
-export function* recordLines(rows: readonly Part[], notes: Set<string>): Generator<Buffer> {
-  for (const [row, { name, value }] of rows.entries()) {
-    noteName(String(name), row, notes);
+/** The rows of a whole object in memory, as lines: of columns, of rows by name, or one row. */
+export function* heldLines(whole: Buffer, options: LayoutOptions, notes: Set<string>): Generator<Buffer, void> {
+  const holds = (isKind: (value: Buffer) => boolean) => {
+    let holdsAny = false;
+    for (const { value } of partsOf(whole)) {
+      if (!isKind(value)) return false;
+      holdsAny = true;
+    }
+    return holdsAny;
+  };
+  if (holds(isList)) yield* columnLines(whole, options.limits, notes);
+  else if (holds(isObject)) {
+    const { areRows, doubt } = layoutOf(whole, options);
+    if (doubt !== undefined) notes.add(doubt);
+    yield* areRows ? recordLines(whole, options.limits, notes) : columnLines(whole, options.limits, notes);
+  } else yield Buffer.concat([onOneLine(whole), Buffer.from("\n")]);
+}
+
+/** The rows of an object of objects by row. */
+function* recordLines(whole: Buffer, limits: Limits, notes: Set<string>): Generator<Buffer, void> {
+  const names = new RowNames(notes);
+  let row = 0;
+  for (const { name, value } of partsOf(whole)) {
+    names.add(name as Buffer, row++);
+    checkSize(row, value.length, limits);
     yield Buffer.concat([onOneLine(value), Buffer.from("\n")]);
   }
 }
 
-/** The rows of an object of columns, each an object by row or a list, as lines. */
-export function* columnLines(columns: readonly Part[], notes: Set<string>): Generator<Buffer> {
+/** The rows of an object of columns, each an object by row or a list. */
+function* columnLines(whole: Buffer, limits: Limits, notes: Set<string>): Generator<Buffer, void> {
+  const columns = columnsOf(whole, limits);
   const names = columns.map(({ name }) => lineOf(name as Buffer));
+  const namesBytes = columns.reduce((sum, { name }) => sum + (name as Buffer).length + 2, 0);
   const cursors = columns.map(({ value }) => new ValueCursor(value));
-  let lines: string[] = [];
+  const rowNames = new RowNames(notes);
+  let [lines, bytes]: [string[], number] = [[], 0];
   for (let row = 0; ; row++) {
     const cells = cursors.map((cursor) => cursor.next());
     const first = cells[0];
     const odd = cells.findIndex((cell) => String(cell?.name) !== String(first?.name) || !cell !== !first);
     if (odd >= 0) throw unlike(names[odd] as string, names[0] as string, row);
     if (first === undefined) break;
-    if (first.name !== undefined) noteName(String(first.name), row, notes);
+    if (first.name !== undefined) rowNames.add(first.name, row);
+    const size = (cells as Part[]).reduce((sum, { value }) => sum + value.length, namesBytes);
+    checkSize(row + 1, size, limits);
     lines.push(`{${cells.map((cell, at) => `${names[at]}:${lineOf((cell as Part).value)}`).join(",")}}\n`);
-    if (lines.length < rowsAtOnce) continue;
+    bytes += size;
+    if (bytes < bytesAtOnce) continue;
     yield Buffer.from(lines.join(""));
-    lines = [];
+    [lines, bytes] = [[], 0];
   }
   if (lines.length > 0) yield Buffer.from(lines.join(""));
+}
+
+/** Before the row is made of what is held. */
+function checkSize(row: number, bytes: number, limits: Limits): void {
+  if (bytes > limits.rowBytes)
+    throw overLimit("rowBytes", limits, `Row ${row} has at least ${bytes.toLocaleString("en")} bytes`);
 }
 
 function unlike(column: string, first: string, row: number): Error {
@@ -39,9 +74,20 @@ function unlike(column: string, first: string, row: number): Error {
 }
 
 /** Rows that are called otherwise than by their number have names, which are no column. */
-function noteName(name: string, row: number, notes: Set<string>): void {
-  if (notes.size > 0 || name === `"${row}"`) return;
-  notes.add(
-    `The rows have names, such as ${quote(name.slice(1, -1))}, which are left out. To have them as a column: reset_index() in pandas.`,
-  );
+class RowNames {
+  readonly #notes: Set<string>;
+  #isTold = false;
+
+  constructor(notes: Set<string>) {
+    this.#notes = notes;
+  }
+
+  add(name: Buffer, row: number): void {
+    const written = this.#isTold ? "" : String(name);
+    if (this.#isTold || written === `"${row}"`) return;
+    this.#isTold = true;
+    this.#notes.add(
+      `The rows have names, such as ${quote(written.slice(1, -1))}, which are left out. To have them as a column: reset_index() in pandas.`,
+    );
+  }
 }

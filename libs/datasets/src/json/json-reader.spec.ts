@@ -47,10 +47,10 @@ describe("a table in JSON", () => {
   });
 
   it("by columns whose rows have names is without them, and that is said", async () => {
-    expect(await read('{"a":{"Bo":1,"Li":2},"b":{"Bo":3,"Li":4}}')).toEqual({
+    expect(await read('{"a":{"Bo":1,"Li":2},"b":{"Bo":"x","Li":"y"}}')).toEqual({
       format: "json",
       rows: 2,
-      table: { a: [1, 2], b: [3, 4] },
+      table: { a: [1, 2], b: ["x", "y"] },
       warnings: [expect.stringContaining('The rows have names, such as "Bo"')],
     });
   });
@@ -101,6 +101,17 @@ describe("a table in JSON", () => {
   it.each([
     ["is cut off", '[{"a":1},{"a":', "The JSON is cut off."],
     ["is cut off between rows", '[{"a":1},', "The JSON is cut off."],
+    ["has a comma behind its last row", '[{"a":1},]', 'there is "]" instead of a value'],
+    ["has two commas between rows", '[{"a":1},,{"a":2}]', 'there is "," instead of a value'],
+    ["has a comma behind its last column", '{"a":[1],}', "or a comma is too many"],
+    ["has a comma before its first column", '{ ,"a":[1]}', "or a comma is too many"],
+    ["has a comma behind the last value of a row", '{"columns":["a"],"data":[[1,]]}', "or a comma is too many"],
+    ["closes a row with another bracket", '{"columns":["a"],"data":[[1}]}', "a bracket or a value is missing"],
+    [
+      "has an index, and a row that is no object",
+      '{"schema":{"primaryKey":["i"]},"data":[{"i":0,"a":1},3]}',
+      "Row 2: this is no object.",
+    ],
     ["lacks a comma", '[{"a":1} {"a":2}]', 'there is "{" instead of , or ]'],
     ["goes on after its end", '[{"a":1}] x', "Something follows"],
     ["has a row that is no object", '[{"a":1},3]', "Row 2: this is no object."],

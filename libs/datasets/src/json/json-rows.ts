@@ -1,21 +1,20 @@
 import { badFile } from "../cells/bad-cell.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { indexLeftOut } from "../row-name-columns.ts";
+import type { SaidColumns } from "../said-columns.ts";
 import { quote } from "../schema.ts";
-import { columnLines, recordLines } from "./held-table.ts";
+import { heldLines } from "./held-table.ts";
 import type { JsonText } from "./json-text.ts";
-import { partsOf } from "./value-cursor.ts";
-import { lineOf, onOneLine } from "./value-end.ts";
+import { columnsOf, isList, isObject, type Part, partsOf } from "./value-cursor.ts";
+import { lineOf, onOneLine, textOf } from "./value-end.ts";
 
 const lf = Buffer.from("\n");
 const orientation = 'In pandas: to_json("FILE.json", orient="records").';
 /** What stands before "data" in pandas' orientations "split" and "table", and in those of `to_dict`. */
 const before = new Set(["columns", "index", "schema", "index_names", "column_names", "pandas_version"]);
 
-export interface JsonRowsOptions {
+export interface JsonRowsOptions extends SaidColumns {
   readonly limits: Limits;
-  /** Whether a column that pandas wrote as the index stays. */
-  readonly keepsIndex: (name: string) => boolean;
 }
 
 /** What a file says before its rows. */
@@ -82,7 +81,7 @@ export class JsonRows {
     const preamble = await this.#preamble();
     if (preamble === undefined) {
       text.rewind(start);
-      yield* this.#held();
+      for (const line of heldLines(await this.#inMemory("the table"), this.#options, this.#notes)) yield line;
       return;
     }
     text.release();
@@ -108,19 +107,22 @@ export class JsonRows {
   /** Goes to the array of rows of "split" and "table"; undefined when the object is none of them. */
   async #preamble(): Promise<Preamble | undefined> {
     const text = this.#text;
-    let names: readonly Buffer[] | undefined;
+    const { limits } = this.#options;
+    let columns: Buffer | undefined;
     let index: ReadonlySet<string> = new Set();
     await text.take("{");
     do {
       if ((await text.peek()) !== '"') return undefined;
       const key = textOf(await this.#inMemory("a name"));
       await text.take(":");
-      if (key === "data" && (await text.peek()) === "[")
-        return (await this.#holdsRows()) ? { names, index } : undefined;
+      if (key === "data" && (await text.peek()) === "[") {
+        if (!(await this.#holdsRows())) return undefined;
+        return { names: columns && columnsOf(columns, limits).map(({ value }) => value), index };
+      }
       if (!before.has(key)) return undefined;
       const value = await this.#inMemory(quote(key));
-      if (key === "columns" && value[0] === 0x5b) names = partsOf(value).map((part) => part.value);
-      if (key === "schema" && value[0] === 0x7b) index = primaryKey(value);
+      if (key === "columns" && isList(value)) columns = value;
+      if (key === "schema" && isObject(value)) index = primaryKey(value, limits);
     } while ((await text.take(",}")) === ",");
     return undefined;
   }
@@ -133,22 +135,6 @@ export class JsonRows {
     const first = await text.peek();
     text.rewind(start);
     return first === "{" || first === "[" || first === "]";
-  }
-
-  /** A whole object in memory: of columns, of rows by name, or one row. */
-  async *#held(): AsyncGenerator<Buffer, void> {
-    const whole = await this.#inMemory("the table");
-    const parts = partsOf(whole);
-    const opening = new Set(parts.map(({ value }) => value[0]));
-    if (parts.length > 0 && opening.size === 1 && (opening.has(0x5b) || opening.has(0x7b))) {
-      const rows = isByRow(
-        parts.map(({ name }) => textOf(name as Buffer)),
-        parts[0]?.value as Buffer,
-      )
-        ? recordLines(parts, this.#notes)
-        : columnLines(parts, this.#notes);
-      for (const line of rows) yield line;
-    } else yield Buffer.concat([onOneLine(whole), lf]);
   }
 
   async #nextRow(): Promise<Buffer> {
@@ -172,9 +158,11 @@ export class JsonRows {
   }
 
   #line(value: Buffer, { names, index }: Preamble): Buffer {
-    if (value[0] === 0x5b) return Buffer.from(`${this.#named(value, names)}\n`);
-    if (index.size === 0) return Buffer.concat([onOneLine(value), lf]);
-    const kept = partsOf(value).filter(({ name }) => this.#isKept(textOf(name as Buffer), index));
+    if (isList(value)) return Buffer.from(`${this.#named(value, names)}\n`);
+    if (index.size === 0 || !isObject(value)) return Buffer.concat([onOneLine(value), lf]);
+    const kept = columnsOf(value, this.#options.limits).filter(({ name }) =>
+      this.#isKept(textOf(name as Buffer), index),
+    );
     return Buffer.from(`{${kept.map(({ name, value }) => `${lineOf(name as Buffer)}:${lineOf(value)}`).join(",")}}\n`);
   }
 
@@ -191,10 +179,12 @@ export class JsonRows {
         `Write an array of objects. ${orientation}`,
       );
     }
-    const cells = partsOf(value);
-    if (cells.length !== names.length) {
+    const cells: Part[] = [];
+    let count = 0;
+    for (const cell of partsOf(value)) if (++count <= names.length) cells.push(cell);
+    if (count !== names.length) {
       throw badFile(
-        `Row ${this.#row} has ${cells.length} values, but the file names ${names.length} columns.`,
+        `Row ${this.#row} has ${count} values, but the file names ${names.length} columns.`,
         "Write every row with all its values, null where there is none.",
       );
     }
@@ -213,25 +203,9 @@ function asName(written: Buffer): string {
   );
 }
 
-function textOf(written: Buffer): string {
-  try {
-    return String(JSON.parse(lineOf(written)));
-  } catch (cause) {
-    throw badFile(`The file is not JSON: ${quote(String(written))} is no text.`, "Write it anew.", cause);
-  }
-}
-
 /** The columns that pandas' Table Schema says are the index. */
-function primaryKey(schema: Buffer): ReadonlySet<string> {
+function primaryKey(schema: Buffer, limits: Limits): ReadonlySet<string> {
   const key = partsOf(schema).find(({ name }) => String(name) === '"primaryKey"')?.value;
-  if (key?.[0] !== 0x5b) return new Set();
-  return new Set(partsOf(key).map(({ value }) => textOf(value)));
-}
-
-/** Whether an object's names are those of rows ("index"), and not of columns, as pandas writes it unless told otherwise: numbers name rows, else the more numerous names do. */
-function isByRow(names: readonly string[], first: Buffer): boolean {
-  if (first[0] !== 0x7b) return false;
-  const inner = partsOf(first).map(({ name }) => textOf(name as Buffer));
-  const [outerNumbers, innerNumbers] = [names, inner].map((all) => all.every((name) => /^-?\d+$/.test(name)));
-  return outerNumbers === innerNumbers ? names.length > inner.length && !outerNumbers : outerNumbers === true;
+  if (key === undefined || !isList(key)) return new Set();
+  return new Set(columnsOf(key, limits).map(({ value }) => textOf(value)));
 }

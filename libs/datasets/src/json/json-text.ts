@@ -65,7 +65,13 @@ export class JsonText implements Disposable {
 
   /** Goes past the next value. Undefined, and without going anywhere, when it is longer than `most` bytes. */
   async value(most: number): Promise<Buffer | undefined> {
-    await this.peek();
+    const next = await this.peek();
+    if (next !== "" && ",:]}".includes(next)) {
+      throw badFile(
+        `The file is not JSON: there is ${JSON.stringify(next)} instead of a value.`,
+        "JSON has no comma before a closing bracket, and none twice. Write it anew.",
+      );
+    }
     for (;;) {
       const { bytes, position, atEnd } = this.#blocks;
       const start = position + this.#at;

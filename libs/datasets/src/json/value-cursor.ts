@@ -1,4 +1,5 @@
 import { badFile } from "../cells/bad-cell.ts";
+import { type Limits, overLimit } from "../limits.ts";
 import { skipSpace, valueEnd } from "./value-end.ts";
 
 /** A member of an object, or an element of an array, as it is written. */
@@ -10,17 +11,28 @@ export interface Part {
 
 const comma = 0x2c;
 const colon = 0x3a;
+const [openList, openObject, closeList, closeObject] = [0x5b, 0x7b, 0x5d, 0x7d];
 
-/** Goes over the parts of one whole object or array in memory. */
+export function isList(value: Buffer): boolean {
+  return value[0] === openList;
+}
+
+export function isObject(value: Buffer): boolean {
+  return value[0] === openObject;
+}
+
+/** Goes over the parts of one whole object or array in memory, holding none of them. */
 export class ValueCursor {
   readonly #bytes: Buffer;
   readonly #isObject: boolean;
   #at = 1;
+  #isFirst = true;
 
-  /** `value` begins with its bracket and ends with it. */
+  /** Errors: INVALID_ARGUMENT for a value that does not end with the bracket that it begins with. */
   constructor(value: Buffer) {
     this.#bytes = value;
-    this.#isObject = value[0] === 0x7b;
+    this.#isObject = isObject(value);
+    if (value.at(-1) !== (this.#isObject ? closeObject : closeList)) throw broken();
   }
 
   /** Undefined at the end. Errors: INVALID_ARGUMENT for what is no JSON. */
@@ -28,7 +40,8 @@ export class ValueCursor {
     const bytes = this.#bytes;
     this.#at = skipSpace(bytes, this.#at);
     if (this.#at >= bytes.length - 1) return undefined;
-    if (this.#at > 1 && bytes[this.#at] === comma) this.#at = skipSpace(bytes, this.#at + 1);
+    if (!this.#isFirst) this.#at = skipSpace(bytes, this.#at + 1);
+    this.#isFirst = false;
     const name = this.#isObject ? this.#name() : undefined;
     const value = this.#value();
     this.#at = skipSpace(bytes, this.#at);
@@ -53,14 +66,26 @@ export class ValueCursor {
   }
 }
 
-/** All parts. */
-export function partsOf(value: Buffer): Part[] {
+/** All parts, one by one. */
+export function* partsOf(value: Buffer): Generator<Part, void> {
   const cursor = new ValueCursor(value);
+  for (let part = cursor.next(); part !== undefined; part = cursor.next()) yield part;
+}
+
+/** All parts where these are columns: never more than there may be. Errors: INVALID_ARGUMENT, with reason DATASET_LIMIT for more. */
+export function columnsOf(value: Buffer, limits: Limits): Part[] {
   const parts: Part[] = [];
-  for (let part = cursor.next(); part !== undefined; part = cursor.next()) parts.push(part);
+  for (const part of partsOf(value)) {
+    if (parts.length >= limits.columns)
+      throw overLimit("columns", limits, `The JSON file has at least ${parts.length + 1} columns`);
+    parts.push(part);
+  }
   return parts;
 }
 
 function broken(): Error {
-  return badFile("The file is not JSON: a comma, a colon or a value is missing.", "Write it anew.");
+  return badFile(
+    "The file is not JSON: a comma, a colon, a bracket or a value is missing, or a comma is too many.",
+    "Write it anew.",
+  );
 }

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { badFile } from "../cells/bad-cell.ts";
 import { stringEnd } from "../json-lines/line-shape.ts";
+import { quote } from "../schema.ts";
 
 /** Where the value that begins at `from` ends, by its brackets and quotes alone; `from` when that is not among these bytes. `whole`: nothing follows them. */
 export function valueEnd(bytes: Uint8Array, from: number, whole: boolean): number {
@@ -43,6 +44,15 @@ export function skipSpace(bytes: Uint8Array, at: number): number {
 export function lineOf(value: Buffer): string {
   if (!isUtf8(value)) throw badFile("The text of the JSON file is not UTF-8.", "Save the file as UTF-8.");
   return String(onOneLine(value));
+}
+
+/** A text, or the name that a number is, without its quotes. Errors: INVALID_ARGUMENT for what is no JSON. */
+export function textOf(written: Buffer): string {
+  try {
+    return String(JSON.parse(lineOf(written)));
+  } catch (cause) {
+    throw badFile(`The file is not JSON: ${quote(String(written))} is no text.`, "Write it anew.", cause);
+  }
 }
 
 /** A value on one line. Line breaks in strings, which no JSON has, stay. */

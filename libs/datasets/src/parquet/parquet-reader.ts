@@ -7,6 +7,7 @@ import { elementColumns, listSpread, nothingFit, tooLong, unfitLeftOut, withSour
 import { collectStatistics } from "../profile/batch-statistics.ts";
 import { type Inference, inferenceOf } from "../profile/inference.ts";
 import { indexLeftOut } from "../row-name-columns.ts";
+import { saidColumns } from "../said-columns.ts";
 import {
   type ColumnSchema,
   type ColumnType,
@@ -130,8 +131,8 @@ export class ParquetReader implements FormatReader {
   }
 
   #leftOut({ index }: ParquetFile): ReadonlySet<string> {
-    const { keepIndex, types, choice } = this.#context;
-    return new Set(keepIndex ? [] : [...index].filter((name) => !types.has(name) && !choice.names(name)));
+    const { keepsIndex } = saidColumns(this.#context);
+    return new Set([...index].filter((name) => !keepsIndex(name)));
   }
 
   #schemaOf(parquet: ParquetFile, { texts, unfit, lengths }: Known): DatasetSchema {
