@@ -4,7 +4,8 @@ import { badFile } from "./cells/bad-cell.ts";
 import type { DataFile } from "./data-file.ts";
 import type { Limits } from "./limits.ts";
 import { quote } from "./schema.ts";
-import { packingOf, unpack } from "./unpack.ts";
+import { refuseSeeking } from "./seeking-format.ts";
+import { type Packing, packingOf, unpack } from "./unpack.ts";
 
 export interface TextFile {
   readonly file: DataFile;
@@ -17,6 +18,7 @@ export interface TextFile {
 export class ByteSource implements ByteStream {
   readonly #text: TextFile;
   #bytes: ByteStream | undefined;
+  #packing: Packing | undefined;
   #decoder: TextDecoder | undefined;
   #offset = 0;
 
@@ -31,6 +33,7 @@ export class ByteSource implements ByteStream {
   async read(length: number, signal: AbortSignal | undefined): Promise<Buffer> {
     this.#bytes ??= await this.#open(signal);
     const bytes = await this.#bytes.read(length, signal);
+    if (this.#offset === 0 && this.#packing !== undefined) refuseSeeking(bytes, this.#packing);
     if (this.#offset === 0) this.#decoder = decoderOf(this.#text.encoding ?? markedEncoding(bytes));
     this.#offset += bytes.length;
     return this.#decoder === undefined ? bytes : this.#decode(this.#decoder, bytes);
@@ -42,8 +45,9 @@ export class ByteSource implements ByteStream {
 
   async #open(signal: AbortSignal | undefined): Promise<ByteStream> {
     const { file, limits } = this.#text;
-    const packing = packingOf(await file.read(0, 4, signal));
-    return packing === undefined ? new FileStream(file) : new PieceStream(unpack(file, packing, limits, signal));
+    this.#packing = packingOf(await file.read(0, 4, signal));
+    if (this.#packing === undefined) return new FileStream(file);
+    return new PieceStream(unpack(file, this.#packing, limits, signal));
   }
 
   #decode(decoder: TextDecoder, bytes: Buffer): Buffer {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import { type DatasetFormat, type DatasetOptions, detectFormat, memoryFile, profileDataset } from "./index.ts";
+import { workbookOf } from "./xlsx/workbook-writer.fixture.ts";
 
 const tables: Readonly<Record<"csv" | "tsv" | "json-lines", string>> = {
   csv: "a,b\n1,x\n2,é\n",
@@ -71,14 +72,26 @@ describe.each(packings)("a text file compressed with %s", (name, pack) => {
   });
 
   it.each([
-    ["Parquet", Buffer.from("PAR1\x15\0\0\0PAR1")],
-    ["a ZIP archive", Buffer.from(zipSync({ "a/b.png": new Uint8Array(3) }))],
-  ])("but holds %s is refused with how to unpack it", async (what, bytes) => {
-    await expect(profileOf(pack(bytes))).rejects.toMatchObject({
-      message: expect.stringContaining(`The file is ${what}, compressed once more with ${name}`),
-      remedy: expect.stringContaining("Unpack it first"),
-    });
-  });
+    ["Parquet", "parquet", Buffer.from("PAR1\x15\0\0\0PAR1")],
+    ["a ZIP archive", "image-zip", Buffer.from(zipSync({ "a/b.png": new Uint8Array(3) }))],
+    ["a ZIP archive", "xlsx", workbookOf({ sheets: { S: "" } })],
+    ["an Arrow file", "arrow", Buffer.from("ARROW1\0\0…")],
+  ] as const)(
+    "but holds %s is refused with how to unpack it, whatever format is said: %s",
+    async (what, format, bytes) => {
+      const refused = {
+        message: expect.stringContaining(`The file is ${what}, compressed once more with ${name}`),
+        remedy: expect.stringContaining("Unpack it first"),
+      };
+      await expect(profileOf(pack(bytes))).rejects.toMatchObject(refused);
+      for (const text of ["csv", "tsv", "json", "json-lines"] as const)
+        await expect(profileOf(pack(bytes), { format: text })).rejects.toMatchObject(refused);
+      await expect(profileOf(pack(bytes), { format })).rejects.toMatchObject({
+        ...refused,
+        message: `The file is compressed with ${name}, and not ${what} as it is.`,
+      });
+    },
+  );
 
   it("and was compressed before, or is an archive, is refused by what it is", async () => {
     await expect(profileOf(pack(pack(tables.csv)), { format: "csv" })).rejects.toThrow(`compressed with ${name}`);

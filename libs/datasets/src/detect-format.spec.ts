@@ -58,7 +58,7 @@ describe("the format of a file", () => {
       remedy: expect.stringContaining(remedy),
     };
     await expect(told(bytes)).rejects.toMatchObject(refused);
-    for (const format of ["csv", "json-lines"] as const) {
+    for (const format of ["csv", "json-lines", "json"] as const) {
       await expect(profileDataset({ format, file: memoryFile(bytes) })).rejects.toMatchObject(refused);
     }
   });

@@ -6,8 +6,8 @@ import { readZip } from "./images/zip-directory.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { beginsJsonTable } from "./other-formats.ts";
 import type { DatasetFormat } from "./schema.ts";
+import { seekingFormat } from "./seeking-format.ts";
 import { beginningOf } from "./text-file.ts";
-import { packingOf } from "./unpack.ts";
 
 const lookedAt = 64 * 1024;
 const remedy = "Name the format, or upload CSV, TSV, JSON, JSON Lines, Parquet, .xlsx or a ZIP of images.";
@@ -26,17 +26,10 @@ export async function detectFormat(
   { encoding, limits = defaultLimits, signal }: DetectionOptions = {},
 ): Promise<DatasetFormat> {
   const start = await file.read(0, 8, signal);
-  const seeking = seekingFormat(Buffer.from(start).toString("latin1"));
+  const seeking = seekingFormat(start);
   if (seeking === "image-zip") return (await isWorkbook(file, limits, signal)) ? "xlsx" : seeking;
   if (seeking !== undefined) return seeking;
   const { text } = await beginningOf({ file, encoding, limits }, lookedAt, signal);
-  const packing = packingOf(start);
-  if (packing !== undefined && seekingFormat(text) !== undefined) {
-    throw badFile(
-      `The file is ${text.startsWith("PK") ? "a ZIP archive" : text.startsWith("PAR1") ? "Parquet" : "an Arrow file"}, compressed once more with ${packing}: it cannot be read from front to back.`,
-      `Unpack it first: ${packing === "gzip" ? "gunzip" : "zstd -d"} FILE.`,
-    );
-  }
   if (text.slice(257, 262) === "ustar")
     throw badFile("The file is a tar archive.", "Unpack it, and push a file of it.");
   if (text.includes("\0")) throw badFile("The file's format is not known: it is not text.", remedy);
@@ -56,13 +49,6 @@ async function isWorkbook(file: DataFile, limits: Limits, signal: AbortSignal | 
     if (error instanceof AimassError) return false;
     throw error;
   }
-}
-
-/** Formats that are read here and there, by their first bytes. */
-function seekingFormat(start: string): DatasetFormat | undefined {
-  if (start.startsWith("PAR1")) return "parquet";
-  if (start.startsWith("ARROW1\0\0")) return "arrow";
-  return start.startsWith("PK\x03\x04") || start.startsWith("PK\x05\x06") ? "image-zip" : undefined;
 }
 
 /** A column named "{" would be odd, but may be: only what goes on like an object is one. */

@@ -1,6 +1,7 @@
 import { ByteSource, type TextFile } from "./byte-source.ts";
 import { badFile } from "./cells/bad-cell.ts";
 import { refuseJson, refuseOtherFormats } from "./other-formats.ts";
+import { seekingFormat } from "./seeking-format.ts";
 
 const lf = 0x0a;
 
@@ -20,17 +21,20 @@ export async function beginningOf(
   }
 }
 
+/** Refuses, by what they are, files that are no text, from their first bytes. */
+export function refuseNoText(bytes: Uint8Array): void {
+  refuseOtherFormats(bytes);
+  const format = seekingFormat(bytes);
+  if (format === "image-zip")
+    throw badFile("The file is a ZIP archive or a spreadsheet, not text.", "Leave its format out, or unpack it.");
+  if (format === "parquet") throw badFile("The file is Parquet, not text.", "Name its format parquet.");
+}
+
 /** Length of a UTF-8 byte order mark at the start of a file; refuses files of other kinds. */
 export function skipByteOrderMark(bytes: Uint8Array): number {
   const [first, second, third] = bytes;
-  refuseOtherFormats(bytes);
+  refuseNoText(bytes);
   refuseJson(bytes);
-  if (first === 0x50 && second === 0x4b && third === 0x03) {
-    throw badFile("The file is a ZIP archive or a spreadsheet, not text.", "Leave its format out, or unpack it.");
-  }
-  if (first === 0x50 && second === 0x41 && third === 0x52 && bytes[3] === 0x31) {
-    throw badFile("The file is Parquet, not text.", "Name its format parquet.");
-  }
   return first === 0xef && second === 0xbb && third === 0xbf ? 3 : 0;
 }
 

@@ -2,6 +2,7 @@ import { AimassError } from "@aimass/core";
 import { badFile } from "../cells/bad-cell.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
+import { refusePacked } from "../seeking-format.ts";
 import { FlatTable } from "./flat-table.ts";
 
 export interface ArrowField {
@@ -36,6 +37,7 @@ const remedy = "Write the file anew, for instance with pyarrow.feather.write_fea
 
 /** Reads the footer of an Arrow IPC file, which is what Feather 2 is. Errors: INVALID_ARGUMENT. */
 export async function openArrow(file: DataFile, limits: Limits, signal: AbortSignal | undefined): Promise<ArrowFile> {
+  await refusePacked(file, "arrow", signal);
   if (file.sizeBytes < 8 + tail) throw badFile("The Arrow file is cut off.", remedy);
   const end = Buffer.from(await file.read(file.sizeBytes - tail, tail, signal));
   if (end.toString("latin1", 4) !== magic) throw badFile("The Arrow file is cut off: it has no footer.", remedy);

@@ -2,6 +2,7 @@ import { badFile } from "../cells/bad-cell.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { quote } from "../schema.ts";
+import { refusePacked } from "../seeking-format.ts";
 
 /** A file in a ZIP archive, as its central directory describes it. */
 export interface ZipEntry {
@@ -36,6 +37,7 @@ export async function readZip(
   limits: Limits,
   signal: AbortSignal | undefined,
 ): Promise<readonly ZipEntry[]> {
+  await refusePacked(file, "image-zip", signal);
   const directory = await findDirectory(file, signal);
   if (directory.entries > limits.zipEntries) {
     throw overLimit("zipEntries", limits, `The ZIP file has ${directory.entries.toLocaleString("en")} entries`);

@@ -1,6 +1,7 @@
 import { BlockReader } from "../block-reader.ts";
 import type { ByteStream } from "../byte-stream.ts";
 import { badFile } from "../cells/bad-cell.ts";
+import { refuseNoText } from "../text-file.ts";
 import { valueEnd } from "./value-end.ts";
 
 const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -89,6 +90,7 @@ export class JsonText implements Disposable {
 
   async #more(): Promise<void> {
     await this.#blocks.more();
+    if (!this.#started) refuseNoText(this.#blocks.bytes);
     if (!this.#started && this.#blocks.bytes.subarray(0, 3).equals(byteOrderMark)) this.#at = 3;
     this.#started = true;
   }

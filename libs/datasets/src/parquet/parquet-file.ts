@@ -5,6 +5,7 @@ import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { isPandasIndex, pandasIndex } from "../row-name-columns.ts";
 import { quote } from "../schema.ts";
+import { refusePacked } from "../seeking-format.ts";
 import type { Conversion } from "./conversion.ts";
 import { type ListLevels, topColumns } from "./top-columns.ts";
 
@@ -75,6 +76,7 @@ export function damaged(error: unknown, what: string): unknown {
 }
 
 async function readFooter(file: DataFile, limits: Limits, signal: AbortSignal | undefined): Promise<FileMetaData> {
+  await refusePacked(file, "parquet", signal);
   const size = file.sizeBytes;
   const last = Buffer.from(await file.read(Math.max(0, size - tail), tail, signal));
   const magic = last.toString("latin1", 4);
