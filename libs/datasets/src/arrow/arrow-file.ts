@@ -1,5 +1,6 @@
 import { AimassError } from "@aimass/core";
 import { badFile } from "../cells/bad-cell.ts";
+import { OffCalendar } from "../cells/iso-text.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { refusePacked } from "../seeking-format.ts";
@@ -32,6 +33,8 @@ export interface ArrowFile {
 
 const tail = 10;
 const deepest = 32;
+/** Fields within others, such as those of lists and structs, over the columns that there may be. */
+const mostNested = 8;
 const magic = "ARROW1";
 const remedy = "Write the file anew, for instance with pyarrow.feather.write_feather.";
 
@@ -64,10 +67,18 @@ export async function openArrow(file: DataFile, limits: Limits, signal: AbortSig
         if (!isInside) throw badFile("The Arrow file is damaged: a batch lies outside.", remedy);
         return block;
       });
+    const [dictionaries, batches] = [blocks(2), blocks(3)];
+    const described = [...dictionaries, ...batches].reduce((sum, one) => sum + one.metadataBytes + one.bodyBytes, 0);
+    if (described > file.sizeBytes) throw badFile("The Arrow file is damaged: its batches overlap.", remedy);
+    let count = 0;
+    const counted = () => {
+      if (++count > mostNested * limits.columns)
+        throw overLimit("columns", limits, `The file has at least ${count} fields within columns`);
+    };
     return {
-      fields: fields.map((field) => fieldOf(field, deepest)),
-      dictionaries: blocks(2),
-      batches: blocks(3),
+      fields: fields.map((field) => fieldOf(field, deepest, counted)),
+      dictionaries,
+      batches,
       metadata: new Map(schema.tables(2).map((pair) => [pair.text(0), pair.text(1)])),
     };
   });
@@ -79,18 +90,21 @@ export function readable<T>(what: string, read: () => T): T {
     return read();
   } catch (error) {
     if (error instanceof AimassError) throw error;
+    if (error instanceof OffCalendar) throw badFile(`In ${what} of the Arrow file, ${error.message}.`, error.remedy);
     throw badFile(`The Arrow file is damaged: ${what} cannot be read.`, remedy, error);
   }
 }
 
-function fieldOf(field: FlatTable, depth: number): ArrowField {
+/** `counted` is told of each field before it is made. */
+function fieldOf(field: FlatTable, depth: number, counted: () => void): ArrowField {
+  counted();
   if (depth === 0) throw badFile("The Arrow file nests columns too deep.", remedy);
   const dictionary = field.table(4);
   return {
     name: field.text(0),
     kind: field.byte(2),
     type: field.table(3),
-    children: field.tables(5).map((child) => fieldOf(child, depth - 1)),
+    children: field.tables(5).map((child) => fieldOf(child, depth - 1, counted)),
     dictionary: dictionary && { id: dictionary.long(0), index: dictionary.table(1) },
   };
 }

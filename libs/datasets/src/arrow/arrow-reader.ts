@@ -1,13 +1,16 @@
 import { PieceStream } from "../byte-stream.ts";
 import type { ReaderContext } from "../format-reader.ts";
 import { JsonLinesReader } from "../json-lines/json-lines-reader.ts";
+import { overLimit } from "../limits.ts";
 import { indexLeftOut, pandasIndex } from "../row-name-columns.ts";
 import { saidColumns } from "../said-columns.ts";
 import { type ArrowField, type ArrowFile, openArrow, readable } from "./arrow-file.ts";
 import { BatchParts, readMessage } from "./batch-reader.ts";
-import { columnTexts, type Texts, valueTexts } from "./column-texts.ts";
+import { columnTexts, valueTexts } from "./column-texts.ts";
+import { rowLines } from "./row-lines.ts";
 
-const rowsAtOnce = 256;
+/** What a text takes beside its letters. */
+const textBytes = 24;
 
 /** Feather 2, which is an Arrow IPC file, batch by batch and by the rules of JSON Lines. */
 export function arrowReader(context: ReaderContext): JsonLinesReader {
@@ -36,6 +39,7 @@ class ArrowRows {
     const left = arrow.fields.filter(({ name }) => index.has(name));
     this.notes = left.map(({ name }) => indexLeftOut(name));
     const dictionaries = await this.#dictionaries(arrow);
+    let firstRow = 0;
     for (const block of arrow.batches) {
       const { header, body } = await readMessage(file, block, { kind: 3, limits, signal: this.#signal });
       const { rows, columns } = readable("a batch", () => {
@@ -43,17 +47,25 @@ class ArrowRows {
         const columns = arrow.fields.map((field) => [field.name, columnTexts(field, parts, dictionaries)] as const);
         return { rows: parts.rows, columns: columns.filter(([name]) => !index.has(name)) };
       });
-      yield* piecesOf(columns, rows);
+      yield* rowLines(columns, { firstRow, rows, limits });
+      firstRow += rows;
     }
   }
 
-  /** The values of every dictionary, by its id. */
+  /** The values of every dictionary, by its id. All are held: their texts may be the same bytes of the file again and again. */
   async #dictionaries({ fields, dictionaries }: ArrowFile): Promise<ReadonlyMap<number, readonly string[]>> {
     const { file, limits } = this.#context;
     const found = new Map<number, string[]>();
     const fieldOf = new Map(
       withChildren(fields).flatMap((field) => (field.dictionary ? [[field.dictionary.id, field] as const] : [])),
     );
+    let held = 0;
+    const hold = (text: string) => {
+      held += text.length + textBytes;
+      if (held > limits.arrowBatchBytes)
+        throw overLimit("arrowBatchBytes", limits, `The dictionaries have at least ${held.toLocaleString("en")} bytes`);
+      return text;
+    };
     for (const block of dictionaries) {
       const { header, body } = await readMessage(file, block, { kind: 2, limits, signal: this.#signal });
       readable("a dictionary", () => {
@@ -63,24 +75,11 @@ class ArrowRows {
         const parts = new BatchParts(batch, body, limits);
         const texts = valueTexts({ ...field, dictionary: undefined }, parts);
         const values = header.byte(2) === 1 ? (found.get(id) ?? []) : [];
-        for (let row = 0; row < parts.rows; row++) values.push(texts(row));
+        for (let row = 0; row < parts.rows; row++) values.push(hold(texts(row)));
         found.set(id, values);
       });
     }
     return found;
-  }
-}
-
-function* piecesOf(columns: readonly (readonly [string, Texts])[], rows: number): Generator<Buffer> {
-  const names = columns.map(([name]) => JSON.stringify(name));
-  for (let from = 0; from < rows; from += rowsAtOnce) {
-    yield readable("a value", () => {
-      const lines = Array.from({ length: Math.min(rowsAtOnce, rows - from) }, (_, at) => {
-        const members = columns.map(([, texts], column) => `${names[column]}:${texts(from + at)}`);
-        return `{${members.join(",")}}\n`;
-      });
-      return Buffer.from(lines.join(""));
-    });
   }
 }
 

@@ -11,12 +11,12 @@ const remedy = "Write it in smaller batches: pyarrow.feather.write_feather(TABLE
 /** A record batch in its file: hands out what its columns are made of, in their order. */
 export class BatchParts {
   readonly rows: number;
+  readonly limits: Limits;
   readonly #nodes: readonly number[][];
   readonly #buffers: readonly number[][];
   readonly #variadic: readonly number[][];
   readonly #codec: number | undefined;
   readonly #body: Uint8Array;
-  readonly #limits: Limits;
   #node = 0;
   #buffer = 0;
   #view = 0;
@@ -31,13 +31,13 @@ export class BatchParts {
     this.#codec = batch.table(3)?.byte(0);
     this.#variadic = batch.structs(4, 1);
     this.#body = body;
-    this.#limits = limits;
+    this.limits = limits;
   }
 
   /** Length of the next array. */
   node(): number {
     const [length] = this.#nodes[this.#node++] ?? [];
-    if (length === undefined || length < 0 || length > this.#limits.parquetGroupRows)
+    if (length === undefined || length < 0 || length > this.limits.parquetGroupRows)
       throw new RangeError("no such array");
     return length;
   }
@@ -68,7 +68,7 @@ export class BatchParts {
     const rest = packed.subarray(8);
     if (size === -1) return rest;
     this.#unpacked += size;
-    if (size < 0 || this.#unpacked > this.#limits.arrowBatchBytes) throw tooLarge(this.#unpacked, this.#limits);
+    if (size < 0 || this.#unpacked > this.limits.arrowBatchBytes) throw tooLarge(this.#unpacked, this.limits);
     const bytes =
       this.#codec === 0 ? lz4Frame(rest, size) : zstdDecompressSync(rest, { maxOutputLength: Math.max(1, size) });
     if (bytes.byteLength !== size) throw new RangeError("a buffer unpacks to another size");

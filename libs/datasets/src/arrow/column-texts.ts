@@ -1,5 +1,6 @@
 import { badFile } from "../cells/bad-cell.ts";
 import { dayText, momentText } from "../cells/iso-text.ts";
+import { overLimit } from "../limits.ts";
 import { decimalText } from "../parquet/decimals.ts";
 import { quote } from "../schema.ts";
 import type { ArrowField } from "./arrow-file.ts";
@@ -50,7 +51,8 @@ export function valueTexts(field: ArrowField, parts: BatchParts): Texts {
   return (row) => (valid(row) ? texts(row) : "null");
 }
 
-function plainTexts({ kind, type }: ArrowField, parts: BatchParts): Texts | undefined {
+function plainTexts(field: ArrowField, parts: BatchParts): Texts | undefined {
+  const { kind, type } = field;
   switch (kind) {
     case 2: {
       const at = integers(type, parts.buffer());
@@ -60,7 +62,7 @@ function plainTexts({ kind, type }: ArrowField, parts: BatchParts): Texts | unde
       return floats(type?.short(0) ?? 0, parts.buffer());
     case 5:
     case 20:
-      return offsetTexts(kind === 20, parts.buffer(), parts.buffer());
+      return offsetTexts(offsets(kind === 20, parts.buffer()), parts.buffer(), sizeCheck(field, parts));
     case 6: {
       const bits = parts.buffer();
       return (row) => String(isSet(bits, row));
@@ -75,7 +77,7 @@ function plainTexts({ kind, type }: ArrowField, parts: BatchParts): Texts | unde
       return (row) => JSON.stringify(momentText(data.getBigInt64(8 * row, true), unit));
     }
     case 24:
-      return viewTexts(parts);
+      return viewTexts(parts, sizeCheck(field, parts));
     default:
       return undefined;
   }
@@ -146,6 +148,7 @@ function numberText(value: number): string {
 }
 
 function decimals(scale: number, bytes: number, data: DataView): Texts {
+  if (![4, 8, 16, 32].includes(bytes)) throw new RangeError("no such decimal");
   return (row) => {
     let unscaled = 0n;
     for (let at = bytes - 4; at >= 0; at -= 4)
@@ -165,26 +168,37 @@ function offsets(areLong: boolean, data: DataView): (row: number) => number {
   return (row) => (areLong ? Number(data.getBigInt64(8 * row, true)) : data.getInt32(4 * row, true));
 }
 
-function offsetTexts(areLong: boolean, bounds: DataView, data: DataView): Texts {
-  const bound = offsets(areLong, bounds);
-  return (row) => textAt(data, bound(row), bound(row + 1));
+/** Is told the bytes of each text before it is made. */
+type SizeCheck = (bytes: number) => void;
+
+/** Errors: INVALID_ARGUMENT, DATASET_LIMIT: texts of a batch may be the same bytes again and again. */
+function sizeCheck({ name }: ArrowField, { limits }: BatchParts): SizeCheck {
+  return (bytes) => {
+    if (bytes > limits.cellBytes)
+      throw overLimit("cellBytes", limits, `Column ${quote(name)} has a value of ${bytes.toLocaleString("en")} bytes`);
+  };
 }
 
-function viewTexts(parts: BatchParts): Texts {
+function offsetTexts(bound: (row: number) => number, data: DataView, check: SizeCheck): Texts {
+  return (row) => textAt(data, bound(row), bound(row + 1), check);
+}
+
+function viewTexts(parts: BatchParts, check: SizeCheck): Texts {
   const views = parts.buffer();
   const data = Array.from({ length: parts.views() }, () => parts.buffer());
   return (row) => {
     const length = views.getInt32(16 * row, true);
-    if (length <= 12) return textAt(views, 16 * row + 4, 16 * row + 4 + length);
+    if (length <= 12) return textAt(views, 16 * row + 4, 16 * row + 4 + length, check);
     const from = views.getInt32(16 * row + 12, true);
     const buffer = data[views.getInt32(16 * row + 8, true)];
     if (buffer === undefined) throw new RangeError("a text lies outside");
-    return textAt(buffer, from, from + length);
+    return textAt(buffer, from, from + length, check);
   };
 }
 
-function textAt(data: DataView, from: number, to: number): string {
+function textAt(data: DataView, from: number, to: number, check: SizeCheck): string {
   if (!(from >= 0 && from <= to && to <= data.byteLength)) throw new RangeError("a text lies outside");
+  check(to - from);
   return JSON.stringify(utf8.decode(new Uint8Array(data.buffer, data.byteOffset + from, to - from)));
 }
 

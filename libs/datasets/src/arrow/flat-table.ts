@@ -1,16 +1,46 @@
+import { badFile } from "../cells/bad-cell.ts";
+
+/** What a table takes of the budget: about what the smallest useful one has in the file. */
+const tableBytes = 32;
+
+/**
+ * How much is read out of a FlatBuffer in all. Its parts may be shared, and tables by tables that are shared themselves: without a budget, a few bytes are
+ * endless tables and texts. What writers of Arrow share, if anything, is far below four times the bytes.
+ */
+class ReadBudget {
+  #left: number;
+
+  constructor(bytes: number) {
+    this.#left = 4 * bytes + 4096;
+  }
+
+  /** Errors: INVALID_ARGUMENT when all was read. */
+  take(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left >= 0) return;
+    throw badFile(
+      "The Arrow file is damaged: its descriptions refer to the same parts again and again.",
+      "Write the file anew, for instance with pyarrow.feather.write_feather.",
+    );
+  }
+}
+
 /** A table of a FlatBuffer (https://flatbuffers.dev/internals). Reading past the bytes throws a RangeError; a field that is absent has its default. */
 export class FlatTable {
   readonly #view: DataView;
   readonly #at: number;
+  readonly #budget: ReadBudget;
 
-  constructor(view: DataView, at: number) {
+  private constructor(view: DataView, at: number, budget: ReadBudget) {
     this.#view = view;
     this.#at = at;
+    this.#budget = budget;
+    budget.take(tableBytes);
   }
 
   static root(bytes: Uint8Array): FlatTable {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return new FlatTable(view, view.getUint32(0, true));
+    return new FlatTable(view, view.getUint32(0, true), new ReadBudget(bytes.byteLength));
   }
 
   /** Where a field stands; 0 when it is absent. */
@@ -43,7 +73,7 @@ export class FlatTable {
 
   table(id: number): FlatTable | undefined {
     const at = this.#field(id);
-    return at === 0 ? undefined : new FlatTable(this.#view, at + this.#view.getUint32(at, true));
+    return at === 0 ? undefined : new FlatTable(this.#view, at + this.#view.getUint32(at, true), this.#budget);
   }
 
   text(id: number): string {
@@ -55,7 +85,7 @@ export class FlatTable {
     const { at, length } = this.#vector(id, 4);
     return Array.from({ length }, (_, i) => {
       const place = at + 4 * i;
-      return new FlatTable(this.#view, place + this.#view.getUint32(place, true));
+      return new FlatTable(this.#view, place + this.#view.getUint32(place, true), this.#budget);
     });
   }
 
@@ -73,6 +103,7 @@ export class FlatTable {
     const start = field + this.#view.getUint32(field, true);
     const length = this.#view.getUint32(start, true);
     if (start + 4 + length * size > this.#view.byteLength) throw new RangeError("a vector lies outside");
+    this.#budget.take(length * size);
     return { at: start + 4, length };
   }
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { SchemaElement } from "hyparquet";
 import { keepAsText } from "../cells/bad-cell.ts";
-import { dayText, momentText } from "../cells/iso-text.ts";
+import { dayText, momentText, OffCalendar } from "../cells/iso-text.ts";
 import { beyondExact } from "../cells/lost-digits.ts";
 import type { ColumnType } from "../schema.ts";
 import { decimalText, decimalValue } from "./decimals.ts";
@@ -223,12 +223,8 @@ function onCalendar<T>(values: ArrayLike<T>, textOf: (value: T) => string): stri
     try {
       return textOf(value);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new BadValue(
-        index,
-        `the date ${value} lies outside the calendar`,
-        () => "Write a date before the year 275760, or null.",
-      );
+      if (!(error instanceof OffCalendar)) throw error;
+      throw new BadValue(index, error.message, () => error.remedy);
     }
   });
 }

@@ -2,9 +2,12 @@ import { lostDigits } from "../cells/lost-digits.ts";
 
 /** Powers of ten up to this are exact doubles. */
 const mostExactPower = 22;
+/** No program writes more; texts of them would be as long. */
+const mostScale = 1000;
 
-/** The decimal unscaled / 10^scale, written out. */
+/** The decimal unscaled / 10^scale, written out. Errors: RangeError for a scale beyond all sense. */
 export function decimalText(unscaled: bigint, scale: number): string {
+  if (!(Math.abs(scale) <= mostScale)) throw new RangeError("a decimal has too many places");
   if (scale <= 0) return String(unscaled * 10n ** BigInt(-scale));
   const sign = unscaled < 0n ? "-" : "";
   const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(scale + 1, "0");
