@@ -18,7 +18,11 @@ export class AuthEvents {
     this.#bus = bus;
   }
 
-  session(tx: AuthTransaction, cause: Cause, value: { kind: string; principal: string }): Promise<Event> {
+  session(
+    tx: AuthTransaction,
+    cause: Cause,
+    value: { kind: string; principal: string; sessionId?: string },
+  ): Promise<Event> {
     return this.#publish(tx, cause, value.principal, { case: "sessionEvent", value });
   }
 

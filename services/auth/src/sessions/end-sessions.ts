@@ -9,16 +9,24 @@ export type WhichSessions =
 /** The longest that an access token is accepted after its session has ended, by the slowest clock of the mesh. */
 const announcedMs = accessTokenLifeMs + 2 * clockSkewMs;
 
-/** Ends sessions and gives their ids: their refresh tokens are refused from now on, their access tokens by every enforcer once it holds this change. */
+/**
+ * Ends sessions and gives the ids of those that went on: their refresh tokens are refused from now on, their access tokens by every enforcer once it holds this change. One that ran out
+ * a moment ago ends too, for the sake of its last access token.
+ */
 export async function endSessions(change: PolicyChange, now: Date, which: WhichSessions): Promise<string[]> {
-  const open = change.tx.updateTable("session").set({ ended_at: now, announced: true }).where("ended_at", "is", null);
+  const open = change.tx
+    .updateTable("session")
+    .set({ ended_at: now, announced: true })
+    .where("ended_at", "is", null)
+    .where("expires_at", ">", new Date(now.getTime() - announcedMs));
   const chosen =
     "sessionId" in which
       ? open.where("id", "=", which.sessionId)
       : open.where("principal", "=", which.principal).where("id", "!=", which.keepSession ?? "");
-  const ended = (await chosen.returning("id").execute()).map(({ id }) => id);
-  for (const id of ended) change.touch(policyEntryKey.endedSession(id));
-  return ended.sort();
+  const ended = await chosen.returning(["id", "expires_at"]).execute();
+  for (const { id } of ended) change.touch(policyEntryKey.endedSession(id));
+  const wentOn = ended.filter(({ expires_at }) => expires_at > now);
+  return wentOn.map(({ id }) => id).sort();
 }
 
 /** Takes out of the policy the ended sessions of which no access token can be about any more. */

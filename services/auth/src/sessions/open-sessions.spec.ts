@@ -1,4 +1,7 @@
+import { EventSchema, type SessionEvent } from "@aimass/api/events";
 import { waitFor } from "@aimass/testkit";
+import { fromBinary } from "@bufbuild/protobuf";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type AuthClients, type AuthFixture, startAuthFixture } from "../testing/auth-fixture.ts";
 
@@ -50,6 +53,28 @@ describe("sessions that are open", () => {
     expect(await goesOn(here)).toBe("user:bob");
     expect((await here.session.endAllSessions({})).ids).toHaveLength(1);
     await refused(goesOn(here));
+  });
+
+  it("are named by the audit ledger when they end, and those that ran out neither end nor are told of", async () => {
+    await root.directory.createUser({ name: "cleo", password });
+    const here = auth.as(await auth.signIn("cleo", password));
+    for (let times = 0; times < 3; times++) await auth.signIn("cleo", password);
+    const { sessions } = await here.session.listSessions({});
+    const [over, ...others] = sessions.filter(({ current }) => !current).map(({ id }) => id);
+    const pool = new pg.Pool({ connectionString: auth.database.url });
+    await pool.query("update auth.session set expires_at = now() - interval '1 hour' where id = $1", [over]);
+    expect((await here.session.endAllSessions({ keepCurrent: true })).ids).toEqual(others.toSorted());
+    await here.session.endSession({ id: over ?? "" });
+    const { rows } = await pool.query("select ended_at from auth.session where id = $1", [over]);
+    await pool.end();
+    expect(rows).toEqual([{ ended_at: null }]);
+    const told = async (action: string) => {
+      const { entries } = await root.audit.listEntries({ actor: "user:cleo", action });
+      const events = entries.map(({ payload }) => fromBinary(EventSchema, payload).payload.value as SessionEvent);
+      return events.map(({ sessionId }) => sessionId).sort();
+    };
+    await expect.poll(() => told("session.ended"), { timeout: 10_000 }).toEqual(others.toSorted());
+    expect(await told("session.signed_in")).toEqual(sessions.map(({ id }) => id).sort());
   });
 
   it("of others are for those who manage the directory, and hidden from the rest", async () => {

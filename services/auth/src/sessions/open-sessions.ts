@@ -34,7 +34,7 @@ export class OpenSessions {
     const { writer, events } = this.#o;
     return await writer.change(async (change) => {
       const ended = await endSessions(change, this.#now(), { sessionId: id });
-      if (ended.length > 0) await events.session(change.tx, cause, { kind: "ended", principal });
+      for (const sessionId of ended) await events.session(change.tx, cause, { kind: "ended", principal, sessionId });
       return ended;
     });
   }
@@ -50,7 +50,7 @@ export class OpenSessions {
     const { writer, events } = this.#o;
     return await writer.change(async (change) => {
       const ended = await endSessions(change, this.#now(), { principal, keepSession });
-      for (const _ of ended) await events.session(change.tx, cause, { kind: "ended", principal });
+      for (const sessionId of ended) await events.session(change.tx, cause, { kind: "ended", principal, sessionId });
       return ended;
     });
   }

@@ -80,7 +80,7 @@ export class Sessions {
     await attempts.succeed(source);
     const opened = await writer.store.withTransaction(async (tx) => {
       const session = await this.#open(tx, principal);
-      await events.session(tx, cause, { kind: "signed_in", principal });
+      await events.session(tx, cause, { kind: "signed_in", principal, sessionId: session.sessionId });
       return session;
     });
     return await this.#pair(opened);
@@ -112,9 +112,13 @@ export class Sessions {
     return await this.#o.writer.change(async (change) => {
       const found = await findToken(change.tx, refreshToken);
       if (found === undefined || found.ended_at !== null) return;
-      await endSessions(change, this.#now(), { sessionId: found.session_id });
-      const cause = { actor: found.principal, traceparent };
-      await this.#o.events.session(change.tx, cause, { kind: "signed_out", principal: found.principal });
+      const { principal, session_id: sessionId } = found;
+      await endSessions(change, this.#now(), { sessionId });
+      await this.#o.events.session(
+        change.tx,
+        { actor: principal, traceparent },
+        { kind: "signed_out", principal, sessionId },
+      );
     });
   }
 
@@ -202,7 +206,7 @@ export class Sessions {
       await endSessions(change, now, { sessionId });
       await refuseTokensBefore(change, principal, now);
       const cause = { actor: "anonymous", traceparent };
-      await this.#o.events.session(change.tx, cause, { kind: "refresh_reuse_detected", principal });
+      await this.#o.events.session(change.tx, cause, { kind: "refresh_reuse_detected", principal, sessionId });
       return { kind: "stolen" };
     }
     const generation = Number(found.token_generation);

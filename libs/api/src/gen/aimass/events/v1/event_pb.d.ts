@@ -730,6 +730,13 @@ export declare type SessionEvent = Message<"aimass.events.v1.SessionEvent"> & {
    * @generated from field: string principal = 2;
    */
   principal: string;
+
+  /**
+   * Which session; empty where there is none, as when a sign-in failed.
+   *
+   * @generated from field: string session_id = 3;
+   */
+  sessionId: string;
 };
 
 /**
