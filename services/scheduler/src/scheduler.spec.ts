@@ -376,9 +376,14 @@ describe("the scheduler over real RPC and a real database", () => {
       etag: first.deployment?.etag ?? "",
     });
     expect(second.deployment?.etag).not.toBe(first.deployment?.etag);
-    await expect(
-      deployments.putDeployment({ spec: { model: "fraud" }, etag: first.deployment?.etag ?? "" }),
-    ).rejects.toMatchObject({ code: "ABORTED", reason: "ETAG_MISMATCH" });
+    const stale = { spec: { model: "fraud" }, etag: first.deployment?.etag ?? "" };
+    for (const call of [stale, { spec: { model: "fraud" }, createOnly: true }])
+      for (const dryRun of [true, false])
+        await expect(deployments.putDeployment({ ...call, dryRun })).rejects.toMatchObject({
+          ...{ code: "ABORTED", reason: "ETAG_MISMATCH" },
+        });
+    const current = { spec: { model: "fraud" }, etag: second.deployment?.etag ?? "", dryRun: true };
+    expect(await deployments.putDeployment(current)).toMatchObject({ plan: {} });
     await expect(deployments.putDeployment({ spec: { model: "fraud", aliases: ["7"] } })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       field: "spec.aliases",

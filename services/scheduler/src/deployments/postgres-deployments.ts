@@ -24,6 +24,14 @@ interface DeploymentRow {
   readonly status: Uint8Array | null;
 }
 
+/** What of the deployment that is there a call was made in view of. */
+interface Expectation {
+  /** Of the one that was read; "": whichever. */
+  readonly etag: string;
+  /** That there is none, or the same. */
+  readonly createOnly: boolean;
+}
+
 /** Deployments as people want them, joined with the status the leader wrote. */
 export class Deployments {
   readonly #store: SchedulerStore;
@@ -52,11 +60,7 @@ export class Deployments {
    * Creates or replaces. Throws ABORTED `ETAG_MISMATCH` when `etag` is set and not the current one, and when a deployment that is to be made is there with
    * another spec.
    */
-  put(
-    key: string,
-    spec: DeploymentSpec,
-    { actor, etag, createOnly }: { etag: string; createOnly: boolean; actor: string },
-  ): Promise<void> {
+  put(key: string, spec: DeploymentSpec, { actor, ...expected }: Expectation & { actor: string }): Promise<void> {
     return this.#store.withTransaction(async (tx) => {
       const row = { spec: Buffer.from(toBinary(DeploymentSpecSchema, spec)), etag: randomUUID() };
       // Who makes the same one at the same time waits here for this transaction's end, and then finds it made.
@@ -66,19 +70,24 @@ export class Deployments {
         .onConflict((conflict) => conflict.doNothing())
         .executeTakeFirst();
       if (made === 1n) {
-        checkEtag(key, undefined, etag);
+        assertExpected(key, spec, expected, undefined);
         await this.#tell(tx, spec, { change: Change.CREATED, actor });
         return;
       }
       const named = tx.selectFrom("deployment").selectAll().where("key", "=", key);
       const before = await named.forUpdate().executeTakeFirst();
       if (before === undefined) throw changedMeanwhile(key, "was ended by someone else");
-      checkEtag(key, before.etag, etag);
-      if (equals(DeploymentSpecSchema, fromBinary(DeploymentSpecSchema, before.spec), spec)) return;
-      if (createOnly) throw changedMeanwhile(key, "was made by someone else");
+      assertExpected(key, spec, expected, before);
+      if (isSame(before, spec)) return;
       await tx.updateTable("deployment").set(row).where("key", "=", key).execute();
       await this.#tell(tx, spec, { change: Change.UPDATED, actor });
     });
+  }
+
+  /** Refuses what `put` would refuse now, and changes nothing. */
+  async try(key: string, spec: DeploymentSpec, expected: Expectation): Promise<void> {
+    const named = this.#store.db.selectFrom("deployment").select(["etag", "spec"]).where("key", "=", key);
+    assertExpected(key, spec, expected, await named.executeTakeFirst());
   }
 
   /** False when there was none. */
@@ -130,9 +139,23 @@ export class Deployments {
   }
 }
 
-function checkEtag(key: string, current: string | undefined, expected: string): void {
-  if (expected === "" || expected === current) return;
-  throw changedMeanwhile(key, current === undefined ? "does not exist" : "was changed by someone else");
+type Stored = Pick<DeploymentRow, "etag" | "spec">;
+
+/** Throws ABORTED `ETAG_MISMATCH`. */
+function assertExpected(
+  key: string,
+  spec: DeploymentSpec,
+  { etag, createOnly }: Expectation,
+  there: Stored | undefined,
+): void {
+  if (etag !== "" && etag !== there?.etag)
+    throw changedMeanwhile(key, there === undefined ? "does not exist" : "was changed by someone else");
+  if (createOnly && there !== undefined && !isSame(there, spec))
+    throw changedMeanwhile(key, "was made by someone else");
+}
+
+function isSame({ spec }: Stored, wanted: DeploymentSpec): boolean {
+  return equals(DeploymentSpecSchema, fromBinary(DeploymentSpecSchema, spec), wanted);
 }
 
 function changedMeanwhile(key: string, state: string): AimassError {

@@ -286,6 +286,13 @@ describe("a paused deployment", () => {
     });
   });
 
+  it("says once of an alias that was deleted what it serves on", () => {
+    const status = paused(served()).model(fraud, {}, [1]).settle().statuses.get(fraud);
+    expect(status?.summary).toBe(
+      "fraud v1 serves on 2 of 2 replicas; is paused: alias default stays at v1, and points at no version.",
+    );
+  });
+
   it("goes on where the alias is when it is resumed", () => {
     const s = paused(served()).model(fraud, { default: 2 });
     s.settle();

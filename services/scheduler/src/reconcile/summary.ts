@@ -30,7 +30,7 @@ export function summarise(
   const parts = [
     ...servingParts(deployment, phases, aliases, suitable),
     ...phases.flatMap((phase) => comingPart(phase)),
-    ...aliases.filter((a) => a.wanted === 0).map((a) => `alias ${a.alias} points at no version yet`),
+    ...aliases.filter((a) => a.wanted === 0 && a.target === 0).map((a) => `alias ${a.alias} points at no version yet`),
     ...(deployment.paused ? [pausedPart(aliases)] : []),
   ];
   return parts.length === 0 ? `${name} has nothing to serve.` : `${name} ${parts.join("; ")}.`;
@@ -39,7 +39,7 @@ export function summarise(
 function pausedPart(aliases: readonly AliasProgress[]): string {
   const held = aliases.filter(({ wanted, target }) => wanted !== target);
   const stays = ({ alias, target, wanted }: AliasProgress) =>
-    `alias ${alias} ${target === 0 ? "serves nothing yet" : `stays at v${target}`}, and points at v${wanted}`;
+    `alias ${alias} ${target === 0 ? "serves nothing yet" : `stays at v${target}`}, and points at ${wanted === 0 ? "no version" : `v${wanted}`}`;
   return ["is paused", ...held.map(stays)].join(": ");
 }
 

@@ -59,13 +59,13 @@ export function createDeploymentService(o: DeploymentServiceOptions): ServiceImp
       assertNamed(spec, model, before);
       const tried = await tryDeployment(o.store, spec, { models, ...o.timings });
       const plan = encodePlan(tried, key);
-      if (request.dryRun) return { plan };
+      const { etag, createOnly } = request;
+      if (request.dryRun) {
+        await o.deployments.try(key, spec, { etag, createOnly });
+        return { plan };
+      }
       if (before === undefined || !differAtMostInPause(before, spec)) refuseShortages(key, tried);
-      await o.deployments.put(key, spec, {
-        etag: request.etag,
-        createOnly: request.createOnly,
-        actor: principal.id,
-      });
+      await o.deployments.put(key, spec, { etag, createOnly, actor: principal.id });
       const put = await o.deployments.find(key);
       if (put === undefined) return { plan };
       const status = seenStatus(put.status, tried.outcome.statuses.get(key));
