@@ -36,7 +36,7 @@ export { CopyTurns, copyInTurns, joinPieces, nextTurn, ownMemory, turnBytes } fr
 export { KeyedLock } from "./keyed-lock.ts";
 export { makeFolder } from "./make-folder.ts";
 export { NewestSaver, type NewestSaverOptions } from "./newest-saver.ts";
-export { isPlainFormat, type NumberFormat, plainNumber } from "./number-format.ts";
+export { isPlainFormat, type NumberFormat, plainNumber, type SignProblem, signProblem } from "./number-format.ts";
 export { processCommand, processIdentity } from "./process-identity.ts";
 export { type ProcessLock, processLockHolder, takeProcessLock } from "./process-lock.ts";
 export { PushStream } from "./push-stream.ts";

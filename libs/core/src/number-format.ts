@@ -22,3 +22,22 @@ export function plainNumber(text: string, { decimal = ".", thousands }: NumberFo
 export function isPlainFormat({ decimal = ".", thousands }: NumberFormat): boolean {
   return decimal === "." && thousands === undefined;
 }
+
+/** A sign that numbers cannot be read by. */
+export interface SignProblem {
+  readonly sign: "decimal" | "thousands";
+  readonly message: string;
+  readonly remedy: string;
+}
+
+/** What is wrong with the signs that somebody chose, where "" is the usual one; undefined where numbers can be read by them. */
+export function signProblem({ decimal = "", thousands = "" }: NumberFormat): SignProblem | undefined {
+  if (!["", ".", ","].includes(decimal)) {
+    const message = `"${decimal.slice(0, 20)}" cannot stand before decimals.`;
+    return { sign: "decimal", message, remedy: "Use a point or a comma." };
+  }
+  if (thousands === "" || (/^[,.' _]$/.test(thousands) && thousands !== (decimal || "."))) return undefined;
+  const message = `"${thousands.slice(0, 20)}" cannot stand between groups of digits.`;
+  const remedy = "Use a comma, a point, an apostrophe, a space or an underscore, and not what stands before decimals.";
+  return { sign: "thousands", message, remedy };
+}

@@ -24,6 +24,7 @@ import type { Database } from "./database.ts";
 import { DatasetMaker } from "./datasets/dataset-maker.ts";
 import { DatasetReader, type DatasetReaderOptions } from "./datasets/dataset-reader.ts";
 import { Datasets } from "./datasets/datasets.ts";
+import { finishWithin } from "./finish-within.ts";
 import { Gate } from "./gate.ts";
 import { busJournal } from "./journal.ts";
 import { createRegistryMetrics } from "./metrics.ts";
@@ -191,9 +192,13 @@ export async function startRegistry(
     addresses: { rpc: formatAddress(server.address), admin: formatAddress(admin.address) },
     warnings: tie.warning === undefined ? [] : [tie.warning],
     async stop(graceMs) {
-      // Versions whose callers have gone are in the making too.
-      await Promise.all([server.drain(graceMs), Promise.race([maker.idle(), clock.sleep(graceMs)])]);
-      await Promise.race([reads.settled(), clock.sleep(graceMs)]);
+      const drained = server.drain(graceMs);
+      await finishWithin(graceMs, clock, [
+        // Versions whose callers have gone are in the making too.
+        () => Promise.all([drained, maker.idle()]),
+        () => reads.settled(),
+      ]);
+      await drained;
       ending.abort();
       await Promise.all([maker.idle(), collecting, following]);
       closeServiceClients();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { ColumnType, type ReadOptionsSchema } from "@aimass/api/registry";
-import { AimassError, type DateOrder } from "@aimass/core";
+import { AimassError, type DateOrder, signProblem } from "@aimass/core";
 import {
   type Batch,
   type DataFile,
@@ -149,17 +149,12 @@ function assertWriting(written: {
   decimal?: string | undefined;
   thousands?: string | undefined;
 }) {
-  const { encoding = "", decimal = "", thousands = "" } = written;
+  const { encoding = "" } = written;
   const refuse = (message: string, remedy: string) => new AimassError("INVALID_ARGUMENT", message, { remedy });
   if (encoding !== "" && !isEncoding(encoding))
     throw refuse(`There is no encoding "${encoding}".`, "Name one such as windows-1252, utf-16le, gbk or shift_jis.");
-  if (!["", ".", ","].includes(decimal))
-    throw refuse(`"${decimal}" cannot stand before decimals.`, "Use a point or a comma.");
-  if (!/^[,.' _]?$/.test(thousands) || (thousands !== "" && thousands === (decimal || ".")))
-    throw refuse(
-      `"${thousands}" cannot stand between groups of digits.`,
-      "Use a comma, a point, an apostrophe, a space or an underscore, and not what stands before decimals.",
-    );
+  const wrong = signProblem(written);
+  if (wrong !== undefined) throw refuse(wrong.message, wrong.remedy);
 }
 
 async function fileAt(place: string, path: string): Promise<{ size: number; mtimeMs: number }> {

@@ -1,5 +1,6 @@
 import { type Column, ColumnType, DatasetFormat, type DatasetVersion, ReadOptionsSchema } from "@aimass/api/registry";
 import { type JsonValue, toJson } from "@bufbuild/protobuf";
+import { inOneOrder } from "./read-options.ts";
 
 /** How two versions of a dataset differ. */
 export interface DatasetDiff {
@@ -88,7 +89,7 @@ function typeOf(column: Column | undefined): string {
   return (ColumnType[column?.type ?? 0] ?? "").toLowerCase();
 }
 
-/** Every option of reading that is not the same. */
+/** Every option of reading that is not the same; the order of words, columns and names is none. */
 function readDifferences(left: DatasetVersion, right: DatasetVersion): string[] {
   const [before, after] = [readOf(left), readOf(right)];
   const options = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
@@ -97,7 +98,7 @@ function readDifferences(left: DatasetVersion, right: DatasetVersion): string[] 
 
 function readOf({ read }: DatasetVersion): Record<string, string> {
   if (read === undefined) return { options: "as before they were kept" };
-  const options = toJson(ReadOptionsSchema, read, { useProtoFieldName: true }) as Record<string, JsonValue>;
+  const options = toJson(ReadOptionsSchema, inOneOrder(read), { useProtoFieldName: true }) as Record<string, JsonValue>;
   return Object.fromEntries(Object.entries(options).map(([name, value]) => [name, JSON.stringify(value)]));
 }
 

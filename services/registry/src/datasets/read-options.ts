@@ -1,5 +1,5 @@
 import { ColumnType as ApiColumnType, DatasetFormat, type ReadOptions, ReadOptionsSchema } from "@aimass/api/registry";
-import { type DateOrder, isDateOrder } from "@aimass/core";
+import { type DateOrder, isDateOrder, signProblem } from "@aimass/core";
 import { type ColumnType, formerMissing, isEncoding, missingWords } from "@aimass/datasets";
 import { create, equals } from "@bufbuild/protobuf";
 import { invalid, shorten } from "../names.ts";
@@ -85,14 +85,8 @@ function assertWriting({ encoding, decimal, thousands, sheet }: ReadOptions, for
     const remedy = "Name one such as windows-1252, utf-16le, gbk or shift_jis.";
     throw invalid("read.encoding", `There is no encoding "${shorten(encoding)}".`, remedy);
   }
-  if (decimal !== "" && decimal !== "." && decimal !== ",") {
-    throw invalid("read.decimal", `"${shorten(decimal)}" cannot stand before decimals.`, "Use a point or a comma.");
-  }
-  if (thousands !== "" && (!/^[,.' _]$/.test(thousands) || thousands === (decimal || "."))) {
-    const remedy =
-      "Use a comma, a point, an apostrophe, a space or an underscore, and not what stands before decimals.";
-    throw invalid("read.thousands", `"${shorten(thousands)}" cannot stand between groups of digits.`, remedy);
-  }
+  const wrong = signProblem({ decimal, thousands });
+  if (wrong !== undefined) throw invalid(`read.${wrong.sign}`, wrong.message, wrong.remedy);
   if ((decimal !== "" || thousands !== "") && format !== DatasetFormat.UNSPECIFIED && !isDelimited(format)) {
     const field = decimal !== "" ? "read.decimal" : "read.thousands";
     throw invalid(field, "The format has numbers of its own.", "Say how numbers are written for CSV and TSV only.");
@@ -134,15 +128,19 @@ export function keptMissing(read: ReadOptions | undefined, format: DatasetFormat
 
 /** Whether two sets of options, completed, read every file the same way. */
 export function readAlike(one: ReadOptions, other: ReadOptions): boolean {
-  const sorted = (read: ReadOptions) =>
-    create(ReadOptionsSchema, {
-      ...read,
-      missing: [...new Set(read.missing)].sort(),
-      columns: [...new Set(read.columns)].sort(),
-      without: [...new Set(read.without)].sort(),
-      onlyMissing: true,
-    });
-  return equals(ReadOptionsSchema, sorted(one), sorted(other));
+  return equals(ReadOptionsSchema, inOneOrder(one), inOneOrder(other));
+}
+
+/** Completed options with their words, columns and maps in an order that says nothing. */
+export function inOneOrder(read: ReadOptions): ReadOptions {
+  const set = (words: readonly string[]) => [...new Set(words)].sort();
+  const map = <T>(entries: Readonly<Record<string, T>>) =>
+    Object.fromEntries(Object.entries(entries).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return create(ReadOptionsSchema, {
+    ...read,
+    ...{ missing: set(read.missing), columns: set(read.columns), without: set(read.without), onlyMissing: true },
+    ...{ types: map(read.types), dates: map(read.dates), rename: map(read.rename) },
+  });
 }
 
 /** The columns whose type is declared. */

@@ -1,5 +1,5 @@
 import { ColumnKind, type ColumnMeaning, ColumnMeaningSchema, type Signature } from "@aimass/api/registry";
-import { datePattern, datePatterns } from "@aimass/core";
+import { datePattern, datePatterns, signProblem } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { invalid, shorten } from "../names.ts";
 
@@ -96,12 +96,9 @@ function assertDates({ datePattern: name }: ColumnMeaning, field: string): void 
   throw invalid(`${field}.date_pattern`, `"${shorten(name)}" is no pattern of dates.`, `Patterns are ${known}.`);
 }
 
-function assertNumbers({ decimal, thousands }: ColumnMeaning, field: string): void {
-  if (!["", ".", ","].includes(decimal))
-    throw invalid(`${field}.decimal`, `"${shorten(decimal)}" cannot stand before decimals.`, "Use a point or a comma.");
-  if (thousands === "" || (/^[,.' _]$/.test(thousands) && thousands !== (decimal || "."))) return;
-  const remedy = "Use a comma, a point, an apostrophe, a space or an underscore, and not what stands before decimals.";
-  throw invalid(`${field}.thousands`, `"${shorten(thousands)}" cannot stand between groups of digits.`, remedy);
+function assertNumbers(column: ColumnMeaning, field: string): void {
+  const wrong = signProblem(column);
+  if (wrong !== undefined) throw invalid(`${field}.${wrong.sign}`, wrong.message, wrong.remedy);
 }
 
 /** Gives back how many characters the column's words have. */
