@@ -29,6 +29,7 @@ beforeAll(async () => {
   await mesh.serve("multi", multiInputModel(), 2);
   await mesh.serve("tiny", tinyModel(), 2);
   await mesh.serve("tokens", quantisedTokensModel(), 1);
+  await mesh.serve("fours", echoModel("INT64", [4]), 1);
 }, 180_000);
 
 afterAll(() => mesh?.[Symbol.asyncDispose]());
@@ -112,6 +113,17 @@ describe("every row of a file", { timeout: 60_000 }, () => {
       status: 0,
       stderr: "Columns that are no inputs of the model: text.\n",
     });
+  });
+
+  it("goes to a model that takes four at once, also the last ones, and those beside a row that is refused", async () => {
+    const numbered = (rows: readonly (number | string)[]) => `x\n${rows.join("\n")}\n`;
+    const rows = Array.from({ length: 10 }, (_, index) => index + 1);
+    await run(0, "fours", put("fours.csv", numbered(rows)), "-o", at("fours-out.csv"));
+    expect(read("fours-out.csv")).toBe(`x,y\n${rows.map((row) => `${row},${row}\n`).join("")}`);
+    const odd = numbered([1, 2, "three", 4, 5]);
+    await run(1, "fours", put("fours-odd.csv", odd), "-o", at("fours-odd-out.csv"), "--skip-errors");
+    expect(read("fours-odd-out.csv")).toBe("x,y\n1,1\n2,2\n4,4\n5,5\n");
+    expect(JSON.parse(read("fours-odd-out.csv.errors"))).toMatchObject({ row: 3, cells: { x: "three" } });
   });
 
   it("has the meaning that it has in a call, with gaps and words", async () => {
@@ -234,12 +246,28 @@ describe("what a prediction on a file cannot do", { timeout: 60_000 }, () => {
     expect(stderr).toMatch(/error: \/dev\/full cannot be written \(ENOSPC\)\. Make room/);
   });
 
-  it("is told: a model, a file or a folder that is not there, and options without a file", async () => {
+  it("is told: a model, a file or a folder that is not there", async () => {
     const file = put("odd.csv", "x\n1\n");
     expect((await run(4, "nothing", file)).stderr).toMatch(/"nothing"/);
     expect((await run(4, "echo", at("nowhere.csv"))).stderr).toMatch(/nowhere\.csv/);
     expect((await run(4, "echo", file, "-o", at("nowhere/out.csv"))).stderr).toMatch(/no folder/);
-    expect((await run(2, "echo", "-o", at("out.csv"))).stderr).toMatch(/no file was named/);
+  });
+
+  it.each([
+    ["-o", "out.csv"],
+    ["--format", "csv"],
+    ["--file-format", "csv"],
+    ["--batch-rows", "9"],
+    ["--concurrency", "4"],
+    ["--retry-for", "2m"],
+    ["--decimal", ","],
+    ["--columns", "x"],
+    ["--keep-index"],
+    ["--resume"],
+  ])("is told: %s without a file", async (...option) => {
+    const { stderr } = await run(2, "echo", ...option);
+    expect(stderr).toMatch(/^error: --[\w-]+ says how a file is predicted, and no file was named\./);
+    expectHelpful(stderr);
   });
 });
 

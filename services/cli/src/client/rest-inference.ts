@@ -137,10 +137,7 @@ async function posted(
     throw new AimassError("UNAVAILABLE", `The answer of ${connection.server} broke off.`, { cause: error });
   });
   if (response.ok) return { text, version: response.headers.get("aimass-version") ?? "" };
-  let message = text || `The server answered ${response.status}.`;
-  try {
-    message = (JSON.parse(text) as { error: string }).error;
-  } catch {}
+  const message = saidIn(text) ?? `The server answered ${response.status}.`;
   const seconds = Number(response.headers.get("retry-after") ?? "");
   throw new AimassError(codeOfStatus(response.status), message, {
     reason: refusedByServer,
@@ -148,12 +145,24 @@ async function posted(
   });
 }
 
+/** The sentence of an error's body; undefined for one that is none, as of a proxy's page. */
+function saidIn(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === "string" && error !== "" ? error : undefined;
+  } catch {
+    return /^[^<\n]{1,300}$/.test(text.trim()) ? text.trim() : undefined;
+  }
+}
+
 function codeOfStatus(status: number): Code {
   if (status === 401) return "UNAUTHENTICATED";
   if (status === 403) return "PERMISSION_DENIED";
   if (status === 404) return "NOT_FOUND";
   if (status === 429) return "RESOURCE_EXHAUSTED";
-  if (status === 503) return "UNAVAILABLE";
-  if (status === 504) return "DEADLINE_EXCEEDED";
+  if (status === 409) return "ABORTED";
+  if (status === 501) return "UNIMPLEMENTED";
+  if (status === 502 || status === 503) return "UNAVAILABLE";
+  if (status === 408 || status === 504) return "DEADLINE_EXCEEDED";
   return status < 500 ? "INVALID_ARGUMENT" : "INTERNAL";
 }

@@ -1,5 +1,5 @@
 import { AimassError } from "@aimass/core";
-import type { Command } from "commander";
+import { Command } from "commander";
 import { modelName } from "../output/format.ts";
 import { type FilePredicted, predictFile } from "../prediction/predict-file.ts";
 import { resultFormats } from "../prediction/row-format.ts";
@@ -42,6 +42,13 @@ export function withPredictFileOptions(command: Command): Command {
       .option("--concurrency <n>", `requests at once, 1 to ${mostAtOnce}`, "4")
       .option("--retry-for <time>", "how long a request is tried again while the mesh has no room for it", "2m"),
   );
+}
+
+/** Those of these options that a command was called with. */
+export function givenFileOptions(command: Command): string[] {
+  const { options } = withPredictFileOptions(new Command());
+  const given = options.filter((option) => command.getOptionValueSource(option.attributeName()) === "cli");
+  return given.map(({ long }) => long ?? "");
 }
 
 /** `predict MODEL FILE`. */

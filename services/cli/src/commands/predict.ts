@@ -24,7 +24,7 @@ import {
 import { bar, numberTable, percent, short } from "../output/charts.ts";
 import { modelName } from "../output/format.ts";
 import { action, type CommandContext, versionArgument } from "./context.ts";
-import { type PredictFileFlags, predictFileCommand, withPredictFileOptions } from "./predict-file.ts";
+import { givenFileOptions, type PredictFileFlags, predictFileCommand, withPredictFileOptions } from "./predict-file.ts";
 
 /** A person reads so many classes. */
 const shownClasses = 10;
@@ -57,7 +57,7 @@ export function addPredict(program: Command): void {
           assertNoInput(options);
           return await predictFileCommand(context, options, [name as string, file]);
         }
-        assertNoFileOptions(options);
+        assertNoFileOptions(command);
         const { connection, output } = context;
         const { project, model, version } = versionArgument(name as string);
         const at = { model: modelName(project, model), version };
@@ -92,11 +92,17 @@ function assertNoInput({ input, text }: PredictOptions): void {
   });
 }
 
-function assertNoFileOptions({ output, skipErrors, onlyPredictions, resume }: PredictOptions): void {
-  if ([output, skipErrors, onlyPredictions, resume].every((option) => option === undefined)) return;
-  throw new AimassError("INVALID_ARGUMENT", "The options say how a file is predicted, and no file was named.", {
-    remedy: "Name it: aimass predict MODEL rows.csv -o out.csv.",
-  });
+function assertNoFileOptions(command: Command): void {
+  const given = givenFileOptions(command);
+  if (given.length === 0) return;
+  const say = given.length === 1 ? "says" : "say";
+  throw new AimassError(
+    "INVALID_ARGUMENT",
+    `${given.join(" and ")} ${say} how a file is predicted, and no file was named.`,
+    {
+      remedy: "Name it: aimass predict MODEL rows.csv -o out.csv.",
+    },
+  );
 }
 
 const isExample = ({ input, text }: PredictOptions) => input === undefined && text === undefined;

@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { freePort } from "@aimass/core";
+import { freePort, systemClock } from "@aimass/core";
 import { createTestDatabase, tempDirectory } from "@aimass/testkit";
 import { describe, expect, it } from "vitest";
 import { Connection } from "../client/connection.ts";
@@ -180,18 +181,39 @@ describe("a database", () => {
 describe("a mesh", () => {
   it("that does not answer is wrong only where one should", async () => {
     using connection = new Connection(`http://127.0.0.1:${await freePort()}`, { kind: "none" });
-    const looked = { connection, logs: undefined };
+    const looked = { connection, logs: undefined, clock: systemClock };
     expect((await checkMesh({ ...looked, expected: false })).findings).toMatchObject([{ state: "ok" }]);
     expect((await checkMesh({ ...looked, expected: true })).findings).toMatchObject([
       { state: "problem", found: expect.stringMatching(/Nothing answers at .*ECONNREFUSED/) },
     ]);
   });
 
+  it("tells its clock as of its answer, however long its parts take", async () => {
+    const server = createServer((request, response) => {
+      const wait = request.url === "/console/" ? 2500 : 0;
+      setTimeout(() => response.writeHead(200, { connection: "close" }).end(), wait);
+    });
+    // RPCs, which come by HTTP/2.
+    server.on("clientError", (_error, socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await using _ = { [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) };
+    using connection = new Connection(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { kind: "none" });
+    const { aheadMs = Number.NaN } = await checkMesh({
+      connection,
+      expected: true,
+      logs: undefined,
+      clock: systemClock,
+    });
+    // The header has whole seconds.
+    expect(aheadMs).toBeGreaterThan(-1500);
+    expect(aheadMs).toBeLessThan(500);
+  });
+
   it("is not taken for another program on its port", async () => {
     await using other = await listening();
     using connection = new Connection(`http://127.0.0.1:${other.port}`, { kind: "none" });
-    expect((await checkMesh({ connection, expected: false, logs: undefined })).findings).toMatchObject([
-      { state: "problem", found: expect.stringMatching(/is no router of a mesh \(HTTP 418\)/) },
-    ]);
+    expect(
+      (await checkMesh({ connection, expected: false, logs: undefined, clock: systemClock })).findings,
+    ).toMatchObject([{ state: "problem", found: expect.stringMatching(/is no router of a mesh \(HTTP 418\)/) }]);
   });
 });

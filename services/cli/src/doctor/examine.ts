@@ -34,8 +34,11 @@ export async function examine(o: Examination): Promise<Finding[]> {
   const supervisor = await supervisorOf(o.data);
   const logs = supervisor === undefined ? undefined : join(o.data, "logs");
   const expected = o.serverNamed || supervisor !== undefined;
-  const { findings: mesh, serverMs } = await checkMesh({ connection: o.connection, expected, logs });
-  const clock = judgeClock({ nowMs: o.clock.now(), serverMs, writtenMs: await lastWrittenMs(o.data) });
+  const { findings: mesh, aheadMs } = await checkMesh({ connection: o.connection, expected, logs, clock: o.clock });
+  const writtenMs = await lastWrittenMs(o.data);
+  const nowMs = o.clock.now();
+  const serverMs = aheadMs === undefined ? undefined : nowMs + aheadMs;
+  const clock = judgeClock({ nowMs, serverMs, writtenMs });
   // A mesh that answers needs the memory no more.
   const memory = supervisor === undefined ? [checkMemory(o.leastMemoryBytes)] : [];
   return [

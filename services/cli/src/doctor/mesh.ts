@@ -2,6 +2,7 @@ import { SessionService } from "@aimass/api/auth";
 import { ProjectService } from "@aimass/api/registry";
 import { DeploymentService } from "@aimass/api/scheduler";
 import { TrainingService } from "@aimass/api/trainer";
+import type { Clock } from "@aimass/core";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Connection } from "../client/connection.ts";
 import { wholeFleet } from "../client/whole-fleet.ts";
@@ -14,27 +15,36 @@ export interface MeshUnderTest {
   readonly expected: boolean;
   /** Where the logs are; absent when the mesh is somewhere else. */
   readonly logs: string | undefined;
+  readonly clock: Pick<Clock, "now">;
+}
+
+/** What was found of a mesh. */
+export interface MeshFound {
+  readonly findings: Finding[];
+  /** How far its clock was ahead of this machine's when it answered; undefined where none answered. */
+  readonly aheadMs: number | undefined;
 }
 
 const timeoutMs = 5000;
 
-/** Whether a mesh answers, and each of its parts through the router. `serverMs`: what its clock says. */
-export async function checkMesh(o: MeshUnderTest): Promise<{ findings: Finding[]; serverMs: number | undefined }> {
+/** Whether a mesh answers, and each of its parts through the router. */
+export async function checkMesh(o: MeshUnderTest): Promise<MeshFound> {
   const { server } = o.connection;
   const answer = await fetchAnswer(`${server}/v2/health/ready`);
   if (typeof answer === "string") {
     const none = ok("mesh", `No mesh answers at ${server}. Start one with: aimass up`);
     const remedy = `Start it with \`aimass up\`, name another with --server URL${o.logs === undefined ? "" : `, or read ${o.logs}/router.log`}.`;
     const away = problem("mesh", `Nothing answers at ${server} (${answer}).`, remedy);
-    return { findings: [o.expected ? away : none], serverMs: undefined };
+    return { findings: [o.expected ? away : none], aheadMs: undefined };
   }
   const date = Date.parse(answer.headers.get("date") ?? "");
-  const serverMs = Number.isNaN(date) ? undefined : date;
+  // Now: the parts are waited for, and time goes on.
+  const aheadMs = Number.isNaN(date) ? undefined : date - o.clock.now();
   if (!/^(200|503)$/.test(`${answer.status}`)) {
     const remedy = "Name the mesh with --server URL, or stop that program and start one with `aimass up`.";
     return {
       findings: [problem("mesh", `What answers at ${server} is no router of a mesh (HTTP ${answer.status}).`, remedy)],
-      serverMs,
+      aheadMs,
     };
   }
   const router = answer.ok
@@ -44,7 +54,7 @@ export async function checkMesh(o: MeshUnderTest): Promise<{ findings: Finding[]
         `The router at ${server} is not ready: it has no policy or no routes yet.`,
         remedyFor("router", o.logs),
       );
-  return { findings: [router, ...(await checkParts(o))], serverMs };
+  return { findings: [router, ...(await checkParts(o))], aheadMs };
 }
 
 async function checkParts({ connection, logs }: MeshUnderTest): Promise<Finding[]> {

@@ -78,13 +78,14 @@ export async function predictFile(o: FilePrediction): Promise<FilePredicted> {
   await using sink = await openSink(o, taskOf(o, table, format));
   if (sink.before !== undefined) output.say(`Going on after row ${sink.before.rows}.`);
   const bar = progressOf("predicting");
+  const fixedRows = fixedBatch(metadata.inputs);
   const done = await predictTable({
     ...{ connection, at, metadata, table, encoder, sink, signal, clock: systemClock },
     format: rowFormat(format, o.onlyPredictions ? [] : columns),
     withInput: !o.onlyPredictions,
     skipErrors: o.skipErrors,
     // A model of a fixed batch, or of single values, takes no other.
-    chunkRows: fixedBatch(metadata.inputs) ?? o.chunkRows,
+    ...{ chunkRows: fixedRows ?? o.chunkRows, fixedRows },
     ...{ chunksAtOnce: o.chunksAtOnce, patienceMs: o.patienceMs },
     onProgress: ({ rows }) => bar(Math.min(table.share(), 0.99), `${rows} rows`),
     onRefused: (error) => {

@@ -24,6 +24,8 @@ export interface TablePrediction {
   /** Whether refused rows are written down and passed over, instead of ending it. */
   readonly skipErrors: boolean;
   readonly chunkRows: number;
+  /** As `RowCallerOptions` has it. */
+  readonly fixedRows: number | undefined;
   readonly chunksAtOnce: number;
   readonly patienceMs: number;
   readonly clock: Clock;

@@ -13,7 +13,9 @@ export interface RowCallerOptions {
   readonly at: ModelAddress;
   /** Whether answers hold whole numbers that no double has. */
   readonly exact: boolean;
-  /** How long a call is tried again while the mesh has no room or no replica, in milliseconds. */
+  /** How many rows each call must have, of a model that takes so many at once and no others; undefined: any number. */
+  readonly fixedRows?: number | undefined;
+  /** How long a call is tried again while the mesh has no room, no replica or a fault, in milliseconds. */
   readonly patienceMs: number;
   /** Whether the first refused row ends it: rows behind it are then not sent. */
   readonly stopAtRefusal: boolean;
@@ -23,11 +25,13 @@ export interface RowCallerOptions {
 
 /** A call without room so often is divided, where it can be. */
 const triesBeforeDividing = 3;
-const passing: ReadonlySet<string> = new Set(["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"]);
+/** What speaks of the mesh and of no row. */
+const passing: ReadonlySet<string> = new Set(["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "INTERNAL"]);
 
 /**
- * Sends rows to `/predict`. Calls that found no room or no replica are made again, after the time that the server says. Rows that are refused together are sent
- * in parts, until only those are refused that are refused alone: rows may differ in shape, or in what they leave out, and be right each.
+ * Sends rows to `/predict`. Calls that found no room, no replica or a fault are made again, after the time that the server says. Rows that are refused together are sent
+ * in parts, until only those are refused that are refused alone: rows may differ in shape, or in what they leave out, and be right each. Where a call must have
+ * more rows than there are, the last one is repeated and those answers are dropped.
  */
 export class RowCaller {
   readonly #options: RowCallerOptions;
@@ -37,29 +41,31 @@ export class RowCaller {
   }
 
   /** What becomes of each row, in order; up to the first refused one where that ends it. Errors: those of the mesh that are not about rows. */
-  call(rows: readonly string[]): Promise<RowResult[]> {
-    return this.#call(rows, false);
-  }
-
-  /** `isPart`: others that were sent with them may do without them. */
-  async #call(rows: readonly string[], isPart: boolean): Promise<RowResult[]> {
+  async call(rows: readonly string[]): Promise<RowResult[]> {
     if (rows.length === 0) return [];
-    const outcome = await this.#tried(rows, isPart);
+    const sent = this.#filled(rows);
+    const outcome = await this.#tried(sent, rows.length > 1);
     if (!(outcome instanceof AimassError)) {
-      if (outcome.predictions.length !== rows.length) throw notByRow(rows.length, outcome.predictions.length);
-      return outcome.predictions.map((entry) => ({ kind: "predicted", entry, answer: outcome }));
+      if (outcome.predictions.length !== sent.length) throw notByRow(sent.length, outcome.predictions.length);
+      const own = outcome.predictions.slice(0, rows.length);
+      return own.map((entry) => ({ kind: "predicted", entry, answer: outcome }));
     }
     if (rows.length === 1) return [{ kind: "refused", error: outcome }];
     const results: RowResult[] = [];
     for (const part of partsOf(rows, namedRow(outcome, rows.length))) {
-      results.push(...(await this.#call(part, true)));
+      results.push(...(await this.call(part)));
       if (this.#options.stopAtRefusal && results.at(-1)?.kind === "refused") break;
     }
     return results;
   }
 
+  #filled(rows: readonly string[]): readonly string[] {
+    const missing = (this.#options.fixedRows ?? 0) - rows.length;
+    return missing > 0 ? [...rows, ...Array<string>(missing).fill(rows.at(-1) as string)] : rows;
+  }
+
   /** The answer, or the refusal of something in these rows. */
-  async #tried(rows: readonly string[], isPart: boolean): Promise<RowsAnswer | AimassError> {
+  async #tried(rows: readonly string[], isDivisible: boolean): Promise<RowsAnswer | AimassError> {
     const { connection, at, exact, patienceMs, clock, signal } = this.#options;
     const body = `{"inputs":[${rows.join(",")}]}`;
     const backoff = new Backoff({ initialMs: 200 });
@@ -69,11 +75,9 @@ export class RowCaller {
         return await predictRows(connection, at, body, { exact, signal });
       } catch (error) {
         if (!(error instanceof AimassError)) throw error;
-        // A model that fails on a row fails the whole request.
-        const isFault = error.code === "INTERNAL" && (rows.length > 1 || isPart);
-        if (error.code === "INVALID_ARGUMENT" || isFault) return error;
+        if (error.code === "INVALID_ARGUMENT") return error;
         if (!passing.has(error.code)) throw error;
-        const isTooMuch = error.code !== "UNAVAILABLE" && tries >= triesBeforeDividing && rows.length > 1;
+        const isTooMuch = error.code !== "UNAVAILABLE" && tries >= triesBeforeDividing && isDivisible;
         if (isTooMuch) return error;
         const wait = Math.max(backoff.next(), error.retryAfterMs ?? 0);
         if (clock.monotonic() - startedAt + wait > patienceMs) throw error;
