@@ -15,9 +15,10 @@ import { deployModel, putWishes } from "./deploy.ts";
 import { servePushed } from "./run.ts";
 
 /** What a scheduler says of the model m while "default", which points at `wanted`, is served by `served` on some replicas. */
-function deployed(o: { wanted: bigint; served: bigint; on: string[]; replicas: number }): Deployment {
+function deployed(o: { wanted: bigint; served: bigint; on: string[]; replicas: number; paused?: boolean }): Deployment {
+  const { replicas, paused = false } = o;
   return create(DeploymentSchema, {
-    spec: { project: "default", model: "m", aliases: ["default"], replicas: o.replicas },
+    spec: { project: "default", model: "m", aliases: ["default"], replicas, paused },
     status: {
       summary: `v${o.served} on ${o.on.length}`,
       aliases: [{ alias: "default", wantedVersion: o.wanted, servedVersion: o.served }],
@@ -66,6 +67,25 @@ describe("a deployment that is waited for", () => {
     await using server = await serveRoutes((router) => void scheduler(router, { states }));
     const wishes = { project: "default", model: "m", replicas: 2 };
     expect(await deployModel(server.connection, wishes)).toBe("v1 on 2");
+  });
+
+  it("while it is paused serves on both what it serves, before it is told that it is paused", async () => {
+    const version = { wanted: 2n, served: 1n, replicas: 2, paused: true };
+    const [one, both] = [deployed({ ...version, on: ["a"] }), deployed({ ...version, on: ["a", "b"] })];
+    const wishes = { project: "default", model: "m", replicas: 2 };
+    await using early = await serveRoutes((router) => void scheduler(router, { states: [one], put: one }));
+    // The stream ends before both do.
+    expect(await deployModel(early.connection, wishes)).toBe("");
+    await using server = await serveRoutes((router) => void scheduler(router, { states: [one, both], put: one }));
+    const told = "m is paused: it goes on with `aimass deployments resume m`.";
+    expect(await deployModel(server.connection, wishes)).toBe(told);
+  });
+
+  it("while it is paused, serving nothing yet, is not waited for", async () => {
+    const state = deployed({ wanted: 1n, served: 0n, replicas: 1, paused: true, on: [] });
+    await using server = await serveRoutes((router) => void scheduler(router, { states: [state], put: state }));
+    const told = await deployModel(server.connection, { project: "default", model: "m" });
+    expect(told).toContain("aimass deployments resume m");
   });
 
   it("whose alias was moved before serves the version it points at, not the one before", async () => {

@@ -1,5 +1,6 @@
 import type { DeploymentSpecSchema } from "@aimass/api/scheduler";
 import {
+  type AliasStatus,
   type Deployment,
   DeploymentService,
   type DeploymentSpec,
@@ -189,7 +190,7 @@ export interface ExpectedAlias {
 
 /**
  * Waits until every alias of a deployed model is served by the version it points at, with `whole` on every replica the deployment wants, or on so many. Returns the summary sentence;
- * undefined when the model is not deployed, or does not serve an expected alias. A paused deployment is not waited for.
+ * undefined when the model is not deployed, or does not serve an expected alias. Of a paused deployment only what its aliases serve already is waited for.
  * Errors: FAILED_PRECONDITION with the rollout's own reason when it fails; DEADLINE_EXCEEDED.
  */
 export async function waitUntilServed(
@@ -211,10 +212,11 @@ export async function waitUntilServed(
       if (status === undefined) continue;
       const aliases = servedAliases(spec?.aliases);
       if (expected.some(({ alias }) => !aliases.includes(alias))) return undefined;
-      if (spec?.paused) return `${name} is paused: it goes on with \`aimass deployments resume ${name}\`.`;
+      const paused = spec?.paused ?? false;
       const replicas = Math.min(spec?.replicas ?? 1, whole);
-      const served = isServed(status, { versions: spec?.versions ?? [], replicas, expected });
+      const served = isServed(status, { versions: spec?.versions ?? [], replicas, expected, paused });
       progress(served ? 1 : 0.5, phases(status));
+      if (served && paused) return `${name} is paused: it goes on with \`aimass deployments resume ${name}\`.`;
       if (served) return status.summary;
     }
   } catch (error) {
@@ -236,15 +238,17 @@ function isServed(
     versions,
     replicas,
     expected,
-  }: { versions: readonly bigint[]; replicas: number; expected: readonly ExpectedAlias[] },
+    paused,
+  }: { versions: readonly bigint[]; replicas: number; expected: readonly ExpectedAlias[]; paused: boolean },
 ): boolean {
   const seen = expected.every(({ alias, version }) =>
     status.aliases.some((each) => each.alias === alias && each.wantedVersion === version),
   );
-  // One that points at no version yet is not waited for.
-  const aliases = status.aliases.filter(({ wantedVersion }) => wantedVersion !== 0n);
-  const wanted = new Set([...aliases.map((alias) => alias.wantedVersion), ...versions]);
-  if (!seen || wanted.size === 0) return false;
+  // One that points at no version yet is not waited for, nor while it is paused one that serves none.
+  const targetOf = (alias: AliasStatus) => (paused ? alias.servedVersion : alias.wantedVersion);
+  const aliases = status.aliases.filter((alias) => targetOf(alias) !== 0n);
+  const wanted = new Set([...aliases.map(targetOf), ...versions]);
+  if (!seen || (wanted.size === 0 && !paused)) return false;
   const phaseOf = (version: bigint) => status.versions.find((v) => v.version === version);
   for (const version of wanted) {
     const at = phaseOf(version);
@@ -254,7 +258,7 @@ function isServed(
       });
     }
   }
-  const shifted = aliases.every((alias) => alias.servedVersion === alias.wantedVersion);
+  const shifted = aliases.every((alias) => alias.servedVersion === targetOf(alias));
   return (
     shifted &&
     [...wanted].every((version) => {
