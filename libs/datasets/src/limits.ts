@@ -38,9 +38,9 @@ export interface Limits {
   readonly imageSide: number;
   /** Bytes of JSON that is held in memory, because its rows do not stand one after another. */
   readonly jsonTableBytes: number;
-  /** Bytes of the texts that the cells of a workbook share, which are held in memory. */
+  /** Bytes of what is held of a workbook beside its cells: the texts that they share, styles and sheets. Each file of them may have as many. */
   readonly workbookTextBytes: number;
-  /** Bytes of one batch of an Arrow file, as it stands in the file and unpacked. */
+  /** Bytes of one batch of an Arrow file, as it stands in the file and unpacked, and of all its dictionaries as they are held. */
   readonly arrowBatchBytes: number;
   /** Passes (scans) of a progressive JPEG. */
   readonly jpegScans: number;

@@ -1,24 +1,34 @@
 import { badFile, badRow } from "../cells/bad-cell.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { serialText } from "./number-styles.ts";
-import { RichText, type Sheet, type Workbook } from "./workbook.ts";
+import { joined, RichText, type Sheet, type Workbook } from "./workbook.ts";
 import type { XmlHandler } from "./xml-parser.ts";
 
 const mostEmptyRows = 10_000;
+const lettersAtOnce = 64 * 1024;
+
+/** A row as it is kept until it is written: where a sheet refers to a text or leaves rows out, its line is far longer than what stands there. */
+interface KeptRow {
+  /** Empty rows before it. */
+  readonly gap: number;
+  /** With holes. */
+  readonly cells: readonly string[];
+}
 
 /** The cells of a sheet as CSV: its first row that is not empty is the header, and empty rows at the end are none. */
 export class SheetRows implements XmlHandler {
   readonly #workbook: Workbook;
   readonly #sheet: Sheet;
   readonly #limits: Limits;
-  readonly #rich = new RichText();
+  readonly #rich: RichText;
   readonly #uncomputed = new OddCells();
   readonly #errors = new OddCells();
-  #lines: string[] = [];
+  #kept: KeptRow[] = [];
   #width = 0;
   #emptyRows = 0;
-  /** Rows of data so far, and the number of the row under way in the sheet. */
+  /** Rows of data so far, those of them that were written, and the number of the row under way in the sheet. */
   #rows = 0;
+  #written = 0;
   #number = 0;
   #row: string[] = [];
   #column = 0;
@@ -29,6 +39,7 @@ export class SheetRows implements XmlHandler {
     this.#workbook = workbook;
     this.#sheet = sheet;
     this.#limits = limits;
+    this.#rich = new RichText(limits);
   }
 
   /** What a person should know of the sheet, once its rows were read. */
@@ -44,14 +55,13 @@ export class SheetRows implements XmlHandler {
 
   async *lines(): AsyncGenerator<Buffer, void> {
     await this.#workbook.readShared();
-    for await (const _ of this.#workbook.parsed(this.#sheet.entry, this))
-      if (this.#lines.length > 0) yield this.#taken();
+    for await (const _ of this.#workbook.parsed(this.#sheet.entry, this)) yield* this.#taken();
     if (this.#width === 0)
       throw badFile(
         `Sheet ${JSON.stringify(this.#sheet.name)} is empty.`,
         "Name another: --sheet NAME (in the API: read.sheet).",
       );
-    if (this.#lines.length > 0) yield this.#taken();
+    yield* this.#taken();
   }
 
   open(name: string, attribute: (name: string) => string | undefined): void {
@@ -70,7 +80,7 @@ export class SheetRows implements XmlHandler {
   }
 
   text(text: string): void {
-    if (this.#isValue) this.#cell.value += text;
+    if (this.#isValue) this.#cell.value = joined(this.#cell.value, text, this.#limits);
     else this.#rich.add(text);
   }
 
@@ -98,7 +108,6 @@ export class SheetRows implements XmlHandler {
     if (value !== "") {
       if (this.#column >= this.#limits.columns)
         throw overLimit("columns", this.#limits, `Cell ${this.#cell.place} is in column ${this.#column + 1}`);
-      while (this.#row.length < this.#column) this.#row.push("");
       this.#row[this.#column] = value;
     }
     this.#column++;
@@ -140,8 +149,11 @@ export class SheetRows implements XmlHandler {
       this.#emptyRows++;
       return;
     }
-    if (this.#width === 0) this.#width = row.length;
-    else this.#fillIn();
+    const isHeader = this.#width === 0;
+    const gap = isHeader ? 0 : this.#emptyRows;
+    if (isHeader) this.#width = row.length;
+    if (gap > mostEmptyRows) throw badSheet(`row ${this.#number} follows ${gap} empty ones`);
+    this.#rows += gap;
     this.#emptyRows = 0;
     if (row.length > this.#width) {
       const problem = `there is a value in column ${row.length} of the sheet (row ${this.#number}), but the header has ${this.#width}`;
@@ -152,26 +164,38 @@ export class SheetRows implements XmlHandler {
         "Let the sheet begin with the names of its columns, one above each.",
       );
     }
-    this.#lines.push(this.#line(row));
+    this.#kept.push({ gap, cells: row });
     this.#rows++;
   }
 
-  /** Empty rows between others are rows. */
-  #fillIn(): void {
-    if (this.#emptyRows > mostEmptyRows) throw badSheet(`row ${this.#number} follows ${this.#emptyRows} empty ones`);
-    for (let row = 0; row < this.#emptyRows; row++) this.#lines.push(this.#line([]));
-    this.#rows += this.#emptyRows;
+  /** What was kept, as CSV; empty rows between others are rows. */
+  *#taken(): Generator<Buffer, void> {
+    const kept = this.#kept;
+    this.#kept = [];
+    let [lines, letters]: [string[], number] = [[], 0];
+    for (const { gap, cells } of kept) {
+      for (let row = 0; row <= gap; row++) {
+        const line = this.#line(row < gap ? [] : cells);
+        lines.push(line);
+        letters += line.length;
+        if (letters < lettersAtOnce) continue;
+        yield Buffer.from(lines.join(""));
+        [lines, letters] = [[], 0];
+      }
+    }
+    if (lines.length > 0) yield Buffer.from(lines.join(""));
   }
 
-  #line(row: readonly string[]): string {
-    if (this.#width === 1 && (row[0] ?? "") === "") return '""\n';
-    return `${Array.from({ length: this.#width }, (_, at) => quoted(row[at] ?? "")).join(",")}\n`;
-  }
-
-  #taken(): Buffer {
-    const lines = this.#lines.join("");
-    this.#lines = [];
-    return Buffer.from(lines);
+  #line(cells: readonly string[]): string {
+    const row = this.#written++;
+    if (this.#width === 1 && (cells[0] ?? "") === "") return '""\n';
+    let letters = this.#width;
+    for (const cell of cells) letters += cell?.length ?? 0;
+    if (letters > this.#limits.rowBytes) {
+      const named = row === 0 ? "The header" : `Row ${row}`;
+      throw overLimit("rowBytes", this.#limits, `${named} has at least ${letters.toLocaleString("en")} bytes`);
+    }
+    return `${Array.from({ length: this.#width }, (_, at) => quoted(cells[at] ?? "")).join(",")}\n`;
   }
 }
 

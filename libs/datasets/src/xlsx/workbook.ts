@@ -17,6 +17,8 @@ type Relations = ReadonlyMap<string, { readonly type: string; readonly target: s
 
 const remedy = "Save it anew as .xlsx.";
 const main = "xl/workbook.xml";
+/** About what is held beside the letters: of a text, of what a sheet or a format is known by, and of a style. */
+const heldBytes = { text: 24, entry: 128, style: 8 } as const;
 
 /** An Excel workbook (ECMA-376): its sheets, and what their cells refer to. */
 export class Workbook {
@@ -24,6 +26,8 @@ export class Workbook {
   readonly #limits: Limits;
   readonly #signal: AbortSignal | undefined;
   readonly #entries: ReadonlyMap<string, ZipEntry>;
+  #relations: Relations = new Map();
+  #held = 0;
   /** Sheets of cells that are shown, in their order, and those that are hidden. */
   readonly sheets: Sheet[] = [];
   readonly hidden: Sheet[] = [];
@@ -47,7 +51,8 @@ export class Workbook {
   static async open(file: DataFile, limits: Limits, signal: AbortSignal | undefined): Promise<Workbook> {
     const entries = await readZip(file, { ...limits, zipEntryBytes: limits.zipTotalBytes }, signal);
     const workbook = new Workbook({ file, limits }, entries, signal);
-    await workbook.#readSheets(await workbook.#relations());
+    workbook.#relations = await workbook.#readRelations();
+    await workbook.#readSheets();
     return workbook;
   }
 
@@ -60,12 +65,25 @@ export class Workbook {
     throw badFile(`The workbook has no sheet ${quote(name)}.`, `Its sheets are ${listed(all.map((one) => one.name))}.`);
   }
 
-  /** Passes over one of the files of the workbook. */
-  async parse(entry: ZipEntry, handler: XmlHandler): Promise<void> {
+  /** Passes over a file of the workbook whose content is held. */
+  async #parse(entry: ZipEntry, handler: XmlHandler): Promise<void> {
+    const limits = this.#limits;
+    if (entry.sizeBytes > limits.workbookTextBytes) {
+      const size = entry.sizeBytes.toLocaleString("en");
+      throw overLimit("workbookTextBytes", limits, `${quote(entry.name)} of the workbook has ${size} bytes`);
+    }
     for await (const _ of this.parsed(entry, handler));
   }
 
-  /** As `parse`, stopping after each piece. */
+  /** Counts what is held, before it is. */
+  #hold(letters: number, kind: keyof typeof heldBytes): void {
+    this.#held += letters + heldBytes[kind];
+    if (this.#held <= this.#limits.workbookTextBytes) return;
+    const size = this.#held.toLocaleString("en");
+    throw overLimit("workbookTextBytes", this.#limits, `Texts, styles and sheets of the workbook take ${size} bytes`);
+  }
+
+  /** Passes over a file of the workbook, stopping after each piece. */
   async *parsed(entry: ZipEntry, handler: XmlHandler): AsyncGenerator<void, void> {
     const parser = new XmlParser(handler, this.#limits);
     const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -83,27 +101,26 @@ export class Workbook {
 
   /** Reads the texts that cells share, and which styles are dates. */
   async readShared(): Promise<void> {
-    const relations = await this.#relations();
-    const of = (kind: string) => this.#entry([...relations.values()].find(({ type }) => type.endsWith(kind))?.target);
+    const relations = [...this.#relations.values()];
+    const of = (kind: string) => this.#entry(relations.find(({ type }) => type.endsWith(kind))?.target);
     const [strings, styles] = [of("/sharedStrings"), of("/styles")];
     if (strings !== undefined) this.strings = await this.#readStrings(strings);
     if (styles !== undefined) this.styles = await this.#readStyles(styles);
   }
 
   async #readStrings(entry: ZipEntry): Promise<string[]> {
-    const limits = this.#limits;
-    if (entry.sizeBytes > limits.workbookTextBytes)
-      throw overLimit("workbookTextBytes", limits, `The texts of the workbook have ${entry.sizeBytes} bytes`);
     const strings: string[] = [];
-    const rich = new RichText();
-    await this.parse(entry, {
+    const rich = new RichText(this.#limits);
+    await this.#parse(entry, {
       open: (name) => {
         if (name === "si") rich.begin();
         else rich.open(name);
       },
       close: (name) => {
-        if (name === "si") strings.push(rich.text);
-        else rich.close(name);
+        if (name !== "si") return rich.close(name);
+        const { text } = rich;
+        this.#hold(text.length, "text");
+        strings.push(text);
       },
       text: (text) => rich.add(text),
     });
@@ -114,12 +131,18 @@ export class Workbook {
     const codes = new Map<number, string>();
     const styles: NumberStyle[] = [];
     let inCells = false;
-    await this.parse(entry, {
+    await this.#parse(entry, {
       open: (name, attribute) => {
         const id = Number(attribute("numFmtId"));
-        if (name === "numFmt") codes.set(id, attribute("formatCode") ?? "");
-        else if (name === "cellXfs") inCells = true;
-        else if (name === "xf" && inCells) styles.push(styleOf(id, codes.get(id)));
+        if (name === "cellXfs") inCells = true;
+        if (name === "numFmt") {
+          const code = attribute("formatCode") ?? "";
+          this.#hold(code.length, "entry");
+          codes.set(id, code);
+        } else if (name === "xf" && inCells) {
+          this.#hold(0, "style");
+          styles.push(styleOf(id, codes.get(id)));
+        }
       },
       close: (name) => {
         if (name === "cellXfs") inCells = false;
@@ -129,14 +152,16 @@ export class Workbook {
     return styles;
   }
 
-  async #relations(): Promise<Relations> {
+  async #readRelations(): Promise<Relations> {
     const entry = this.#entries.get("xl/_rels/workbook.xml.rels");
     if (entry === undefined) throw badFile("The ZIP file is no workbook: it has no list of sheets.", remedy);
     const relations = new Map<string, { type: string; target: string }>();
-    await this.parse(entry, {
+    await this.#parse(entry, {
       open: (name, attribute) => {
         if (name !== "Relationship") return;
-        relations.set(attribute("Id") ?? "", { type: attribute("Type") ?? "", target: attribute("Target") ?? "" });
+        const [id = "", type = "", target = ""] = [attribute("Id"), attribute("Type"), attribute("Target")];
+        this.#hold(id.length + type.length + target.length, "entry");
+        relations.set(id, { type, target });
       },
       close: () => {},
       text: () => {},
@@ -144,18 +169,20 @@ export class Workbook {
     return relations;
   }
 
-  async #readSheets(relations: Relations): Promise<void> {
+  async #readSheets(): Promise<void> {
     const entry = this.#entries.get(main);
     if (entry === undefined) throw badFile("The ZIP file is no workbook: it has no list of sheets.", remedy);
-    await this.parse(entry, {
+    await this.#parse(entry, {
       open: (name, attribute) => {
         if (name === "workbookPr") this.from1904 = /^(?:1|true)$/.test(attribute("date1904") ?? "");
         if (name !== "sheet") return;
-        const relation = relations.get(attribute("id") ?? "");
+        const relation = this.#relations.get(attribute("id") ?? "");
         const cells = relation?.type.endsWith("/worksheet") ? this.#entry(relation.target) : undefined;
         if (cells === undefined) return;
         const list = /hidden/i.test(attribute("state") ?? "") ? this.hidden : this.sheets;
-        list.push({ name: attribute("name") ?? "", entry: cells });
+        const called = attribute("name") ?? "";
+        this.#hold(called.length, "entry");
+        list.push({ name: called, entry: cells });
       },
       close: () => {},
       text: () => {},
@@ -171,9 +198,14 @@ export class Workbook {
 
 /** The text of a cell whose letters may differ in looks; what says how it is pronounced is none of it. */
 export class RichText {
+  readonly #limits: Limits;
   #pieces = "";
   #isText = false;
   #isPronounced = false;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
 
   begin(): void {
     this.#pieces = "";
@@ -191,8 +223,9 @@ export class RichText {
     else if (name === "t") this.#isText = false;
   }
 
+  /** Errors: INVALID_ARGUMENT, DATASET_LIMIT. */
   add(text: string): void {
-    if (this.#isText) this.#pieces += text;
+    if (this.#isText) this.#pieces = joined(this.#pieces, text, this.#limits);
   }
 
   /** Characters that XML cannot hold are written as _x000D_. */
@@ -201,4 +234,12 @@ export class RichText {
       String.fromCharCode(Number.parseInt(hex, 16)),
     );
   }
+}
+
+/** A text that comes in pieces. Errors: INVALID_ARGUMENT, DATASET_LIMIT for one that is longer than a cell may be. */
+export function joined(before: string, piece: string, limits: Limits): string {
+  const length = before.length + piece.length;
+  if (length > limits.cellBytes)
+    throw overLimit("cellBytes", limits, `A text of the workbook has at least ${length.toLocaleString("en")} letters`);
+  return before + piece;
 }

@@ -76,7 +76,7 @@ export class XmlParser {
     const local = name.slice(name.indexOf(":") + 1);
     if (slash === "") {
       this.#depth++;
-      this.#handler.open(local, (wanted) => attributeOf(attributes, wanted));
+      this.#handler.open(local, attributesOf(attributes));
     }
     if (slash !== "" || attributes.endsWith("/")) {
       if (--this.#depth < 0) throw badXml();
@@ -86,13 +86,25 @@ export class XmlParser {
   }
 }
 
-function attributeOf(attributes: string, wanted: string): string | undefined {
-  for (const [, name, double, single] of attributes.matchAll(
+/** The texts of a tag's attributes by their names, which are found when the first is asked for. */
+function attributesOf(written: string): (name: string) => string | undefined {
+  let found: Map<string, string> | undefined;
+  return (name) => {
+    found ??= allAttributes(written);
+    const text = found.get(name);
+    return text === undefined ? undefined : unescaped(text);
+  };
+}
+
+/** Where two have one name but for the prefix, the first counts. */
+function allAttributes(written: string): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const [, name = "", double, single] of written.matchAll(
     /(?:^|\s)(?:[\w.-]+:)?([\w.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g,
   )) {
-    if (name === wanted) return unescaped(double ?? single ?? "");
+    if (!found.has(name)) found.set(name, double ?? single ?? "");
   }
-  return undefined;
+  return found;
 }
 
 function unescaped(text: string): string {
