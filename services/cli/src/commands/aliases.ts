@@ -7,6 +7,11 @@ import { waitUntilServed } from "./deploy.ts";
 
 /** `models alias` and `models rollback`. */
 export function addAliases(models: Command): void {
+  addAlias(models);
+  addRollback(models);
+}
+
+function addAlias(models: Command): void {
   models
     .command("alias")
     .description("point an alias at a version, or remove it; waits until it is served when the model is deployed")
@@ -60,6 +65,9 @@ export function addAliases(models: Command): void {
         },
       ),
     );
+}
+
+function addRollback(models: Command): void {
   models
     .command("rollback")
     .description("move an alias back to where it pointed before")

@@ -21,6 +21,13 @@ interface GrantOptions {
 
 export function addGrants(program: Command): void {
   const grants = program.command("grants").description("who may do what: list, add, remove, explain");
+  addList(grants);
+  addGrant(grants);
+  addRemoval(grants);
+  addExplain(grants);
+}
+
+function addList(grants: Command): void {
   grants
     .command("list")
     .description("grants you may see")
@@ -52,6 +59,9 @@ export function addGrants(program: Command): void {
         );
       }),
     );
+}
+
+function addGrant(grants: Command): void {
   grants
     .command("add")
     .description("give a subject a level or verbs on a resource")
@@ -80,6 +90,9 @@ export function addGrants(program: Command): void {
         ]);
       }),
     );
+}
+
+function addRemoval(grants: Command): void {
   grants
     .command("remove")
     .description("take a grant back; returns when everyone who enforces it knows")
@@ -92,6 +105,9 @@ export function addGrants(program: Command): void {
         output.result(answer, () => [`The grant ${id} is gone.`, acknowledged(answer.acknowledgement)]);
       }),
     );
+}
+
+function addExplain(grants: Command): void {
   grants
     .command("explain")
     .description("say whether somebody may do something, and why")

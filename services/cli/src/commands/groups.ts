@@ -11,6 +11,13 @@ import { type DestroyOptions, destroy, destroys } from "./destroy.ts";
 /** Named sets of principals. */
 export function addGroups(program: Command): void {
   const groups = program.command("groups").description("named sets of principals: list, add, remove, delete");
+  addList(groups);
+  addAddition(groups);
+  addRemoval(groups);
+  addDelete(groups);
+}
+
+function addList(groups: Command): void {
   groups
     .command("list")
     .description("groups with their members")
@@ -25,6 +32,9 @@ export function addGroups(program: Command): void {
         );
       }),
     );
+}
+
+function addAddition(groups: Command): void {
   groups
     .command("add")
     .description("put members into a group, which is made when missing")
@@ -35,6 +45,9 @@ export function addGroups(program: Command): void {
         changeMembers(context, name as string, (members) => [...members, ...added]),
       ),
     );
+}
+
+function addRemoval(groups: Command): void {
   groups
     .command("remove")
     .description("take members out of a group, which stays")
@@ -52,6 +65,9 @@ export function addGroups(program: Command): void {
         }),
       ),
     );
+}
+
+function addDelete(groups: Command): void {
   destroys(
     groups.command("delete").description("remove a group and the grants given to it").argument("<group>"),
   ).action(

@@ -22,6 +22,13 @@ interface KeyOptions {
 
 export function addKeys(program: Command): void {
   const keys = program.command("keys").description("API keys for programs: create, list, revoke, revoke-all");
+  addCreate(keys);
+  addList(keys);
+  addRevoke(keys);
+  addRevokeAll(keys);
+}
+
+function addCreate(keys: Command): void {
   keys
     .command("create")
     .description("make a key; it is shown once")
@@ -30,6 +37,9 @@ export function addKeys(program: Command): void {
     .option("--for <time>", '36h or 7d, a plain number is hours; "never" for no end (needs directory.manage)', "90d")
     .option("--password-file <file>", "your password, when you signed in longer than 10 minutes ago")
     .action(action<KeyOptions>(createKey));
+}
+
+function addList(keys: Command): void {
   keys
     .command("list")
     .description("keys without their secrets")
@@ -59,6 +69,9 @@ export function addKeys(program: Command): void {
         );
       }),
     );
+}
+
+function addRevoke(keys: Command): void {
   keys
     .command("revoke")
     .description("revoke a key; returns when everyone who enforces it knows")
@@ -69,6 +82,9 @@ export function addKeys(program: Command): void {
         output.result(answer, () => [`The key ${id} is revoked.`, acknowledged(answer.acknowledgement)]);
       }),
     );
+}
+
+function addRevokeAll(keys: Command): void {
   destroys(
     keys
       .command("revoke-all")

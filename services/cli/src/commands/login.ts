@@ -6,6 +6,13 @@ import { readTextFile } from "../client/text-file.ts";
 import { action } from "./context.ts";
 
 export function addLogin(program: Command): void {
+  addSignIn(program);
+  addLogout(program);
+  addPasswd(program);
+  addWhoami(program);
+}
+
+function addSignIn(program: Command): void {
   program
     .command("login")
     .description("sign in with a name and a password; the session is kept for this server")
@@ -20,6 +27,9 @@ export function addLogin(program: Command): void {
         output.hint("Next: aimass models list · aimass run model.onnx");
       }),
     );
+}
+
+function addLogout(program: Command): void {
   program
     .command("logout")
     .description("end the session")
@@ -29,6 +39,9 @@ export function addLogin(program: Command): void {
         output.result({ server }, () => `Signed out of ${server}.`);
       }),
     );
+}
+
+function addPasswd(program: Command): void {
   program
     .command("passwd")
     .description("change your own password; ends your other sessions")
@@ -51,6 +64,9 @@ export function addLogin(program: Command): void {
         },
       ),
     );
+}
+
+function addWhoami(program: Command): void {
   program
     .command("whoami")
     .description("say who the server takes you for")

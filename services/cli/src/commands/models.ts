@@ -4,8 +4,9 @@ import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import { pullFiles, pushModel } from "../client/bundle.ts";
-import { bytes, classes, columns, enumName, modelName, signature, time } from "../output/format.ts";
+import { bytes, enumName, modelName, signature, time } from "../output/format.ts";
 import { table } from "../output/output.ts";
+import { claimed, describeVersion, metrics, versionView } from "../output/version-view.ts";
 import { addAliases } from "./aliases.ts";
 import { action, modelArgument, pairs, versionArgument, versionNumber } from "./context.ts";
 import { addModelRemoval } from "./model-removal.ts";
@@ -18,6 +19,19 @@ export function addModels(program: Command): void {
     .description(
       "the model library: push, list, show, update, diff, alias, rollback, pull, types, review, retire, delete",
     );
+  addPush(models);
+  addList(models);
+  addShow(models);
+  addDiff(models);
+  addAliases(models);
+  addModelUpdate(models);
+  addModelTypes(models);
+  addModelRemoval(models);
+  addPull(models);
+  addReview(models);
+}
+
+function addPush(models: Command): void {
   models
     .command("push")
     .description("upload an ONNX file, or a folder with one, as the next version of a model")
@@ -65,6 +79,9 @@ export function addModels(program: Command): void {
         },
       ),
     );
+}
+
+function addList(models: Command): void {
   models
     .command("list")
     .description("models you may view")
@@ -91,6 +108,9 @@ export function addModels(program: Command): void {
         );
       }),
     );
+}
+
+function addShow(models: Command): void {
   models
     .command("show")
     .description("a model with its versions and the history of its aliases, or one version")
@@ -144,6 +164,9 @@ export function addModels(program: Command): void {
         ]);
       }),
     );
+}
+
+function addDiff(models: Command): void {
   models
     .command("diff")
     .description("what differs between two versions")
@@ -163,10 +186,9 @@ export function addModels(program: Command): void {
         ]);
       }),
     );
-  addAliases(models);
-  addModelUpdate(models);
-  addModelTypes(models);
-  addModelRemoval(models);
+}
+
+function addPull(models: Command): void {
   models
     .command("pull")
     .description("download the files of a version")
@@ -184,6 +206,9 @@ export function addModels(program: Command): void {
         );
       }),
     );
+}
+
+function addReview(models: Command): void {
   models
     .command("review")
     .description("ask for review of a version, approve or refuse it")
@@ -215,51 +240,4 @@ export function addModels(program: Command): void {
         },
       ),
     );
-}
-
-function describeVersion(v: Version): string[] {
-  const lineage = v.lineage;
-  return [
-    `${modelName(v.project, v.model)} v${v.version}: ${enumName(VersionState, v.state)}${v.stateReason ? ` (${v.stateReason})` : ""}`,
-    ...(v.description === "" ? [] : [v.description]),
-    `signature  ${signature(v.signature)}`,
-    ...columns(v.signature).map((line, i) => `${i === 0 ? "columns   " : "          "} ${line}`),
-    ...classes(v.signature).map((line, i) => `${i === 0 ? "classes   " : "          "} ${line}`),
-    ...(v.signature?.adaptations ?? []).map((line, i) => `${i === 0 ? "adapted   " : "          "} ${line}`),
-    `batches    ${batching(v)}`,
-    `opsets     ${Object.entries(v.signature?.opsets ?? {})
-      .map(([domain, n]) => `${domain || "ai.onnx"} ${n}`)
-      .join(", ")}`,
-    `files      ${v.files.map((f) => `${f.path} (${bytes(f.sizeBytes)})`).join(", ")}`,
-    `created    ${time(v.createdAt)} by ${v.createdBy}`,
-    ...(Object.keys(v.metrics).length === 0 ? [] : [`metrics    ${metrics(v.metrics)}${claimed(v)}`]),
-    ...(lineage === undefined
-      ? []
-      : [
-          `lineage    ${lineage.recipe} on ${lineage.dataset} v${lineage.datasetVersion}, ${lineage.jobId === "" ? "by hand" : `job ${lineage.jobId}`}${claimed(v)}`,
-          `           split ${lineage.split}; parameters ${lineage.parametersJson}`,
-        ]),
-  ];
-}
-
-/** Whether requests share runs, and why. */
-function batching({ signature, serving }: Version): string {
-  const yes = signature?.batchable ? `up to ${serving?.maxBatchSize || 32}` : "no";
-  const reason = signature?.batching?.reason ?? "";
-  return reason === "" ? yes : `${yes}: ${reason}`;
-}
-
-function versionView(v: Version): object {
-  return { ...v, state: enumName(VersionState, v.state) };
-}
-
-function metrics(values: Readonly<Record<string, number>>): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
-    .join(", ");
-}
-
-/** Says that what was shown is the uploader's word. */
-function claimed(v: Version): string {
-  return v.claimed ? " (claimed by the uploader)" : "";
 }

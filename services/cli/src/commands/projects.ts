@@ -15,6 +15,14 @@ interface ProjectOptions {
 
 export function addProjects(program: Command): void {
   const projects = program.command("projects").description("projects: list, show, create, update, delete");
+  addList(projects);
+  addShow(projects);
+  addDelete(projects);
+  addCreate(projects);
+  addUpdate(projects);
+}
+
+function addList(projects: Command): void {
   projects
     .command("list")
     .description("projects you may see")
@@ -32,11 +40,17 @@ export function addProjects(program: Command): void {
         );
       }),
     );
+}
+
+function addShow(projects: Command): void {
   projects
     .command("show")
     .description("a project, with what is in it that you may see")
     .argument("<name>")
     .action(action((context, _options, [name]) => showProject(context, name as string)));
+}
+
+function addDelete(projects: Command): void {
   destroys(
     projects
       .command("delete")
@@ -52,6 +66,9 @@ export function addProjects(program: Command): void {
       });
     }),
   );
+}
+
+function addCreate(projects: Command): void {
   withFields(projects.command("create").description("add a project")).action(
     action<ProjectOptions>(async ({ connection, output }, { description, review }, [name = ""]) => {
       const project = { name, description: description ?? "", reviewRequired: review ?? false };
@@ -59,6 +76,9 @@ export function addProjects(program: Command): void {
       output.result(answer.project, () => describe(answer.project));
     }),
   );
+}
+
+function addUpdate(projects: Command): void {
   withFields(projects.command("update").description("change what a project says and asks for")).action(
     action<ProjectOptions>(async ({ connection, output }, { description, review }, [name = ""]) => {
       if (description === undefined && review === undefined) {

@@ -13,37 +13,8 @@ export function addServiceAccounts(program: Command): void {
   const accounts = program
     .command("service-accounts")
     .description("programs that call: create, list, disable, enable, delete");
-  accounts
-    .command("create")
-    .description("add a service account")
-    .argument("<name>")
-    .option("-d, --description <text>", "what it is for", "")
-    .action(
-      action<{ description: string }>(async ({ connection, output }, { description }, [name = ""]) => {
-        const { serviceAccount } = await connection
-          .client(DirectoryService)
-          .createServiceAccount({ name, description });
-        output.result(serviceAccount, () => `service-account:${name} is there.`);
-        output.hint(`Next: aimass keys create --service-account ${name}`);
-      }),
-    );
-  accounts
-    .command("list")
-    .description("service accounts")
-    .action(
-      action(async ({ connection, output }) => {
-        const all = await allPages(
-          (page) => connection.client(DirectoryService).listServiceAccounts({ page }),
-          (answer) => answer.serviceAccounts,
-        );
-        output.result(all, () =>
-          table(
-            ["SERVICE ACCOUNT", "STATE", "CREATED", "FOR"],
-            all.map((a) => [a.name, a.disabled ? "disabled" : "active", time(a.createdAt), a.description]),
-          ),
-        );
-      }),
-    );
+  addCreate(accounts);
+  addList(accounts);
   for (const [verb, disabled, what] of [
     ["disable", true, "refuse its keys, at once and everywhere"],
     ["enable", false, "take its keys again"],
@@ -61,6 +32,47 @@ export function addServiceAccounts(program: Command): void {
           ]);
         }),
       );
+  addDelete(accounts);
+}
+
+function addCreate(accounts: Command): void {
+  accounts
+    .command("create")
+    .description("add a service account")
+    .argument("<name>")
+    .option("-d, --description <text>", "what it is for", "")
+    .action(
+      action<{ description: string }>(async ({ connection, output }, { description }, [name = ""]) => {
+        const { serviceAccount } = await connection
+          .client(DirectoryService)
+          .createServiceAccount({ name, description });
+        output.result(serviceAccount, () => `service-account:${name} is there.`);
+        output.hint(`Next: aimass keys create --service-account ${name}`);
+      }),
+    );
+}
+
+function addList(accounts: Command): void {
+  accounts
+    .command("list")
+    .description("service accounts")
+    .action(
+      action(async ({ connection, output }) => {
+        const all = await allPages(
+          (page) => connection.client(DirectoryService).listServiceAccounts({ page }),
+          (answer) => answer.serviceAccounts,
+        );
+        output.result(all, () =>
+          table(
+            ["SERVICE ACCOUNT", "STATE", "CREATED", "FOR"],
+            all.map((a) => [a.name, a.disabled ? "disabled" : "active", time(a.createdAt), a.description]),
+          ),
+        );
+      }),
+    );
+}
+
+function addDelete(accounts: Command): void {
   destroys(
     accounts
       .command("delete")

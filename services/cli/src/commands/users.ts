@@ -12,6 +12,16 @@ import { destroyPrincipal } from "./principal-removal.ts";
 
 export function addUsers(program: Command): void {
   const users = program.command("users").description("people: create, list, roles, disable, enable, password, delete");
+  addCreate(users);
+  addList(users);
+  addDisable(users);
+  addEnable(users);
+  addRoles(users);
+  addPassword(users);
+  addDelete(users);
+}
+
+function addCreate(users: Command): void {
   users
     .command("create")
     .description("add a user")
@@ -28,6 +38,9 @@ export function addUsers(program: Command): void {
         output.hint(`It may do nothing yet: aimass grants add user:${name} PROJECT --level view`);
       }),
     );
+}
+
+function addList(users: Command): void {
   users
     .command("list")
     .description("users")
@@ -51,6 +64,9 @@ export function addUsers(program: Command): void {
         );
       }),
     );
+}
+
+function addDisable(users: Command): void {
   users
     .command("disable")
     .description("lock a user out, at once and everywhere")
@@ -61,6 +77,9 @@ export function addUsers(program: Command): void {
         output.result(answer, () => [`user:${name} is disabled.`, acknowledged(answer.acknowledgement)]);
       }),
     );
+}
+
+function addEnable(users: Command): void {
   users
     .command("enable")
     .description("let a user in again")
@@ -71,6 +90,9 @@ export function addUsers(program: Command): void {
         output.result(answer, () => [`user:${name} is active.`, acknowledged(answer.acknowledgement)]);
       }),
     );
+}
+
+function addRoles(users: Command): void {
   users
     .command("roles")
     .description("give a user these platform roles and no others")
@@ -91,6 +113,9 @@ export function addUsers(program: Command): void {
         ]);
       }),
     );
+}
+
+function addPassword(users: Command): void {
   users
     .command("password")
     .description("give a user a new password; ends the user's sessions")
@@ -110,6 +135,9 @@ export function addUsers(program: Command): void {
         ]);
       }),
     );
+}
+
+function addDelete(users: Command): void {
   destroys(
     users
       .command("delete")
