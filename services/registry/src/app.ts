@@ -10,47 +10,29 @@ import {
 import { openArtifactStore, openRecordStore } from "@aimass/artifacts";
 import { type Clock, type Environment, formatAddress, type RunningService, systemClock } from "@aimass/core";
 import { openEventBus } from "@aimass/events";
-import { meshRoles, nodeRole, PolicyStore, ServiceIdentity } from "@aimass/identity";
-import { closeServiceClients, followPolicy, serveRpc } from "@aimass/rpc";
+import { meshRoles, nodeRole, type PolicyStore, ServiceIdentity } from "@aimass/identity";
+import { closeServiceClients, followPolicy, type RpcServer, serveRpc } from "@aimass/rpc";
 import { openStore } from "@aimass/store";
-import { createTelemetry, type Logger, serveAdmin, type Telemetry } from "@aimass/telemetry";
-import { Aliases } from "./aliases/aliases.ts";
-import { ArtifactAccess } from "./artifacts/artifact-access.ts";
+import { createTelemetry, serveAdmin, type Telemetry } from "@aimass/telemetry";
 import { runCollector } from "./artifacts/collector.ts";
-import { StorageTie } from "./artifacts/storage-tie.ts";
-import { Trash, trashFolder } from "./artifacts/trash.ts";
-import type { RegistryConfig, RegistryLimits } from "./config.ts";
+import { trashFolder } from "./artifacts/trash.ts";
+import type { RegistryConfig } from "./config.ts";
 import type { Database } from "./database.ts";
-import { DatasetMaker } from "./datasets/dataset-maker.ts";
-import { DatasetReader, type DatasetReaderOptions } from "./datasets/dataset-reader.ts";
-import { Datasets } from "./datasets/datasets.ts";
 import { finishWithin } from "./finish-within.ts";
-import { Gate } from "./gate.ts";
-import { busJournal } from "./journal.ts";
-import { createRegistryMetrics } from "./metrics.ts";
 import { migrations } from "./migrations/index.ts";
-import { Library } from "./models/library.ts";
-import { Models } from "./models/models.ts";
-import { Projects } from "./projects/projects.ts";
-import { ReadAudit } from "./reads/read-audit.ts";
-import { readsTo } from "./reads/write-reads.ts";
+import { createParts, type Ground, type Parts } from "./parts.ts";
 import { aliasRpc } from "./rpc/alias-rpc.ts";
 import { artifactRpc } from "./rpc/artifact-rpc.ts";
 import { datasetRpc } from "./rpc/dataset-rpc.ts";
 import { libraryRpc } from "./rpc/library-rpc.ts";
 import { modelRpc } from "./rpc/model-rpc.ts";
 import { projectRpc } from "./rpc/project-rpc.ts";
-import { Inspector } from "./versions/inspection.ts";
-import { onnxProbe } from "./versions/onnx-probe.ts";
-import { VersionMaker } from "./versions/version-maker.ts";
-import { Versions } from "./versions/versions.ts";
-import { WorkDirectory } from "./versions/work-directory.ts";
 
 /** Longest wait, at the start, for the artifact storage to say whose it is. */
 const longestLookMs = 5000;
 
 /** What a test may bring itself. */
-export interface RegistryParts {
+export interface RegistrySurroundings {
   readonly clock?: Clock;
   readonly telemetry?: Telemetry;
   /** A policy that someone else keeps up to date; then none is fetched. */
@@ -61,133 +43,23 @@ export interface RegistryParts {
 export async function startRegistry(
   config: RegistryConfig,
   env: Environment,
-  parts: RegistryParts = {},
+  surroundings: RegistrySurroundings = {},
 ): Promise<RunningService> {
-  const { clock = systemClock } = parts;
-  const { limits, stateDirectory, databaseUrl, natsUrl } = config;
-  await using cleanup = new AsyncDisposableStack();
-  const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
-  const telemetry = cleanup.use(
-    parts.telemetry ?? createTelemetry({ service: "registry", instance: identity.instance, env }),
-  );
-  const log = telemetry.log.scope("registry");
+  await using resources = new AsyncDisposableStack();
   const ending = new AbortController();
-
-  const onError = (error: unknown) => log.debug("a database connection broke", { error });
-  const store = cleanup.use(
-    await openStore<Database>({ url: databaseUrl, schema: "registry", migrations, clock, onError }),
-  );
-  const bus = cleanup.use(await openEventBus({ identity, store, natsUrl, databaseUrl, clock, telemetry }));
-  const artifacts = await openArtifactStore({ location: config.artifacts, clock, uploadTtlMs: limits.uploadTtlMs });
-  const tie = new StorageTie({
-    store,
-    artifacts,
-    root: cleanup.use(await openRecordStore(config.artifacts, "")),
-    adopt: config.adoptArtifacts,
-    log: log.scope("collector"),
-  });
-  await tieAtStart(tie, clock, log);
-
-  const metrics = createRegistryMetrics(telemetry.metrics);
-  const parted = { store, journal: busJournal(bus), clock };
-  const projects = new Projects(parted);
-  const models = new Models(parted);
-  const versions = new Versions({ ...parted, models });
-  const aliases = new Aliases(parted);
-  const datasets = new Datasets(parted);
-  const access = new ArtifactAccess({ store, artifacts, clock, uploaderMs: limits.artifactGraceMs });
-  const work = new WorkDirectory(join(stateDirectory, "inspections"));
-  const probe = onnxProbe({
-    timeoutMs: limits.probeTimeoutMs,
-    memoryLimitBytes: limits.probeMemoryBytes,
-    clock,
-    metrics,
-    signal: ending.signal,
-  });
-  const inspector = new Inspector({ artifacts, work, probe, concurrency: limits.probeConcurrency });
-  const maker = new VersionMaker({ artifacts: access, inspector, versions });
-  const reads = new ReadAudit({
-    write: readsTo(parted.journal, store),
-    clock,
-    windowMs: config.readAuditMs,
-    onLost: (count) => metrics.unrecordedReads.add(count),
-    log: log.scope("reads"),
-  });
-  const datasetReader = new DatasetReader({ artifacts, ...datasetBounds(limits), ending: ending.signal });
-  const datasetMaker = new DatasetMaker({ datasets, access, reader: datasetReader });
-
+  const ground = await openGround(config, env, { ...surroundings, ending: ending.signal, resources });
+  const parts = createParts(ground, surroundings.policy);
+  const { clock, telemetry, tie, projects, work, policy, maker, reads } = parts;
+  await tieAtStart(parts);
   await projects.ensureDefault();
   await work.sweep(clock.now());
-  const policy = parts.policy ?? new PolicyStore({ identity, clock });
-  const following =
-    parts.policy === undefined
-      ? followPolicy({
-          addresses: config.authAddresses,
-          identity,
-          enforcerId: identity.name,
-          store: policy,
-          stateFile: join(stateDirectory, "policy.bin"),
-          clock,
-          telemetry,
-          signal: ending.signal,
-        })
-      : Promise.resolve();
-  const collecting = runCollector({
-    store,
-    artifacts,
-    tie,
-    trash: new Trash(cleanup.use(await openRecordStore(config.artifacts, trashFolder))),
-    clock,
-    graceMs: limits.artifactGraceMs,
-    trashMs: limits.trashMs,
-    dailyShare: limits.collectedDailyShare,
-    metrics,
-    log: log.scope("collector"),
-    signal: ending.signal,
-  });
+  const following = surroundings.policy === undefined ? follow(parts) : Promise.resolve();
+  const collecting = collect(parts);
+  const server = await serve(parts);
+  const ready = () => tie.warning ?? (policy.version > 0n || "The access policy has not arrived yet.");
+  const admin = await serveAdmin({ listen: config.adminListen, telemetry, ready });
 
-  const gate = new Gate({ policy, clock, projects, models });
-  const server = await serveRpc({
-    name: "registry",
-    listen: config.listen,
-    identity,
-    policy,
-    telemetry,
-    clock,
-    services: [ProjectService, ModelService, AliasService, LibraryService, ArtifactService, DatasetService],
-    // Nodes read what they are granted here, and call nothing else.
-    allowRoles: (service) => (service === ArtifactService ? [...meshRoles, nodeRole] : undefined),
-    // The trainer makes versions for those who ordered its jobs.
-    actingRoles: ["router", "trainer"],
-    routes: (router) =>
-      router
-        .service(ProjectService, projectRpc({ gate, projects }))
-        .service(ModelService, modelRpc({ gate, models, versions, maker }))
-        .service(AliasService, aliasRpc({ gate, aliases }))
-        .service(LibraryService, libraryRpc({ gate, library: new Library(store) }))
-        .service(DatasetService, datasetRpc({ gate, datasets, maker: datasetMaker, reader: datasetReader, reads }))
-        .service(
-          ArtifactService,
-          artifactRpc({
-            gate,
-            identity,
-            clock,
-            artifacts,
-            access,
-            tie,
-            reads,
-            metrics,
-            maxArtifactBytes: limits.maxArtifactBytes,
-          }),
-        ),
-  });
-  const admin = await serveAdmin({
-    listen: config.adminListen,
-    telemetry,
-    ready: () => tie.warning ?? (policy.version > 0n || "The access policy has not arrived yet."),
-  });
-
-  const kept = cleanup.move();
+  const held = resources.move();
   return {
     addresses: { rpc: formatAddress(server.address), admin: formatAddress(admin.address) },
     warnings: tie.warning === undefined ? [] : [tie.warning],
@@ -203,25 +75,88 @@ export async function startRegistry(
       await Promise.all([maker.idle(), collecting, following]);
       closeServiceClients();
       await admin.close();
-      await kept.disposeAsync();
+      await held.disposeAsync();
     },
   };
 }
 
+/** Opens what the parts stand on; all of it is released with `resources`. */
+async function openGround(
+  config: RegistryConfig,
+  env: Environment,
+  o: Omit<RegistrySurroundings, "policy"> & { ending: AbortSignal; resources: AsyncDisposableStack },
+): Promise<Ground> {
+  const { clock = systemClock, resources, ending } = o;
+  const { databaseUrl, natsUrl, limits } = config;
+  const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
+  const { instance } = identity;
+  const telemetry = resources.use(o.telemetry ?? createTelemetry({ service: "registry", instance, env }));
+  const log = telemetry.log.scope("registry");
+  const onError = (error: unknown) => log.debug("a database connection broke", { error });
+  const store = resources.use(
+    await openStore<Database>({ url: databaseUrl, schema: "registry", migrations, clock, onError }),
+  );
+  const bus = resources.use(await openEventBus({ identity, store, natsUrl, databaseUrl, clock, telemetry }));
+  const artifacts = await openArtifactStore({ location: config.artifacts, clock, uploadTtlMs: limits.uploadTtlMs });
+  const root = resources.use(await openRecordStore(config.artifacts, ""));
+  const trashRecords = resources.use(await openRecordStore(config.artifacts, trashFolder));
+  return { config, clock, identity, telemetry, store, bus, artifacts, root, trashRecords, ending };
+}
+
 /** A storage that is out of reach must not keep the registry from starting: the collector looks again. */
-async function tieAtStart(tie: StorageTie, clock: Clock, log: Logger): Promise<void> {
-  const looking = tie
-    .verify()
-    .catch((error: unknown) => log.warn("the artifact storage could not be looked at", { error }));
+async function tieAtStart({ tie, clock, log }: Parts): Promise<void> {
+  const warn = (error: unknown) => log.warn("the artifact storage could not be looked at", { error });
   const enough = new AbortController();
-  await Promise.race([looking, clock.sleep(longestLookMs, enough.signal).catch(() => {})]);
+  await Promise.race([tie.verify().catch(warn), clock.sleep(longestLookMs, enough.signal).catch(() => {})]);
   enough.abort();
 }
 
-function datasetBounds(limits: RegistryLimits): Omit<DatasetReaderOptions, "artifacts" | "ending"> {
-  return {
-    limits: limits.datasets,
-    bounds: { timeoutMs: limits.datasetTimeoutMs, memoryLimitBytes: limits.datasetMemoryBytes },
-    concurrency: limits.datasetConcurrency,
-  };
+function follow({ config, identity, policy, clock, telemetry, ending }: Parts): Promise<void> {
+  return followPolicy({
+    addresses: config.authAddresses,
+    identity,
+    enforcerId: identity.name,
+    store: policy,
+    stateFile: join(config.stateDirectory, "policy.bin"),
+    clock,
+    telemetry,
+    signal: ending,
+  });
+}
+
+function collect(parts: Parts): Promise<void> {
+  const { limits } = parts.config;
+  return runCollector({
+    ...parts,
+    graceMs: limits.artifactGraceMs,
+    trashMs: limits.trashMs,
+    dailyShare: limits.collectedDailyShare,
+    log: parts.log.scope("collector"),
+    signal: parts.ending,
+  });
+}
+
+function serve(parts: Parts): Promise<RpcServer> {
+  const { config, identity, policy, telemetry, clock } = parts;
+  return serveRpc({
+    name: "registry",
+    listen: config.listen,
+    identity,
+    policy,
+    telemetry,
+    clock,
+    services: [ProjectService, ModelService, AliasService, LibraryService, ArtifactService, DatasetService],
+    // Nodes read what they are granted here, and call nothing else.
+    allowRoles: (service) => (service === ArtifactService ? [...meshRoles, nodeRole] : undefined),
+    // The trainer makes versions for those who ordered its jobs.
+    actingRoles: ["router", "trainer"],
+    routes(router) {
+      router.service(ProjectService, projectRpc(parts));
+      router.service(ModelService, modelRpc(parts));
+      router.service(AliasService, aliasRpc(parts));
+      router.service(LibraryService, libraryRpc(parts));
+      router.service(DatasetService, datasetRpc({ ...parts, maker: parts.datasetMaker, reader: parts.datasetReader }));
+      router.service(ArtifactService, artifactRpc({ ...parts, maxArtifactBytes: config.limits.maxArtifactBytes }));
+    },
+  });
 }

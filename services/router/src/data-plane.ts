@@ -56,66 +56,11 @@ export interface DataPlane extends Disposable {
 /** Wires the router's parts over a route table and a policy store that others keep up to date. */
 export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const { config, policy, table, identity, clock, telemetry } = options;
+  const calling = createCalling(options);
+  const doors = createDoors(options, calling);
   const { limits } = config;
-  const metrics = new RouterMetrics(telemetry);
-  const pool = new ReplicaPool(table, clock);
-  const series = table.onChange(() =>
-    metrics.keepOnly((model, version) => table.models.get(model)?.versions.has(version) === true),
-  );
-  const room = new WaitingRoom(clock, limits.heldCalls);
-  pool.onChange(() => room.wake());
-  const budget = new RetryBudget(clock);
-  const bodies = new KeptBodies({ bodyLimitBytes: limits.keptBodyBytes, totalLimitBytes: limits.keptBodiesBytes });
-  const quota = new Quota({ totalLimit: limits.inFlight, principalLimit: limits.inFlightPerPrincipal });
-  const { inFlightPerReplica, holdMs } = limits;
-  const refusedTokens = new RefusedTokens({ identity, clock, log: telemetry.log.scope("router.mesh") });
-  const calls = new ReplicaCalls({
-    table,
-    pool,
-    identity,
-    clock,
-    metrics,
-    budget,
-    bodies,
-    room,
-    refusedTokens,
-    inFlightPerReplica,
-    holdMs,
-  });
-  const callers = new CallerFactory({
-    policy,
-    clock,
-    tracer: telemetry.tracer,
-    stickyHeader: config.stickyHeader,
-    defaultTimeoutMs: limits.defaultTimeoutMs,
-  });
-  const info = new ServerInfo({ policy, table, pool, clock, version: options.version });
-  const inference = new Inference({ policy, table, calls, quota, metrics, clock });
-  const facts = new ModelFacts({ inference, calls, info });
-  const received = new ReceivedBytes(limits.receivedBytes);
-  const transcoder = new Transcoder();
-  const infer = new InferDoor({ inference, callers, received, limitBytes: limits.messageBytes, clock, transcoder });
-  const addresses = new ClientAddress(config.trustedProxies);
-  const streams = new OpenStreams({
-    anonymousLimit: limits.anonymousStreams,
-    addressLimit: limits.anonymousStreamsPerAddress,
-    principalLimit: limits.streamsPerPrincipal,
-    idleMs: limits.anonymousStreamIdleMs,
-    addresses,
-    clock,
-  });
-  const stream = new StreamDoor({ infer, callers, streams, received, limitBytes: limits.messageBytes, clock });
-  const defaultModel = () => config.defaultModel ?? onlyModel(table.models);
-  const rest = new RestDoor({
-    inference,
-    facts,
-    info,
-    callers,
-    received,
-    limitBytes: limits.messageBytes,
-    clock,
-    defaultModel,
-  });
+  const { pool, transcoder, metrics, refusedTokens } = calling;
+  const { addresses, streams, facts, info, callers } = doors;
   const idle = new IdleConnections({
     total: limits.idleConnections,
     perAddress: limits.idleConnectionsPerAddress,
@@ -132,9 +77,92 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     clock,
     tracer: telemetry.tracer,
     metrics,
-    holdMs,
+    holdMs: limits.holdMs,
     bodyTimeoutMs: limits.defaultTimeoutMs,
   });
+  observe({ ...calling, streams, idle, table });
+  const guard = new Guard(config);
+  const smallRpcs = createSmallRpcs({ facts, info, callers, clock });
+  const log = telemetry.log.scope("router.door");
+  return {
+    door: new FrontDoor({ ...doors, guard, smallRpcs, control, policy, clock, log }),
+    idle,
+    info,
+    pool,
+    tritonMetrics: new TritonMetrics({ facts, table, clock }),
+    [Symbol.dispose]: () => {
+      idle[Symbol.dispose]();
+      streams[Symbol.dispose]();
+      calling.series[Symbol.dispose]();
+      void transcoder[Symbol.asyncDispose]();
+      pool[Symbol.dispose]();
+      for (const backend of Object.values(backends)) backend.close();
+    },
+  };
+}
+
+/** What brings a call to a replica and back. */
+function createCalling({ config, policy, table, identity, clock, telemetry }: DataPlaneOptions) {
+  const { limits } = config;
+  const metrics = new RouterMetrics(telemetry);
+  const pool = new ReplicaPool(table, clock);
+  const series = table.onChange(() =>
+    metrics.keepOnly((model, version) => table.models.get(model)?.versions.has(version) === true),
+  );
+  const room = new WaitingRoom(clock, limits.heldCalls);
+  pool.onChange(() => room.wake());
+  const budget = new RetryBudget(clock);
+  const bodies = new KeptBodies({ bodyLimitBytes: limits.keptBodyBytes, totalLimitBytes: limits.keptBodiesBytes });
+  const quota = new Quota({ totalLimit: limits.inFlight, principalLimit: limits.inFlightPerPrincipal });
+  const refusedTokens = new RefusedTokens({ identity, clock, log: telemetry.log.scope("router.mesh") });
+  const { inFlightPerReplica, holdMs } = limits;
+  const shared = { table, pool, identity, clock, metrics, budget, bodies, room, refusedTokens };
+  const calls = new ReplicaCalls({ ...shared, inFlightPerReplica, holdMs });
+  const inference = new Inference({ policy, table, calls, quota, metrics, clock });
+  return {
+    ...{ metrics, pool, series, room, budget, bodies, quota, refusedTokens, calls, inference },
+    received: new ReceivedBytes(limits.receivedBytes),
+    transcoder: new Transcoder(),
+  };
+}
+
+type Calling = ReturnType<typeof createCalling>;
+
+/** What takes calls from clients, by protocol. */
+function createDoors({ config, policy, table, clock, telemetry, version }: DataPlaneOptions, calling: Calling) {
+  const { limits, stickyHeader } = config;
+  const { pool, calls, inference, received, transcoder } = calling;
+  const { defaultTimeoutMs, messageBytes: limitBytes } = limits;
+  const callers = new CallerFactory({ policy, clock, tracer: telemetry.tracer, stickyHeader, defaultTimeoutMs });
+  const info = new ServerInfo({ policy, table, pool, clock, version });
+  const facts = new ModelFacts({ inference, calls, info });
+  const addresses = new ClientAddress(config.trustedProxies);
+  const streams = new OpenStreams({
+    anonymousLimit: limits.anonymousStreams,
+    addressLimit: limits.anonymousStreamsPerAddress,
+    principalLimit: limits.streamsPerPrincipal,
+    idleMs: limits.anonymousStreamIdleMs,
+    addresses,
+    clock,
+  });
+  const infer = new InferDoor({ inference, callers, received, limitBytes, clock, transcoder });
+  const defaultModel = () => config.defaultModel ?? onlyModel(table.models);
+  return {
+    ...{ callers, info, facts, addresses, streams, infer },
+    stream: new StreamDoor({ infer, callers, streams, received, limitBytes, clock }),
+    rest: new RestDoor({ inference, facts, info, callers, received, limitBytes, clock, defaultModel }),
+  };
+}
+
+/** Gauges that are read when somebody looks. */
+function observe(
+  o: Calling & {
+    readonly streams: OpenStreams;
+    readonly idle: IdleConnections;
+    readonly table: RouteTable;
+  },
+): void {
+  const { metrics, quota, room, pool, budget, bodies, received, idle, streams, table } = o;
   metrics.observe("aimass_router_in_flight", "Inference calls under way.", () => quota.inFlight);
   metrics.observe("aimass_router_held", "Calls that wait for a replica to come up.", () => room.size);
   metrics.observe(
@@ -164,32 +192,6 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   );
   metrics.observe("aimass_router_route_age_seconds", "Age of the routes in use.", () => table.ageMs() / 1000);
   metrics.observe("aimass_router_replicas", "Replicas in the routes.", () => table.replicas.size);
-  return {
-    door: new FrontDoor({
-      guard: new Guard(config),
-      infer,
-      stream,
-      rest,
-      streams,
-      smallRpcs: createSmallRpcs({ facts, info, callers, clock }),
-      control,
-      policy,
-      clock,
-      log: telemetry.log.scope("router.door"),
-    }),
-    idle,
-    info,
-    pool,
-    tritonMetrics: new TritonMetrics({ facts, table, clock }),
-    [Symbol.dispose]: () => {
-      idle[Symbol.dispose]();
-      streams[Symbol.dispose]();
-      series[Symbol.dispose]();
-      void transcoder[Symbol.asyncDispose]();
-      pool[Symbol.dispose]();
-      for (const backend of Object.values(backends)) backend.close();
-    },
-  };
 }
 
 function createBackends(config: Pick<RouterConfig, "backends">, clock: Clock) {

@@ -1,39 +1,18 @@
-import { randomUUID } from "node:crypto";
-import { devNull, hostname } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { ArtifactService } from "@aimass/api/registry";
-import { ReplicaService } from "@aimass/api/scheduler";
 import { type Address, type Clock, formatAddress, type RunningService, systemClock } from "@aimass/core";
-import { listen } from "@aimass/h2";
-import { ServiceIdentity } from "@aimass/identity";
-import { closeServiceClients, createServiceClient } from "@aimass/rpc";
+import { type Listener, listen } from "@aimass/h2";
+import { closeServiceClients } from "@aimass/rpc";
 import { serveAdmin, type Telemetry } from "@aimass/telemetry";
-import { BundleCache } from "../artifacts/bundle-cache.ts";
-import { registryArtifactSource } from "../artifacts/registry-artifact-source.ts";
 import { trimCache } from "../artifacts/trim-cache.ts";
 import { AssignmentMemory } from "../assignments/assignment-memory.ts";
 import { SchedulerLink } from "../assignments/scheduler-link.ts";
-import { Codec } from "../codec/codec.ts";
-import { endCrashNote, noteCulprit, readCrashNote, startCrashNote } from "../crashes/crash-note.ts";
-import { assertNode } from "../devices/assert-node.ts";
-import type { Device } from "../devices/device.ts";
-import { discoverDevices } from "../devices/discover-devices.ts";
-import { ProfileNotes } from "../profiling/profile-notes.ts";
-import { Profiler } from "../profiling/profiler.ts";
-import { Profiles } from "../profiling/profiles.ts";
+import { endCrashNote } from "../crashes/crash-note.ts";
 import { createCallSwitch } from "../rpc/call-switch.ts";
-import { Dispatcher } from "../servables/dispatcher.ts";
-import { Loader } from "../servables/loader.ts";
-import { MemoryBudget } from "../servables/memory-budget.ts";
-import { Servable } from "../servables/servable.ts";
-import { ServableSet } from "../servables/servable-set.ts";
-import { planServing } from "../servables/serving-plan.ts";
-import { SessionKeeper } from "../servables/session-keeper.ts";
-import { versionKey } from "../servables/version-name.ts";
-import { SlotPool } from "../slots/slot-pool.ts";
-import { observeReplica, ReplicaMetrics } from "./metrics.ts";
-import { cpusOf, type ReplicaConfig } from "./replica-config.ts";
-import { describeExits, describeReplica, type ReplicaFacts } from "./replica-info.ts";
+import type { ReplicaConfig } from "./replica-config.ts";
+import { type Ground, openGround } from "./replica-ground.ts";
+import { describeReplica, type ReplicaFacts } from "./replica-info.ts";
+import { createParts, type Parts } from "./replica-parts.ts";
 import { watchKeepers } from "./watch-keepers.ts";
 
 /** How long routers get to hear that a replica drains before it closes its door, in milliseconds. */
@@ -51,106 +30,16 @@ export async function startReplica(
   telemetry: Telemetry,
   clock: Clock = systemClock,
 ): Promise<RunningService> {
-  const log = telemetry.log.scope("inference.replica");
-  const identity = await ServiceIdentity.load(config.identityFile, config.trustFile, clock);
-  assertNode(identity, config.node);
-  const device = config.device ?? ((await discoverDevices())[0] as Device);
-  const id = config.replicaId ?? `${config.node}/${device.id}`;
-  const executionProviders = config.executionProviders ?? (device.kind === "gpu" ? ["cuda", "cpu"] : ["cpu"]);
-  const home = join(config.stateDirectory, "replicas", id.replaceAll("/", "_"));
-  const incarnation = randomUUID();
-  const keptNote = config.crashNote ?? join(home, "running");
-  // An agent, which says where the note lies, has read it already.
-  const lastNote = readCrashNote(keptNote);
-  const exits = config.crashNote === undefined ? describeExits(id, lastNote) : [];
-  // Without room for a note the replica serves all the same.
-  const notePath = startCrashNote(keptNote, incarnation) ? keptNote : devNull;
-
-  let fail: (error: Error) => void = () => {};
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  failed.catch(() => {});
-  const pool = new SlotPool({
-    size: config.slots || cpusOf(device),
-    notePath,
-    onDied: (error) => fail(error),
-    onStuck: (version) => {
-      // A thread inside ONNX Runtime cannot be stopped; the process can. Its agent starts another.
-      noteCulprit(notePath, incarnation, version);
-      log.error("a run passed its limit; the process ends itself", { version: versionKey(version) });
-      process.kill(process.pid, "SIGKILL");
-    },
-  });
-  const clients = { identity, telemetry };
-  const registry = createServiceClient(ArtifactService, { addresses: config.registryAddresses, ...clients });
-  const scheduler = createServiceClient(ReplicaService, { addresses: config.schedulerAddresses, ...clients });
-  const memory = new MemoryBudget({ limitBytes: config.memoryBytes, baseBytes: process.memoryUsage.rss() });
-  const cacheDirectory = join(config.stateDirectory, "cache");
-  const cache = new BundleCache({
-    directory: cacheDirectory,
-    source: registryArtifactSource({ registry, scheduler, replicaId: id }),
-    clock,
-  });
-  const dispatcher = new Dispatcher(clock);
-  const metrics = new ReplicaMetrics(telemetry.metrics);
-  const keeper = new SessionKeeper({ pool, memory, executionProviders, onEvicted: metrics.evicted });
-  const profiler = new Profiler();
-  const profiles = new Profiles({ profiler, notes: new ProfileNotes(), log });
-  const servables = new ServableSet({
-    suspects: new Set(lastNote?.running.map(versionKey)),
-    create: ({ version, onDemand }, onDemanded) => {
-      const plan = planServing(version, cpusOf(device));
-      return new Servable(plan, {
-        clock,
-        observer: metrics.observer(plan, log),
-        onDemand,
-        wake: dispatcher.wake,
-        onDemanded,
-        spareBytes: () => Math.max(0, Math.min(memory.limitBytes - memory.usedBytes, process.availableMemory())),
-      });
-    },
-    loader: new Loader({ cache, keeper, profiles, clock, onRecalled: metrics.recalled }),
-    log,
-    onChange: () => link.changed(),
-    onGone: (servable) => metrics.forget(servable),
-  });
-  observeReplica(telemetry.metrics, servables, { ...device, executionProviders: executionProviders.join(",") });
-
+  const ground = await openGround(config, telemetry, clock);
+  const failing = Promise.withResolvers<never>();
+  failing.promise.catch(() => {});
+  const parts = createParts(ground, { onFailed: failing.reject, onChange: () => link.changed() });
+  const { log, pool, dispatcher, profiler, codec } = parts;
   let draining = false;
-  const codec = new Codec();
-  const context = {
-    codec,
-    servables,
-    clock,
-    tracer: telemetry.tracer,
-    metrics,
-    bodyLimitBytes: config.bodyLimitBytes,
-    isDraining: () => draining,
-    device: device.id,
-  };
-  const listener = await listen({
-    listen: config.listen,
-    ...routerResets,
-    handler: createCallSwitch({ context, identity, kind: device.kind }),
-  });
-  const facts: ReplicaFacts = {
-    id,
-    node: config.node,
-    device,
-    address: formatAddress(config.advertise ?? reachable(listener.address)),
-    dedicatedTo: config.dedicatedTo,
-    incarnation,
-  };
-  const link = new SchedulerLink({
-    scheduler,
-    memory: new AssignmentMemory(join(home, "assignment")),
-    clock,
-    log: telemetry.log.scope("inference.link"),
-    describe: () => describeReplica(facts, { draining, memory, servables: servables.all, refused: servables.refused }),
-    assign: (wanted) => servables.reconcile(wanted),
-    exits,
-  });
+  const isDraining = () => draining;
+  const listener = await openDoor(ground, parts, isDraining);
+  const facts = factsOf(ground, listener);
+  const link = createLink(ground, parts, { facts, isDraining });
   const admin = await serveAdmin({
     listen: config.adminListen,
     telemetry,
@@ -158,26 +47,16 @@ export async function startReplica(
   });
   const stopped = new AbortController();
   const linked = link.run(stopped.signal);
-  const trim = async () => {
-    await cache.keep(servables.versions);
-    await trimCache(cacheDirectory, config.cacheBytes, clock.now());
-  };
-  const trimOrWarn = () => {
-    trim().catch((error: unknown) => log.warn("the cache could not be trimmed", { error }));
-  };
-  // At once too: a process that is killed again and again would never come to it.
-  trimOrWarn();
-  const trimming = setInterval(trimOrWarn, trimMs);
-  trimming.unref();
-  watchKeepers(config, { clock, signal: stopped.signal, log }).catch((error: unknown) => fail(error as Error));
-  log.info("the replica is up", { ...facts, device: device.id, admin: formatAddress(admin.address) });
+  const trimming = keepTrimmed(ground, parts);
+  watchKeepers(config, { clock, signal: stopped.signal, log }).catch(failing.reject);
+  log.info("the replica is up", { ...facts, device: facts.device.id, admin: formatAddress(admin.address) });
 
   return {
     addresses: { rpc: formatAddress(listener.address), admin: formatAddress(admin.address) },
-    failed,
+    failed: failing.promise,
     async stop(graceMs) {
       draining = true;
-      endCrashNote(notePath, incarnation);
+      endCrashNote(ground.notePath, ground.incarnation);
       link.changed();
       await clock.sleep(Math.min(farewellMs, graceMs / 4));
       await listener.drain(graceMs);
@@ -193,6 +72,54 @@ export async function startReplica(
       await telemetry[Symbol.asyncDispose]();
     },
   };
+}
+
+function openDoor(ground: Ground, parts: Parts, isDraining: () => boolean): Promise<Listener> {
+  const { config, clock, telemetry, identity, device } = ground;
+  const { codec, servables, metrics } = parts;
+  const { bodyLimitBytes } = config;
+  const { tracer } = telemetry;
+  const context = { codec, servables, clock, tracer, metrics, bodyLimitBytes, isDraining, device: device.id };
+  const handler = createCallSwitch({ context, identity, kind: device.kind });
+  return listen({ listen: config.listen, ...routerResets, handler });
+}
+
+function factsOf({ config, id, device, incarnation }: Ground, listener: Listener): ReplicaFacts {
+  const { node, dedicatedTo } = config;
+  const address = formatAddress(config.advertise ?? reachable(listener.address));
+  return { id, node, device, address, dedicatedTo, incarnation };
+}
+
+function createLink(
+  { clock, telemetry, home, exits }: Ground,
+  { scheduler, memory, servables }: Parts,
+  { facts, isDraining }: { facts: ReplicaFacts; isDraining: () => boolean },
+): SchedulerLink {
+  return new SchedulerLink({
+    scheduler,
+    memory: new AssignmentMemory(join(home, "assignment")),
+    clock,
+    log: telemetry.log.scope("inference.link"),
+    describe: () => {
+      const { all, refused } = servables;
+      return describeReplica(facts, { draining: isDraining(), memory, servables: all, refused });
+    },
+    assign: (wanted) => servables.reconcile(wanted),
+    exits,
+  });
+}
+
+/** Brings the cache down to its limit from time to time, and at once: a process that is killed again and again would never come to it. */
+function keepTrimmed({ config, clock }: Ground, { cache, cacheDirectory, servables, log }: Parts): NodeJS.Timeout {
+  const trim = async () => {
+    await cache.keep(servables.versions);
+    await trimCache(cacheDirectory, config.cacheBytes, clock.now());
+  };
+  const trimOrWarn = () => {
+    trim().catch((error: unknown) => log.warn("the cache could not be trimmed", { error }));
+  };
+  trimOrWarn();
+  return setInterval(trimOrWarn, trimMs).unref();
 }
 
 /** Any-address is where one listens, not where one is reached. */
