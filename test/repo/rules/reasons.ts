@@ -1,5 +1,5 @@
-import { parseAst } from "rolldown/parseAst";
 import { isTestFile, type SourceFile } from "./source-files.ts";
+import { type Node, nameOf, syntaxTree, walk } from "./syntax-tree.ts";
 
 /** An error reason that a service or the command line gives, as the source has it. */
 export interface Reason {
@@ -15,12 +15,6 @@ interface Row extends Reason {
   readonly meaning: string;
 }
 
-/** A node of ESTree, as far as it is looked at here. */
-interface Node {
-  readonly type: string;
-  readonly [key: string]: unknown;
-}
-
 interface Found {
   readonly name: string;
   readonly code: string | undefined;
@@ -33,7 +27,7 @@ const reasonName = /^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$/;
 export function reasonsOf(files: readonly SourceFile[]): Reason[] {
   const sources = files
     .filter((file) => !isTestFile(file.path) && /reason|const \w+ = "[A-Z]/i.test(file.text))
-    .map(({ path, text }) => [...walk(parseAst(text, { lang: "ts" }, path) as unknown as Node)]);
+    .map((file) => [...walk(syntaxTree(file))]);
   const constants = new Map(sources.flat().flatMap(constantOf));
   const found = sources.flatMap((nodes) => reasonsOfFile(nodes, constants));
   const names = [...new Set(found.map(({ name }) => name))].sort();
@@ -122,17 +116,6 @@ function sentence(node: Node | undefined): string | undefined {
 function propertyOf(node: Node | undefined, name: string): Node | undefined {
   if (node?.type !== "ObjectExpression") return undefined;
   return (node.properties as Node[]).find((p) => nameOf(p.key) === name)?.value as Node | undefined;
-}
-
-function nameOf(node: unknown): string | undefined {
-  const { type, name } = (node ?? {}) as Node;
-  return type === "Identifier" || type === "PrivateIdentifier" ? (name as string) : undefined;
-}
-
-function* walk(node: unknown): Generator<Node> {
-  if (typeof node !== "object" || node === null) return;
-  if (!Array.isArray(node) && typeof (node as Node).type === "string") yield node as Node;
-  for (const child of Object.values(node)) yield* walk(child);
 }
 
 function distinct(values: readonly (string | undefined)[]): string[] {

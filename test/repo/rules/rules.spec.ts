@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { boundaryViolations, importsOf } from "./boundaries.ts";
 import { importCircles } from "./circles.ts";
 import { unlistedConsumers } from "./consumers.ts";
+import { longFunctions } from "./functions.ts";
 import { missingPlatforms, platformEntry } from "./lockfile.ts";
 import { skeletonViolations, unpinnedDependencies } from "./packages.ts";
 import { unshownPromises } from "./promises.ts";
@@ -143,6 +144,21 @@ describe("consumers of events", () => {
     expect(found("services/one/src/app.ts")).toEqual([
       'services/one/src/app.ts hears events as "b", which libs/events/src/consumers.ts does not list.',
     ]);
+  });
+});
+
+describe("functions", () => {
+  const lines = (count: number) => "  work();\n".repeat(count);
+
+  it("of more than sixty lines of their own are told, wherever they stand", () => {
+    const found = (text: string, path = "libs/a/src/a.ts") => longFunctions([{ path, text }]);
+    expect(found(`function fits() {\n${lines(58)}}\n`)).toEqual([]);
+    expect(found(`\nfunction long() {\n${lines(59)}}\n`)).toEqual([
+      "libs/a/src/a.ts:2 has a function of 61 lines of its own; 60 are the most.",
+    ]);
+    expect(found(`const o = {\n  method() {\n${lines(70)}  },\n};\n`)).toHaveLength(1);
+    expect(found(`function many() {\n  const inner = () => {\n${lines(50)}  };\n${lines(50)}}\n`)).toEqual([]);
+    expect(found(`function long() {\n${lines(99)}}\n`, "libs/a/src/a.spec.ts")).toEqual([]);
   });
 });
 
