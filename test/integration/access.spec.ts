@@ -716,7 +716,7 @@ describe("the audit ledger", () => {
     ];
     for (const [action = "", actor = ""] of wanted) {
       await waitFor(async () => (await audit().listEntries({ action, actor })).entries.length > 0, {
-        timeoutMs: 10_000,
+        timeoutMs: 60_000,
         what: `an entry ${action} by ${actor || "anyone"}`,
       });
     }

@@ -156,7 +156,7 @@ describe("a push", () => {
       () => "refused",
     );
     const probe = await waitFor(() => childProcessesOf(pid).find((child) => /probe-main/.test(child.command)), {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       what: "the probe",
     });
     registry.kill("SIGKILL");

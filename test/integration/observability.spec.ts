@@ -52,7 +52,7 @@ type SpanName = readonly [service: string, name: string];
 /** Waits until the trace has a span of that name, and gives it. */
 function span(traceId: string, [service, name]: SpanName): Promise<CollectedSpan> {
   return waitFor(() => collector.of(traceId).find((s) => s.service === service && s.name === name), {
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     what: `the span ${name} of ${service}`,
   });
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { answerOf, type ProcessBounds, type ProcessOutcome } from "./disposable-process.ts";
 
-const ample: ProcessBounds = { timeoutMs: 20_000, memoryLimitBytes: 2 ** 40, memoryCheckMs: 50 };
+const ample: ProcessBounds = { timeoutMs: 60_000, memoryLimitBytes: 2 ** 40, memoryCheckMs: 50 };
 
 let folder: string;
 beforeAll(async () => {

@@ -201,7 +201,7 @@ export function eventCarrierContract(start: () => Promise<CarrierUnderTest>): vo
     await waitFor(() => seenFirst.length + seenSecond.length >= 10);
     first.abort();
     for (const name of names(10, "m")) await publish(source, name);
-    await waitFor(() => seenSecond.includes("m9"), { timeoutMs: 15_000 });
+    await waitFor(() => seenSecond.includes("m9"));
     expect([...new Set([...seenFirst, ...seenSecond])].sort()).toEqual([...names(10), ...names(10, "m")].sort());
     expect(seenSecond.filter((name) => name.startsWith("m"))).toEqual(names(10, "m"));
   });
@@ -230,7 +230,7 @@ export function eventCarrierContract(start: () => Promise<CarrierUnderTest>): vo
     const signal = await new Promise((resolve) => publisher.on("exit", (_, by) => resolve(by)));
     expect(signal).toBe("SIGKILL");
     const seen = await collect({ ...source, bus: keep(await openBus(source.source, source.store)) });
-    await waitFor(() => seen.includes("n19"), { timeoutMs: 10_000 });
+    await waitFor(() => seen.includes("n19"));
     expect([...new Set(seen)]).toEqual(names(20));
   });
 
@@ -243,8 +243,8 @@ export function eventCarrierContract(start: () => Promise<CarrierUnderTest>): vo
     const during = carrier.databaseUrl === undefined ? ["during"] : [];
     for (const name of during) await publish(source, name);
     await carrier.revive();
-    await waitFor(() => publish(source, "after"), { timeoutMs: 10_000 });
-    await waitFor(() => seen.includes("after"), { timeoutMs: 20_000 });
+    await waitFor(() => publish(source, "after"));
+    await waitFor(() => seen.includes("after"));
     expect([...new Set(seen)]).toEqual(["before", ...during, "after"]);
   });
 
@@ -254,8 +254,8 @@ export function eventCarrierContract(start: () => Promise<CarrierUnderTest>): vo
     const subscribing = collect(source);
     await carrier.revive();
     const seen = await subscribing;
-    await waitFor(() => publish(source, "hello"), { timeoutMs: 10_000 });
-    await waitFor(() => seen.includes("hello"), { timeoutMs: 20_000 });
+    await waitFor(() => publish(source, "hello"));
+    await waitFor(() => seen.includes("hello"));
   });
 }
 

@@ -64,7 +64,7 @@ describeWith("ci", { needs: "nats-server" }, "a NATS server with the users of th
       await store.withTransaction((tx) => bus.publishFrom(tx, { payload: { case: "modelChanged", value: {} } }));
     }
     await waitFor(() => [...heard.values()].every((sources) => sources.size === natsRoles.length), {
-      timeoutMs: 15_000,
+      timeoutMs: 60_000,
     });
   });
 

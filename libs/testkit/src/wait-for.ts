@@ -7,7 +7,7 @@ export async function waitFor<T>(
   predicate: () => T | Promise<T>,
   options: { timeoutMs?: number; intervalMs?: number; what?: string } = {},
 ): Promise<Exclude<T, false | undefined | null | 0 | "">> {
-  const { timeoutMs = 30_000, intervalMs = 10, what = "the condition" } = options;
+  const { timeoutMs = 60_000, intervalMs = 10, what = "the condition" } = options;
   const started = performance.now();
   let failure: unknown;
   while (performance.now() - started < timeoutMs) {

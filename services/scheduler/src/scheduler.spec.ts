@@ -564,7 +564,7 @@ describe("a model that is deleted", () => {
             () => false,
             () => true,
           ),
-        { timeoutMs: 15_000 },
+        { timeoutMs: 60_000 },
       );
       await expect(find()).rejects.toMatchObject({ code: "NOT_FOUND" });
       const history = () => deployments.listDeploymentHistory({ model: "fraud" });
@@ -620,7 +620,7 @@ describe("a database that dies and comes back", () => {
           expect(replica.holds("fraud")).toContain(1);
           return router.model(fraud).aliases.default === 2;
         },
-        { timeoutMs: 15_000 },
+        { timeoutMs: 60_000 },
       );
       expect(router.badDigests).toBe(0);
     } finally {

@@ -53,7 +53,7 @@ async function lieOf(project: string): Promise<void> {
   const payload = { case: "projectChanged", value: { project, change: Change.DELETED } } as const;
   await own.withTransaction((tx) => speaker.publishFrom(tx, { payload }));
   const isTold = async () => (await told()).some(({ source }) => source === "auth");
-  await waitFor(isTold, { timeoutMs: 20_000, what: "the lie on its way" });
+  await waitFor(isTold, { timeoutMs: 60_000, what: "the lie on its way" });
 }
 
 /** A bound, a rule, a job that ended and one that goes on. */
@@ -115,7 +115,7 @@ describe("a project that is deleted", () => {
     await watched;
     // The one worker is free for the next.
     const isNext = async () => (await mia.getJob({ id: next })).job?.state === JobState.RUNNING;
-    await waitFor(isNext, { timeoutMs: 20_000, what: "the next job" });
+    await waitFor(isNext, { timeoutMs: 60_000, what: "the next job" });
     await expect
       .poll(() => deletedInLedger("gone"), { timeout: 20_000 })
       .toEqual(Array(2).fill("DELETED by service:trainer"));

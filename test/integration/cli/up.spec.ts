@@ -64,14 +64,14 @@ describe("aimass up", { timeout: 180_000 }, () => {
     const pids = mesh.processes();
     process.kill(mesh.up.supervisor, "SIGKILL");
     await mesh.up.ended;
-    await mesh.expectAllGone(pids, 20_000);
+    await mesh.expectAllGone(pids, 60_000);
     aimass = await mesh.start();
   });
 
   it("leaves no process behind when the process that launched it is killed", async () => {
     const pids = mesh.processes();
     mesh.up.launcher.kill("SIGKILL");
-    await mesh.expectAllGone(pids, 20_000);
+    await mesh.expectAllGone(pids, 60_000);
   });
 });
 
@@ -105,7 +105,7 @@ describe("aimass admin reset", { timeout: 180_000 }, () => {
 
   it("gives a new password in a file of its own, which the next start names, and overwrites none", async () => {
     await waitFor(async () => mesh.namingProcesses().length === 0, {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       intervalMs: 50,
       what: "the mesh to end",
     });

@@ -39,7 +39,7 @@ async function bundle(model: Uint8Array, files: ReadonlyMap<string, Uint8Array> 
 }
 
 async function probe(model: Uint8Array, options: Partial<ProbeOptions> = {}) {
-  return probeModel({ directory: await bundle(model), timeoutMs: 20_000, ...options });
+  return probeModel({ directory: await bundle(model), timeoutMs: 60_000, ...options });
 }
 
 async function refusal(pending: Promise<unknown>): Promise<AimassError> {
@@ -88,7 +88,7 @@ describe("probing a model that works", () => {
     expect((await probe(convModel())).signature.batchable).toBe(true);
     expect((await probe(echoModel("FP32", ["N", 0]))).ran).toBe(true);
     const { model, files } = externalDataModel();
-    expect((await probeModel({ directory: await bundle(model, files), timeoutMs: 20_000 })).ran).toBe(true);
+    expect((await probeModel({ directory: await bundle(model, files), timeoutMs: 60_000 })).ran).toBe(true);
   });
 
   it("does not batch where an answer depends on its neighbours, and says so", async () => {
@@ -292,13 +292,13 @@ describe("external data", () => {
     }
     const { model } = externalDataModel("weights.bin");
     const short = await bundle(model, new Map([["weights.bin", new Uint8Array(63)]]));
-    expect((await refusal(probeModel({ directory: short, timeoutMs: 20_000 }))).message).toMatch(
+    expect((await refusal(probeModel({ directory: short, timeoutMs: 60_000 }))).message).toMatch(
       /to byte 64 .* has 63/,
     );
     const linked = await bundle(model);
     await writeFile(join(root, "outside.bin"), new Uint8Array(64));
     await symlink(join(root, "outside.bin"), join(linked, "weights.bin"));
-    expect((await refusal(probeModel({ directory: linked, timeoutMs: 20_000 }))).message).toMatch(/a link/);
+    expect((await refusal(probeModel({ directory: linked, timeoutMs: 60_000 }))).message).toMatch(/a link/);
   });
 });
 

@@ -60,7 +60,7 @@ describe("the ledger", () => {
     await waitFor(
       async () => (await root.audit.listEntries({ action: "session.sign_in_failed" })).entries.length === 1,
       {
-        timeoutMs: 15_000,
+        timeoutMs: 60_000,
       },
     );
     const { entries } = await root.audit.listEntries({ resource: "p" });

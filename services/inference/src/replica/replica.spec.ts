@@ -397,7 +397,7 @@ describe("a replica", () => {
     );
     held.push(...many);
     plane.assign(replicaId, held);
-    await until("all are ready", () => many.every((v) => reported(v.model)?.state === LoadState.READY), 30_000);
+    await until("all are ready", () => many.every((v) => reported(v.model)?.state === LoadState.READY));
     const answers = await Promise.all(many.map((v) => client.infer(v.model, [floats([1, 4], [1, 2, 3, 4])])));
     for (const answer of answers) expect(floatsOf(answer.outputs[0])).toEqual([3, 5, 7, 9]);
   });

@@ -69,7 +69,7 @@ function json(bytes: number): string {
 
 /** The outcome of a call, whatever its protocol: a gRPC status, or one of HTTP. */
 async function outcome(r: TestRouter, request: { path: string; headers: Record<string, string>; body: Buffer }) {
-  const { status, headers, trailers } = await r.client.unary({ ...request, timeoutMs: 20_000 });
+  const { status, headers, trailers } = await r.client.unary({ ...request, timeoutMs: 60_000 });
   const grpcStatus = trailers["grpc-status"] ?? headers["grpc-status"];
   return grpcStatus === undefined ? status : `grpc ${grpcStatus}`;
 }

