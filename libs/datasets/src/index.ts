@@ -30,3 +30,4 @@ export { type FoldSpec, planFolds } from "./split/folds.ts";
 export { checkLeakage, type DuplicateExample, type LeakageOptions, type LeakageReport } from "./split/leakage.ts";
 export { planSplit, type Split, type SplitDescription } from "./split/split.ts";
 export { type Part, partNames, type SplitSpec } from "./split/split-spec.ts";
+export { type Packing, packingOf } from "./unpack.ts";

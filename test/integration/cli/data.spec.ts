@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import { ProjectService } from "@aimass/api/registry";
 import { Connection, CredentialsFile } from "@aimass/cli";
 import { tinyModel } from "@aimass/onnx/samples";
@@ -93,6 +94,17 @@ describe("aimass projects, datasets and jobs", { timeout: 180_000 }, () => {
     expect(await words("datasets", "diff", "rents", "1")).toMatch(/rows: 2 → 3.*v2 has every column of v1/s);
     await words("datasets", "pull", "rents:2", file("pulled-rows"));
     expect(readFileSync(join(file("pulled-rows"), "rents-2.csv"))).toEqual(readFileSync(file("rents.csv")));
+    for (const [ending, packed] of [
+      ["gz", gzipSync("rooms,rent\n6,400\n")],
+      ["zst", zstdCompressSync("rooms,rent\n7,500\n")],
+    ] as const) {
+      writeFileSync(file(`packed.csv.${ending}`), packed);
+      await json("datasets", "push", file(`packed.csv.${ending}`), "packed");
+      await words("datasets", "pull", "packed", file(`pulled-${ending}`));
+      const [pulled = ""] = readdirSync(file(`pulled-${ending}`));
+      expect(pulled).toMatch(new RegExp(`^packed-\\d\\.csv\\.${ending}$`));
+      expect(readFileSync(join(file(`pulled-${ending}`), pulled))).toEqual(packed);
+    }
     expect(await words("datasets", "delete", "rents", "--dry-run")).toMatch(
       /Would delete the dataset rents with v1, v2/,
     );

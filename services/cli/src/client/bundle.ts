@@ -97,6 +97,12 @@ export async function pullFiles(
   for (const file of wanted) await pullFile(connection, output, file, folder);
 }
 
+/** The first bytes of an artifact; no more of it is fetched. */
+export async function firstBytes(connection: Connection, sha256: PulledFile["sha256"]): Promise<Uint8Array> {
+  for await (const { chunk } of connection.client(ArtifactService).readArtifact({ sha256 })) return chunk;
+  return new Uint8Array(0);
+}
+
 function targetOf(folder: string, file: PulledFile): string {
   const target = resolve(folder, file.path);
   if (!target.startsWith(folder + sep) || file.path.split("/").some((segment) => /^[.-]/.test(segment)))

@@ -4,18 +4,6 @@ import { AimassError } from "@aimass/core";
 import { imageFolder } from "./image-folder.ts";
 import { fileSource, type UploadSource } from "./upload.ts";
 
-/** What `--format` takes. */
-export const formats = {
-  csv: DatasetFormat.CSV,
-  tsv: DatasetFormat.TSV,
-  jsonl: DatasetFormat.JSON_LINES,
-  json: DatasetFormat.JSON,
-  xlsx: DatasetFormat.XLSX,
-  parquet: DatasetFormat.PARQUET,
-  arrow: DatasetFormat.ARROW,
-  images: DatasetFormat.IMAGE_ZIP,
-} as const;
-
 /** What is to be pushed: bytes and how they are written. */
 export interface DatasetFile {
   readonly source: UploadSource;

@@ -2,23 +2,13 @@ import { join } from "node:path";
 import { DatasetFormat, DatasetService, type DatasetVersion } from "@aimass/api/registry";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
-import { pullFiles } from "../client/bundle.ts";
+import { firstBytes, pullFiles } from "../client/bundle.ts";
+import { extensionOf } from "../client/dataset-formats.ts";
 import { bytes, enumName, modelName, time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { wholeNumber } from "../training/arguments.ts";
 import { action, modelArgument, versionArgument, versionNumber } from "./context.ts";
 import { type DestroyOptions, destroy, destroys } from "./destroy.ts";
-
-const extensions: Readonly<Record<number, string>> = {
-  [DatasetFormat.CSV]: ".csv",
-  [DatasetFormat.TSV]: ".tsv",
-  [DatasetFormat.JSON_LINES]: ".jsonl",
-  [DatasetFormat.JSON]: ".json",
-  [DatasetFormat.XLSX]: ".xlsx",
-  [DatasetFormat.PARQUET]: ".parquet",
-  [DatasetFormat.ARROW]: ".feather",
-  [DatasetFormat.IMAGE_ZIP]: ".zip",
-};
 
 /** `datasets versions`, `diff`, `pull` and `delete`. */
 export function addDatasetVersions(datasets: Command): void {
@@ -101,7 +91,9 @@ function addPull(datasets: Command): void {
         const client = connection.client(DatasetService);
         const found = (await client.getDatasetVersion({ project, dataset, version })).datasetVersion as DatasetVersion;
         const { sha256, sizeBytes } = found;
-        const path = `${dataset}-${found.version}${extensions[found.format] ?? ""}`;
+        const { packingOf } = await import("@aimass/datasets");
+        const packing = packingOf(await firstBytes(connection, sha256));
+        const path = `${dataset}-${found.version}${extensionOf(found.format, packing)}`;
         await pullFiles(connection, output, [{ path, sha256, sizeBytes }], { folder, force });
         const file = join(folder, path);
         output.result({ version: found.version, file, sha256, sizeBytes }, () => `${file}  ${bytes(sizeBytes)}`);

@@ -4,7 +4,8 @@ import { formatResource } from "@aimass/identity";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import type { Connection } from "../client/connection.ts";
-import { datasetFile, formats } from "../client/dataset-file.ts";
+import { datasetFile } from "../client/dataset-file.ts";
+import { datasetFormats, formatWords } from "../client/dataset-formats.ts";
 import { assertMay } from "../client/own-rights.ts";
 import { upload } from "../client/upload.ts";
 import { numberTable } from "../output/charts.ts";
@@ -41,16 +42,16 @@ export function addDatasets(program: Command): void {
       .argument("[dataset]", '"dataset" or "project.dataset"; the file\'s name when left out')
       .option("-d, --description <text>", "what it is", "")
       .option("--source <text>", "where it came from", "")
-      .option("--format <format>", `${Object.keys(formats).join(", ")}; by what is in the file when left out`),
+      .option("--format <format>", `${formatWords.join(", ")}; by what is in the file when left out`),
   ).action(
     action<PushOptions>(async ({ connection, output }, options, [path, name]) => {
       const file = path as string;
       const { project, model: dataset } = modelArgument(name ?? nameOf(file));
-      const format = options.format === undefined ? undefined : formats[formatWord(options.format)];
+      const word = options.format === undefined ? undefined : oneOf("--format", options.format, formatWords);
       const { description, source } = options;
       const version = await pushDataset({
         ...{ connection, output, project, dataset, file, description, source },
-        ...(format === undefined ? {} : { format }),
+        ...(word !== undefined && { format: datasetFormats[word].format }),
         read: readOptions(options),
       });
       output.result(version, () => describeDataset(version));
@@ -175,10 +176,6 @@ export async function pushDataset(o: {
 function nameOf(path: string): string {
   const name = basename(path).replace(/\.(?:gz|zst)$/i, "");
   return basename(name, extname(name)).replace(/[^a-zA-Z0-9_-]+/g, "-");
-}
-
-function formatWord(text: string): keyof typeof formats {
-  return oneOf("--format", text, Object.keys(formats) as (keyof typeof formats)[]);
 }
 
 function cellText({ value }: PreviewCell): string {

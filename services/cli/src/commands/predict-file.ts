@@ -1,9 +1,9 @@
 import { AimassError } from "@aimass/core";
 import { Command } from "commander";
+import { datasetFormats, tableWords } from "../client/dataset-formats.ts";
 import { modelName } from "../output/format.ts";
 import { type FilePredicted, predictFile } from "../prediction/predict-file.ts";
 import { resultFormats } from "../prediction/row-format.ts";
-import { tableFormats } from "../prediction/table-file.ts";
 import { duration, oneOf, wholeNumber } from "../training/arguments.ts";
 import { type CommandContext, versionArgument } from "./context.ts";
 import { type ReadFlags, readOptions, withReadOptions } from "./read-options.ts";
@@ -21,7 +21,6 @@ export interface PredictFileFlags extends ReadFlags {
   readonly retryFor: string;
 }
 
-const formatWords = Object.keys(tableFormats) as (keyof typeof tableFormats)[];
 const mostAtOnce = 64;
 const mostRows = 10_000;
 
@@ -34,7 +33,7 @@ export function withPredictFileOptions(command: Command): Command {
         "of a FILE: where its rows and their predictions go; standard output when left out",
       )
       .option("--format <format>", `of the output: ${resultFormats.join(", ")}; by its name when left out`)
-      .option("--file-format <format>", `of FILE: ${formatWords.join(", ")}; by what is in it when left out`)
+      .option("--file-format <format>", `of FILE: ${tableWords.join(", ")}; by what is in it when left out`)
       .option("--only-predictions", "write the predictions without the columns of FILE")
       .option("--skip-errors", "pass over rows that are refused, and keep them in OUTPUT.errors")
       .option("--resume", "go on where an interrupted run to the same OUTPUT ended")
@@ -65,7 +64,9 @@ export async function predictFileCommand(
   try {
     const done = await predictFile({
       ...{ connection, output, version, file, read: readOptions(flags), signal: interrupted.signal },
-      ...(fileFormat !== undefined && { fileFormat: tableFormats[oneOf("--file-format", fileFormat, formatWords)] }),
+      ...(fileFormat !== undefined && {
+        fileFormat: datasetFormats[oneOf("--file-format", fileFormat, tableWords)].reader,
+      }),
       ...(toFile && { to }),
       // On standard output JSON is a line each.
       ...(format !== undefined

@@ -22,16 +22,6 @@ import {
 } from "@aimass/datasets";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 
-/** What `--file-format` takes. */
-export const tableFormats = {
-  csv: "csv",
-  tsv: "tsv",
-  json: "json",
-  xlsx: "xlsx",
-  jsonl: "json-lines",
-  parquet: "parquet",
-} as const;
-
 /** More columns than these with a cell that is not of the others' kind are no slip. */
 const mostOddColumns = 1000;
 
