@@ -6,6 +6,7 @@ export interface SchedulerDatabase {
   deployment: { key: string; spec: Uint8Array; etag: string; created_by: string; created_at: Generated<Date> };
   deployment_history: { id: Generated<string>; key: string; at: Generated<Date>; actor: string; entry: Uint8Array };
   node: { name: string; info: Uint8Array; attachment: string; lease_until: Date; detached_at: Date | null };
+  drained_node: { name: string; since: Generated<Date> };
   replica: {
     id: string;
     incarnation: string;

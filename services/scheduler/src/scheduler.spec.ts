@@ -167,6 +167,37 @@ describe("the scheduler over real RPC and a real database", () => {
     });
   });
 
+  it("drains a machine with the replicas that it gets later, over restarts of its agent, until it is taken back", async () => {
+    const before = await agent("n");
+    await replica("n/cpu-0");
+    const { fleet } = await mesh.clients([scheduler.rpc]);
+    const drain = (draining: boolean, name = "n") => fleet.drainNode({ node: name, draining });
+    await waitFor(async () => (await fleet.listNodes({})).nodes[0]?.replicas.length === 1);
+    await expect(drain(true, "nobody")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect((await drain(true)).replicas).toMatchObject([{ id: "n/cpu-0", draining: true }]);
+    await replica("n/cpu-1");
+    await replica("m/cpu-0");
+    const isDraining = async () => {
+      const { nodes, standaloneReplicas } = await fleet.listNodes({});
+      const replicas = [...nodes.flatMap((each) => each.replicas), ...standaloneReplicas];
+      return [nodes.map((each) => each.draining), replicas.map(({ id, draining }) => `${id} ${draining}`)];
+    };
+    await expect.poll(isDraining).toEqual([[true], ["n/cpu-0 true", "n/cpu-1 true", "m/cpu-0 false"]]);
+    const r = await router();
+    await deploy({ replicas: 2 });
+    await waitFor(() => r.model(fraud).versions[1]?.length === 1);
+    expect(r.model(fraud).versions[1]).toEqual(["m/cpu-0"]);
+    // Of a machine of which one is taken back the others stay drained by themselves.
+    await fleet.drainReplica({ replicaId: "n/cpu-1", draining: false });
+    expect(await isDraining()).toEqual([[false], ["n/cpu-0 true", "n/cpu-1 false", "m/cpu-0 false"]]);
+    await drain(true);
+    await before.stop();
+    await agent("n");
+    expect((await isDraining())[0]).toEqual([true]);
+    expect((await drain(false)).replicas.map(({ draining }) => draining)).toEqual([false, false]);
+    await waitFor(() => r.model(fraud).versions[1]?.length === 2);
+  });
+
   it("is paused and resumed, and tells who changed what and which version served when", async () => {
     const [r] = [await router(), await replica("n/cpu-0")];
     await deploy();

@@ -317,6 +317,10 @@ export const rpcRows: Readonly<Record<string, Row>> = {
     rule: onPlatform("node.manage"),
     request: () => ({ replicaId: "none" }),
   },
+  "aimass.scheduler.v1.FleetService/DrainNode": {
+    rule: onPlatform("node.manage"),
+    request: () => ({ node: "none" }),
+  },
   "aimass.scheduler.v1.FleetService/ListQuarantine": { rule: onPlatform("node.view") },
   "aimass.scheduler.v1.FleetService/ReleaseQuarantine": {
     rule: onPlatform("node.manage"),

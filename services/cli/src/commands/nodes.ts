@@ -1,5 +1,6 @@
 import { FleetService, type Quarantined, type ReplicaInfo } from "@aimass/api/scheduler";
 import { AimassError, closest } from "@aimass/core";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import type { Connection } from "../client/connection.ts";
@@ -22,7 +23,7 @@ export function addNodes(program: Command): void {
           table(
             ["MACHINE", "CPUS", "MEMORY FREE", "DEVICES", "REPLICAS", "HEARD OF UNTIL"],
             rows.map((node) => [
-              node.name,
+              node.draining ? `${node.name} (drained)` : node.name,
               String(node.total?.cpus ?? "-"),
               node.total === undefined
                 ? "-"
@@ -37,7 +38,9 @@ export function addNodes(program: Command): void {
     );
   nodes
     .command("drain")
-    .description("give a machine, or one of its replicas, nothing new; what it holds moves elsewhere")
+    .description(
+      "give a machine with all replicas that it has or gets, or one of its replicas, nothing new; what it holds moves elsewhere",
+    )
     .argument("<name>", 'a machine, "node-a", or a replica, "node-a/cpu-0"')
     .option("--undo", "let it take versions again")
     .action(action<{ undo?: boolean }>((context, options, [name]) => drain(context, name as string, !options.undo)));
@@ -48,19 +51,22 @@ async function drain({ connection, output }: CommandContext, name: string, drain
   const client = connection.client(FleetService);
   const { nodes, standaloneReplicas } = await wholeFleet(connection);
   const all = [...nodes.flatMap((node) => node.replicas), ...standaloneReplicas];
-  const meant = all.filter(({ id, node }) => id === name || node === name);
-  if (meant.length === 0) {
+  const told = (what: string) => (draining ? `${what} takes nothing new.` : `${what} takes versions again.`);
+  if (all.some(({ id }) => id === name)) {
+    const { replica } = await client.drainReplica({ replicaId: name, draining });
+    return output.result([replica], () => told(name));
+  }
+  try {
+    const { replicas } = await client.drainNode({ node: name, draining });
+    output.result(replicas, () => [...replicas.map(({ id }) => told(id)), told(`The machine ${name}`)]);
+  } catch (error) {
+    if (ConnectError.from(error).code !== Code.NotFound) throw error;
     const near = closest(name, [...nodes.map((node) => node.name), ...all.map(({ id }) => id)]);
     const said = near === undefined ? "" : ` Did you mean ${near}?`;
-    throw new AimassError("NOT_FOUND", `There is no machine with replicas, and no replica, named "${name}".${said}`, {
+    throw new AimassError("NOT_FOUND", `There is no machine, and no replica, named "${name}".${said}`, {
       remedy: "`aimass nodes list` has their names.",
     });
   }
-  const replicas = [];
-  for (const { id } of meant) replicas.push((await client.drainReplica({ replicaId: id, draining })).replica);
-  output.result(replicas, () =>
-    meant.map(({ id }) => (draining ? `${id} takes nothing new.` : `${id} takes versions again.`)),
-  );
 }
 
 function addQuarantine(program: Command): void {
@@ -127,6 +133,7 @@ function standalone({ standaloneReplicas }: { standaloneReplicas: ReplicaInfo[] 
     devices: [],
     replicas: standaloneReplicas,
     leaseUntil: undefined,
+    draining: false,
   };
 }
 

@@ -32,10 +32,10 @@ export function toReplicaState(info: ReplicaInfo, facts: { presence: Presence; d
 }
 
 /** An agent's report as the policy sees it. */
-export function toNodeState(info: AnnounceNodeRequest, presence: Presence): NodeState {
+export function toNodeState(info: AnnounceNodeRequest, facts: { presence: Presence; draining: boolean }): NodeState {
   return {
     name: info.node,
-    presence,
+    ...facts,
     freeMemory: Number(info.free?.memoryBytes ?? 0n),
     freeDisk: Number(info.free?.diskBytes ?? 0n),
     devices: info.devices.map(({ id, kind }) => ({ id, kind })),

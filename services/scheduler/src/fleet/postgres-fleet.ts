@@ -104,6 +104,37 @@ export function setDraining(store: SchedulerStore, changes: Changes, id: string,
   });
 }
 
+/** Marks a node as draining or not; these replicas of it are then not drained by themselves either. */
+export function setNodeDraining(
+  store: SchedulerStore,
+  changes: Changes,
+  { node, draining, replicaIds }: { node: string; draining: boolean; replicaIds: readonly string[] },
+): Promise<void> {
+  return store.withTransaction(async (tx) => {
+    const mark = tx.insertInto("drained_node").values({ name: node });
+    if (draining) await mark.onConflict((conflict) => conflict.doNothing()).execute();
+    else {
+      await tx.deleteFrom("drained_node").where("name", "=", node).execute();
+      if (replicaIds.length > 0)
+        await tx.updateTable("replica").set({ draining: false }).where("id", "in", replicaIds).execute();
+    }
+    await changes.tell(tx, "fleet");
+  });
+}
+
+/** Drains replicas one by one instead of their node as a whole, so that one can be taken back. */
+export function splitDrainedNode(
+  store: SchedulerStore,
+  changes: Changes,
+  { node, replicaIds }: { node: string; replicaIds: readonly string[] },
+): Promise<void> {
+  return store.withTransaction(async (tx) => {
+    await tx.deleteFrom("drained_node").where("name", "=", node).execute();
+    await tx.updateTable("replica").set({ draining: true }).where("id", "in", replicaIds).execute();
+    await changes.tell(tx, "fleet");
+  });
+}
+
 /** Forgets agents and replicas that have been gone for long. */
 export async function forgetGone(tx: SchedulerTransaction, forgetMs: number): Promise<void> {
   const before = sql<Date>`clock_timestamp() - ${forgetMs} * interval '1 millisecond'`;

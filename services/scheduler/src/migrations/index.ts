@@ -113,4 +113,13 @@ export const migrations: readonly Migration[] = [
       );
       create index deployment_history_by_key on deployment_history (key, id);`,
   },
+  {
+    name: "0003-drained-nodes",
+    up: `
+      -- Apart from "node", which forgets a machine that is away for long.
+      create table drained_node (
+        name text primary key,
+        since timestamptz not null default clock_timestamp()
+      );`,
+  },
 ];

@@ -24,7 +24,7 @@ function isHosted(
   const node = nodes.get(want.node);
   const device = node?.devices.find((d) => d.id === want.deviceId);
   const fits = deployment.deviceKind === "" || device?.kind === deployment.deviceKind;
-  return node !== undefined && node.presence !== "gone" && device !== undefined && fits;
+  return node !== undefined && node.presence !== "gone" && !node.draining && device !== undefined && fits;
 }
 
 /** Adds what is missing and takes away what is too much for one deployment, in place. */
@@ -61,7 +61,8 @@ function pickDevice(
 ): DedicatedReplicaWant | undefined {
   const options: { want: DedicatedReplicaWant; rank: [number, number] }[] = [];
   for (const node of [...nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (node.presence !== "attached" || pass.fleet.isDrained(node.name) || !hasRoom(pass, deployment, node)) continue;
+    const isOpen = node.presence === "attached" && !node.draining && !pass.fleet.isDrained(node.name);
+    if (!isOpen || !hasRoom(pass, deployment, node)) continue;
     const onNode = wants.filter((want) => want.node === node.name && want.key === deployment.key).length;
     for (const device of node.devices) {
       const want = {

@@ -38,7 +38,7 @@ export class FleetView {
     return replica !== undefined && replica.presence !== "gone";
   }
 
-  /** Whether an operator moves everything that a node serves elsewhere: every replica it has. */
+  /** Whether an operator moves everything that a node serves elsewhere, replica by replica. */
   isDrained(node: string): boolean {
     const own = this.replicas.filter((replica) => replica.node === node && replica.presence !== "gone");
     return own.length > 0 && own.every((replica) => replica.draining);

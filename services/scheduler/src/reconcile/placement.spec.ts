@@ -257,15 +257,7 @@ describe("where a deployment may run", () => {
       .replica("a/cpu-0")
       .model(fraud, { default: 1 })
       .deploy(fraud, { dedicated: true, replicas: 2 });
-    for (const name of ["a", "b"]) {
-      s.nodes.set(name, {
-        name,
-        presence: "attached",
-        freeMemory: 0,
-        freeDisk: 0,
-        devices: [{ id: "cpu-0", kind: "cpu" }],
-      });
-    }
+    for (const name of ["a", "b"]) s.node(name);
     s.settle();
     const ids = ["a/cpu-0/default.fraud", "b/cpu-0/default.fraud"];
     expect(s.decisions.dedicated.map((want) => want.id)).toEqual(ids);
@@ -283,8 +275,7 @@ describe("where a deployment may run", () => {
   it("asks no agent of a drained machine for a dedicated replica, until it takes versions again", () => {
     const s = new Situation().model(fraud, { default: 1 }).deploy(fraud, { dedicated: true, replicas: 2 });
     for (const name of ["a", "b"]) {
-      const devices = [{ id: "cpu-0", kind: "cpu" }];
-      s.nodes.set(name, { name, presence: "attached", freeMemory: 0, freeDisk: 0, devices });
+      s.node(name);
       s.replica(`${name}/cpu-0`, { draining: name === "a" });
     }
     s.settle();
@@ -293,15 +284,24 @@ describe("where a deployment may run", () => {
     expect(s.decisions.dedicated.map((want) => want.node)).toEqual(["a", "b"]);
   });
 
+  it("moves dedicated replicas off a machine that is drained as a whole, and asks its agent for none, whatever it has", () => {
+    const s = new Situation().node("a").model(fraud, { default: 1 }).deploy(fraud, { dedicated: true });
+    const [there, next] = ["a/cpu-0/default.fraud", "b/cpu-0/default.fraud"];
+    s.settle();
+    s.replica(there, { dedicatedTo: fraud }).settle();
+    expect(s.holders(fraud, 1)).toEqual([there]);
+    s.node("a", { draining: true }).node("b").replica(there, { draining: true }).settle();
+    // Until it is served elsewhere.
+    expect(s.decisions.dedicated.map((want) => want.id)).toEqual([there, next]);
+    s.replica(next, { dedicatedTo: fraud }).settle();
+    s.obey(5000);
+    expect(s.decisions.dedicated.map((want) => want.id)).toEqual([next]);
+    expect(s.holders(fraud, 1)).toEqual([next]);
+  });
+
   it("moves from shared to dedicated replicas without a gap", () => {
     const s = new Situation().replica("a/cpu-0").model(fraud, { default: 1 }).deploy(fraud);
-    s.nodes.set("a", {
-      name: "a",
-      presence: "attached",
-      freeMemory: 0,
-      freeDisk: 0,
-      devices: [{ id: "cpu-0", kind: "cpu" }],
-    });
+    s.node("a");
     s.settle();
     const waiting = s.deploy(fraud, { dedicated: true }).settle();
     expect(modelRoute(waiting, fraud).versions).toEqual({ 1: ["a/cpu-0"] });

@@ -121,8 +121,10 @@ function findNodeShortages(
   const got = plan.outcome.decisions.dedicated.filter((want) => want.key === deployment.key).length;
   const own = snapshot.replicas.filter((r) => r.dedicatedTo === deployment.key && r.presence === "attached").length;
   if (Math.max(got, own) >= deployment.replicas) return [];
-  const nodes = snapshot.nodes.filter((node) => node.presence === "attached");
-  if (nodes.length === 0) return ["nodes: dedicated replicas need a machine with an agent, none is up"];
+  const up = snapshot.nodes.filter((node) => node.presence === "attached");
+  if (up.length === 0) return ["nodes: dedicated replicas need a machine with an agent, none is up"];
+  const nodes = up.filter((node) => !node.draining);
+  if (nodes.length === 0) return [`nodes: needs a machine that takes versions, all ${up.length} are drained`];
   const kind = deployment.deviceKind;
   const suited = nodes.filter((node) => node.devices.some((device) => kind === "" || device.kind === kind));
   if (suited.length === 0) return [`${kind}: needs a ${kind}, none of the ${nodes.length} machines has one`];

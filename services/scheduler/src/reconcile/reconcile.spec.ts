@@ -90,15 +90,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 function start(): Situation {
   const s = new Situation();
   for (const id of replicaIds) s.replica(id);
-  for (const name of ["a", "b"]) {
-    s.nodes.set(name, {
-      name,
-      presence: "attached",
-      freeMemory: 0,
-      freeDisk: 0,
-      devices: [{ id: "cpu-0", kind: "cpu" }],
-    });
-  }
+  for (const name of ["a", "b"]) s.node(name);
   for (const k of keys) s.model(k, { default: 1 }, [1, 2, 3], 200).deploy(k, { replicas: 2 });
   s.settle();
   return s;

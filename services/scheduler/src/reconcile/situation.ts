@@ -31,6 +31,14 @@ export class Situation {
     return this;
   }
 
+  /** A machine with an agent, and one CPU device. */
+  node(name: string, change: Partial<NodeState> = {}): this {
+    const devices = [{ id: "cpu-0", kind: "cpu" }];
+    const fresh = { name, presence: "attached", draining: false, freeMemory: 0, freeDisk: 0, devices } as const;
+    this.nodes.set(name, { ...(this.nodes.get(name) ?? fresh), ...change });
+    return this;
+  }
+
   model(
     key: string,
     aliases: Record<string, number>,

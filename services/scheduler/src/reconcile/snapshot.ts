@@ -85,6 +85,8 @@ export interface ReplicaState {
 export interface NodeState {
   readonly name: string;
   readonly presence: Presence;
+  /** An operator moves everything that it serves elsewhere, and it gets nothing new. */
+  readonly draining: boolean;
   /** 0: not known. */
   readonly freeMemory: number;
   /** 0: not known. */

@@ -7,7 +7,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Changes } from "../changes.ts";
 import type { SchedulerStore } from "../database.ts";
-import { setDraining } from "../fleet/postgres-fleet.ts";
+import { setDraining, setNodeDraining, splitDrainedNode } from "../fleet/postgres-fleet.ts";
 import { readModelName } from "../names.ts";
 import type { Quarantine } from "../quarantine/postgres-quarantine.ts";
 import { type Observed, readObserved } from "../state/observed.ts";
@@ -48,10 +48,25 @@ export function createFleetService(o: FleetServiceOptions): ServiceImpl<typeof F
     async drainReplica(request, context) {
       require(context, "node.manage");
       const { replicaId, draining } = request;
+      const drainedWith = draining ? undefined : drainedMachineOf(await readObserved(o.store.db), replicaId);
+      if (drainedWith !== undefined) await splitDrainedNode(o.store, o.changes, drainedWith);
       if (!(await setDraining(o.store, o.changes, replicaId, draining))) throw noReplica(replicaId);
       const replica = describeReplicas(await readObserved(o.store.db)).find(({ id }) => id === replicaId);
       if (replica === undefined) throw noReplica(replicaId);
       return { replica };
+    },
+    async drainNode({ node, draining }, context) {
+      require(context, "node.manage");
+      const before = await readObserved(o.store.db);
+      const replicaIds = replicasOf(before, node).map(({ id }) => id);
+      if (
+        replicaIds.length === 0 &&
+        !before.drainedNodes.has(node) &&
+        !before.nodes.some((n) => n.report.node === node)
+      )
+        throw noNode(node);
+      await setNodeDraining(o.store, o.changes, { node, draining, replicaIds });
+      return { replicas: replicasOf(await readObserved(o.store.db), node) };
     },
     async listQuarantine(request, context) {
       require(context, "node.view");
@@ -88,6 +103,17 @@ function describeReplicas(observed: Observed): ReplicaInfo[] {
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
+function replicasOf(observed: Observed, node: string): ReplicaInfo[] {
+  return describeReplicas(observed).filter((replica) => replica.node === node);
+}
+
+/** The machine that a replica is drained with, and the replicas that it has. */
+function drainedMachineOf(observed: Observed, replicaId: string): { node: string; replicaIds: string[] } | undefined {
+  const node = describeReplicas(observed).find(({ id }) => id === replicaId)?.node ?? "";
+  if (!observed.drainedNodes.has(node)) return undefined;
+  return { node, replicaIds: replicasOf(observed, node).map(({ id }) => id) };
+}
+
 function describeNodes(observed: Observed, replicas: readonly ReplicaInfo[]): Node[] {
   return observed.nodes
     .map(({ report, life }) =>
@@ -96,11 +122,17 @@ function describeNodes(observed: Observed, replicas: readonly ReplicaInfo[]): No
         devices: report.devices,
         replicas: replicas.filter((replica) => replica.node === report.node),
         leaseUntil: timestampFromMs(life.leaseUntil),
+        draining: observed.drainedNodes.has(report.node),
         ...(report.total && { total: report.total }),
         ...(report.free && { free: report.free }),
       }),
     )
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function noNode(name: string): AimassError {
+  const remedy = "List them: aimass nodes list";
+  return new AimassError("NOT_FOUND", `There is no machine "${name.slice(0, 100)}".`, { field: "node", remedy });
 }
 
 function noReplica(id: string): AimassError {

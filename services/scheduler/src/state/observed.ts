@@ -26,7 +26,10 @@ export interface Observed {
   readonly now: number;
   readonly specs: readonly DeploymentSpec[];
   readonly etags: readonly string[];
+  /** Those that are drained as a whole, also while they are away. */
+  readonly drainedNodes: ReadonlySet<string>;
   readonly nodes: readonly Announced<AnnounceNodeRequest>[];
+  /** `draining`: by itself or with its node. */
   readonly replicas: readonly (Announced<ReplicaInfo> & { readonly draining: boolean })[];
   readonly quarantine: readonly QuarantineMark[];
 }
@@ -44,9 +47,10 @@ const epochMs = (column: string) => sql<string | null>`(extract(epoch from ${sql
 
 /** Reads it all. */
 export async function readObserved(db: Kysely<SchedulerDatabase>): Promise<Observed> {
-  const [clock, deployments, nodes, replicas, quarantine] = await Promise.all([
+  const [clock, deployments, drained, nodes, replicas, quarantine] = await Promise.all([
     sql<{ now: string }>`select (extract(epoch from clock_timestamp()) * 1000)::bigint as now`.execute(db),
     db.selectFrom("deployment").select(["spec", "etag"]).execute(),
+    db.selectFrom("drained_node").select("name").execute(),
     db
       .selectFrom("node")
       .select(["info", epochMs("lease_until").as("lease_until"), epochMs("detached_at").as("detached_at")])
@@ -57,16 +61,17 @@ export async function readObserved(db: Kysely<SchedulerDatabase>): Promise<Obser
       .execute(),
     db.selectFrom("quarantine").select(["key", "version", "crashes"]).execute(),
   ]);
+  const drainedNodes = new Set(drained.map(({ name }) => name));
   return {
     now: Number(clock.rows[0]?.now),
+    drainedNodes,
     specs: deployments.map((row) => fromBinary(DeploymentSpecSchema, row.spec)),
     etags: deployments.map((row) => row.etag),
     nodes: nodes.map((row) => ({ report: fromBinary(AnnounceNodeRequestSchema, row.info), life: lifeOf(row) })),
-    replicas: replicas.map((row) => ({
-      report: fromBinary(ReplicaInfoSchema, row.info),
-      life: lifeOf(row),
-      draining: row.draining,
-    })),
+    replicas: replicas.map((row) => {
+      const report = fromBinary(ReplicaInfoSchema, row.info);
+      return { report, life: lifeOf(row), draining: row.draining || drainedNodes.has(report.node) };
+    }),
     quarantine: quarantine.map((row) => ({ ...row, version: Number(row.version) })),
   };
 }
@@ -79,7 +84,9 @@ export function judgeObserved(observed: Observed, at: { leaderSince: number; lea
     now,
     quarantine,
     deployments: observed.specs.map(desiredFromSpec),
-    nodes: observed.nodes.map(({ report, life }) => toNodeState(report, presence(life))),
+    nodes: observed.nodes.map(({ report, life }) =>
+      toNodeState(report, { presence: presence(life), draining: observed.drainedNodes.has(report.node) }),
+    ),
     replicas: observed.replicas.map(({ report, life, draining }) =>
       toReplicaState(report, { presence: presence(life), draining }),
     ),

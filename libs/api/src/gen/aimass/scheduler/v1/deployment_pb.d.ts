@@ -680,6 +680,13 @@ export declare type Node = Message<"aimass.scheduler.v1.Node"> & {
    * @generated from field: google.protobuf.Timestamp lease_until = 6;
    */
   leaseUntil?: Timestamp | undefined;
+
+  /**
+   * It was drained as a whole.
+   *
+   * @generated from field: bool draining = 7;
+   */
+  draining: boolean;
 };
 
 /**
@@ -1010,6 +1017,47 @@ export declare type DrainReplicaResponse = Message<"aimass.scheduler.v1.DrainRep
  * Use `create(DrainReplicaResponseSchema)` to create a new message.
  */
 export declare const DrainReplicaResponseSchema: GenMessage<DrainReplicaResponse>;
+
+/**
+ * @generated from message aimass.scheduler.v1.DrainNodeRequest
+ */
+export declare type DrainNodeRequest = Message<"aimass.scheduler.v1.DrainNodeRequest"> & {
+  /**
+   * @generated from field: string node = 1;
+   */
+  node: string;
+
+  /**
+   * False: take new placements again.
+   *
+   * @generated from field: bool draining = 2;
+   */
+  draining: boolean;
+};
+
+/**
+ * Describes the message aimass.scheduler.v1.DrainNodeRequest.
+ * Use `create(DrainNodeRequestSchema)` to create a new message.
+ */
+export declare const DrainNodeRequestSchema: GenMessage<DrainNodeRequest>;
+
+/**
+ * @generated from message aimass.scheduler.v1.DrainNodeResponse
+ */
+export declare type DrainNodeResponse = Message<"aimass.scheduler.v1.DrainNodeResponse"> & {
+  /**
+   * What the machine has now, by id.
+   *
+   * @generated from field: repeated aimass.scheduler.v1.ReplicaInfo replicas = 1;
+   */
+  replicas: ReplicaInfo[];
+};
+
+/**
+ * Describes the message aimass.scheduler.v1.DrainNodeResponse.
+ * Use `create(DrainNodeResponseSchema)` to create a new message.
+ */
+export declare const DrainNodeResponseSchema: GenMessage<DrainNodeResponse>;
 
 /**
  * A version that crashed replicas.
@@ -1398,7 +1446,8 @@ export declare const FleetService: GenService<{
     output: typeof ListNodesResponseSchema;
   },
   /**
-   * Stops or resumes new placements on a replica and moves what it serves elsewhere. Idempotent. Verb: node.manage.
+   * Stops or resumes new placements on a replica and moves what it serves elsewhere. Resumed on a machine that is drained, the others that it has stay drained
+   * one by one. Idempotent. Errors: NOT_FOUND. Verb: node.manage.
    *
    * @generated from rpc aimass.scheduler.v1.FleetService.DrainReplica
    */
@@ -1406,6 +1455,17 @@ export declare const FleetService: GenService<{
     methodKind: "unary";
     input: typeof DrainReplicaRequestSchema;
     output: typeof DrainReplicaResponseSchema;
+  },
+  /**
+   * Drains a machine: every replica that it has, and every one that it gets, until it is taken back; that takes back what was drained of it one by one, too.
+   * A machine stays drained while it is away. Idempotent. Errors: NOT_FOUND. Verb: node.manage.
+   *
+   * @generated from rpc aimass.scheduler.v1.FleetService.DrainNode
+   */
+  drainNode: {
+    methodKind: "unary";
+    input: typeof DrainNodeRequestSchema;
+    output: typeof DrainNodeResponseSchema;
   },
   /**
    * Model versions taken out after crashing replicas, by model and version. Idempotent. Verb: node.view.
