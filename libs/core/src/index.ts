@@ -42,7 +42,7 @@ export { type ProcessLock, processLockHolder, takeProcessLock } from "./process-
 export { PushStream } from "./push-stream.ts";
 export { fromRefusal, type Refusal, toRefusal } from "./refusal.ts";
 export { Semaphore } from "./semaphore.ts";
-export { type FoundSeparator, findSeparator, separatorLine } from "./separators.ts";
+export { type FoundSeparator, findSeparator, isSeparator, separatorLine } from "./separators.ts";
 export { exitUsage, type RunningService, runService } from "./service-process.ts";
 export { abortError, deadlineSignal, linkedSignal, type ScopedSignal } from "./signals.ts";
 export { ThreadLane, workInLane } from "./thread-lane.ts";

@@ -1,10 +1,16 @@
 /** Excel's first line that names what stands between cells; it is no row. */
-export const separatorLine = /^"?sep=([^\r\n"])"?(?:\r?\n|$)/;
+export const separatorLine = /^"?sep=([^\r\n"])"?(?:\r?\n|$)/u;
+
+/** Whether cells can be separated by it: one ASCII character, which is one byte, and no quote. */
+export function isSeparator(sign: string): boolean {
+  return /^[\t -~]$/.test(sign) && sign !== '"';
+}
 
 const candidates = [",", ";", "\t", "|"] as const;
 const rowsLookedAt = 20;
 
 export interface FoundSeparator {
+  /** Where the first line says it, whatever stands there: see `isSeparator`. */
   readonly separator: string;
   /** said: by its first line; usual: by the header, or as nothing else divides it; guessed: what divides the header and the first rows alike. */
   readonly by: "said" | "usual" | "guessed";

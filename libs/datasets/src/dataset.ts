@@ -1,4 +1,4 @@
-import { AimassError, type DateOrder, datePattern, datePatterns } from "@aimass/core";
+import { AimassError, type DateOrder, datePattern, datePatterns, isSeparator } from "@aimass/core";
 import { arrowReader } from "./arrow/arrow-reader.ts";
 import type { Batch } from "./batch.ts";
 import { ChosenReader } from "./chosen-reader.ts";
@@ -238,7 +238,7 @@ function checkTypes(options: DatasetOptions, schema: DatasetSchema): void {
 }
 
 function checkDelimiter(delimiter: string): void {
-  if (/^[\t -~]$/.test(delimiter) && delimiter !== '"') return;
+  if (isSeparator(delimiter)) return;
   throw new AimassError("INVALID_ARGUMENT", `${JSON.stringify(delimiter)} cannot be a delimiter.`, {
     field: "delimiter",
     remedy: "Use one ASCII character, such as a comma, a semicolon or a tab.",

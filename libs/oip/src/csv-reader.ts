@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { AimassError, findSeparator, separatorLine } from "@aimass/core";
+import { AimassError, findSeparator, isSeparator, separatorLine } from "@aimass/core";
 
 const quote = 0x22;
 const carriageReturn = 0x0d;
@@ -16,14 +16,20 @@ export class CsvReader {
   #at: number;
   #line = 1;
 
-  /** Throws INVALID_ARGUMENT for what is not UTF-8, nor UTF-16 with a byte order mark. */
+  /** Throws INVALID_ARGUMENT for what is not UTF-8, nor UTF-16 with a byte order mark, and for a first line that names a separator that cannot be one. */
   constructor(bytes: Uint8Array) {
     this.#bytes = inUtf8(bytes);
     const start = this.#bytes.toString("utf8", 0, lookedAt);
     const marked = start.startsWith("\ufeff");
     const text = marked ? start.slice(1) : start;
     const said = separatorLine.exec(text)?.[0];
-    this.#delimiter = findSeparator(text, ",", this.#bytes.length <= lookedAt).separator.charCodeAt(0);
+    const { separator } = findSeparator(text, ",", this.#bytes.length <= lookedAt);
+    if (!isSeparator(separator))
+      throw badCsv(
+        `its first line says that ${JSON.stringify(separator)} stands between cells`,
+        "Use one ASCII character, such as a comma, a semicolon or a tab.",
+      );
+    this.#delimiter = separator.charCodeAt(0);
     this.#at = (marked ? 3 : 0) + (said?.length ?? 0);
     if (said !== undefined) this.#line = 2;
   }

@@ -107,6 +107,8 @@ describe("a CSV file as the body of /predict", () => {
     [new Uint8Array([0x61, 0x0a, 0xff]), /not UTF-8/],
     [new Uint8Array([0xff, 0xfe, 0x61]), /not UTF-16/],
     ['sep=;\na;b\n1;"x', /quote in line 3 is never closed/],
+    ["sep=§\na§b\n1§xç\n", /its first line says that "§" stands between cells/],
+    ["sep=😀\na😀b\n1😀x\n", /its first line says that "😀" stands between cells/],
   ])("is refused in words: %j", (text, words) => {
     expect(() => call(text, a, b)).toThrow(words);
     expect(() => call(text, a, b)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));

@@ -100,9 +100,9 @@ export class Records implements Disposable {
   #skipPreamble(): void {
     const blocks = this.#blocks;
     blocks.position = skipByteOrderMark(blocks.bytes);
-    const line = separatorLine.exec(blocks.bytes.toString("latin1", blocks.position, blocks.position + 16));
+    const line = separatorLine.exec(blocks.bytes.toString("utf8", blocks.position, blocks.position + 16));
     if (line === null) return;
-    blocks.position += line[0].length;
+    blocks.position += Buffer.byteLength(line[0]);
     this.scanner.line = 2;
   }
 

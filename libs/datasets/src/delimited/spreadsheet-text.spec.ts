@@ -42,6 +42,13 @@ describe("what stands between cells", () => {
     });
     expect(warnings.filter((warning) => warning.includes("separated by"))).toEqual([]);
     expect((await refusal('sep=;\r\na;b\r\n1;"2\r\n')).message).toContain("(line 3)");
+    for (const sign of ["§", "😀"]) {
+      expect((await refusal(`sep=${sign}\r\na${sign}b\r\n1${sign}2\r\n`)).message).toBe(
+        `The first line of the file says that "${sign}" stands between cells.`,
+      );
+      const { names } = await tableOf(`sep=${sign}\r\na;b\r\n1;2\r\n`, { delimiter: ";" });
+      expect(names).toEqual(["a", "b"]);
+    }
   });
 
   it("is a comma where the header has one, and is not guessed where rows disagree", async () => {

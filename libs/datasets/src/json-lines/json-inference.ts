@@ -79,11 +79,15 @@ export class JsonColumnInference {
     else this.statistics.addWrittenNumber(value, String(value).length);
   }
 
-  /** Of the numbers before the first that makes the column text: whole ones are longest at their ends and shortest near zero. */
+  /** Of the numbers before the first that makes the column text: of each while they are counted one by one; then of their ends, as whole ones are longest there and shortest near zero. */
   #addLengths(): void {
-    const { count, minimum, maximum, nearest } = this.statistics.numbers;
-    if (count === 0) return;
-    for (const value of [minimum, maximum, nearest]) this.statistics.addLength(String(value).length);
+    const { counts, numbers } = this.statistics;
+    if (numbers.count === 0) return;
+    const { minimum, maximum, nearest } = numbers;
+    const texts = counts.exact
+      ? counts.top(Number.POSITIVE_INFINITY).map(({ value }) => value)
+      : [minimum, maximum, nearest].map(String);
+    for (const text of texts) this.statistics.addLength(text.length);
   }
 
   #otherwise(kind: Kind, value: JsonScalar): string {
