@@ -87,10 +87,11 @@ export class Aliases {
     });
   }
 
-  /** Moves, newest first; of one alias, or of all. */
+  /** Moves of the model that there is now, newest first; of one alias, or of all. */
   async history(name: ModelName, alias: string | undefined, page: Page): Promise<Slice<AliasMoveRow>> {
     const after = page.after?.[0];
     const rows = await selectMoves(this.#store.db, name, alias)
+      .where("moved_at", ">=", madeAt(name))
       .$if(after !== undefined, (query) => query.where("id", "<", readId(after ?? "")))
       .orderBy("id", "desc")
       .limit(page.size + 1)
@@ -102,6 +103,7 @@ export class Aliases {
   inForce(name: ModelName, alias: string | undefined, at: Date): Promise<readonly AliasMoveRow[]> {
     return selectMoves(this.#store.db, name, alias)
       .distinctOn("alias")
+      .where("moved_at", ">=", madeAt(name))
       .where("moved_at", "<=", at)
       .orderBy("alias")
       .orderBy("id", "desc")
@@ -135,10 +137,12 @@ export class Aliases {
     return row;
   }
 
-  /** Now, but never before the last move: clocks of several processes differ, the order of the history does not. */
+  /** Now, but never before the last move, nor before the model: clocks of several processes differ, the order of the history does not. */
   async #momentAfterLast(tx: Transaction, name: AliasName): Promise<Date> {
     const last = await selectMoves(tx, name, name.alias).orderBy("id", "desc").limit(1).executeTakeFirst();
-    return new Date(Math.max(this.#clock.now(), last === undefined ? 0 : last.moved_at.getTime()));
+    const { rows } = await sql<{ made: Date | null }>`select ${madeAt(name)} as made`.execute(tx);
+    const earliest = [last?.moved_at, rows[0]?.made].map((moment) => moment?.getTime() ?? 0);
+    return new Date(Math.max(this.#clock.now(), ...earliest));
   }
 
   #tell(
@@ -172,6 +176,11 @@ function selectMoves(db: Reader, name: ModelName, alias: string | undefined) {
     .where("project", "=", name.project)
     .where("model", "=", name.model)
     .$if(alias !== undefined, (query) => query.where("alias", "=", alias ?? ""));
+}
+
+/** When the model that there is now was made: what an earlier one of its name served is no history of it. */
+function madeAt({ project, model }: ModelName) {
+  return sql<Date>`(select created_at from model where project = ${project} and name = ${model})`;
 }
 
 /** 0 when there is no such alias. */

@@ -152,6 +152,27 @@ describe("the history of an alias", () => {
     expect(rest.page?.nextToken).toBe("");
   });
 
+  it("of a model that was deleted is none of a later one of its name", async () => {
+    const ada = registry.as("user:ada");
+    const put = async (reason: string) => {
+      time += 1000;
+      await ada.models.createModel({ name: "again" });
+      const { version } = await push(ada, "again", { "model.onnx": tinyModel() });
+      await ada.aliases.moveAlias({ model: "again", alias: "live", version, reason });
+    };
+    const reasons = async (at?: number) => {
+      const moment = at === undefined ? {} : { at: timestampFromMs(at) };
+      return (await ada.aliases.listAliasMoves({ model: "again", ...moment })).moves.map(({ reason }) => reason);
+    };
+    await put("theirs");
+    const then = time;
+    expect(await reasons(then)).toEqual(["theirs"]);
+    await ada.aliases.deleteAlias({ model: "again", alias: "live" });
+    await ada.models.deleteModel({ name: "again" });
+    await put("ours");
+    expect([await reasons(), await reasons(time), await reasons(then)]).toEqual([["ours"], ["ours"], []]);
+  });
+
   it("stays in order when the clock goes back", async () => {
     await move("user:ada", "clock", 1n);
     time -= 60_000;

@@ -2367,7 +2367,7 @@ export declare const AliasService: GenService<{
     output: typeof DeleteAliasResponseSchema;
   },
   /**
-   * The moves of an alias, newest first; with `at`, the one in force at that time. Idempotent. Verb: model.view.
+   * The moves of an alias since its model was made, newest first; with `at`, the one in force at that time. Idempotent. Verb: model.view.
    *
    * @generated from rpc aimass.registry.v1.AliasService.ListAliasMoves
    */
