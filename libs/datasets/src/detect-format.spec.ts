@@ -67,6 +67,8 @@ describe("the format of a file", () => {
     ["a sheet of LibreOffice", ["mimetype", "content.xml"], "an OpenDocument file", "Save the sheet as CSV"],
     ["arrays", ["x.npy", "y.npy"], "NumPy arrays (.npz)", "numpy.load"],
     ["a packed table", ["data/table.csv"], 'a ZIP archive of "data/table.csv"', "Unpack it"],
+    ["a packed Feather file", ["t.feather"], 'a ZIP archive of "t.feather"', "Unpack it"],
+    ["a table that is packed twice", ["t.csv.gz"], 'a ZIP archive of "t.csv.gz"', "Unpack it"],
     ["a packed model", ["model.onnx", "model.yaml"], "a packed model", "aimass models push"],
   ])("that is an archive of %s is called what it is", async (_, names, what, remedy) => {
     const file = memoryFile(zipSync(Object.fromEntries(names.map((name) => [name, new Uint8Array(3)]))));

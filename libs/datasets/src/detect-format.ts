@@ -10,7 +10,7 @@ import { seekingFormat } from "./seeking-format.ts";
 import { beginningOf } from "./text-file.ts";
 
 const lookedAt = 64 * 1024;
-const remedy = "Name the format, or upload CSV, TSV, JSON, JSON Lines, Parquet, .xlsx or a ZIP of images.";
+const remedy = "Name the format, or upload CSV, TSV, JSON, JSON Lines, Parquet, Feather, .xlsx or a ZIP of images.";
 
 export interface DetectionOptions extends Partial<Pick<TextFile, "encoding" | "limits">> {
   readonly signal?: AbortSignal;

@@ -128,6 +128,8 @@ export function refuseOtherArchives(names: readonly string[]): void {
   if (names.some((name) => /\.(?:png|jpe?g)$/i.test(name))) return;
   const found = archives.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1];
   if (found !== undefined) throw badFile(`The file is ${found.what}.`, found.remedy);
-  const table = names.find((name) => /\.(?:csv|tsv|tab|jsonl?|ndjson|parquet|pq)$/i.test(name));
+  const table = names.find((name) =>
+    /\.(?:csv|tsv|tab|jsonl?|ndjson|parquet|pq|feather|arrow|xlsx)(?:\.gz|\.zst)?$/i.test(name),
+  );
   if (table !== undefined) throw badFile(`The file is a ZIP archive of ${quote(table)}.`, unpack);
 }

@@ -3,7 +3,7 @@ import { type Limits, memoryFile, profileDataset } from "../index.ts";
 import { wholeTable } from "../whole-table.fixture.ts";
 import { arrowOf, type FlatNode, type FlatValue, type WrittenArrow } from "./arrow-writer.fixture.ts";
 
-const [wholeNumber, text, date, moment, struct, views] = [2, 5, 8, 10, 13, 24];
+const [wholeNumber, text, decimal, date, moment, struct, views] = [2, 5, 7, 8, 10, 13, 24];
 const int = (bits: number): FlatNode => ({ table: { 0: { int: bits }, 1: { byte: 1 } } });
 
 function field(
@@ -113,6 +113,20 @@ describe("an Arrow file", () => {
       field: "rowBytes",
       message: expect.stringMatching(/^Row 1 has at least 1,0\d\d,\d{3} bytes/),
     });
+  });
+
+  it.each([
+    ["places", 400_000_000, 128],
+    ["fewer than no places", -40_000_000, 128],
+    ["bits", 2, 1 << 30],
+  ])("with decimals of endlessly many %s is refused in time", async (_, scale, bits) => {
+    const type: FlatNode = { table: { 0: { int: 38 }, 1: { int: scale }, 2: { int: bits } } };
+    const batches = [{ rows: 1, nodes: [1], buffers: [none, longs(5n, 0n)] }];
+    const startedAt = performance.now();
+    await expect(profile({ fields: [field("d", decimal, type)], batches })).rejects.toMatchObject({
+      reason: "BAD_FILE",
+    });
+    expect(performance.now() - startedAt).toBeLessThan(1000);
   });
 
   it("with a text longer than may be is refused by its column", async () => {

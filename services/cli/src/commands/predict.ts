@@ -41,7 +41,7 @@ export function addPredict(program: Command): void {
     .argument("<model>", '"model", "model:version" or "model@alias"')
     .argument(
       "[file]",
-      "CSV, TSV, JSON, JSON Lines (.gz and .zst too), .xlsx or Parquet, whose columns are called as the model's inputs; - is standard input",
+      "CSV, TSV, JSON, JSON Lines (.gz and .zst too), .xlsx, Parquet or Feather, whose columns are called as the model's inputs; - is standard input",
     )
     .option(
       "-i, --input <input>",

@@ -62,7 +62,7 @@ export async function openTable(path: string, options: TableOptions): Promise<Ta
   const format = options.format ?? (await detectFormat(file, detection));
   if (format === "image-zip")
     throw new AimassError("INVALID_ARGUMENT", `${path} is no table.`, {
-      remedy: "Name a file of CSV, TSV, JSON, .xlsx or Parquet; give a picture as --input NAME=@picture.png.",
+      remedy: "Name a file of CSV, TSV, JSON, .xlsx, Parquet or Feather; give a picture as --input NAME=@picture.png.",
     });
   const inferred = stack.use(await openInferred({ format, file, ...datasetOptions(format, options) }, options));
   const schema = inferred.schema;
@@ -153,7 +153,7 @@ async function fileAt(place: string, path: string): Promise<{ size: number; mtim
   });
   if (info.isFile()) return info;
   throw new AimassError("INVALID_ARGUMENT", `${path} is no file.`, {
-    remedy: "Name a file of CSV, TSV, JSON, .xlsx or Parquet, or - for standard input.",
+    remedy: "Name a file of CSV, TSV, JSON, .xlsx, Parquet or Feather, or - for standard input.",
   });
 }
 
