@@ -149,6 +149,14 @@ describe("a client in TypeScript", () => {
     ).toMatchObject({ versions: ["7"] });
     expect(calls).toBe(3);
     expect(performance.now() - startedAt).toBeGreaterThan(1900);
+    // A proxy before a mesh that is away.
+    calls = 0;
+    busy.removeAllListeners("request").on("request", (_, response) => {
+      if (++calls < 2) response.writeHead(502).end("<html>Bad gateway</html>");
+      else response.writeHead(200, { "aimass-version": "7" }).end('{"predictions":[1]}');
+    });
+    const behind = connect(`http://127.0.0.1:${port}`).model("x");
+    expect(await behind.predict([[1]])).toMatchObject({ versions: ["7"] });
     // What is refused ends the requests that are not sent yet.
     calls = 3;
     busy.removeAllListeners("request").on("request", (_, response) => {

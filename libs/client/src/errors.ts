@@ -1,5 +1,5 @@
 import { ErrorDetailSchema } from "@aimass/api/common";
-import { AimassError, codeFromNumber, type ErrorFacts } from "@aimass/core/errors";
+import { AimassError, codeFromNumber, codeOfHttpStatus, type ErrorFacts } from "@aimass/core/errors";
 import { ConnectError } from "@connectrpc/connect";
 
 /** What any failure of a call says: code, sentence, and where the mesh says them reason, field and remedy (ERRORS.md). */
@@ -17,22 +17,10 @@ export function errorOf(thrown: unknown): AimassError {
   });
 }
 
-const codes: Readonly<Record<number, AimassError["code"]>> = {
-  401: "UNAUTHENTICATED",
-  403: "PERMISSION_DENIED",
-  404: "NOT_FOUND",
-  415: "UNIMPLEMENTED",
-  429: "RESOURCE_EXHAUSTED",
-  499: "CANCELLED",
-  503: "UNAVAILABLE",
-  504: "DEADLINE_EXCEEDED",
-};
-
 /** The failure that an answer of REST tells; `text` is its body. */
 export function errorOfResponse(response: Response, text: string): AimassError {
-  const code = codes[response.status] ?? (response.status < 500 ? "INVALID_ARGUMENT" : "INTERNAL");
   return new AimassError(
-    code,
+    codeOfHttpStatus(response.status),
     sentenceOf(text) ?? `The server answered ${response.status}.`,
     retryAfter(response.headers),
   );

@@ -80,6 +80,26 @@ export class AimassError extends Error {
   }
 }
 
+const codeByHttpStatus: Readonly<Record<number, Code>> = {
+  401: "UNAUTHENTICATED",
+  403: "PERMISSION_DENIED",
+  404: "NOT_FOUND",
+  408: "DEADLINE_EXCEEDED",
+  409: "ABORTED",
+  415: "UNIMPLEMENTED",
+  429: "RESOURCE_EXHAUSTED",
+  499: "CANCELLED",
+  501: "UNIMPLEMENTED",
+  502: "UNAVAILABLE",
+  503: "UNAVAILABLE",
+  504: "DEADLINE_EXCEEDED",
+};
+
+/** The code of an HTTP answer that failed, of a mesh or of a proxy before it: INVALID_ARGUMENT for what blames the request, INTERNAL for other faults. */
+export function codeOfHttpStatus(status: number): Code {
+  return codeByHttpStatus[status] ?? (status < 500 ? "INVALID_ARGUMENT" : "INTERNAL");
+}
+
 /** The name of a wire code; UNKNOWN for a number outside the vocabulary. */
 export function codeFromNumber(code: number): Code {
   for (const [name, value] of Object.entries(statusCodes)) if (value === code) return name as Code;

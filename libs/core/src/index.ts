@@ -28,7 +28,7 @@ export {
   type ProcessOutcome,
   residentBytes,
 } from "./disposable-process.ts";
-export { AimassError, type Code, codeFromNumber, type ErrorFacts, statusCodes } from "./errors.ts";
+export { AimassError, type Code, codeFromNumber, codeOfHttpStatus, type ErrorFacts, statusCodes } from "./errors.ts";
 export { freePort, isFree, listenFailure } from "./free-port.ts";
 export { atOnce, inTurns, type Pieces } from "./in-turns.ts";
 export { dateKind, timeOfIso } from "./iso-date.ts";

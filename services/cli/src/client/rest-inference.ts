@@ -1,4 +1,4 @@
-import { AimassError, type Code } from "@aimass/core";
+import { AimassError, codeOfHttpStatus } from "@aimass/core";
 import { type Connection, refusedByServer } from "./connection.ts";
 import { parseExact, stringifyExact } from "./exact-json.ts";
 
@@ -139,7 +139,7 @@ async function posted(
   if (response.ok) return { text, version: response.headers.get("aimass-version") ?? "" };
   const message = saidIn(text) ?? `The server answered ${response.status}.`;
   const seconds = Number(response.headers.get("retry-after") ?? "");
-  throw new AimassError(codeOfStatus(response.status), message, {
+  throw new AimassError(codeOfHttpStatus(response.status), message, {
     reason: refusedByServer,
     ...(seconds > 0 && { retryAfterMs: seconds * 1000 }),
   });
@@ -153,16 +153,4 @@ function saidIn(text: string): string | undefined {
   } catch {
     return /^[^<\n]{1,300}$/.test(text.trim()) ? text.trim() : undefined;
   }
-}
-
-function codeOfStatus(status: number): Code {
-  if (status === 401) return "UNAUTHENTICATED";
-  if (status === 403) return "PERMISSION_DENIED";
-  if (status === 404) return "NOT_FOUND";
-  if (status === 429) return "RESOURCE_EXHAUSTED";
-  if (status === 409) return "ABORTED";
-  if (status === 501) return "UNIMPLEMENTED";
-  if (status === 502 || status === 503) return "UNAVAILABLE";
-  if (status === 408 || status === 504) return "DEADLINE_EXCEEDED";
-  return status < 500 ? "INVALID_ARGUMENT" : "INTERNAL";
 }
