@@ -152,6 +152,8 @@ describe("an object of objects", () => {
     expect((await wholeTable(twoWays, { columns: ["a", "b", "c"] })).table).toEqual(byColumn);
     expect((await wholeTable(twoWays, { types: new Map([["a", "number"]]) })).table).toEqual(byColumn);
     expect((await wholeTable(twoWays, { columns: ["Li", "Bo"] })).table).toEqual({ Bo: [1, 3, 5], Li: [2, 4, 6] });
+    const rowA = '{"a":{"a":1,"Li":2},"b":{"a":3,"Li":4}}';
+    expect((await wholeTable(rowA, { types: new Map([["b", "number"]]) })).table).toEqual({ a: [1, 2], b: [3, 4] });
     const renamed = await wholeTable(twoWays, { columns: ["Li"], rename: new Map([["Li", "a"]]) });
     expect(renamed.table).toEqual({ a: [2, 4, 6] });
   });

@@ -17,8 +17,8 @@ interface Names {
   readonly areNumbers: boolean;
   /** Whether they count from 0 on, as the index of pandas does that nobody named. */
   readonly count: boolean;
-  /** Whether one is known to be that of a column. */
-  readonly hasColumn: boolean;
+  /** How many are known to be those of columns. */
+  readonly columns: number;
 }
 
 export interface LayoutOptions extends Pick<SaidColumns, "isColumn"> {
@@ -35,7 +35,7 @@ export function layoutOf(table: Buffer, options: LayoutOptions): TableLayout {
   const first = partsOf(table).next().value;
   if (first === undefined) return { areRows: false };
   const [outer, inner] = [namesOf(table, options), namesOf(first.value, options)];
-  if (outer.hasColumn !== inner.hasColumn) return { areRows: inner.hasColumn };
+  if (outer.columns !== inner.columns) return { areRows: inner.columns > outer.columns };
   if (inner.areNumbers && !outer.areNumbers) return { areRows: false };
   const fits = new LayoutFit(table, options.limits);
   if (outer.count && !inner.areNumbers) {
@@ -49,16 +49,16 @@ export function layoutOf(table: Buffer, options: LayoutOptions): TableLayout {
 
 function namesOf(object: Buffer, { isColumn }: LayoutOptions): Names {
   let first: string | undefined;
-  let at = 0;
-  let [areNumbers, count, hasColumn] = [true, true, false];
+  let [at, columns] = [0, 0];
+  let [areNumbers, count] = [true, true];
   for (const { name } of partsOf(object)) {
     const text = textOf(name as Buffer);
     first ??= text;
     areNumbers &&= /^-?\d+$/.test(text);
     count &&= text === String(at++);
-    hasColumn ||= isColumn(text);
+    if (isColumn(text)) columns++;
   }
-  return { first: first ?? "", areNumbers, count, hasColumn };
+  return { first: first ?? "", areNumbers, count, columns };
 }
 
 /** Which layouts the values of an object of objects fit: those in which every column has one kind of value. */
