@@ -54,14 +54,14 @@ function addDelete(projects: Command): void {
   destroys(
     projects
       .command("delete")
-      .description("remove a project without models and datasets, and the grants on it")
+      .description("remove a project without models and datasets, with its jobs, rules, quota and grants")
       .argument("<name>"),
   ).action(
     action<DestroyOptions>(async (context, options, [name = ""]) => {
       const client = context.connection.client(ProjectService);
       await destroy(context, options, {
         call: (validateOnly) => client.deleteProject({ name, validateOnly }),
-        what: () => `the project ${name}, which is empty`,
+        what: () => `the project ${name}, which has no models and datasets, with its jobs, rules, quota and grants`,
         done: () => `The project ${name} is gone.`,
       });
     }),

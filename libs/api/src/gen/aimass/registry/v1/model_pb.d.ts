@@ -2167,8 +2167,8 @@ export declare const ProjectService: GenService<{
     output: typeof GetProjectResponseSchema;
   },
   /**
-   * Removes a project without models and datasets; the grants on it go too. A project made later with the name begins with none, and goes on counting the
-   * versions of models that were here. Errors: NOT_FOUND; FAILED_PRECONDITION for "default" and for one that is not empty. Verb: project.manage on the project.
+   * Removes a project without models and datasets; the grants on it go too, and its jobs, rules and quota in the trainer, where what runs stops. A project made
+   * later with the name begins with none, and goes on counting the versions of models that were here. Errors: NOT_FOUND; FAILED_PRECONDITION for "default" and for one that is not empty. Verb: project.manage on the project.
    *
    * @generated from rpc aimass.registry.v1.ProjectService.DeleteProject
    */
