@@ -1,14 +1,11 @@
 import { badFile } from "../cells/bad-cell.ts";
 import { dayText, momentText } from "../cells/iso-text.ts";
-import { overLimit } from "../limits.ts";
 import { decimalText } from "../parquet/decimals.ts";
 import { quote } from "../schema.ts";
 import type { ArrowField } from "./arrow-file.ts";
 import type { BatchParts } from "./batch-reader.ts";
 import type { FlatTable } from "./flat-table.ts";
-
-/** The value of a row as JSON. */
-export type Texts = (row: number) => string;
+import { offsetTexts, type Texts, viewTexts } from "./utf8-texts.ts";
 
 /** Of Arrow's union `Type`: which buffers an array has behind its bits of validity, and before its children. Those that are not here cannot be gone past. */
 const buffersOf: Readonly<Record<number, number>> = {
@@ -16,7 +13,6 @@ const buffersOf: Readonly<Record<number, number>> = {
   ...{ 15: 1, 16: 0, 17: 1, 18: 1, 19: 2, 20: 2, 21: 1, 23: 1, 24: 1, 25: 2, 26: 2 },
 };
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
 const nothing: Texts = () => "null";
 
 /** The next column of a batch as JSON; what no model takes is an empty object. `values`: of the dictionary it refers to. */
@@ -62,7 +58,7 @@ function plainTexts(field: ArrowField, parts: BatchParts): Texts | undefined {
       return floats(type?.short(0) ?? 0, parts.buffer());
     case 5:
     case 20:
-      return offsetTexts(offsets(kind === 20, parts.buffer()), parts.buffer(), sizeCheck(field, parts));
+      return offsetTexts(field, parts, offsets(kind === 20, parts.buffer()));
     case 6: {
       const bits = parts.buffer();
       return (row) => String(isSet(bits, row));
@@ -77,7 +73,7 @@ function plainTexts(field: ArrowField, parts: BatchParts): Texts | undefined {
       return (row) => JSON.stringify(momentText(data.getBigInt64(8 * row, true), unit));
     }
     case 24:
-      return viewTexts(parts, sizeCheck(field, parts));
+      return viewTexts(field, parts);
     default:
       return undefined;
   }
@@ -166,40 +162,6 @@ function dates(areDays: boolean, data: DataView): Texts {
 
 function offsets(areLong: boolean, data: DataView): (row: number) => number {
   return (row) => (areLong ? Number(data.getBigInt64(8 * row, true)) : data.getInt32(4 * row, true));
-}
-
-/** Is told the bytes of each text before it is made. */
-type SizeCheck = (bytes: number) => void;
-
-/** Errors: INVALID_ARGUMENT, DATASET_LIMIT: texts of a batch may be the same bytes again and again. */
-function sizeCheck({ name }: ArrowField, { limits }: BatchParts): SizeCheck {
-  return (bytes) => {
-    if (bytes > limits.cellBytes)
-      throw overLimit("cellBytes", limits, `Column ${quote(name)} has a value of ${bytes.toLocaleString("en")} bytes`);
-  };
-}
-
-function offsetTexts(bound: (row: number) => number, data: DataView, check: SizeCheck): Texts {
-  return (row) => textAt(data, bound(row), bound(row + 1), check);
-}
-
-function viewTexts(parts: BatchParts, check: SizeCheck): Texts {
-  const views = parts.buffer();
-  const data = Array.from({ length: parts.views() }, () => parts.buffer());
-  return (row) => {
-    const length = views.getInt32(16 * row, true);
-    if (length <= 12) return textAt(views, 16 * row + 4, 16 * row + 4 + length, check);
-    const from = views.getInt32(16 * row + 12, true);
-    const buffer = data[views.getInt32(16 * row + 8, true)];
-    if (buffer === undefined) throw new RangeError("a text lies outside");
-    return textAt(buffer, from, from + length, check);
-  };
-}
-
-function textAt(data: DataView, from: number, to: number, check: SizeCheck): string {
-  if (!(from >= 0 && from <= to && to <= data.byteLength)) throw new RangeError("a text lies outside");
-  check(to - from);
-  return JSON.stringify(utf8.decode(new Uint8Array(data.buffer, data.byteOffset + from, to - from)));
 }
 
 /** Whether rows have a value; all do where the bits are left out. */

@@ -2,7 +2,7 @@ import { badCell } from "../cells/bad-cell.ts";
 import { OffCalendar } from "../cells/iso-text.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { readable } from "./arrow-file.ts";
-import type { Texts } from "./column-texts.ts";
+import type { Texts } from "./utf8-texts.ts";
 
 const lettersAtOnce = 64 * 1024;
 

@@ -1,7 +1,9 @@
 import { badFile, badRow } from "../cells/bad-cell.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { serialText } from "./number-styles.ts";
-import { joined, RichText, type Sheet, type Workbook } from "./workbook.ts";
+import { OddCells } from "./odd-cells.ts";
+import { joined, RichText } from "./rich-text.ts";
+import type { Sheet, Workbook } from "./workbook.ts";
 import type { XmlHandler } from "./xml-parser.ts";
 
 const mostEmptyRows = 10_000;
@@ -196,21 +198,6 @@ export class SheetRows implements XmlHandler {
       throw overLimit("rowBytes", this.#limits, `${named} has at least ${letters.toLocaleString("en")} bytes`);
     }
     return `${Array.from({ length: this.#width }, (_, at) => quoted(cells[at] ?? "")).join(",")}\n`;
-  }
-}
-
-/** Cells of one kind: how many there are, and the first. */
-class OddCells {
-  #count = 0;
-  #first = "";
-
-  add(what: string): void {
-    if (this.#count++ === 0) this.#first = what;
-  }
-
-  notes(sentence: (cells: string, first: string) => string): string[] {
-    if (this.#count === 0) return [];
-    return [sentence(`The sheet has ${this.#count} ${this.#count === 1 ? "cell" : "cells"}`, this.#first)];
   }
 }
 
