@@ -41,6 +41,7 @@ export { processCommand, processIdentity } from "./process-identity.ts";
 export { type ProcessLock, processLockHolder, takeProcessLock } from "./process-lock.ts";
 export { PushStream } from "./push-stream.ts";
 export { fromRefusal, type Refusal, toRefusal } from "./refusal.ts";
+export { saysNothing } from "./says-nothing.ts";
 export { Semaphore } from "./semaphore.ts";
 export { type FoundSeparator, findSeparator, isSeparator, separatorLine } from "./separators.ts";
 export { exitUsage, type RunningService, runService } from "./service-process.ts";

@@ -6,6 +6,7 @@ import {
   type NumberFormat,
   plainNumber,
   readDate,
+  saysNothing,
   timeOfIso,
 } from "@aimass/core";
 
@@ -103,7 +104,7 @@ export class Cells {
         return this.#words.get(trimmed.toLowerCase()) ?? this.#decimalOf(text);
       case "date":
       case "datetime":
-        return this.#timeOf(trimmed, this.kind) ?? this.#decimalOf(text);
+        return this.#timeOf(trimmed, this.kind) ?? this.#decimalOf(text) ?? this.#noDay(trimmed);
       default:
         return this.#decimalOf(text);
     }
@@ -133,6 +134,12 @@ export class Cells {
     if (iso !== undefined || this.#dates === undefined) return iso;
     const read = readDate(text, this.#dates)?.iso;
     return read === undefined ? undefined : numberOfIso(read, kind);
+  }
+
+  /** NaN of what says nothing and of a day that no calendar has, where the data had such cells or might have: no values then either. Undefined of other texts. */
+  #noDay(text: string): number | undefined {
+    if (this.#dates === undefined) return undefined;
+    return saysNothing(text) || readDate(text, this.#dates) !== undefined ? Number.NaN : undefined;
   }
 
   #decimalOf(text: string): number | undefined {

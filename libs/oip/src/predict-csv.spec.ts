@@ -38,6 +38,7 @@ describe("a CSV file as the body of /predict", () => {
     ["as Windows writes it", "\ufeffb,a\r\nx,1\r\ny,2.5\r\n"],
     ["without an end of its last line", "a,b\n1,x\n2.5,y"],
     ["quoted", '"a","b"\n"1","x"\n2.5,"y"\n'],
+    ["with blanks behind the commas of its header", "a, b\n1,x\n2.5,y\n"],
     ["with empty lines", "\na,b\n\n1,x\n\n2.5,y\n\n"],
     ["by semicolons", "a;b\n1;x\n2.5;y\n"],
     ["by tabs", "a\tb\n1\tx\n2.5\ty\n"],

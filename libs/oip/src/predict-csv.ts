@@ -3,6 +3,7 @@ import { badCsv, CsvReader } from "./csv-reader.ts";
 import { type Datatype, parseDatatype, quoted } from "./datatype.ts";
 import { ByteBudget, type ElementSink } from "./element-sink.ts";
 import { fitShape } from "./fit-shape.ts";
+import { InputNames } from "./input-names.ts";
 import { noParameters } from "./parameters.ts";
 import type { PredictCall } from "./predict.ts";
 import { mismatch, PassedOver } from "./predict-columns.ts";
@@ -52,8 +53,8 @@ interface Table {
 function readTable(table: Table): Tensor[] | undefined {
   const { names, signature, passedOver } = table;
   const columns = newColumns(table);
-  const byName = new Map(columns.map((column) => [column.spec.name, column]));
-  const places = names.map((name) => byName.get(name));
+  const inputs = new InputNames(columns, (column) => column.spec.name);
+  const places = names.map((name) => inputs.find(name));
   const given = places.filter((place) => place !== undefined);
   if (given.length > new Set(given).size) throw badCsv("its header names a column twice", "Name every column once.");
   const [only] = signature.inputs;

@@ -1,5 +1,6 @@
 import { AimassError } from "@aimass/core";
 import { quoted } from "./datatype.ts";
+import { InputNames } from "./input-names.ts";
 import type { JsonRange } from "./json-reader.ts";
 import { mismatch } from "./predict-columns.ts";
 import type { Means } from "./predict-means.ts";
@@ -23,7 +24,7 @@ interface KnownKey {
 export function readRows(means: Means): Tensor[] {
   const { reader } = means;
   const columns = newColumns(means);
-  const byName = new Map(columns.map((column) => [column.spec.name, column]));
+  const names = new InputNames(columns, (column) => column.spec.name);
   const known: KnownKey[] = [];
   let rows = 0;
   reader.enter("list");
@@ -31,19 +32,19 @@ export function readRows(means: Means): Tensor[] {
     if (reader.kind() !== "object") {
       throw badRow(rows, `is a ${reader.kind()} among rows that are objects`, "Send all rows alike.");
     }
-    readRow(means, { columns, byName, known, row: rows });
+    readRow(means, { columns, names, known, row: rows });
   }
   return columns.flatMap((column) => tensorOf(column, rows));
 }
 
 interface RowState {
   readonly columns: readonly Column[];
-  readonly byName: ReadonlyMap<string, Column>;
+  readonly names: InputNames<Column>;
   readonly known: KnownKey[];
   readonly row: number;
 }
 
-function readRow(means: Means, { columns, byName, known, row }: RowState): void {
+function readRow(means: Means, { columns, names, known, row }: RowState): void {
   const { reader, signature, passedOver } = means;
   let hasInput = false;
   let place = 0;
@@ -54,7 +55,7 @@ function readRow(means: Means, { columns, byName, known, row }: RowState): void 
     let column = before?.column;
     if (before === undefined || !isSame(reader.bytes, key, before.key)) {
       const name = reader.text(key);
-      column = byName.get(name);
+      column = names.find(name);
       if (place < mostKnown) known[place] = { key, column };
       if (column === undefined) passedOver.add(name);
     }

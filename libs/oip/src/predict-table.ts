@@ -1,5 +1,6 @@
 import { AimassError } from "@aimass/core";
 import { quoted } from "./datatype.ts";
+import { InputNames } from "./input-names.ts";
 import { describe, findFields, isArray, type Json, treeAt } from "./json.ts";
 import { badJson, type JsonRange, shownKind } from "./json-reader.ts";
 import { mismatch } from "./predict-columns.ts";
@@ -118,11 +119,11 @@ function hasCells({ inputs }: SignatureView): boolean {
 }
 
 function placesOf(columns: readonly Column[], names: readonly string[]): Places {
-  const byName = new Map(columns.map((column) => [column.spec.name, column]));
-  const seen = new Set<string>();
-  const twice = names.find((name) => byName.has(name) && (seen.has(name) || !seen.add(name)));
-  if (twice === undefined) return names.map((name) => byName.get(name));
-  throw new AimassError("INVALID_ARGUMENT", `The columns name ${quoted(twice)} twice.`, {
+  const inputs = new InputNames(columns, (column) => column.spec.name);
+  const places = names.map((name) => inputs.find(name));
+  const twice = places.find((place, index) => place !== undefined && places.indexOf(place) < index);
+  if (twice === undefined) return places;
+  throw new AimassError("INVALID_ARGUMENT", `The columns name ${quoted(twice.spec.name)} twice.`, {
     reason: "BAD_ROW",
     field: "columns",
     remedy: "Name every column once.",

@@ -102,6 +102,19 @@ describe("POST /predict", () => {
     );
   });
 
+  it("finds columns by names with white space around them, as the header of a dataset may have had", () => {
+    const columns = [spec("a", "FP32", [-1]), spec("b", "FP32", [-1])];
+    const split = { dataframe_split: { columns: [" a ", " b"], data: [[1, 2]] } };
+    for (const body of [{ inputs: [{ a: 1, " b": 2 }] }, { inputs: { "a ": [1], " b": [2] } }, split])
+      expect(decode(body, ...columns).map(numbers)).toEqual([[1], [2]]);
+    const written = spec(" b", "FP32", [-1]);
+    expect(decode({ inputs: [{ " b": 2, b: 3 }] }, written, columns[1] as TensorSpecView).map(numbers)).toEqual([
+      [2],
+      [3],
+    ]);
+    expect(() => decode({ inputs: [{ b: 1, " b": 2 }] }, ...columns)).toThrow(/names "b" twice/);
+  });
+
   it("makes a column for each input of the model, [N] or [N,1], whatever the rows name", () => {
     for (const shape of [[-1], [-1, 1]]) {
       const inputs = [spec("a", "FP32", shape), spec("b", "FP32", shape)];
@@ -208,8 +221,13 @@ describe("POST /predict", () => {
       ...[19782, 0, 19782, 3],
       ...[Number.NaN, Number.NaN],
     ]);
-    const refused = /Row 1, column "d".*(31\.02\.2024|02\/01\/2024)/;
-    for (const text of ["31.02.2024", "02/01/2024"]) expect(() => days([text], day)).toThrow(refused);
+    const refused = /Row 1, column "d".*(heute|02\/01\/2024)/;
+    for (const text of ["heute", "02/01/2024"]) expect(() => days([text], day)).toThrow(refused);
+    // As in the data of training, where they are counted and told.
+    const none = ["31.02.2024", "00.00.0000", "?", "-", "n/a"];
+    expect(days(none, day)).toEqual(none.map(() => Number.NaN));
+    const iso = { ...spec("d", "FP64", [-1]), ...cells("date", "YYYY-MM-DD") };
+    expect(days(["0000-00-00", "?", "2024-02-30", "1970-01-02"], iso)).toEqual([...[1, 2, 3].map(() => Number.NaN), 1]);
     const moment = { ...spec("d", "FP64", [-1]), ...cells("datetime", "MM/DD/YY") };
     expect(days(["1/2/70", "1/1/70 1:00 AM"], moment)).toEqual([86400, 3600]);
     const compact = { ...spec("d", "FP64", [-1]), ...cells("date", "YYYYMMDD") };

@@ -4,6 +4,7 @@ import { defaultInflateLimit } from "./compression.ts";
 import { formatShape, quoted } from "./datatype.ts";
 import { openObject } from "./decode-rest.ts";
 import { ByteBudget } from "./element-sink.ts";
+import { InputNames } from "./input-names.ts";
 import { findFields } from "./json.ts";
 import { badJson, type JsonRange, JsonReader } from "./json-reader.ts";
 import { noParameters } from "./parameters.ts";
@@ -143,13 +144,14 @@ function readText({ reader, signature, budget }: Means, { start }: JsonRange): T
 
 function readNamed(means: Means): Tensor[] {
   const { reader, signature, passedOver } = means;
-  const specs = new Map(signature.inputs.map((spec) => [spec.name, spec]));
+  const inputs = new InputNames(signature.inputs, (spec) => spec.name);
   const places = new Map<string, number>();
   let hasUnknown = false;
   reader.enter("object");
   for (let isFirst = true; reader.more("object", isFirst); isFirst = false) {
-    const name = reader.text(reader.key());
-    const spec = specs.get(name);
+    const given = reader.text(reader.key());
+    const spec = inputs.find(given);
+    const name = spec?.name ?? given;
     if (places.has(name)) throw mismatch(signature, `was given ${quoted(name)} twice`);
     const isAbsent = reader.kind() === "null" && spec?.optional === true;
     if (spec !== undefined && !isAbsent) places.set(name, reader.at);

@@ -1,5 +1,4 @@
-import { type DateOrder, type DatePattern, datePatterns, type ReadDate, readDate } from "@aimass/core";
-import { saysNothing } from "./own-missing.ts";
+import { type DateOrder, type DatePattern, datePatterns, type ReadDate, readDate, saysNothing } from "@aimass/core";
 
 /** What is known of a column's dates before it is read: nothing, that it is text, or that they are dates, and what comes first in them. */
 export type DatesGiven = "unknown" | "text" | DateOrder;

@@ -1,3 +1,5 @@
+import { saysNothing } from "@aimass/core";
+
 /** What a column of delimited text holds beside numbers. */
 export interface WordsAmongNumbers {
   /** The words, without white space around them, with how often each comes; undefined when they are too many to be counted. */
@@ -13,25 +15,6 @@ export const mostMissingWords = 3;
 
 /** More whole numbers than these are measurements, fewer may be codes of categories, with the words among them. */
 const mostCodes = 20;
-
-/** With white space around it. */
-const longestSaying = 100;
-
-/** Signs that stand for nothing, and words that say so, in any case. */
-const signs = /^[\s?.\-–—_*#!~/\\…]*$/;
-const sayings = new Set(
-  (
-    "na|n/a|n.a.|n.a|#n/a|#n/a n/a|#na|nan|-nan|null|nil|none|missing|unknown|unk|undefined|unspecified|not available|not applicable|not known|" +
-    "not recorded|no data|nodata|nd|n.d.|(null)|<null>|<na>|\\n|#value!|#div/0!|#ref!|#name?|#num!|#null!|1.#ind|-1.#ind|1.#qnan|-1.#qnan"
-  ).split("|"),
-);
-
-/** Whether a text stands for nothing, or says that there is no value. */
-export function saysNothing(text: string): boolean {
-  if (text.length > longestSaying) return false;
-  const word = text.trim();
-  return signs.test(word) || sayings.has(word.toLowerCase());
-}
 
 /**
  * The words of a column of numbers that mean "no value"; none when they may mean something. Signs such as "?" and sayings such as "unknown" always do.

@@ -60,7 +60,12 @@ const rowOf = fc.record({
     },
     { weight: 1, arbitrary: missing },
   ),
-  day: fc.oneof({ weight: 5, arbitrary: someDay.map(germanDay) }, { weight: 1, arbitrary: missing }),
+  day: fc.oneof(
+    { weight: 5, arbitrary: someDay.map(germanDay) },
+    { weight: 1, arbitrary: missing },
+    // No values either: what no calendar has, and signs.
+    { weight: 1, arbitrary: fc.constantFrom("31.02.2024", "00.00.0000", "?", "-") },
+  ),
   moment: fc.oneof({ weight: 5, arbitrary: someDay.map(americanMoment) }, { weight: 1, arbitrary: missing }),
   class: fc.constantFrom("a", "b", "c"),
 });
