@@ -291,6 +291,33 @@ describe("a listener", () => {
     await expect.poll(() => aborted.toSorted()).toEqual(["h2", "http/1.1"]);
   });
 
+  /** How a call ends while others on its connection are given up; "closed" where the connection goes. */
+  async function callBeside(givenUp: number, options: Partial<ListenOptions> = {}): Promise<string> {
+    const listener = await serve(async (call) => {
+      if (call.path === "/fast") await echo(call).catch(() => {});
+    }, options);
+    const session = connectHttp2(`http://127.0.0.1:${listener.address.port}`);
+    const closed = new Promise<string>((resolve) => session.once("close", () => resolve("closed")));
+    session.on("error", () => {});
+    const honest = session.request({ ":method": "POST", ":path": "/fast" });
+    honest.on("error", () => {});
+    for (let i = 0; i < givenUp && !session.destroyed; i++) {
+      const stream = session.request({ ":path": "/slow" });
+      stream.on("error", () => {});
+      stream.close(8);
+      if (i % 100 === 99) await sleep(5);
+    }
+    honest.end("mine");
+    const outcome = await Promise.race([readAll(honest), closed]);
+    session.destroy();
+    return outcome;
+  }
+
+  it("answers a call beside thousands on its connection that are given up, and closes one that gives up without measure", async () => {
+    expect(await callBeside(3000)).toBe("mine");
+    expect(await callBeside(3000, { resetBurst: 1000, resetRate: 33 })).not.toBe("mine");
+  });
+
   it("does not abort the signal of a call that was answered", async () => {
     let signal: AbortSignal | undefined;
     const listener = await serve(async (call) => {

@@ -29,7 +29,10 @@ export interface ListenOptions {
   readonly idleTimeoutMs?: number;
   /** Bounds the connections that carry nothing; several listeners may share one. Default: 4096 in all, 512 of one address. */
   readonly idle?: IdleConnections;
-  /** Stream resets one HTTP/2 connection may send: at once, and a second. Defaults 1000 and 33; beyond it the connection is closed as a flood. */
+  /**
+   * Stream resets one HTTP/2 connection may send: at once, and a second. Defaults 10 000 and 1000: many callers may share a connection, and each deadline that
+   * passes is a reset. Beyond it the connection is closed as a flood (CVE-2023-44487).
+   */
   readonly resetBurst?: number;
   readonly resetRate?: number;
   /** Serves TLS with ALPN instead of clear text. PEM. */
@@ -172,8 +175,8 @@ class NodeListener implements Listener {
       },
       // In megabytes. Its default of 10 ends a connection that carries a few large tensors; the windows above are the real limit.
       maxSessionMemory: 1024,
-      streamResetBurst: resetBurst ?? 1000,
-      streamResetRate: resetRate ?? 33,
+      streamResetBurst: resetBurst ?? 10_000,
+      streamResetRate: resetRate ?? 1000,
     } as Parameters<typeof createHttp2Server>[0]);
     server.on("session", (session) => this.#welcome(session));
     server.on("sessionError", () => {});
