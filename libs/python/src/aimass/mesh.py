@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -30,6 +31,8 @@ _datasets = "aimass.registry.v1.DatasetService"
 _deployments = "aimass.scheduler.v1.DeploymentService"
 _training = "aimass.trainer.v1.TrainingService"
 _inspection_seconds = 300.0
+# Routers hear of new routes within some ten milliseconds.
+_routing_seconds = 3.0
 
 
 def connect(server: str | None = None, credential: Credential | str | None = None, *, timeout: float = 60.0) -> Mesh:
@@ -191,6 +194,7 @@ class Mesh:
             # An alias that was just moved may not be known to the mesh yet: what it says then is of the version before.
             seen = wanted.items() <= _pointed_at(status).items()
             if seen and status.get("settled"):
+                self._wait_until_routed(model, status)
                 break
             versions = status.get("versions", []) if seen else []
             failed = [one for one in versions if one.get("phase") == "ROLLOUT_PHASE_FAILED"]
@@ -226,6 +230,21 @@ class Mesh:
         answer = self._connection.unary(f"{_deployments}/GetDeployment", {"project": project, "model": model})
         status: dict[str, Any] = answer["deployment"].get("status", {})
         return status
+
+    def _wait_until_routed(self, model: str, status: Mapping[str, Any]) -> None:
+        """The routes may still be on their way to the router here. Whoever may not call the model cannot see them."""
+        ends_at = time.monotonic() + _routing_seconds
+        for one in status.get("aliases", []):
+            alias, served = one["alias"], one.get("servedVersion", "0")
+            while served != "0" and time.monotonic() < ends_at and not self._is_routed(model, alias, served):
+                time.sleep(0.02)
+
+    def _is_routed(self, model: str, alias: str, served: str) -> bool:
+        try:
+            _, headers = self._connection.rest("GET", f"/v2/models/{quote(model)}/versions/{quote(alias)}/ready")
+        except AimassError:
+            return False
+        return headers.get("aimass-version", served) == served
 
     def _uploaded(self, project: str, model: Any) -> Iterator[dict[str, str]]:
         for path, source in _bundle(model):

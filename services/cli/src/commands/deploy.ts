@@ -16,6 +16,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import type { Connection } from "../client/connection.ts";
+import { type ExpectedAlias, untilRouted } from "../client/until-routed.ts";
 import { bytes, enumName, modelName } from "../output/format.ts";
 import { type Output, table } from "../output/output.ts";
 import { wholeNumber } from "../training/arguments.ts";
@@ -182,14 +183,8 @@ const deployWishes = [
   "resident",
 ] as const satisfies readonly (keyof DeployOptions)[];
 
-/** Where an alias points: the wait is over only when it is served by this version, and not by one it pointed at before. */
-export interface ExpectedAlias {
-  readonly alias: string;
-  readonly version: bigint;
-}
-
 /**
- * Waits until every alias of a deployed model is served by the version it points at, with `whole` on every replica the deployment wants, or on so many. Returns the summary sentence;
+ * Waits until every alias of a deployed model is served by the version it points at, and the router here knows, with `whole` on every replica the deployment wants, or on so many. Returns the summary sentence;
  * undefined when the model is not deployed, or does not serve an expected alias. Of a paused deployment only what its aliases serve already is waited for.
  * Errors: FAILED_PRECONDITION with the rollout's own reason when it fails; DEADLINE_EXCEEDED.
  */
@@ -217,7 +212,11 @@ export async function waitUntilServed(
       const served = isServed(status, { versions: spec?.versions ?? [], replicas, expected, paused });
       progress(served ? 1 : 0.5, phases(status));
       if (served && paused) return `${name} is paused: it goes on with \`aimass deployments resume ${name}\`.`;
-      if (served) return status.summary;
+      if (!served) continue;
+      const pointed = status.aliases.filter(({ servedVersion }) => servedVersion !== 0n);
+      const routed = pointed.map(({ alias, servedVersion }) => ({ alias, version: servedVersion }));
+      await untilRouted(connection, name, { aliases: routed, signal: deadline.signal });
+      return status.summary;
     }
   } catch (error) {
     if (error instanceof ConnectError && error.code === Code.NotFound) return undefined;

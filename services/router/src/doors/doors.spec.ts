@@ -297,7 +297,9 @@ describe("REST", () => {
     expect(await get(r, "/v2/health/live")).toMatchObject({ status: 200, json: { live: true } });
     expect(await get(r, "/v2/health/ready")).toMatchObject({ status: 200, json: { ready: true } });
     expect((await get(r, "/v2")).json).toMatchObject({ name: "aimass" });
-    expect(await get(r, "/v2/models/m/ready")).toMatchObject({ status: 200, json: { ready: true } });
+    const standing = await get(r, "/v2/models/m/ready");
+    expect(standing).toMatchObject({ status: 200, json: { ready: true } });
+    expect(standing.headers.get("aimass-version")).toBe("2");
     expect(await get(r, "/v2/models/team.n/ready")).toMatchObject({ status: 400, json: { ready: false } });
     expect((await get(r, "/v2/repository/index", { method: "POST", body: "{}" })).json).toEqual([
       { name: "m", version: "1", state: "READY", reason: "" },

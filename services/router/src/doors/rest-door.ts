@@ -104,7 +104,7 @@ export class RestDoor {
     const { model: name, version } = target;
     switch (target.action) {
       case "ready":
-        return readiness(call, this.#facts.ready({ caller, name, version }));
+        return modelReadiness(call, this.#facts.standing({ caller, name, version }));
       case "v1-models":
         return json(call, { models: this.#info.visibleModels(caller.principal).map(publicName) });
       case "v1-model": {
@@ -228,8 +228,9 @@ function wrongMethod(call: ServerCall, methods: readonly string[]): Answer {
   return { status: 405, headers: { ...headers, allow: methods.join(", ") }, body };
 }
 
-function json(call: ServerCall, value: unknown, status = 200): void {
-  call.respond({ status, headers: { "content-type": "application/json" }, body: Buffer.from(JSON.stringify(value)) });
+function json(call: ServerCall, value: unknown, status = 200, more: Record<string, string> = {}): void {
+  const headers = { "content-type": "application/json", ...more };
+  call.respond({ status, headers, body: Buffer.from(JSON.stringify(value)) });
 }
 
 function text(call: ServerCall, body: string, status = 200): void {
@@ -244,6 +245,11 @@ function wantsPage({ method, headers }: ServerCall): boolean {
 /** Triton's clients read the status, others the body. */
 function readiness(call: ServerCall, ready: boolean): void {
   json(call, { ready }, ready ? 200 : 400);
+}
+
+/** With the version that calls go to now, so that whoever moved an alias can see it arrive. */
+function modelReadiness(call: ServerCall, { isUp, version }: { isUp: boolean; version: string }): void {
+  json(call, { ready: isUp }, isUp ? 200 : 400, { "aimass-version": version });
 }
 
 function wantsReady(body: Buffer): boolean {

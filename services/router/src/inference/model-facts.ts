@@ -39,7 +39,14 @@ export class ModelFacts {
 
   /** Whether a replica that holds the version is up. Throws NOT_FOUND. */
   ready({ caller, name, version }: { caller: TracedCaller; name: string; version: string }): boolean {
-    return this.#info.isUp(this.#inference.visibleVersion({ caller, model: name, version }));
+    return this.standing({ caller, name, version }).isUp;
+  }
+
+  /** The version that calls by this name or alias go to, and whether a replica that holds it is up. Throws NOT_FOUND. */
+  standing(asked: { caller: TracedCaller; name: string; version: string }): { version: string; isUp: boolean } {
+    const { caller, name: model, version } = asked;
+    const routes = this.#inference.visibleVersion({ caller, model, version });
+    return { version: routes.version, isUp: this.#info.isUp(routes) };
   }
 
   async metadata(request: ModelMetadataRequest, caller: TracedCaller): Promise<ModelMetadataResponse> {
