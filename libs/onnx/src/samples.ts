@@ -235,6 +235,25 @@ function divideByMinusOne(graph: GraphBuilder, value: string, shape: readonly Ax
   return graph.toBytes();
 }
 
+/**
+ * As a network exported in training mode: ONNX Runtime writes the running mean and variance of every request over the weights, so that answers change with what was
+ * asked before. x FP32[N,2] → y FP32[N,2].
+ */
+export function trainingModel(): Uint8Array {
+  const graph = new GraphBuilder("training");
+  const both = (name: string, value: number) => graph.constant(name, "FP32", [2], Float32Array.of(value, value));
+  const weights = [both("scale", 1), both("bias", 0), both("mean", 0), both("variance", 1)];
+  const inputs = [graph.input("x", "FP32", ["N", 2]), ...weights];
+  graph.node(
+    "BatchNormalization",
+    inputs,
+    { training_mode: { int: 1 }, momentum: { float: 0.5 } },
+    { outputs: ["y", "running_mean", "running_variance"] },
+  );
+  graph.output("y", "FP32", ["N", 2]);
+  return graph.toBytes();
+}
+
 /** One number in, `length` numbers out. */
 export function wideOutputModel(length: number): Uint8Array {
   const graph = new GraphBuilder("wide");

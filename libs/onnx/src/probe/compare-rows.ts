@@ -40,6 +40,11 @@ export function stacks(whole: TrialOutput, parts: readonly TrialOutput[]): boole
   );
 }
 
+/** Whether two runs of the same input gave the same, as far as the type of their numbers goes. */
+export function isSame(spec: TensorSpec, before: TrialOutput, after: TrialOutput): boolean {
+  return before.shape.join() === after.shape.join() && distance(spec, after, 0, before) <= toleranceOf(spec);
+}
+
 /**
  * How far row `row` of a batched output is from the same row alone: the largest difference relative to the larger of 1 and the number; Infinity for texts, whole
  * numbers and truths that are not equal.

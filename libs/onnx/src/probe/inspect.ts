@@ -20,6 +20,7 @@ import { type ListedValues, listedValues } from "./listed-values.ts";
 import type { ProbeResult } from "./messages.ts";
 import { loadRuntime, quietSession, type Runtime } from "./runtime.ts";
 import { runtimeRefusal, type Stamp } from "./runtime-refusal.ts";
+import { assertNoTraining, changedByOthers, randomOperator } from "./state.ts";
 import { Trial, type TrialResult } from "./trial-run.ts";
 
 /**
@@ -27,13 +28,14 @@ import { Trial, type TrialResult } from "./trial-run.ts";
  * Throws INVALID_ARGUMENT for what no runtime or protocol could serve.
  */
 export async function inspectBundle(directory: string): Promise<ProbeResult> {
-  const { labels, adaptations, declared, source, verdict, listed } = await prepare(directory);
+  const { labels, adaptations, declared, source, verdict, listed, random } = await prepare(directory);
   const runtime = await loadRuntime();
   await settle(runtime);
   const before = residentBytes();
   const session = await load(runtime, source, declared.signature);
   const signature = withInferredShapes(declared, session);
   const trial = await new Trial(runtime, session, signature, listed).run(verdict.proven);
+  if (trial.changedOutput !== undefined && random === undefined) throw changedByOthers(trial.changedOutput);
   const memoryBytes = Math.max(0, residentBytes() - before);
   const batching = batchingOf(verdict, trial);
   return {
@@ -46,7 +48,11 @@ export async function inspectBundle(directory: string): Promise<ProbeResult> {
     },
     memoryBytes,
     ran: trial.ran,
-    notes: [...trial.notes, ...(batching.basis === BatchingBasis.PROVEN ? [] : [`Not batched: ${batching.reason}`])],
+    notes: [
+      ...trial.notes,
+      ...(random === undefined ? [] : [`${random} draws random numbers: the same input may be answered differently.`]),
+      ...(batching.basis === BatchingBasis.PROVEN ? [] : [`Not batched: ${batching.reason}`]),
+    ],
   };
 }
 
@@ -65,6 +71,8 @@ interface Prepared {
   readonly source: string | Uint8Array;
   readonly verdict: RowVerdict;
   readonly listed: ReadonlyMap<string, ListedValues>;
+  /** An operator that draws random numbers. */
+  readonly random: string | undefined;
 }
 
 /** What is needed of the file once it is read: the parsed model is let go, so that its memory is not taken for the session's. */
@@ -75,6 +83,7 @@ async function prepare(directory: string): Promise<Prepared> {
   const model = readModel(bytes ?? new Uint8Array());
   await assertSafeReferences(directory, model);
   const { served, model: loaded, isDerived } = loadableGraph(model);
+  assertNoTraining(served.model);
   const { labels, adaptations } = served;
   const declared = declaredSignature(served.model);
   return {
@@ -84,6 +93,7 @@ async function prepare(directory: string): Promise<Prepared> {
     source: isDerived ? writeModel(loaded) : path,
     verdict: analyseRows(served.model),
     listed: served.model.graph === undefined ? new Map() : listedValues(served.model.graph),
+    random: randomOperator(served.model),
   };
 }
 

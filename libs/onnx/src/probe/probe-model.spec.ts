@@ -21,6 +21,7 @@ import {
   textLengthModel,
   textModel,
   tinyModel,
+  trainingModel,
 } from "../samples.ts";
 
 let root: string;
@@ -273,6 +274,23 @@ describe("probing a file that does not work", () => {
     const pending = probe(endless(), { signal: controller.signal });
     setTimeout(() => controller.abort(new Error("no longer wanted")), 200);
     await expect(pending).rejects.toThrow("no longer wanted");
+  });
+});
+
+describe("a model that answers the same input differently", () => {
+  it("is refused where it was exported in training mode, with what to do", async () => {
+    const error = await refusal(probe(trainingModel()));
+    expect(error).toMatchObject({ code: "INVALID_ARGUMENT", reason: "STATEFUL_MODEL", field: "model.onnx" });
+    expect(error.message).toMatch(/^BatchNormalization "BatchNormalization_0" is in training mode/);
+    expect(error.remedy).toContain("model.eval()");
+  });
+
+  it("is taken where it draws random numbers, and that is said", async () => {
+    const graph = new GraphBuilder("random");
+    const noise = graph.node("RandomUniformLike", [graph.input("x", "FP32", ["N", 2])], { high: { float: 1000 } });
+    graph.output(graph.node("Add", ["x", noise], {}, { outputs: ["y"] }), "FP32", ["N", 2]);
+    const { ran, notes } = await probe(graph.toBytes());
+    expect([ran, notes[0]]).toEqual([true, expect.stringMatching(/^RandomUniformLike draws random numbers: the same/)]);
   });
 });
 

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../graph-builder.ts";
 import { readModel } from "../model-file.ts";
-import { batchMixingModel, quantisedLabelModel, quantisedTokensModel, splittingModel, tinyModel } from "../samples.ts";
+import {
+  batchMixingModel,
+  quantisedLabelModel,
+  quantisedTokensModel,
+  splittingModel,
+  tinyModel,
+  trainingModel,
+} from "../samples.ts";
 import { declaredSignature } from "../signature.ts";
 import { loadRuntime, quietSession } from "./runtime.ts";
 import { seededNumbers } from "./trial-inputs.ts";
@@ -26,6 +33,18 @@ describe("trial runs", () => {
       expect((await evidence(model)).whyNotBatched).toMatch(/of a row differed|does not grow/);
     }
     expect((await evidence(tinyModel())).whyNotBatched).toBeUndefined();
+  });
+
+  it("notice that an answer changes with what was asked before, whether batches are compared or not", async () => {
+    const runtime = await loadRuntime();
+    for (const compares of [true, false]) {
+      const changed = async (model: Uint8Array) => {
+        const session = await runtime.InferenceSession.create(model, quietSession);
+        const { signature } = declaredSignature(readModel(model));
+        return (await new Trial(runtime, session, signature).run(compares)).changedOutput;
+      };
+      expect([await changed(trainingModel()), await changed(tinyModel())], `${compares}`).toEqual(["y", undefined]);
+    }
   });
 
   it("take ids, texts and truths apart: rows of them are not all the same", async () => {

@@ -3,7 +3,7 @@ import { elementTypeOf } from "../element-types.ts";
 import type { Signature } from "../signature.ts";
 import { BatchTrial, type TriedRow } from "./batch-trial.ts";
 import { cleanRuntimeMessage } from "./clean-message.ts";
-import type { TrialOutputs } from "./compare-rows.ts";
+import { isSame, type TrialOutputs } from "./compare-rows.ts";
 import type { ListedValues } from "./listed-values.ts";
 import { type Elements, type Runtime, runtimeTensor } from "./runtime.ts";
 import { batchOf, RowDraw, type TrialStyle, type TrialTensor, trialStyles } from "./trial-inputs.ts";
@@ -15,11 +15,16 @@ export interface TrialResult {
   readonly shapes: ReadonlyMap<string, readonly (readonly number[])[]>;
   /** Why rows must not share a run, where they may by the graph; undefined when nothing speaks against it, or batches were not tried. */
   readonly whyNotBatched: string | undefined;
+  /** The first output that was another for the same input after other inputs had been run; undefined when none was. */
+  readonly changedOutput?: string | undefined;
   readonly notes: readonly string[];
 }
 
 /** Integers that are tried as ids, beyond those that were taken first. */
 const largerIntegers = [3, 9, 40, 200];
+
+/** A model that takes longer for one run, in milliseconds, is not asked the same again. */
+const longestRepeatedMs = 5000;
 
 /** Runs a session on generated inputs: one sample, and then, where rows may share a run, batches against one by one. */
 export class Trial {
@@ -47,8 +52,13 @@ export class Trial {
     for (const style of trialStyles) {
       const inputs = this.draw.row(style, "plain");
       if (inputs === undefined) continue;
+      const start = performance.now();
       const outputs = await this.runOnce(inputs);
-      if (typeof outputs !== "string") return this.tried(style, { inputs, outputs }, compares);
+      if (typeof outputs !== "string") {
+        const isQuick = performance.now() - start <= longestRepeatedMs;
+        const tried = await this.tried(style, { inputs, outputs }, compares);
+        return isQuick ? { ...tried, changedOutput: await this.changedOutput(style, { inputs, outputs }) } : tried;
+      }
       if (style === trialStyles[0]) refusal = outputs;
     }
     const why = `no generated input was taken. ${refusal}`;
@@ -70,6 +80,20 @@ export class Trial {
       await this.runOnce(batchOf([first.inputs, first.inputs]));
     }
     return { ran: true, shapes: this.shapes, whyNotBatched, notes: [] };
+  }
+
+  /** Runs another row, and then the first one once more. */
+  private async changedOutput(style: TrialStyle, first: TriedRow): Promise<string | undefined> {
+    const other = this.draw.row(style, "outlier");
+    if (other !== undefined) await this.runOnce(other);
+    const again = await this.runOnce(first.inputs);
+    return this.signature.outputs.find((spec) => {
+      const [before, after] = [
+        first.outputs.get(spec.name),
+        typeof again === "string" ? undefined : again.get(spec.name),
+      ];
+      return before !== undefined && (after === undefined || !isSame(spec, before, after));
+    })?.name;
   }
 
   /** The style with the largest integers the model takes, so that ids differ. */
