@@ -24,6 +24,7 @@ import { addReflection } from "./reflection-service.ts";
 import { countedCompressions, RequestBody } from "./request-bodies.ts";
 import { createRequestGate, type GateOptions } from "./request-gate.ts";
 import { RpcMetrics } from "./rpc-metrics.ts";
+import { explainUnknownFields, strictJson } from "./unknown-fields.ts";
 
 /** How a control-plane service is served. */
 export interface ServeRpcOptions {
@@ -72,6 +73,7 @@ export async function serveRpc(options: ServeRpcOptions): Promise<RpcServer> {
     // Requests may come compressed; answers never are: the processor time costs more than the bytes inside a data centre.
     compressMinBytes: 0xffffffff,
     acceptCompression: countedCompressions,
+    jsonOptions: strictJson,
     requestGate: countedGate(createRequestGate(options satisfies GateOptions), metrics, running),
     interceptors: [createCallInterceptor({ ...options, metrics, running })],
   });
@@ -115,6 +117,7 @@ function countedGate(gate: (context: HandlerContext) => void, metrics: RpcMetric
       if (running.draining.aborted && context.service !== Health) throw running.draining.reason;
       gate(context);
       context.values.get(admittedKey)(context.values.get(callerKey) as Caller);
+      explainUnknownFields(context);
     } catch (error) {
       const failure = toConnectError(error);
       metrics.ended(context.method, codeFromNumber(failure.code), 0);
