@@ -6,6 +6,9 @@ const powersOfTen = Array.from({ length: 23 }, (_, exponent) => 10 ** exponent);
 const maxExactDigits = 15;
 const maxPairDigits = 19;
 
+/** JavaScript writes smaller numbers with an exponent. */
+const leastPlain = 1e-6;
+
 const zero = 0x30;
 const nine = 0x39;
 
@@ -24,6 +27,8 @@ export class NumberParser {
   significant = 0;
   /** Whether it was written with zeros a number does not need: "007". */
   leadingZero = false;
+  /** Whether `String(value)` is the text it was read from; false, too, for more than 15 digits, where that takes a closer look. */
+  usual = false;
 
   readonly #format: NumberFormat | undefined;
 
@@ -43,7 +48,9 @@ export class NumberParser {
     const plain = plainNumber(Buffer.from(bytes.subarray(start, end)).toString("utf8"), this.#format);
     if (plain === undefined) return false;
     const ascii = Buffer.from(plain);
-    return this.#parse(ascii, 0, ascii.length);
+    const isNumber = this.#parse(ascii, 0, ascii.length);
+    this.usual &&= ascii.equals(bytes.subarray(start, end));
+    return isNumber;
   }
 
   #parse(bytes: Uint8Array, start: number, end: number): boolean {
@@ -56,7 +63,9 @@ export class NumberParser {
     const first = bytes[at] as number;
     const negative = first === 0x2d;
     if (negative || first === 0x2b) at++;
-    return this.#digits(bytes, at, stop, begin, negative);
+    const isNumber = this.#digits(bytes, at, stop, begin, negative);
+    this.usual &&= begin === start && stop === end;
+    return isNumber;
   }
 
   #digits(bytes: Uint8Array, from: number, stop: number, begin: number, negative: boolean): boolean {
@@ -83,6 +92,8 @@ export class NumberParser {
     this.leadingZero = bytes[from] === zero && digits > 1 && point !== from + 1;
     this.integer = point < 0 && at === stop;
     this.significant = significant;
+    this.usual =
+      at === stop && significant <= maxExactDigits && !this.leadingZero && isUsual(bytes, begin, point, stop);
     if (at < stop) {
       const exponent = exponentAt(bytes, at, stop);
       if (exponent === undefined) return false;
@@ -98,6 +109,7 @@ export class NumberParser {
     const magnitude =
       scale < 0 ? mantissa / (powersOfTen[-scale] as number) : mantissa * (powersOfTen[scale] as number);
     this.value = negative ? -magnitude : magnitude;
+    if (magnitude < leastPlain) this.usual &&= magnitude === 0 && !negative;
     return true;
   }
 
@@ -105,6 +117,13 @@ export class NumberParser {
     this.value = Number(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("latin1"));
     return Number.isFinite(this.value);
   }
+}
+
+/** Whether digits [begin, stop) with their sign have no plus, no point at an end, and no zeros behind the point that a number does not need. */
+function isUsual(bytes: Uint8Array, begin: number, point: number, stop: number): boolean {
+  const first = bytes[begin] === 0x2d ? begin + 1 : begin;
+  if ((bytes[first] as number) < zero) return false;
+  return point < 0 || (point !== first && (bytes[stop - 1] as number) > zero);
 }
 
 const splitter = 2 ** 27 + 1;

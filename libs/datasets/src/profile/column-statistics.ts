@@ -7,6 +7,7 @@ import { numbersNameRows, textsNameRows } from "./id-column.ts";
 import { Moments } from "./moments.ts";
 import { numberWarnings } from "./number-warnings.ts";
 import { ValueCounts } from "./value-counts.ts";
+import { WrittenCounts } from "./written-counts.ts";
 
 const frequentValues = 20;
 const longestCategory = 128;
@@ -16,6 +17,7 @@ const surrogate = /[\ud800-\udbff]/;
 export class ColumnStatisticsCollector {
   readonly counts = new ValueCounts();
   readonly numbers = new Moments();
+  readonly #written = new WrittenCounts(this.counts);
   texts = 0;
   booleans = 0;
   missing = 0;
@@ -38,14 +40,21 @@ export class ColumnStatisticsCollector {
     this.counts.addNumber(value);
   }
 
-  /** A number as it is written, in a column that may turn out to be of texts; `length` in characters. */
-  addWrittenNumber(value: number, length: number): void {
+  /** A number as it is written, in a column that may turn out to be of texts; `length` in characters. `text`: unless it is what JavaScript writes. */
+  addWrittenNumber(value: number, length: number, text?: string): void {
+    this.#written.addNumber(value, text);
     this.addNumber(value);
     this.addLength(length);
   }
 
+  /** Whether `addWrittenNumber` still needs to know how numbers are written. */
+  get countsWritings(): boolean {
+    return this.#written.isCounting;
+  }
+
   addText(text: string): void {
     this.texts++;
+    this.#written.addText(text, this.numbers.count);
     this.counts.addText(text);
     this.addLength(surrogate.test(text) ? Array.from(text).length : text.length);
     this.#writing.add(text);
@@ -101,7 +110,7 @@ export class ColumnStatisticsCollector {
             shortest: this.#shortest,
             longest: this.#longest,
           };
-    return { name, type: "string", count, statistics, ...this.#common() };
+    return { name, type: "string", count, statistics, ...this.#common(this.#written) };
   }
 
   /** Sentences about a finished column of texts or numbers that may not be read as it was meant. */
@@ -139,19 +148,19 @@ export class ColumnStatisticsCollector {
   #looks(name: string, count: number): "date" | "datetime" | "id" | "category" | "text" {
     if (this.numbers.count === 0 && this.#dates) return "date";
     if (this.numbers.count === 0 && this.#datetimes) return "datetime";
-    const { exact, distinct } = this.counts;
-    const samples = this.counts.top(frequentValues).map(({ value }) => value);
+    const { exact, count: distinct } = this.#written.distinct;
+    const samples = this.#written.counts.top(frequentValues).map(({ value }) => value);
     const facts = { name, count, missing: this.missing, distinct, longest: this.#longest, samples };
     if (textsNameRows(facts)) return "id";
     const few = exact && (distinct <= 20 || distinct * 2 <= count);
     return few && this.#longest <= longestCategory ? "category" : "text";
   }
 
-  #common() {
-    const { counts } = this;
+  #common(written?: WrittenCounts) {
+    const { counts = this.counts } = written ?? {};
     return {
       missing: this.missing,
-      distinct: { count: counts.distinct, exact: counts.exact },
+      distinct: written?.distinct ?? { count: counts.distinct, exact: counts.exact },
       frequent: { values: counts.top(frequentValues), undercount: counts.undercount },
     };
   }

@@ -114,6 +114,47 @@ describe("the statistics of a column", () => {
     ]);
   });
 
+  it("are of the texts as they are written, where numbers stand in a column of texts", async () => {
+    const times = { "+4912": 6, "4912": 7, "1": 8, "+1": 5, "0049": 4, " 1": 3, "-0": 2, "1.": 9, ".5": 1, "1e3": 10 };
+    const cells = Object.entries(times).flatMap(([text, count]) => Array.from({ length: count }, () => text));
+    const { distinct, frequent } = first((await profile(cells)).columns);
+    expect(distinct).toEqual({ count: 10, exact: true });
+    expect(Object.fromEntries((frequent?.values ?? []).map(({ value, count }) => [value, count]))).toEqual(times);
+  });
+
+  it("are those of the rows that a column of texts holds, whatever numbers stand among them", async () => {
+    const written = fc.oneof(
+      fc.stringMatching(/^[-+]?\d{0,3}\.?\d{0,2}(?:e-?\d)?$/).filter((text) => text.trim() !== ""),
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+      fc.constantFrom("1", "1.0", "+1", "0.1", "0.10", "0.10000000000000001", "1e-7", "0.0000001", "1000000", "1e6"),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(written, { minLength: 1, maxLength: 18 }), async (numbers) => {
+        const cells = [...numbers, "q", "one", "two", "three"];
+        const column = first((await profile(cells)).columns);
+        expect(column.type).toBe("string");
+        const times = new Map<string, number>();
+        for (const cell of cells) times.set(cell, (times.get(cell) ?? 0) + 1);
+        expect(column.distinct).toEqual({ count: times.size, exact: true });
+        for (const { value, count } of column.frequent?.values ?? [])
+          expect([value, count]).toEqual([value, times.get(value)]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("say how much too low they may be, where a text comes after thousands of different numbers", async () => {
+    const numbers = Array.from({ length: 5000 }, (_, row) => `${row}.50`);
+    const { distinct, frequent } = first(
+      (await profile([...numbers, ...Array(9).fill("1.50"), "a", "b", "c", "d"])).columns,
+    );
+    expect(Math.abs((distinct?.count ?? 0) / 5004 - 1)).toBeLessThan(0.05);
+    for (const { value, count } of frequent?.values ?? []) {
+      const real = value === "1.50" ? 10 : /^(?:\d+\.50|[a-d])$/.test(value) ? 1 : 0;
+      expect([real >= count, real - count <= (frequent?.undercount ?? 0)], value).toEqual([true, true]);
+    }
+  });
+
   it("tell the number of different values within 5 %, and frequent ones, when there are too many to count", async () => {
     const values = Array.from({ length: 60_000 }, (_, i) => (i % 3 === 0 ? "often" : `id-${i}`));
     const { distinct, frequent } = first((await profile(values)).columns);

@@ -67,8 +67,10 @@ export class TextColumnInference {
     if (this.#missing.numeric && this.#missing.hasNumber(parser.value)) statistics.missing++;
     else if (parser.leadingZero || (parser.integer && !Number.isSafeInteger(parser.value))) {
       this.#addCoded({ row, line, text: this.#cache.text(bytes, start, end) });
-    } else if (mayKeepDigits(parser)) statistics.addWrittenNumber(parser.value, end - start);
-    else this.#addLong({ row, line, text: bytes.toString("latin1", start, end) }, parser.value);
+    } else if (mayKeepDigits(parser)) {
+      const isAsked = !parser.usual && statistics.countsWritings;
+      statistics.addWrittenNumber(parser.value, end - start, isAsked ? this.#cache.text(bytes, start, end) : undefined);
+    } else this.#addLong({ row, line, text: bytes.toString("latin1", start, end) }, parser.value);
   }
 
   /** Takes in a cell that is no number. */
@@ -109,7 +111,7 @@ export class TextColumnInference {
       return;
     }
     if (lost === "fraction") this.#firstRounded ??= place;
-    this.#statistics.addWrittenNumber(value, place.text.length);
+    this.#statistics.addWrittenNumber(value, place.text.length, place.text);
   }
 
   #addCoded(place: Place): void {

@@ -32,6 +32,15 @@ export class ValueCounts {
   readonly #numbers = new NumberTable(2 * exactValues);
   #sketch: Uint8Array | undefined;
 
+  /** `from`: counts to go on from. */
+  constructor(from?: ValueCounts) {
+    if (from === undefined) return;
+    for (const [text, count] of from.#texts) this.#texts.set(text, count);
+    for (const [value, count] of from.#numbers.entries()) this.#numbers.insert(value, count);
+    this.#sketch = from.#sketch?.slice();
+    this.undercount = from.undercount;
+  }
+
   addText(text: string, times = 1): void {
     const value = text.length > longestKept ? digested(text) : text;
     const count = this.#texts.get(value);
