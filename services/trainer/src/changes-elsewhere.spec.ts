@@ -2,7 +2,7 @@ import { Level } from "@aimass/api/auth";
 import { Change, type Event, EventSchema, SignedEventSchema } from "@aimass/api/events";
 import { JobState } from "@aimass/api/trainer";
 import { systemClock } from "@aimass/core";
-import { type EventBus, openEventBus } from "@aimass/events";
+import { type EventBus, type EventInit, openEventBus } from "@aimass/events";
 import { openStore, type Store } from "@aimass/store";
 import { silentTelemetry } from "@aimass/telemetry";
 import { waitFor } from "@aimass/testkit";
@@ -133,5 +133,33 @@ describe("a project that is deleted", () => {
     await tell("stays", Change.DELETED);
     await expect.poll(() => contents(mia, "stays"), { timeout: 20_000 }).toMatchObject({ jobs: 0 });
     expect(await contents(mia, "gone")).toEqual({ jobs: 2, rules: 1, maxQueued: 9 });
+  }, 120_000);
+});
+
+describe("a dataset that is deleted", () => {
+  const name = { project: "data", dataset: "plane" };
+  const tellOf = (payload: NonNullable<EventInit["payload"]>, atMs = Date.now()) =>
+    store.withTransaction((tx) => bus.publishFrom(tx, { occurredAt: timestampFromMs(atMs), payload }));
+
+  it("is the problem of its rules until it is there again", async () => {
+    mesh.auth.grant("user:mia", Level.MANAGE, [], "data");
+    const { trainer } = await mesh.start({ workers: 0 });
+    const mia = await mesh.clientOf(trainer, "user:mia");
+    const before = Date.now() - 60_000;
+    const spec = { ...planeSpec, project: "data" };
+    const rule = { project: "data", name: "nightly", spec, every: durationFromMs(3_600_000) };
+    await expect
+      .poll(() => mia.putRetraining({ retraining: rule }).then(() => "made", String), { timeout: 20_000 })
+      .toBe("made");
+    const problem = async () => (await mia.listRetrainings({ project: "data" })).retrainings[0]?.lastError;
+    await tellOf({ case: "datasetDeleted", value: name }, before);
+    await tellOf({ case: "datasetDeleted", value: { ...name, dataset: "other" } });
+    await tellOf({ case: "datasetDeleted", value: { ...name, version: 1n } });
+    await systemClock.sleep(1500);
+    expect(await problem()).toBe("");
+    await tellOf({ case: "datasetDeleted", value: name });
+    await expect.poll(problem, { timeout: 20_000 }).toMatch(/^The dataset "plane" was deleted\. Push it again/);
+    await tellOf({ case: "datasetCreated", value: { ...name, version: 1n } });
+    await expect.poll(problem, { timeout: 20_000 }).toBe("");
   }, 120_000);
 });

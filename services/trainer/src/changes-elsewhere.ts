@@ -6,18 +6,18 @@ import type { PostgresRetrainings } from "./retrainings/postgres-retrainings.ts"
 
 /** Who sees to what changes elsewhere. */
 export interface Concerned {
-  readonly retrainings: Pick<PostgresRetrainings, "noteVersion" | "pauseOf">;
+  readonly retrainings: Pick<PostgresRetrainings, "noteVersion" | "noteGone" | "pauseOf">;
   readonly deletedProjects: Pick<DeletedProjects, "forget">;
 }
 
 /**
- * Hears of new data, deleted authors and deleted projects until the signal aborts. One consumer for all: what a service's consumers are called is part of its rights at the
+ * Hears of new and deleted data, deleted authors and deleted projects until the signal aborts. One consumer for all: what a service's consumers are called is part of its rights at the
  * carrier (`consumersOf` of @aimass/events).
  */
 export function hearChanges(bus: EventBus, concerned: Concerned, signal: AbortSignal): Promise<void> {
   return bus.subscribe({
     consumer: "trainer-retraining",
-    kinds: ["datasetCreated", "principalChanged", "projectChanged"],
+    kinds: ["datasetCreated", "datasetDeleted", "principalChanged", "projectChanged"],
     signal,
     handle: (event) => meetChange(concerned, event),
   });
@@ -31,6 +31,8 @@ async function meetChange({ retrainings, deletedProjects }: Concerned, event: Ev
   // Whoever else may sign events has no say in what is deleted.
   if (source === "auth" && payload.case === "principalChanged" && payload.value.change === Change.DELETED)
     return retrainings.pauseOf(payload.value.principal, at);
+  if (source === "registry" && payload.case === "datasetDeleted" && payload.value.version === 0n)
+    return retrainings.noteGone(payload.value, at);
   if (source === "registry" && payload.case === "projectChanged" && payload.value.change === Change.DELETED)
     return deletedProjects.forget(payload.value.project, at);
 }

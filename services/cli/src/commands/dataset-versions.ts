@@ -8,6 +8,7 @@ import { bytes, enumName, modelName, time } from "../output/format.ts";
 import { table } from "../output/output.ts";
 import { wholeNumber } from "../training/arguments.ts";
 import { action, modelArgument, versionArgument, versionNumber } from "./context.ts";
+import { datasetUses } from "./dataset-uses.ts";
 import { type DestroyOptions, destroy, destroys } from "./destroy.ts";
 
 /** `datasets versions`, `diff`, `pull` and `delete`. */
@@ -114,8 +115,18 @@ function addDelete(datasets: Command): void {
       const client = context.connection.client(DatasetService);
       const full = modelName(project, dataset);
       const numbers = (versions: readonly bigint[]) => versions.map((n) => `v${n}`).join(", ");
+      const isLast = async (going: readonly bigint[]) => {
+        if (version === 0n) return true;
+        const there = await allPages(
+          (page) => client.listDatasetVersions({ project, dataset, page }),
+          (answer) => answer.versions,
+        );
+        return there.every((one) => going.includes(one.version));
+      };
       await destroy(context, options, {
         call: (validateOnly) => client.deleteDataset({ project, dataset, version, validateOnly }),
+        uses: async ({ versions }) =>
+          datasetUses(context.connection, { project, dataset, versions, all: await isLast(versions) }),
         what: ({ versions }) =>
           version === 0n ? `the dataset ${full} with ${numbers(versions)}` : `${numbers(versions)} of ${full}`,
         done: ({ versions }) => (version === 0n ? `${full} is gone.` : `${full} ${numbers(versions)} is gone.`),

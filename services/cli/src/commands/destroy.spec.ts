@@ -58,3 +58,45 @@ describe("what is destroyed", () => {
     expect(calls).toEqual([false, false]);
   });
 });
+
+describe("what is in use", () => {
+  const uses = async () => ["the job j1, which is queued", "the rule nightly"];
+
+  it("is named in a dry run", async () => {
+    const { destruction } = thing();
+    await destroy(context, { dryRun: true }, { ...destruction, uses }, undefined);
+    expect(printed).toContain("Would fail then: the job j1, which is queued; the rule nightly.\n");
+  });
+
+  it("is named in the question", async () => {
+    const { calls, destruction } = thing();
+    const asked: string[] = [];
+    const ask = async (question: string) => {
+      asked.push(question);
+      return "y";
+    };
+    await destroy(context, {}, { ...destruction, uses }, ask);
+    expect(asked[0]).toMatch(
+      /parts\? These would fail then: the job j1, which is queued; the rule nightly\. \[y\/N\] $/,
+    );
+    expect(calls).toEqual([true, false]);
+  });
+
+  it("stays where nobody can be asked, and goes with --yes", async () => {
+    const { calls, destruction } = thing();
+    const refused = destroy(context, {}, { ...destruction, uses }, undefined);
+    await expect(refused).rejects.toMatchObject({
+      code: "FAILED_PRECONDITION",
+      remedy: expect.stringContaining("--yes"),
+    });
+    expect(calls).toEqual([true]);
+    await destroy(context, { yes: true }, { ...destruction, uses }, undefined);
+    expect(calls).toEqual([true, false]);
+  });
+
+  it("does not hold back what nobody uses, where nobody can be asked", async () => {
+    const { calls, destruction } = thing();
+    await destroy(context, {}, { ...destruction, uses: async () => [] }, undefined);
+    expect(calls).toEqual([true, false]);
+  });
+});

@@ -17,6 +17,8 @@ export interface Destruction<A> {
   readonly call: (validateOnly: boolean) => Promise<A>;
   /** What is said once it is done. */
   readonly done: (answer: A) => string | readonly string[];
+  /** What would fail then, in words: said in a dry run and at the terminal; elsewhere it goes along with --yes only. Nothing when left out. */
+  readonly uses?: (answer: A) => Promise<readonly string[]>;
   /** "Delete" when left out. */
   readonly verb?: string;
 }
@@ -33,7 +35,7 @@ export function destroys(command: Command): Command {
 
 /**
  * Destroys something: with --dry-run the server only judges it; at a terminal it is judged first and a person asked, unless --yes.
- * Errors: the server's; CANCELLED when the person does not agree.
+ * Errors: the server's; CANCELLED when the person does not agree; FAILED_PRECONDITION for what is in use where nobody can be asked.
  */
 export async function destroy<A extends object>(
   { output }: Pick<CommandContext, "output">,
@@ -44,17 +46,33 @@ export async function destroy<A extends object>(
   const verb = o.verb ?? "Delete";
   if (options.dryRun) {
     const answer = await o.call(true);
-    output.result({ dryRun: true, ...answer }, () => `Would ${verb.toLowerCase()} ${o.what(answer)}.`);
+    const uses = o.uses === undefined ? undefined : await o.uses(answer);
+    output.result({ dryRun: true, ...answer, ...(uses !== undefined && { uses }) }, () => [
+      `Would ${verb.toLowerCase()} ${o.what(answer)}.`,
+      ...(uses === undefined || uses.length === 0 ? [] : [`Would fail then: ${uses.join("; ")}.`]),
+    ]);
     return;
   }
-  if (ask !== undefined && !options.yes) {
-    const judged = await o.call(true);
-    const said = await ask(`${verb} ${o.what(judged)}? [y/N] `);
-    if (!/^y(es)?$/i.test(said.trim()))
-      throw new AimassError("CANCELLED", "Nothing was changed.", { remedy: "Answer y, or give --yes." });
-  }
+  if (!options.yes) await assertWanted(verb, o, ask);
   const answer = await o.call(false);
   output.result(answer, () => o.done(answer));
+}
+
+/** Asks the person at the terminal; where nobody sits there, only what is in use needs a yes. */
+async function assertWanted<A>(verb: string, o: Destruction<A>, ask: Ask): Promise<void> {
+  if (ask === undefined && o.uses === undefined) return;
+  const judged = await o.call(true);
+  const uses = (await o.uses?.(judged)) ?? [];
+  const losing = uses.length === 0 ? "" : ` These would fail then: ${uses.join("; ")}.`;
+  if (ask === undefined) {
+    if (uses.length === 0) return;
+    throw new AimassError("FAILED_PRECONDITION", `Nothing was changed: ${o.what(judged)} is in use.${losing}`, {
+      remedy: `End these first, or ${verb.toLowerCase()} it all the same with --yes.`,
+    });
+  }
+  const said = await ask(`${verb} ${o.what(judged)}?${losing} [y/N] `);
+  if (!/^y(es)?$/i.test(said.trim()))
+    throw new AimassError("CANCELLED", "Nothing was changed.", { remedy: "Answer y, or give --yes." });
 }
 
 function terminalQuestion(): Ask {

@@ -88,8 +88,23 @@ export class PostgresRetrainings {
     await this.#store.db.deleteFrom("retraining").where("project", "=", project).where("name", "=", name).execute();
   }
 
+  /** Notes that a dataset was deleted then with all its versions: its rules say so before they would fail by it. Bears repetition. */
+  async noteGone({ project, dataset }: DatasetName, deletedAt: Date): Promise<void> {
+    await this.#setErrorOf({ project, dataset }, goneError(dataset), (rule) => rule.set_at <= deletedAt);
+  }
+
+  /** Sets what the rules of a dataset say, of those that fit. */
+  async #setErrorOf({ project, dataset }: DatasetName, last_error: string, fits: (rule: RetrainingRow) => boolean) {
+    const rows = await this.#store.db.selectFrom("retraining").selectAll().where("project", "=", project).execute();
+    const ids = rows.filter((row) => trainsOn(row, dataset) && fits(row)).map((row) => row.id);
+    if (ids.length === 0) return;
+    await this.#store.db.updateTable("retraining").set({ last_error }).where("id", "in", ids).execute();
+  }
+
   /** Notes that a dataset has a new version. Bears repetition. */
-  async noteVersion(dataset: { project: string; dataset: string; version: bigint }): Promise<void> {
+  async noteVersion(dataset: DatasetName & { version: bigint }): Promise<void> {
+    const gone = goneError(dataset.dataset);
+    await this.#setErrorOf(dataset, "", (rule) => rule.last_error === gone);
     const rows = await this.#store.db
       .selectFrom("retraining")
       .selectAll()
@@ -97,7 +112,7 @@ export class PostgresRetrainings {
       .where("on_new_data", "=", true)
       .where("new_version", "<", String(dataset.version))
       .execute();
-    const ids = rows.filter((row) => retrainingMessage(row).spec?.dataset === dataset.dataset).map((row) => row.id);
+    const ids = rows.filter((row) => trainsOn(row, dataset.dataset)).map((row) => row.id);
     if (ids.length === 0) return;
     await this.#store.withTransaction(async (tx) => {
       await tx
@@ -163,6 +178,19 @@ export class PostgresRetrainings {
       .where("held_until", "=", row.held_until)
       .execute();
   }
+}
+
+interface DatasetName {
+  readonly project: string;
+  readonly dataset: string;
+}
+
+function trainsOn(row: RetrainingRow, dataset: string): boolean {
+  return retrainingMessage(row).spec?.dataset === dataset;
+}
+
+function goneError(dataset: string): string {
+  return `The dataset "${dataset}" was deleted. Push it again, or remove the rule.`;
 }
 
 /** What makes a rule due. */
