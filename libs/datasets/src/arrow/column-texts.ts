@@ -1,5 +1,5 @@
 import { badFile } from "../cells/bad-cell.ts";
-import { dayText, momentText } from "../cells/iso-text.ts";
+import { dayText, momentText, timeText } from "../cells/iso-text.ts";
 import { decimalText } from "../parquet/decimals.ts";
 import { quote } from "../schema.ts";
 import type { ArrowField } from "./arrow-file.ts";
@@ -12,6 +12,9 @@ const buffersOf: Readonly<Record<number, number>> = {
   ...{ 2: 1, 3: 1, 4: 2, 5: 2, 6: 1, 7: 1, 8: 1, 9: 1, 10: 1, 11: 1, 12: 1, 13: 0 },
   ...{ 15: 1, 16: 0, 17: 1, 18: 1, 19: 2, 20: 2, 21: 1, 23: 1, 24: 1, 25: 2, 26: 2 },
 };
+
+/** Of a second, by Arrow's enum `TimeUnit`. */
+const units = [1n, 1_000n, 1_000_000n, 1_000_000_000n];
 
 const nothing: Texts = () => "null";
 
@@ -26,7 +29,7 @@ export function columnTexts(
   const values = dictionaries.get(id) ?? [];
   const length = parts.node();
   const valid = validity(parts.buffer());
-  const at = integers(index, parts.buffer());
+  const at = integers(integerKind(index), parts.buffer());
   return (row) => (row < length && valid(row) ? (values[Number(at(row))] ?? outside(field)) : "null");
 }
 
@@ -51,7 +54,7 @@ function plainTexts(field: ArrowField, parts: BatchParts): Texts | undefined {
   const { kind, type } = field;
   switch (kind) {
     case 2: {
-      const at = integers(type, parts.buffer());
+      const at = integers(integerKind(type), parts.buffer());
       return (row) => String(at(row));
     }
     case 3:
@@ -67,9 +70,14 @@ function plainTexts(field: ArrowField, parts: BatchParts): Texts | undefined {
       return decimals(type?.int(1) ?? 0, (type?.int(2, 128) ?? 128) / 8, parts.buffer());
     case 8:
       return dates(type?.short(0, 1) === 0, parts.buffer());
+    case 9: {
+      const at = integers({ bits: type?.int(1, 32) ?? 32, isSigned: true }, parts.buffer());
+      const unit = units[type?.short(0, 1) ?? 1] ?? 1n;
+      return (row) => JSON.stringify(timeText(BigInt(at(row)), unit));
+    }
     case 10: {
       const data = parts.buffer();
-      const unit = [1n, 1_000n, 1_000_000n, 1_000_000_000n][type?.short(0) ?? 0] ?? 1n;
+      const unit = units[type?.short(0) ?? 0] ?? 1n;
       return (row) => JSON.stringify(momentText(data.getBigInt64(8 * row, true), unit));
     }
     case 24:
@@ -102,9 +110,17 @@ function skipped(field: ArrowField, parts: BatchParts, buffers: number): Texts {
   return () => "{}";
 }
 
-function integers(type: FlatTable | undefined, data: DataView): (row: number) => number | bigint {
-  const isSigned = type === undefined || type.byte(1) === 1;
-  switch (type?.int(0) ?? 32) {
+interface IntegerKind {
+  readonly bits: number;
+  readonly isSigned: boolean;
+}
+
+function integerKind(type: FlatTable | undefined): IntegerKind {
+  return { bits: type?.int(0) ?? 32, isSigned: type === undefined || type.byte(1) === 1 };
+}
+
+function integers({ bits, isSigned }: IntegerKind, data: DataView): (row: number) => number | bigint {
+  switch (bits) {
     case 8:
       return (row) => (isSigned ? data.getInt8(row) : data.getUint8(row));
     case 16:

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { SchemaElement } from "hyparquet";
 import { keepAsText } from "../cells/bad-cell.ts";
-import { dayText, momentText, OffCalendar } from "../cells/iso-text.ts";
+import { dayText, momentText, OffCalendar, timeText } from "../cells/iso-text.ts";
 import { beyondExact } from "../cells/lost-digits.ts";
 import type { ColumnType } from "../schema.ts";
 import { decimalText, decimalValue } from "./decimals.ts";
@@ -44,6 +44,8 @@ export interface Conversion {
   readonly texts: (raw: RawValues) => readonly string[];
   /** A number that was rounded because it has more digits than a 64-bit float keeps, once one was converted. */
   readonly rounded?: () => string | undefined;
+  /** The numbers of the file's own unit, as which versions from before have the column. */
+  readonly former?: Conversion | undefined;
 }
 
 /** How a column is read; undefined when its type has no place in a table of numbers, texts and booleans. */
@@ -54,9 +56,14 @@ export function conversionOf(element: SchemaElement): Conversion | undefined {
   if (logical === "FLOAT16") return numberConversion(halves);
   if (logical === "DATE" || converted === "DATE") return textConversion((raw) => onCalendar(numbersOf(raw), dayText));
   if (element.type === "INT96") return textConversion((raw) => onCalendar(bytesOf(raw), int96Text));
-  const unit = timestampUnit(element);
-  if (unit !== undefined)
-    return textConversion((raw) => onCalendar(bigintsOf(raw), (value) => momentText(value, unit)));
+  const moment = unitOf(element, "TIMESTAMP");
+  if (moment !== undefined)
+    return textConversion((raw) => onCalendar(bigintsOf(raw), (value) => momentText(value, moment)));
+  const time = unitOf(element, "TIME");
+  if (time !== undefined) {
+    const texts = textConversion((raw) => onCalendar(bigintsOf(raw), (value) => timeText(value, time)));
+    return { ...texts, former: physicalConversion(element) };
+  }
   if (logical === "UUID") return textConversion((raw) => bytesOf(raw).map(uuidText));
   return physicalConversion(element);
 }
@@ -208,16 +215,16 @@ function halves(raw: RawValues): Float64Array {
   });
 }
 
-/** Units of a second. */
-function timestampUnit(element: SchemaElement): bigint | undefined {
-  if (element.converted_type === "TIMESTAMP_MILLIS") return 1_000n;
-  if (element.converted_type === "TIMESTAMP_MICROS") return 1_000_000n;
-  if (element.logical_type?.type !== "TIMESTAMP") return undefined;
+/** Units of a second of moments or times of day; undefined for other columns. */
+function unitOf(element: SchemaElement, what: "TIMESTAMP" | "TIME"): bigint | undefined {
+  if (element.converted_type === `${what}_MILLIS`) return 1_000n;
+  if (element.converted_type === `${what}_MICROS`) return 1_000_000n;
+  if (element.logical_type?.type !== what) return undefined;
   const { unit } = element.logical_type;
   return unit === "MILLIS" ? 1_000n : unit === "MICROS" ? 1_000_000n : 1_000_000_000n;
 }
 
-/** The texts of days or moments; refuses those that no calendar has, such as the infinities of some databases. */
+/** The texts of days, moments or times; refuses those that no calendar has, such as the infinities of some databases. */
 function onCalendar<T>(values: ArrayLike<T>, textOf: (value: T) => string): string[] {
   return Array.from(values, (value, index) => {
     try {

@@ -1,5 +1,6 @@
 import { AimassError } from "@aimass/core";
 import { type ColumnMetaData, type FileMetaData, parquetMetadata, type SchemaElement } from "hyparquet";
+import { durationColumns } from "../arrow/kept-schema.ts";
 import { badFile } from "../cells/bad-cell.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
@@ -17,6 +18,8 @@ export interface ParquetColumn {
   readonly conversion: Conversion;
   /** Of a column of lists of numbers. */
   readonly levels?: ListLevels;
+  /** What it holds that no model takes, though versions from before have it; ends a sentence. */
+  readonly unfit?: string | undefined;
   /** Which chunk of a row group it is. */
   readonly chunk: number;
 }
@@ -117,11 +120,15 @@ function columnsOf(metadata: FileMetaData, limits: Limits): Columns {
       throw badFile(`Two columns of the Parquet file are called ${quote(name)}.`, "Rename one of them.");
     seen.add(name);
   }
+  const durations = durationColumns(metadata.key_value_metadata?.find(({ key }) => key === "ARROW:schema")?.value);
   const columns = top.flatMap(({ name, chunk, kind }): ParquetColumn[] => {
     if (kind.kind === "other") return [];
     const { element, conversion } = kind;
-    if (kind.kind === "list") return [{ name, element, conversion, chunk, optional: true, levels: kind.levels }];
-    return [{ name, element, conversion, chunk, optional: element.repetition_type !== "REQUIRED" }];
+    const unfit = durations.has(name) ? "holds durations" : undefined;
+    if (kind.kind === "list") {
+      return [{ name, element, conversion, chunk, optional: true, levels: kind.levels, unfit: unfit ?? kind.unfit }];
+    }
+    return [{ name, element, conversion, chunk, optional: element.repetition_type !== "REQUIRED", unfit }];
   });
   const unfit = top.flatMap(({ name, kind }) => (kind.kind === "other" ? [{ name, what: kind.what }] : []));
   return { columns, unfit, chunks: top.reduce((sum, { chunks }) => sum + chunks, 0) };

@@ -100,7 +100,8 @@ export class ParquetReader implements FormatReader {
     const lengths = new Map<string, number>();
     let width = parquet.columns.length;
     for (const column of parquet.columns) {
-      if (column.levels === undefined || !choice.wants(column.name)) continue;
+      if (column.unfit !== undefined) unfit.set(column.name, column.unfit);
+      if (column.levels === undefined || column.unfit !== undefined || !choice.wants(column.name)) continue;
       const length = await this.#listLength(parquet, column, signal);
       if (length === undefined) unfit.set(column.name, "holds lists without a number");
       else if (width + length > limits.columns) unfit.set(column.name, tooLong(length, limits));
@@ -138,8 +139,11 @@ export class ParquetReader implements FormatReader {
   #schemaOf(parquet: ParquetFile, { texts, unfit, lengths }: Known): DatasetSchema {
     const { missing, types, choice } = this.#context;
     const index = this.#leftOut(parquet);
-    const typeOf = ({ name, conversion }: ParquetColumn) =>
-      texts.has(name) ? "string" : (types.get(name) ?? conversion.type);
+    const typeOf = ({ name, conversion }: ParquetColumn) => {
+      const said = types.get(name);
+      if (said === "number" && conversion.former !== undefined) throw noNumbers(name);
+      return texts.has(name) ? "string" : (said ?? conversion.type);
+    };
     const taken = new Set(namesOf(parquet));
     const columns = parquet.columns
       .filter(({ name }) => choice.wants(name) && !index.has(name) && !unfit.has(name))
@@ -221,6 +225,14 @@ interface Known {
   readonly unfit: Map<string, string>;
   /** Numbers of each list, by column. */
   readonly lengths: Map<string, number>;
+}
+
+/** Times of day as numbers would be of one unit in this file and of another in the next. */
+function noNumbers(name: string): Error {
+  return badFile(
+    `Column ${quote(name)} holds times of day, and is declared as numbers.`,
+    "Leave the type out to have texts such as 14:22:00, or write a number of seconds.",
+  );
 }
 
 function namesOf({ columns, unfit }: ParquetFile): string[] {

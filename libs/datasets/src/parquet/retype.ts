@@ -8,6 +8,7 @@ import type { RawValues } from "./raw-values.ts";
 /** The values as the type the schema wants: everything can be text; text and booleans can be numbers where they are. */
 export function retype(conversion: Conversion, raw: RawValues, wanted: ColumnType): Converted {
   if (wanted === conversion.type) return conversion.convert(raw);
+  if (wanted === "number" && conversion.former !== undefined) return conversion.former.convert(raw);
   if (wanted === "string") return { type: "string", values: conversion.texts(raw) };
   if (wanted === "image") throw new BadValue(0, "the column is declared as images", keepAsText);
   const texts = conversion.texts(raw);

@@ -25,6 +25,8 @@ export interface TopColumn {
         readonly element: SchemaElement;
         readonly conversion: Conversion;
         readonly levels: ListLevels;
+        /** What no model takes, though versions from before have it; ends a sentence. */
+        readonly unfit?: string;
       }
     /** `what` ends a sentence: "holds structs". */
     | { readonly kind: "other"; readonly what: string };
@@ -104,6 +106,9 @@ function nestedKind({ element, children }: Node): TopColumn["kind"] {
 }
 
 function listKind(element: SchemaElement, conversion: Conversion | undefined, levels: ListLevels): TopColumn["kind"] {
+  if (conversion?.former !== undefined) {
+    return { kind: "list", element, conversion: conversion.former, levels, unfit: "holds lists of times of day" };
+  }
   if (conversion?.type !== "number" || (element.repetition_type === "REPEATED" && levels.present > 1)) {
     return { kind: "other", what: "holds lists of other values than numbers" };
   }
