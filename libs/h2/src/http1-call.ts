@@ -38,8 +38,10 @@ export class Http1Call implements ServerCall {
     this.#isDraining = connection.isDraining;
     this.recognize = connection.recognized;
     this.method = request.method ?? "GET";
-    this.path = request.url ?? "/";
-    this.headers = plainFields(request.headers);
+    const headers = plainFields(request.headers);
+    const { path, host } = readTarget(request.url ?? "/");
+    this.path = path;
+    this.headers = host === undefined ? headers : { ...headers, host };
     this.authority = this.headers.host ?? "";
     request.on("error", ignore);
     response.on("error", ignore);
@@ -161,3 +163,12 @@ function addTrailers(response: ServerResponse, trailers: HeaderFields): void {
 }
 
 function ignore(): void {}
+
+const absoluteForm = /^https?:\/\/([^/?#]+)([^#]*)/i;
+
+/** What a request asks for, as a path or as a whole address, whose host then counts instead of the field Host (RFC 9112, sections 3.2.1 and 3.2.2). */
+function readTarget(target: string): { readonly path: string; readonly host?: string } {
+  const [, host, rest = ""] = absoluteForm.exec(target) ?? [];
+  if (host === undefined) return { path: target };
+  return { path: rest.startsWith("/") ? rest : `/${rest}`, host };
+}

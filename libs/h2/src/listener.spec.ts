@@ -60,6 +60,27 @@ async function readAll(socket: Readable): Promise<string> {
   return text;
 }
 
+describe("a target that is a whole address", () => {
+  it.each([
+    ["http://mesh.example:5000/models/m/predict?x=1", "/models/m/predict?x=1 mesh.example:5000 mesh.example:5000"],
+    ["HTTP://mesh.example", "/ mesh.example mesh.example"],
+    ["https://mesh.example?x=1", "/?x=1 mesh.example mesh.example"],
+    ["http://evil.example@127.0.0.1/", "/ evil.example@127.0.0.1 evil.example@127.0.0.1"],
+    ["/http://mesh.example/", "/http://mesh.example/ other.example other.example"],
+  ])("is its path, with its host instead of the field: %s", async (target, meant) => {
+    const listener = await serve((call) =>
+      call.respond({
+        status: 200,
+        headers: {},
+        body: Buffer.from(`${call.path} ${call.authority} ${call.headers.host}`),
+      }),
+    );
+    const socket = await rawConnection(listener);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n`);
+    expect(await readAll(socket)).toContain(`\r\n\r\n${meant}`);
+  });
+});
+
 describe("a listener", () => {
   it("speaks HTTP/1.1 and HTTP/2 on one port", async () => {
     const listener = await serve(async (call) => {

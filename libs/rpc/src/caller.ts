@@ -56,7 +56,13 @@ export function requireVerb(
       remedy: "Sign in, or send an API key.",
     });
   }
-  throw new AimassError("PERMISSION_DENIED", `${principal.id} may not ${verb} on ${resource}: ${decision.reason}`, {
+  const message = `${principal.id} may not ${verb} on ${resource}: ${decision.reason}`;
+  if (decision.grantId !== undefined)
+    throw new AimassError("PERMISSION_DENIED", message, {
+      reason: "ACCESS_DENIED",
+      remedy: "No grant outweighs a deny: ask someone with grant.write on it to remove that one.",
+    });
+  throw new AimassError("PERMISSION_DENIED", message, {
     reason: "ACCESS_DENIED",
     remedy: "Ask someone with grant.write on it for a grant.",
   });

@@ -1,6 +1,9 @@
 import { Command, CommanderError, Help } from "commander";
 import { modulesFor } from "./commands/catalogue.ts";
+import { endWithOutput } from "./output/closed-output.ts";
 import { plainLine } from "./output/plain-text.ts";
+
+endWithOutput();
 
 const program = new Command("aimass")
   .description("AI Mass: keep, train, deploy and serve models")

@@ -26,7 +26,11 @@ export function assertProjectName(text: string): void {
 export function assertModelName(text: string, kind = "model"): void {
   if (isModelName(text)) return;
   const remedy = 'Use 1–128 of a–z, A–Z, 0–9, "-" and "_", with a letter or digit first.';
-  throw invalid(kind === "model" ? "name" : kind, `"${shorten(text)}" cannot name a ${kind}.`, remedy);
+  throw invalid(
+    kind === "model" ? "name" : kind,
+    `"${shorten(text)}" cannot name ${kind === "alias" ? "an" : "a"} ${kind}.`,
+    remedy,
+  );
 }
 
 /** The name of an alias: like a model's, but never all digits, which would read as a version. */

@@ -70,6 +70,18 @@ describe("inputs as they were typed", () => {
     await expect(readInputs(table, ["age=old"])).rejects.toThrow('Input age is FP32; "old" is no value of it.');
   });
 
+  it("are refused where one is given twice, by whichever way", async () => {
+    const table = metadata(["a", "FP32"], ["b", "FP32"]);
+    for (const typed of [
+      ["a=1", "a=2"],
+      ['{"a": [1], "b": [2]}', "a=2"],
+    ])
+      await expect(readInputs(table, typed)).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: 'The input "a" was given twice.',
+      });
+  });
+
   it("are days as the data of training wrote them, and in ISO 8601", async () => {
     const cells = new Cells({ kind: "date", missing: [], trueWords: [], falseWords: [], dates: "DD.MM.YYYY" });
     const table = metadata(["day", "FP64"]);

@@ -63,13 +63,22 @@ export async function readInputs(
   for (const argument of typed) {
     const [, name, value] = /^([^={[@]+)=([\s\S]*)$/.exec(argument) ?? [];
     if (name === undefined || value === undefined)
-      for (const tensor of allInputs(metadata, argument)) inputs.set(tensor.name, tensor);
-    else inputs.set(name, await namedInput(inputNamed(metadata, name), value));
+      for (const tensor of allInputs(metadata, argument)) put(inputs, tensor);
+    else put(inputs, await namedInput(inputNamed(metadata, name), value));
   }
   const tensors = [...inputs.values()];
   if (!tensors.some(hasTexts)) return tensors;
   const known = await cells();
   return tensors.map((tensor) => (hasTexts(tensor) ? withNumbers(tensor, known.get(tensor.name)) : tensor));
+}
+
+/** Adds an input. Errors: INVALID_ARGUMENT for one that was given before. */
+function put(inputs: Map<string, InputTensor>, tensor: InputTensor): void {
+  if (inputs.has(tensor.name))
+    throw new AimassError("INVALID_ARGUMENT", `The input "${tensor.name}" was given twice.`, {
+      remedy: "Give every input once; several rows go as --input '{\"name\": [[1], [2]]}', or in a file.",
+    });
+  inputs.set(tensor.name, tensor);
 }
 
 /** Whether texts stand where numbers must. */

@@ -59,7 +59,7 @@ function addAlias(models: Command): void {
           context.output.result(
             { move, summary },
             () =>
-              `${name}@${alias}: v${move?.fromVersion || "-"} → v${move?.toVersion}.${summary === undefined ? "" : ` ${summary}`}`,
+              `${name}@${alias}: ${move?.fromVersion ? `v${move.fromVersion} → ` : "points at "}v${move?.toVersion}.${summary === undefined ? "" : ` ${summary}`}`,
           );
           context.output.hint(`Undo: aimass models rollback ${name} ${alias}`);
         },

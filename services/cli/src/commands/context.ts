@@ -76,23 +76,29 @@ function isRestAnswer(error: unknown): boolean {
   return error instanceof AimassError && error.reason === refusedByServer;
 }
 
+/** What is named like a model: by "name", or by "project.name". */
+export type NamedThing = "model" | "dataset" | "rule";
+
 /** Splits "project.model" (or "model" in the default project) and checks it. Errors: INVALID_ARGUMENT. */
-export function modelArgument(text: string): { project: string; model: string } {
+export function modelArgument(text: string, thing: NamedThing = "model"): { project: string; model: string } {
   const match = /^(?:([a-z][a-z0-9_-]{0,63})\.)?([a-zA-Z0-9][a-zA-Z0-9_-]{0,127})$/.exec(text);
   if (match === null) {
-    throw new AimassError("INVALID_ARGUMENT", `"${text}" is not a model name.`, {
-      remedy: 'A model is "model" or "project.model": letters, digits, "-" and "_".',
+    throw new AimassError("INVALID_ARGUMENT", `"${text}" is not a ${thing} name.`, {
+      remedy: `A ${thing} is "${thing}" or "project.${thing}": letters, digits, "-" and "_".`,
     });
   }
   return { project: match[1] ?? "default", model: match[2] as string };
 }
 
 /** Splits "model:version" or "model@alias"; the version part is empty when missing. */
-export function versionArgument(text: string): { project: string; model: string; version: string } {
+export function versionArgument(
+  text: string,
+  thing: NamedThing = "model",
+): { project: string; model: string; version: string } {
   const at = text.search(/[:@]/);
   return at === -1
-    ? { ...modelArgument(text), version: "" }
-    : { ...modelArgument(text.slice(0, at)), version: text.slice(at + 1) };
+    ? { ...modelArgument(text, thing), version: "" }
+    : { ...modelArgument(text.slice(0, at), thing), version: text.slice(at + 1) };
 }
 
 /** A whole version number. Errors: INVALID_ARGUMENT. */

@@ -26,7 +26,7 @@ function addVersions(datasets: Command): void {
     .argument("<dataset>")
     .action(
       action(async ({ connection, output }, _options, [name]) => {
-        const { project, model: dataset } = modelArgument(name as string);
+        const { project, model: dataset } = modelArgument(name as string, "dataset");
         const all = await allPages(
           (page) => connection.client(DatasetService).listDatasetVersions({ project, dataset, page }),
           (answer) => answer.versions,
@@ -60,7 +60,7 @@ function addDiff(datasets: Command): void {
     .argument("[right]", "another one; the newest when left out", "0")
     .action(
       action(async ({ connection, output }, _options, [name, left, right]) => {
-        const { project, model: dataset } = modelArgument(name as string);
+        const { project, model: dataset } = modelArgument(name as string, "dataset");
         const sides = {
           left: versionNumber(left as string),
           right: BigInt(wholeNumber("the right version", right as string)),
@@ -87,7 +87,7 @@ function addPull(datasets: Command): void {
     .option("--force", "replace a file that is there with other content")
     .action(
       action<{ force?: boolean }>(async ({ connection, output }, { force = false }, [name, folder = "."]) => {
-        const { project, model: dataset, version: text } = versionArgument(name as string);
+        const { project, model: dataset, version: text } = versionArgument(name as string, "dataset");
         const version = text === "" ? 0n : versionNumber(text);
         const client = connection.client(DatasetService);
         const found = (await client.getDatasetVersion({ project, dataset, version })).datasetVersion as DatasetVersion;
@@ -110,7 +110,7 @@ function addDelete(datasets: Command): void {
       .argument("<dataset>", '"dataset" for all of it, "dataset:version" for one version'),
   ).action(
     action<DestroyOptions>(async (context, options, [name]) => {
-      const { project, model: dataset, version: text } = versionArgument(name as string);
+      const { project, model: dataset, version: text } = versionArgument(name as string, "dataset");
       const version = text === "" ? 0n : versionNumber(text);
       const client = context.connection.client(DatasetService);
       const full = modelName(project, dataset);

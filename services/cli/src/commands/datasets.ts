@@ -46,7 +46,7 @@ export function addDatasets(program: Command): void {
   ).action(
     action<PushOptions>(async ({ connection, output }, options, [path, name]) => {
       const file = path as string;
-      const { project, model: dataset } = modelArgument(name ?? nameOf(file));
+      const { project, model: dataset } = modelArgument(name ?? nameOf(file), "dataset");
       const word = options.format === undefined ? undefined : oneOf("--format", options.format, formatWords);
       const { description, source } = options;
       const version = await pushDataset({
@@ -104,7 +104,7 @@ function addShow(datasets: Command): void {
     .option("-v, --version <n>", "a version; the newest when left out", "0")
     .action(
       action<{ version: string }>(async ({ connection, output }, options, [name]) => {
-        const { project, model: dataset } = modelArgument(name as string);
+        const { project, model: dataset } = modelArgument(name as string, "dataset");
         const version = BigInt(wholeNumber("--version", options.version));
         const client = connection.client(DatasetService);
         const { datasetVersion } = await client.getDatasetVersion({ project, dataset, version });
@@ -122,7 +122,7 @@ function addPreview(datasets: Command): void {
     .option("-r, --rows <n>", "1 to 100", "10")
     .action(
       action<{ version: string; rows: string }>(async ({ connection, output }, options, [name]) => {
-        const { project, model: dataset } = modelArgument(name as string);
+        const { project, model: dataset } = modelArgument(name as string, "dataset");
         const version = BigInt(wholeNumber("--version", options.version));
         const rows = wholeNumber("--rows", options.rows, 1);
         const preview = await connection.client(DatasetService).previewDataset({ project, dataset, version, rows });

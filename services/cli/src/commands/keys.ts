@@ -1,8 +1,9 @@
-import { type ApiKey, DirectoryService, SessionService } from "@aimass/api/auth";
+import { type ApiKey, type CreateApiKeyRequestSchema, DirectoryService, SessionService } from "@aimass/api/auth";
 import { ErrorDetailSchema } from "@aimass/api/common";
 import { AimassError } from "@aimass/core";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { type Client, ConnectError } from "@connectrpc/connect";
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import { acknowledged } from "../output/acknowledged.ts";
@@ -110,14 +111,18 @@ async function createKey(context: CommandContext, options: KeyOptions): Promise<
   const { description, serviceAccount } = options;
   const client = connection.client(DirectoryService);
   const end = options.for === "never" ? { neverExpires: true } : { expiresAt: endAfter(options.for) };
-  if (serviceAccount !== undefined) await ensureServiceAccount(client, serviceAccount, description);
   const principal = serviceAccount === undefined ? "" : `service-account:${serviceAccount}`;
   const request = { principal, description, ...end };
-  const create = async (currentPassword: string) => await client.createApiKey({ ...request, currentPassword });
+  const create = async (currentPassword: string) => {
+    const key = { ...request, currentPassword };
+    if (serviceAccount === undefined) return await client.createApiKey(key);
+    return await keyOfServiceAccount(client, key, serviceAccount);
+  };
   const answer =
     options.passwordFile === undefined
       ? await create("").catch(async (error: unknown) => {
           if (!wantsPassword(error)) throw error;
+          if (process.stdin.isTTY !== true) throw signInAgain(error);
           return await create(await passwordOf(context, undefined));
         })
       : await create(await passwordOf(context, options.passwordFile));
@@ -136,18 +141,31 @@ async function passwordOf({ connection, server }: CommandContext, file: string |
   return await readPassword(file, principal.replace(/^user:/, ""), server);
 }
 
-/** Whether keys are made with the password alone, because the sign-in was long ago and a person is there to be asked. */
+/** Whether the sign-in was so long ago that keys are made with the password alone. */
 function wantsPassword(error: unknown): boolean {
-  const reason = ConnectError.from(error).findDetails(ErrorDetailSchema)[0]?.reason;
-  return reason === "FRESH_SIGN_IN_NEEDED" && process.stdin.isTTY === true;
+  return ConnectError.from(error).findDetails(ErrorDetailSchema)[0]?.reason === "FRESH_SIGN_IN_NEEDED";
 }
 
-async function ensureServiceAccount(client: Client<typeof DirectoryService>, name: string, description: string) {
-  const existing = await allPages(
-    (page) => client.listServiceAccounts({ page }),
-    (answer) => answer.serviceAccounts,
-  );
-  if (!existing.some((account) => account.name === name)) await client.createServiceAccount({ name, description });
+function signInAgain(cause: unknown): AimassError {
+  return new AimassError("FAILED_PRECONDITION", "You signed in longer than 10 minutes ago.", {
+    remedy: "Sign in again with `aimass login`, or give your password with --password-file FILE.",
+    cause,
+  });
+}
+
+/** Makes the account when it is missing, but only once the service found nothing else that keeps it from making the key. */
+async function keyOfServiceAccount(
+  client: Client<typeof DirectoryService>,
+  key: MessageInitShape<typeof CreateApiKeyRequestSchema>,
+  name: string,
+) {
+  try {
+    return await client.createApiKey(key);
+  } catch (error) {
+    if (ConnectError.from(error).code !== Code.NotFound) throw error;
+    await client.createServiceAccount({ name, description: key.description ?? "" });
+    return await client.createApiKey(key);
+  }
 }
 
 function stateOf(key: ApiKey): string {

@@ -49,7 +49,7 @@ export function addRetraining(jobs: Command): void {
     .argument("<name>", '"rule" or "project.rule"')
     .action(
       action(async ({ connection, output }, _options, [name]) => {
-        const { project, model: rule } = modelArgument(name as string);
+        const { project, model: rule } = modelArgument(name as string, "rule");
         const client = connection.client(TrainingService);
         // Removing is idempotent for programs; a person wants to know that the name was wrong.
         const retrainings = await listRules(connection, project);

@@ -86,7 +86,7 @@ export function checkComplete(spec: JobSpec): void {
 }
 
 function setNames(spec: JobSpec, flags: JobFlags): void {
-  const dataset = flags.dataset === undefined ? undefined : modelArgument(flags.dataset);
+  const dataset = flags.dataset === undefined ? undefined : modelArgument(flags.dataset, "dataset");
   const model = flags.model === undefined ? undefined : modelArgument(flags.model);
   if (dataset !== undefined && model !== undefined && dataset.project !== model.project)
     throw new AimassError(

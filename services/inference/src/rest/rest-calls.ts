@@ -12,6 +12,7 @@ import { answerTrailers, type CallContext, inferCounted } from "../rpc/call-cont
 import { findServable } from "../rpc/find-servable.ts";
 import type { ModelFacts } from "../rpc/model-calls.ts";
 import type { Servable } from "../servables/servable.ts";
+import { inUtf8 } from "./charset.ts";
 import { plainJson } from "./plain-json.ts";
 import { predictForm, wantsCsv } from "./predict-forms.ts";
 import { parseRestPath, type RestTarget } from "./rest-path.ts";
@@ -106,7 +107,8 @@ export class RestCalls {
     call: ServerCall,
   ): Promise<{ read: ReadCall; found: Servable; now: number }> {
     const { bodyLimitBytes: limitBytes, clock, codec, servables } = this.#context;
-    const body = await inflate(await call.body(limitBytes), call.headers["content-encoding"], limitBytes);
+    const sent = await inflate(await call.body(limitBytes), call.headers["content-encoding"], limitBytes);
+    const body = kind === "rest" ? sent : inUtf8(sent, call.headers["content-type"]);
     const now = clock.monotonic();
     const jsonLength = kind === "rest" ? jsonLengthOf(call.headers["inference-header-content-length"]) : undefined;
     const found = findServable(servables, call.headers, { name: model, version });

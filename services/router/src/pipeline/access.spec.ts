@@ -158,6 +158,20 @@ describe("a deny on an alias", () => {
     expect(modelStats.map((model) => model.version)).toEqual(["2"]);
   });
 
+  it("is named where a grant would not help, and only there", async () => {
+    const r = await router("m", held, { default: to(1) });
+    const refusal = async () => {
+      const answer = await fetch(`${r.url}/v2/models/m/infer`, { method: "POST", headers, body: "{}" });
+      return [answer.status, ((await answer.json()) as { error: string }).error];
+    };
+    r.grant([...ada, denyGrant("user:ada", "default.m@default")]);
+    expect(await refusal()).toEqual([
+      403,
+      expect.stringMatching(/A deny .* holds on default\.m@default.*remove the deny/),
+    ]);
+    expect((await refusal())[1]).not.toContain("can grant you");
+  });
+
   it("is told as the refusal of the alias itself", async () => {
     const r = await router("m", held, { default: to(1) });
     r.grant([...ada, denyGrant("user:ada", "default.m@default")]);

@@ -85,7 +85,13 @@ function notRunnable(
   const mayView = policy.allows(principal, "model.view", name, nowMs);
   if (principal.kind === "anonymous" && !(mayView && !exists)) return signInFirst();
   if (!mayView || !exists) return noSuchModel(asked);
-  return new AimassError("PERMISSION_DENIED", `You may see model "${asked}", but not run it.`, {
+  const message = `You may see model "${asked}", but not run it.`;
+  if (policy.denies(principal, "model.infer", resource, nowMs))
+    return new AimassError("PERMISSION_DENIED", message, {
+      reason: "MISSING_VERB",
+      remedy: `A deny of model.infer holds on ${resource}, which no grant outweighs: someone who manages it can remove the deny.`,
+    });
+  return new AimassError("PERMISSION_DENIED", message, {
     reason: "MISSING_VERB",
     remedy: `Someone who manages it can grant you model.infer on ${resource}.`,
   });
