@@ -127,6 +127,8 @@ describe("flags of a job", () => {
   it.each<[JobFlags, RegExp]>([
     [{ split: "grouped" }, /--split is "grouped".*grouped:COLUMN/],
     [{ split: "sideways:a" }, /--split is "sideways:a"/],
+    [{ timeLimit: "0s" }, /--time-limit is 0s\..*a time above 0/],
+    [{ search: "random", budget: "0m" }, /--budget is 0m\..*a time above 0/],
     [{ budget: "soon" }, /--budget is "soon".*60s/],
     [{ search: "grid" }, /--search is "grid".*random or halving/],
     [{ missing: "ignore" }, /--missing is "ignore".*impute, drop or refuse/],

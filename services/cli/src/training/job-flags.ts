@@ -62,7 +62,7 @@ export function withFlags(written: JobSpec, flags: JobFlags): JobSpec {
   Object.assign(spec.choices, recipeParameters(flags.param).choices);
   if (flags.task !== undefined) spec.task = oneOf("--task", flags.task, ["regression", "classification"]);
   if (flags.priority !== undefined) spec.priority = wholeNumber("--priority", flags.priority, -100);
-  if (flags.timeLimit !== undefined) spec.timeLimitSeconds = duration("--time-limit", flags.timeLimit);
+  if (flags.timeLimit !== undefined) spec.timeLimitSeconds = someTime("--time-limit", flags.timeLimit);
   if (flags.command !== undefined) {
     spec.script ??= create(ScriptSchema);
     spec.script.command = commandWords("--command", flags.command);
@@ -116,6 +116,15 @@ function setSplit(spec: JobSpec, flags: JobFlags): void {
   if (flags.split !== undefined) setKindOfSplit(spec.split, flags.split);
 }
 
+/** In a spec 0 stands for the trainer's own limit. */
+function someTime(flag: string, text: string): number {
+  const seconds = duration(flag, text);
+  if (seconds > 0) return seconds;
+  throw new AimassError("INVALID_ARGUMENT", `${flag} is ${text}.`, {
+    remedy: `Give a time above 0, such as 60s, 5m or 2h; leave ${flag} out for the usual one.`,
+  });
+}
+
 /** In a spec 0 stands for the usual share. */
 function share(flag: string, text: string): number {
   const value = decimal(flag, text);
@@ -155,7 +164,7 @@ function setSearch(spec: JobSpec, flags: JobFlags): void {
     ...(search === undefined ? {} : { method: oneOf("--search", search, ["random", "halving"]) }),
     ...(trials === undefined ? {} : { trials: wholeNumber("--trials", trials, 1) }),
     ...(parallel === undefined ? {} : { parallel: wholeNumber("--parallel", parallel, 1) }),
-    ...(budget === undefined ? {} : { budgetSeconds: duration("--budget", budget) }),
+    ...(budget === undefined ? {} : { budgetSeconds: someTime("--budget", budget) }),
     ...(searchMetric === undefined ? {} : { metric: searchMetric }),
   };
   if (Object.keys(changes).length === 0) return;

@@ -9,6 +9,8 @@ const metricsOf = {
 } as const;
 const ceilings: readonly string[] = ["rmse", "mae", "log_loss", "latency_ms"];
 
+const shares: readonly string[] = ["accuracy", "macro_f1", "roc_auc"];
+
 /** A bound that a metric must keep. */
 export interface Gate {
   readonly metric: string;
@@ -61,6 +63,7 @@ export function readGate({ metric, bound, betterThan, orEqual }: GateMessage, fi
       remedy: "Give 0, or by how much it must be better.",
     });
   }
+  assertInRange(metric, { bound, isMargin: betterThan !== "" }, `${field}.bound`);
   if (orEqual && (betterThan === "" || bound > 0)) {
     throw new AimassError(
       "INVALID_ARGUMENT",
@@ -72,6 +75,29 @@ export function readGate({ metric, bound, betterThan, orEqual }: GateMessage, fi
     );
   }
   return { metric, bound, betterThan: betterThan || undefined, orEqual };
+}
+
+/** Refuses a bound that no model can keep, or that every model does because the metric never comes there. */
+function assertInRange(metric: string, { bound, isMargin }: { bound: number; isMargin: boolean }, field: string): void {
+  const wanted = isMargin ? marginRange(metric, bound) : boundRange(metric, bound);
+  if (wanted === undefined) return;
+  const message = isMargin
+    ? `The gate asks for a ${metric} that is better by ${bound}.`
+    : `The gate's bound of ${metric} is ${bound}.`;
+  throw new AimassError("INVALID_ARGUMENT", message, { field, remedy: `Give a number ${wanted}.` });
+}
+
+/** What a bound may be, where this one is not. */
+function boundRange(metric: string, bound: number): string | undefined {
+  if (shares.includes(metric)) return bound < 0 || bound > 1 ? "from 0 to 1" : undefined;
+  if (metric === "r2") return bound > 1 ? "at most 1" : undefined;
+  if (metric === "latency_ms") return bound <= 0 ? "of milliseconds above 0" : undefined;
+  return bound < 0 ? "of 0 or more" : undefined;
+}
+
+/** Of shares alone is known how much better one can be. */
+function marginRange(metric: string, bound: number): string | undefined {
+  return shares.includes(metric) && bound > 1 ? "from 0 to 1" : undefined;
 }
 
 /** Sums of the same numbers in another order differ by less, in shares of them. */

@@ -42,6 +42,61 @@ describe("a job's spec", () => {
     );
   });
 
+  it("of a feature that no model can be asked for is refused before it trains, other odd names are not", () => {
+    const names = ["__proto__", "constructor", "toString", "y"];
+    const odd = create(DatasetVersionSchema, {
+      ...{ dataset: "d", rows: 100n },
+      columns: names.map((name) => ({ name, type: ColumnType.NUMBER })),
+    });
+    const fit = (features: string[]) => fitSpec(checkSpec(create(JobSpecSchema, { ...good, features })), odd);
+    for (const features of [[], ["__proto__"]]) {
+      expect(() => fit(features)).toThrow(
+        expect.objectContaining({
+          code: "FAILED_PRECONDITION",
+          message: expect.stringContaining('The column "__proto__" cannot be a feature'),
+          remedy: expect.stringContaining("--rename __proto__=proto"),
+        }),
+      );
+    }
+    expect(fit(["constructor", "toString"]).features).toEqual(["constructor", "toString"]);
+  });
+
+  it.each<[string, number, string, string]>([
+    ["accuracy", 2, "", "from 0 to 1"],
+    ["roc_auc", -0.1, "", "from 0 to 1"],
+    ["macro_f1", 1.01, "live", "from 0 to 1"],
+    ["r2", 1.5, "", "at most 1"],
+    ["rmse", -1, "", "of 0 or more"],
+    ["mae", -0.5, "", "of 0 or more"],
+    ["log_loss", -1, "", "of 0 or more"],
+    ["latency_ms", 0, "", "above 0"],
+  ])(
+    "with a gate of %s that nothing can pass, or everything does (%d), is refused with its range",
+    (metric, bound, betterThan, range) => {
+      const spec = create(JobSpecSchema, { ...good, recipe: "ridge", gates: [{ metric, bound, betterThan }] });
+      expect(() => checkSpec(spec)).toThrow(
+        expect.objectContaining({
+          field: "spec.gates[0].bound",
+          message: expect.stringContaining(`${metric}`),
+          remedy: expect.stringContaining(range),
+        }),
+      );
+    },
+  );
+
+  it.each([
+    ["accuracy", 1, ""],
+    ["accuracy", 0, ""],
+    ["r2", -3, ""],
+    ["r2", 1, ""],
+    ["rmse", 0, ""],
+    ["r2", 4, "live"],
+    ["latency_ms", 0, "live"],
+  ])("with a gate of %s that something may pass (%d) is taken", (metric, bound, betterThan) => {
+    const spec = create(JobSpecSchema, { ...good, recipe: "ridge", gates: [{ metric, bound, betterThan }] });
+    expect(checkSpec(spec).gates).toHaveLength(1);
+  });
+
   it("of more features than can be used says what to do at the push", () => {
     const names = [...Array.from({ length: 2001 }, (_, i) => `gene_${i}`), "target"];
     const wide = create(DatasetVersionSchema, {

@@ -15,6 +15,9 @@ import { fitSearch, isSearch } from "../search/check-search.ts";
 
 const mostFeatures = 2000;
 
+/** The one name that no model's input can have, which the registry says once a model is pushed. */
+const unservable = "__proto__";
+
 export { checkSpec } from "./check-spec.ts";
 
 /**
@@ -67,6 +70,11 @@ function checkFeatures(spec: JobSpec, features: readonly string[], what: string)
     throw invalid("spec.features", `The target "${spec.target}" is among the features.`, "Leave it out of them.");
   }
   if (new Set(features).size < features.length) throw invalid("spec.features", "A feature is named twice.");
+  if (spec.script === undefined && features.includes(unservable)) {
+    const message = `The column "${unservable}" cannot be a feature: ONNX Runtime's JavaScript binding takes the inputs of a model by name, and this one sets an object's prototype.`;
+    const remedy = `Leave it out of the features (--feature), or push the file with another name: aimass datasets push --rename ${unservable}=proto.`;
+    throw unfit("spec.features", message, remedy);
+  }
   if (features.length === 0) {
     const remedy = "Ids and the columns that decide on the split are features only where they are named (--feature).";
     const wider = what === "column" ? "" : " Categories and texts are features of --recipe ridge.";
