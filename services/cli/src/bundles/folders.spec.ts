@@ -103,6 +103,8 @@ describe("a model in Triton's layout", () => {
   it.each([
     [fraud.replace("onnxruntime_onnx", "tensorrt_plan"), /backend tensorrt_plan/],
     [fraud.replace("max_batch_size: 8", "max_batch_size: many"), /max_batch_size is no whole number/],
+    [fraud.replace("max_batch_size: 8", "max_batch_size: -8"), /max_batch_size is -8, not a whole number from 0 to/],
+    [fraud.replace("max_batch_size: 8", "max_batch_size: 9999999999"), /max_batch_size is 9999999999, not a whole/],
     [fraud.replace("labels.txt", "missing.txt"), /missing\.txt, which .* lacks/],
     [`${fraud}\nversion_policy { specific { versions: 7 } }`, /versions 1, 3, 10, and its version_policy wants 7/],
     ['name: "fraud', /line 1: it has "\\""/],

@@ -1,5 +1,5 @@
 import { ColumnKind, type ColumnMeaning, ColumnMeaningSchema, type Signature } from "@aimass/api/registry";
-import { datePattern, datePatterns, signProblem } from "@aimass/core";
+import { datePattern, datePatterns, didYouMean, signProblem } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { invalid, shorten } from "../names.ts";
 
@@ -33,6 +33,8 @@ const words = {
   false_words: "falseWords",
   categories: "categories",
 } as const;
+
+const columnKeys = ["kind", "unit", "dates", "decimal", "thousands", ...Object.keys(words)];
 
 /** Kinds whose cells are texts in the model. */
 const textKinds: ReadonlySet<ColumnKind> = new Set([ColumnKind.CATEGORY, ColumnKind.TEXT]);
@@ -132,7 +134,7 @@ function readColumn(value: unknown, key: string): ColumnMeaning {
       throw wrong(
         `${key}.${name}`,
         "is not known",
-        `Known are kind, unit, dates, decimal, thousands, ${Object.keys(words).join(", ")}.`,
+        `${didYouMean(name, columnKeys)}Known are ${columnKeys.join(", ")}.`,
       );
   }
   return column;

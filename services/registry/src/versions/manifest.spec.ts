@@ -74,6 +74,31 @@ inputs: anything people like
     expect(() => readManifest(text)).toThrow(words);
   });
 
+  it.each([
+    ["batch: on", "In model.yaml, batch is not known.", "Did you mean batching?"],
+    ["bathcing: off", "bathcing is not known", "Did you mean batching?"],
+    ['maxBatchSize: "x"', "maxBatchSize is not known", "Did you mean serving.max_batch_size?"],
+    ["maxBatchSize: 1e9", "maxBatchSize is not known", "Did you mean serving.max_batch_size?"],
+    ["toString: 1", "toString is not known", "Known are description, labels, serving"],
+    ["serving: { maxBatchSize: 8 }", "serving.maxBatchSize is not known", "Did you mean max_batch_size?"],
+    ["serving: { constructor: 8 }", "serving.constructor is not known", "Known are max_batch_size"],
+    ['serving: { max_batch_size: "x" }', 'is not a whole number of 0 to 2147483647: it is "x"', "0 means the default"],
+    ["serving: { max_batch_size: 1e10 }", "of 0 to 2147483647: it is 10000000000", "0 means the default"],
+    ["batching: on", 'batching is not known: it is "on"', '"batching: off"'],
+    ["outputs: [{ name: y, label: [a] }]", "outputs[0].label is not known", "Did you mean labels?"],
+    ["columns: { a: { units: kg } }", "columns.a.units is not known", "Did you mean unit?"],
+  ])("%j is refused with what was meant", (text, words, remedy) => {
+    const said = { code: "INVALID_ARGUMENT", message: expect.stringContaining(words) };
+    expect(() => readManifest(text)).toThrow(
+      expect.objectContaining({ ...said, remedy: expect.stringContaining(remedy) }),
+    );
+  });
+
+  it("keeps keys for people", () => {
+    const text = "author: Ada\nlicense: MIT\nx-ticket: 12\nbatching: off\n";
+    expect(readManifest(text).serving).toMatchObject({ batching: BatchingChoice.OFF });
+  });
+
   it("of any text is read or refused as the caller's mistake, never more", () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 200 }), (text) => {

@@ -1,5 +1,5 @@
 import { BatchingChoice, type ServingOptions, ServingOptionsSchema } from "@aimass/api/registry";
-import { AimassError } from "@aimass/core";
+import { AimassError, closest, didYouMean } from "@aimass/core";
 import { create } from "@bufbuild/protobuf";
 import { parseDocument } from "yaml";
 import { invalid, shorten } from "../names.ts";
@@ -38,6 +38,13 @@ const servingFields = {
   default_priority_level: "defaultPriorityLevel",
 } as const;
 
+const readKeys = ["description", "labels", "serving", "batching", "outputs", "columns"];
+
+/** Kept in the file for people; so is what begins with "x-". */
+const peoplesKeys = "name version author authors license source tags metadata inputs".split(" ");
+const outputKeys = ["name", "labels", "description", "datatype", "shape"];
+
+const largestOption = 2 ** 31 - 1;
 const mostPriorityLevels = 100;
 
 /** Longest statement of why rows do not meet, in characters. */
@@ -58,12 +65,13 @@ const longestStatement = 500;
  *   age: { kind: number, missing: [NA] }
  * ```
  *
- * Other keys are kept in the file for people. Errors: INVALID_ARGUMENT, with the key that is wrong.
+ * Keys for people, such as `author`, `license` and all that begin with `x-`, are kept in the file. Errors: INVALID_ARGUMENT, with the key that is wrong, or not known.
  */
 export function readManifest(text: string): Manifest {
   const root = parseYaml(text);
   if (root === null || root === undefined) return noManifest;
   const top = asMap(root, "model.yaml");
+  assertKeys(top);
   return {
     description: top.description === undefined ? undefined : asText(top.description, "description"),
     labels: top.labels === undefined ? undefined : readLabels(top.labels),
@@ -71,6 +79,21 @@ export function readManifest(text: string): Manifest {
     classes: top.outputs === undefined ? new Map() : readClasses(top.outputs),
     columns: top.columns === undefined ? {} : readColumns(top.columns),
   };
+}
+
+/** A misspelt key would say nothing, and be obeyed by nobody. */
+function assertKeys(top: Record<string, unknown>): void {
+  const unknown = Object.keys(top).find(
+    (key) => !readKeys.includes(key) && !peoplesKeys.includes(key) && !key.startsWith("x-"),
+  );
+  if (unknown === undefined) return;
+  const option = closest(unknown, Object.keys(servingFields));
+  const meant = didYouMean(unknown, readKeys) || (option === undefined ? "" : `Did you mean serving.${option}? `);
+  throw wrong(
+    unknown,
+    "is not known",
+    `${meant}Known are ${readKeys.join(", ")}; for people ${peoplesKeys.join(", ")}, and what begins with x-.`,
+  );
 }
 
 /** Serving options within bounds. Errors: INVALID_ARGUMENT. */
@@ -165,7 +188,7 @@ function readBatching(value: unknown, serving: ServingOptions): void {
     return;
   }
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw wrong("batching", "is not known", remedy);
+    throw wrong("batching", `is not known: it is ${shown(value)}`, remedy);
   const { stated, ...others } = value as Record<string, unknown>;
   const other = Object.keys(others)[0];
   if (other !== undefined || stated === undefined)
@@ -179,11 +202,19 @@ function readBatching(value: unknown, serving: ServingOptions): void {
 function readServing(value: unknown): ServingOptions {
   const serving = create(ServingOptionsSchema);
   for (const [key, number] of Object.entries(asMap(value, "serving"))) {
-    const field = servingFields[key as keyof typeof servingFields];
+    const field = Object.hasOwn(servingFields, key) ? servingFields[key as keyof typeof servingFields] : undefined;
     if (field === undefined)
-      throw wrong(`serving.${key}`, "is not known", `Known are ${Object.keys(servingFields).join(", ")}.`);
-    if (!Number.isInteger(number) || (number as number) < 0 || (number as number) > 2 ** 31 - 1) {
-      throw wrong(`serving.${key}`, "is not a whole number of 0 or more", "0 means the default.");
+      throw wrong(
+        `serving.${key}`,
+        "is not known",
+        `${didYouMean(key, Object.keys(servingFields))}Known are ${Object.keys(servingFields).join(", ")}.`,
+      );
+    if (!Number.isInteger(number) || (number as number) < 0 || (number as number) > largestOption) {
+      throw wrong(
+        `serving.${key}`,
+        `is not a whole number of 0 to ${largestOption}: it is ${shown(number)}`,
+        "0 means the default.",
+      );
     }
     serving[field] = number as number;
   }
@@ -197,6 +228,11 @@ function readClasses(value: unknown): Map<string, readonly string[]> {
   value.forEach((item: unknown, index) => {
     const output = asMap(item, `outputs[${index}]`);
     const name = asText(output.name, `outputs[${index}].name`);
+    const unknown = Object.keys(output).find((key) => !outputKeys.includes(key));
+    if (unknown !== undefined) {
+      const remedy = `${didYouMean(unknown, outputKeys)}Known are ${outputKeys.join(", ")}.`;
+      throw wrong(`outputs[${index}].${unknown}`, "is not known", remedy);
+    }
     if (output.labels === undefined) return;
     if (!Array.isArray(output.labels))
       throw wrong(`outputs[${index}].labels`, "is not a list", "Write a list of class names.");
@@ -218,6 +254,10 @@ function asText(value: unknown, key: string): string {
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   throw wrong(key, "is not text", "Put it into quotes.");
+}
+
+function shown(value: unknown): string {
+  return shorten(JSON.stringify(value) ?? String(value));
 }
 
 function wrong(key: string, what: string, remedy: string): AimassError {

@@ -66,7 +66,7 @@ export function readModelConfig(source: string, file: string): ModelConfig {
   const root = parseTextFormat(source, file);
   const fields = new Fields(root, file);
   const batching = fields.message("dynamic_batching");
-  const maxBatchSize = fields.number("max_batch_size");
+  const maxBatchSize = fields.count("max_batch_size");
   return {
     name: fields.text("name"),
     backend: fields.text("backend") || fields.text("platform"),
@@ -75,11 +75,11 @@ export function readModelConfig(source: string, file: string): ModelConfig {
     outputs: fields.messages("output").map(tensor),
     policy: policyOf(fields.message("version_policy")),
     modelFile: fields.text("default_model_filename") || "model.onnx",
-    batchDelayUs: batching?.number("max_queue_delay_microseconds") ?? 0,
-    queueLimit: batching?.message("default_queue_policy")?.number("max_queue_size") ?? 0,
-    priorityLevels: batching?.number("priority_levels") ?? 0,
-    defaultPriorityLevel: batching?.number("default_priority_level") ?? 0,
-    instances: fields.messages("instance_group").reduce((sum, group) => sum + (group.number("count") ?? 1), 0),
+    batchDelayUs: batching?.count("max_queue_delay_microseconds") ?? 0,
+    queueLimit: batching?.message("default_queue_policy")?.count("max_queue_size") ?? 0,
+    priorityLevels: batching?.count("priority_levels") ?? 0,
+    defaultPriorityLevel: batching?.count("default_priority_level") ?? 0,
+    instances: fields.messages("instance_group").reduce((sum, group) => sum + (group.count("count") ?? 1), 0),
     left: leftOf(root),
   };
 }
@@ -97,7 +97,7 @@ function policyOf(policy: Fields | undefined): VersionPolicy {
   if (policy?.has("all")) return { kind: "all" };
   const specific = policy?.message("specific");
   if (specific !== undefined) return { kind: "specific", versions: specific.numbers("versions").map(String) };
-  return { kind: "latest", count: policy?.message("latest")?.number("num_versions") || 1 };
+  return { kind: "latest", count: policy?.message("latest")?.count("num_versions") || 1 };
 }
 
 /** Every field that is set and not read, once each. */
@@ -118,6 +118,8 @@ function leftOf(root: TextMessage): string[] {
 }
 
 const hasReadFields = (path: string) => Object.keys(asHere).some((other) => other.startsWith(`${path}.`));
+
+const largestCount = 2 ** 31 - 1;
 
 /** The fields of one message. Errors of its methods: INVALID_ARGUMENT. */
 class Fields {
@@ -140,8 +142,11 @@ class Fields {
     return value.text;
   }
 
-  number(name: string): number | undefined {
-    return this.numbers(name).at(-1);
+  /** A whole number of 0 or more. */
+  count(name: string): number | undefined {
+    const number = this.numbers(name).at(-1);
+    if (number === undefined || (number >= 0 && number <= largestCount)) return number;
+    throw this.#wrong(name, `${number}, not a whole number from 0 to ${largestCount}`);
   }
 
   numbers(name: string): number[] {
