@@ -74,11 +74,10 @@ export class WireReader {
     throw this.malformed("a number of more than 10 bytes");
   }
 
-  /** A signed 64-bit varint as a number; NaN when it is beyond ±2^53. */
+  /** A signed 64-bit varint as a number: beyond ±2^53 the nearest one, which `Number.isSafeInteger` is false of. */
   int64AsNumber(): number {
     const low = this.varint64();
-    const value = (this.high | 0) * 0x100000000 + low;
-    return Number.isSafeInteger(value) ? value : Number.NaN;
+    return (this.high | 0) * 0x100000000 + low;
   }
 
   int64(): bigint {

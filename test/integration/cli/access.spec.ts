@@ -89,6 +89,13 @@ describe("aimass grants, keys, users, groups, service accounts and sessions", { 
     );
   });
 
+  it("leaves no service account behind where the key is refused", async () => {
+    const { secret } = await json<{ secret: string }>("keys", "create");
+    const program = new Command({ AIMASS_SERVER: mesh.up.url, AIMASS_API_KEY: secret });
+    expectFailure(await program.run("keys", "create", "-s", "neverhere"), 3, /An API key cannot make keys/);
+    expect(await words("service-accounts", "list")).not.toContain("neverhere");
+  });
+
   it("makes, stops and deletes service accounts, with all their keys", async () => {
     expect(await words("service-accounts", "create", "robot", "-d", "at night")).toMatch(/robot is there/);
     const makeKey = () => json<{ secret: string }>("keys", "create", "--service-account", "robot");

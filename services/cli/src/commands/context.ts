@@ -103,6 +103,10 @@ export function versionArgument(
 
 /** A whole version number. Errors: INVALID_ARGUMENT. */
 export function versionNumber(text: string): bigint {
+  if (text === "")
+    throw new AimassError("INVALID_ARGUMENT", "No version was named.", {
+      remedy: 'Put its number behind the name: "model:1". See them with `aimass models show MODEL`.',
+    });
   if (!/^[1-9]\d{0,17}$/.test(text))
     throw new AimassError("INVALID_ARGUMENT", `"${text}" is not a version number.`, {
       remedy: "Versions are 1, 2, 3 …; see them with `aimass models show MODEL`.",
