@@ -2,6 +2,7 @@ import { ColumnKind, type ColumnMeaning } from "@aimass/api/registry";
 import {
   type DatePattern,
   datePattern,
+  datePatterns,
   isPlainFormat,
   type NumberFormat,
   plainNumber,
@@ -138,8 +139,12 @@ export class Cells {
 
   /** NaN of what says nothing and of a day that no calendar has, where the data had such cells or might have: no values then either. Undefined of other texts. */
   #noDay(text: string): number | undefined {
-    if (this.#dates === undefined) return undefined;
-    return saysNothing(text) || readDate(text, this.#dates) !== undefined ? Number.NaN : undefined;
+    const pattern = this.#dates;
+    if (pattern === undefined) return undefined;
+    if (saysNothing(text)) return Number.NaN;
+    // A day of the other order is a mistake that its writer must hear of.
+    const isOther = () => datePatterns.some((other) => readDate(text, other)?.iso !== undefined);
+    return readDate(text, pattern) !== undefined && !isOther() ? Number.NaN : undefined;
   }
 
   #decimalOf(text: string): number | undefined {

@@ -121,7 +121,8 @@ function hasCells({ inputs }: SignatureView): boolean {
 function placesOf(columns: readonly Column[], names: readonly string[]): Places {
   const inputs = new InputNames(columns, (column) => column.spec.name);
   const places = names.map((name) => inputs.find(name));
-  const twice = places.find((place, index) => place !== undefined && places.indexOf(place) < index);
+  const seen = new Set<Column>();
+  const twice = places.find((place) => place !== undefined && (seen.has(place) || !seen.add(place)));
   if (twice === undefined) return places;
   throw new AimassError("INVALID_ARGUMENT", `The columns name ${quoted(twice.spec.name)} twice.`, {
     reason: "BAD_ROW",

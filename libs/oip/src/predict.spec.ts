@@ -221,8 +221,8 @@ describe("POST /predict", () => {
       ...[19782, 0, 19782, 3],
       ...[Number.NaN, Number.NaN],
     ]);
-    const refused = /Row 1, column "d".*(heute|02\/01\/2024)/;
-    for (const text of ["heute", "02/01/2024"]) expect(() => days([text], day)).toThrow(refused);
+    const refused = /Row 1, column "d".*(heute|02\/01\/2024|12\.31\.2024)/;
+    for (const text of ["heute", "02/01/2024", "12.31.2024"]) expect(() => days([text], day)).toThrow(refused);
     // As in the data of training, where they are counted and told.
     const none = ["31.02.2024", "00.00.0000", "?", "-", "n/a"];
     expect(days(none, day)).toEqual(none.map(() => Number.NaN));

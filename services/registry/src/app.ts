@@ -48,6 +48,7 @@ export async function startRegistry(
   await using resources = new AsyncDisposableStack();
   const ending = new AbortController();
   const ground = await openGround(config, env, { ...surroundings, ending: ending.signal, resources });
+  resources.defer(() => ending.abort());
   const parts = createParts(ground, surroundings.policy);
   const { clock, telemetry, tie, projects, work, policy, maker, reads } = parts;
   await tieAtStart(parts);
@@ -56,6 +57,7 @@ export async function startRegistry(
   const following = surroundings.policy === undefined ? follow(parts) : Promise.resolve();
   const collecting = collect(parts);
   const server = await serve(parts);
+  resources.defer(() => server.drain(0));
   const ready = () => tie.warning ?? (policy.version > 0n || "The access policy has not arrived yet.");
   const admin = await serveAdmin({ listen: config.adminListen, telemetry, ready });
 

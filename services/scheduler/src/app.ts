@@ -30,8 +30,10 @@ export async function startScheduler(config: SchedulerConfig): Promise<RunningSe
   const parts = createParts(await openGround(config, resources));
   const { telemetry, routes } = parts;
   const stopping = new AbortController();
+  resources.defer(() => stopping.abort());
   const running = run(parts, stopping.signal);
   const server = await serve(parts, stopping.signal);
+  resources.defer(() => server.drain(0));
   const ready = () => routes.version !== undefined || "The routes have not been read from the database yet.";
   const admin = await serveAdmin({ listen: config.adminListen, telemetry, ready });
   const held = resources.move();

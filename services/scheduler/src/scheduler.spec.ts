@@ -342,6 +342,12 @@ describe("the scheduler over real RPC and a real database", () => {
     const { deployment } = await deployments.putDeployment({ spec: { model: "fraud" } });
     expect(deployment?.status?.aliases).toMatchObject([{ alias: "default", wantedVersion: 2n, servedVersion: 1n }]);
     expect((await status())?.aliases).toMatchObject([{ wantedVersion: 1n }]);
+    // Of an alias that is not served any more nothing is told.
+    mesh.publish(fraud, { default: 1, canary: 1 }, [1, 2, 3]);
+    await deployments.putDeployment({ spec: { model: "fraud", aliases: ["default", "canary"] } });
+    await waitFor(async () => (await status())?.aliases.length === 2);
+    const fewer = await deployments.putDeployment({ spec: { model: "fraud", aliases: ["default"] } });
+    expect(fewer.deployment?.status?.aliases).toMatchObject([{ alias: "default", wantedVersion: 1n }]);
   });
 
   it("is paused and goes on where there is no room to deploy it", async () => {
@@ -351,13 +357,10 @@ describe("the scheduler over real RPC and a real database", () => {
     await a.stop();
     const { deployments } = await mesh.clients([scheduler.rpc]);
     const put = (spec: object) => deployments.putDeployment({ spec: { model: "fraud", ...spec } });
-    await waitFor(() =>
-      put({ keepWarm: 2 }).then(
-        () => false,
-        ({ reason }) => reason === "DOES_NOT_FIT",
-      ),
-    );
+    const plan = async () => (await deployments.putDeployment({ spec: { model: "fraud" }, dryRun: true })).plan;
+    await waitFor(async () => (await plan())?.fits === false);
     for (const paused of [true, false]) expect((await put({ paused })).deployment).toMatchObject({ spec: { paused } });
+    await expect(put({})).rejects.toMatchObject({ reason: "DOES_NOT_FIT" });
   });
 
   it("plans without storing, and refuses what does not fit", async () => {

@@ -39,6 +39,7 @@ export async function startTrainer(
   );
   const running = run(parts, signal);
   const rpc = await serve(parts);
+  resources.defer(() => rpc.drain(0));
   const ready = () => policy.version > 0n || "The trainer has not received the access policy yet.";
   const admin = await serveAdmin({ listen: config.adminListen, telemetry, ready });
   log.info("trainer started", { rpc: formatAddress(rpc.address), workers: config.workers });

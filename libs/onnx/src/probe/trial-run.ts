@@ -87,11 +87,10 @@ export class Trial {
     const other = this.draw.row(style, "outlier");
     if (other !== undefined) await this.runOnce(other);
     const again = await this.runOnce(first.inputs);
+    // A run that fails, for want of memory for instance, shows no state.
+    if (typeof again === "string") return undefined;
     return this.signature.outputs.find((spec) => {
-      const [before, after] = [
-        first.outputs.get(spec.name),
-        typeof again === "string" ? undefined : again.get(spec.name),
-      ];
+      const [before, after] = [first.outputs.get(spec.name), again.get(spec.name)];
       return before !== undefined && (after === undefined || !isSame(spec, before, after));
     })?.name;
   }

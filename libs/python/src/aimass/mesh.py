@@ -189,10 +189,16 @@ class Mesh:
         put = self._connection.unary(f"{_deployments}/PutDeployment", {"spec": whole})
         wanted = _pointed_at(put.get("deployment", {}).get("status", {}))
         ends_at = time.monotonic() + timeout
+        first: dict[str, str] = {}
         while wait:
             status = self._status(project, own)
             # An alias that was just moved may not be known to the mesh yet: what it says then is of the version before.
-            seen = wanted.items() <= _pointed_at(status).items()
+            # A third version is of the time after: somebody has moved it on.
+            points = _pointed_at(status)
+            for alias, version in points.items():
+                if version != wanted.get(alias):
+                    first.setdefault(alias, version)
+            seen = all(points.get(alias) not in (None, first.get(alias)) for alias in wanted)
             if seen and status.get("settled"):
                 self._wait_until_routed(model, status)
                 break

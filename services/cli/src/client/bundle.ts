@@ -99,8 +99,15 @@ export async function pullFiles(
 
 /** The first bytes of an artifact; no more of it is fetched. */
 export async function firstBytes(connection: Connection, sha256: PulledFile["sha256"]): Promise<Uint8Array> {
-  for await (const { chunk } of connection.client(ArtifactService).readArtifact({ sha256 })) return chunk;
-  return new Uint8Array(0);
+  // Leaving the loop does not end the call.
+  const ending = new AbortController();
+  const options = { signal: ending.signal };
+  try {
+    for await (const { chunk } of connection.client(ArtifactService).readArtifact({ sha256 }, options)) return chunk;
+    return new Uint8Array(0);
+  } finally {
+    ending.abort();
+  }
 }
 
 function targetOf(folder: string, file: PulledFile): string {

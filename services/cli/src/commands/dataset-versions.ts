@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { DatasetFormat, DatasetService, type DatasetVersion } from "@aimass/api/registry";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { allPages } from "../client/all-pages.ts";
 import { firstBytes, pullFiles } from "../client/bundle.ts";
@@ -125,8 +126,14 @@ function addDelete(datasets: Command): void {
       };
       await destroy(context, options, {
         call: (validateOnly) => client.deleteDataset({ project, dataset, version, validateOnly }),
-        uses: async ({ versions }) =>
-          datasetUses(context.connection, { project, dataset, versions, all: await isLast(versions) }),
+        uses: async ({ versions }) => {
+          const going = { project, dataset, versions, all: await isLast(versions) };
+          return await datasetUses(context.connection, going).catch((error: unknown) => {
+            if (ConnectError.from(error).code !== Code.Unavailable) throw error;
+            context.output.say("Whether jobs or rules use it could not be asked: the trainer does not answer.");
+            return [];
+          });
+        },
         what: ({ versions }) =>
           version === 0n ? `the dataset ${full} with ${numbers(versions)}` : `${numbers(versions)} of ${full}`,
         done: ({ versions }) => (version === 0n ? `${full} is gone.` : `${full} ${numbers(versions)} is gone.`),

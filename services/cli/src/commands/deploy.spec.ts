@@ -97,6 +97,14 @@ describe("a deployment that is waited for", () => {
     expect(await deployModel(server.connection, { project: "default", model: "m" })).toBe("v2 on 1");
   });
 
+  it("whose alias somebody moves on meanwhile serves the version it points at then", async () => {
+    const on = { on: ["a"], replicas: 1 };
+    const put = deployed({ wanted: 2n, served: 1n, ...on });
+    const states = [deployed({ wanted: 1n, served: 1n, ...on }), deployed({ wanted: 3n, served: 3n, ...on })];
+    await using server = await serveRoutes((router) => void scheduler(router, { states, put }));
+    expect(await deployModel(server.connection, { project: "default", model: "m" })).toBe("v3 on 1");
+  });
+
   it("of a model that was just run serves the version that was pushed, not the one before", async () => {
     const states = [
       // The scheduler has not heard of the alias yet.

@@ -198,6 +198,7 @@ export async function waitUntilServed(
   const progress = output?.progress(`deploying ${name}`) ?? (() => {});
   // Leaving the loop does not end a Connect call, nor the timer of its own deadline: this signal does both jobs.
   using deadline = deadlineSignal(timeoutMs);
+  const heard = new HeardAliases(expected);
   try {
     const updates = connection
       .client(DeploymentService)
@@ -209,7 +210,7 @@ export async function waitUntilServed(
       if (expected.some(({ alias }) => !aliases.includes(alias))) return undefined;
       const paused = spec?.paused ?? false;
       const replicas = Math.min(spec?.replicas ?? 1, whole);
-      const served = isServed(status, { versions: spec?.versions ?? [], replicas, expected, paused });
+      const served = heard.in(status) && isServed(status, { versions: spec?.versions ?? [], replicas, paused });
       progress(served ? 1 : 0.5, phases(status));
       if (served && paused) return `${name} is paused: it goes on with \`aimass deployments resume ${name}\`.`;
       if (!served) continue;
@@ -230,24 +231,37 @@ export async function waitUntilServed(
   return undefined;
 }
 
+/** Whether the scheduler has heard where aliases were pointed, or where somebody has pointed them since. */
+class HeardAliases {
+  readonly #expected: readonly ExpectedAlias[];
+  readonly #first = new Map<string, bigint>();
+
+  constructor(expected: readonly ExpectedAlias[]) {
+    this.#expected = expected;
+  }
+
+  in(status: DeploymentStatus): boolean {
+    const points = new Map(status.aliases.map(({ alias, wantedVersion }) => [alias, wantedVersion]));
+    return this.#expected.every(({ alias, version }) => {
+      const now = points.get(alias);
+      if (now === undefined || now === version) return now === version;
+      // What it pointed at first may be of the time before; a third version is of the time after.
+      if (!this.#first.has(alias)) this.#first.set(alias, now);
+      return now !== this.#first.get(alias);
+    });
+  }
+}
+
 /** Errors: FAILED_PRECONDITION when a wanted version has failed. */
 function isServed(
   status: DeploymentStatus,
-  {
-    versions,
-    replicas,
-    expected,
-    paused,
-  }: { versions: readonly bigint[]; replicas: number; expected: readonly ExpectedAlias[]; paused: boolean },
+  { versions, replicas, paused }: { versions: readonly bigint[]; replicas: number; paused: boolean },
 ): boolean {
-  const seen = expected.every(({ alias, version }) =>
-    status.aliases.some((each) => each.alias === alias && each.wantedVersion === version),
-  );
   // One that points at no version yet is not waited for, nor while it is paused one that serves none.
   const targetOf = (alias: AliasStatus) => (paused ? alias.servedVersion : alias.wantedVersion);
   const aliases = status.aliases.filter((alias) => targetOf(alias) !== 0n);
   const wanted = new Set([...aliases.map(targetOf), ...versions]);
-  if (!seen || (wanted.size === 0 && !paused)) return false;
+  if (wanted.size === 0 && !paused) return false;
   const phaseOf = (version: bigint) => status.versions.find((v) => v.version === version);
   for (const version of wanted) {
     const at = phaseOf(version);

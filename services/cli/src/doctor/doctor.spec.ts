@@ -204,8 +204,8 @@ describe("a mesh", () => {
       logs: undefined,
       clock: systemClock,
     });
-    // The header has whole seconds.
-    expect(aheadMs).toBeGreaterThan(-1500);
+    // The header has whole seconds, and a machine may be busy; the parts take longer than this.
+    expect(aheadMs).toBeGreaterThan(-2400);
     expect(aheadMs).toBeLessThan(500);
   });
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
@@ -23,7 +23,7 @@ it("ends quietly when whoever reads its output has gone", async () => {
   expect(await run("pipe")).toEqual({ said: "", status: 0, signal: null });
 });
 
-it("says so when there is no room for its output", async () => {
+it.runIf(existsSync("/dev/full"))("says so when there is no room for its output", async () => {
   const full = openSync("/dev/full", "w");
   try {
     const { said, status } = await run(full);

@@ -77,7 +77,9 @@ export class RowCaller {
         if (!(error instanceof AimassError)) throw error;
         if (error.code === "INVALID_ARGUMENT") return error;
         if (!passing.has(error.code)) throw error;
-        const isTooMuch = error.code !== "UNAVAILABLE" && tries >= triesBeforeDividing && isDivisible;
+        // Parts of a batch of fixed size are no smaller.
+        const isSmaller = isDivisible && this.#options.fixedRows === undefined;
+        const isTooMuch = error.code !== "UNAVAILABLE" && tries >= triesBeforeDividing && isSmaller;
         if (isTooMuch) return error;
         const wait = Math.max(backoff.next(), error.retryAfterMs ?? 0);
         if (clock.monotonic() - startedAt + wait > patienceMs) throw error;

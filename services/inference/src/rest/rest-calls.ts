@@ -108,7 +108,8 @@ export class RestCalls {
   ): Promise<{ read: ReadCall; found: Servable; now: number }> {
     const { bodyLimitBytes: limitBytes, clock, codec, servables } = this.#context;
     const sent = await inflate(await call.body(limitBytes), call.headers["content-encoding"], limitBytes);
-    const body = kind === "rest" ? sent : inUtf8(sent, call.headers["content-type"]);
+    const type = call.headers["content-type"] ?? "";
+    const body = kind === "predict csv" ? await inUtf8(sent, type, limitBytes) : sent;
     const now = clock.monotonic();
     const jsonLength = kind === "rest" ? jsonLengthOf(call.headers["inference-header-content-length"]) : undefined;
     const found = findServable(servables, call.headers, { name: model, version });

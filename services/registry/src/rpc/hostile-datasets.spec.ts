@@ -208,7 +208,7 @@ describe.runIf(process.platform === "linux")("a file that takes forever", () => 
 
 describe.runIf(process.platform === "linux")("an artifact that is removed while it is read", () => {
   it("becomes no version", async () => {
-    const sha256 = Buffer.from(await upload(registry.as("user:ada"), Buffer.from(`a\n${"7\n".repeat(1e6)}`)));
+    const sha256 = Buffer.from(await upload(registry.as("user:ada"), Buffer.from(`a\n${"7\n".repeat(6e6)}`)));
     const digest = sha256.toString("hex");
     const reading = refusal(create("gone", sha256));
     await hasReaders(1);

@@ -7,7 +7,7 @@ export type AnswerCode = Code | "OK";
 /** How the caller's door encodes, and with it the replica's answer. */
 export type Format = "grpc" | "rest";
 
-const codeOfHttpStatus: Readonly<Record<number, Code>> = {
+const codeOfReplicaStatus: Readonly<Record<number, Code>> = {
   400: "INVALID_ARGUMENT",
   401: "UNAUTHENTICATED",
   403: "PERMISSION_DENIED",
@@ -26,10 +26,10 @@ export function codeOfAnswer(result: UnaryResult, format: Format): AnswerCode {
   if (format === "grpc") {
     const status = result.trailers["grpc-status"] ?? result.headers["grpc-status"];
     if (status !== undefined) return status === "0" ? "OK" : codeFromNumber(Number(status));
-    return result.status === 200 ? "INTERNAL" : (codeOfHttpStatus[result.status] ?? "UNKNOWN");
+    return result.status === 200 ? "INTERNAL" : (codeOfReplicaStatus[result.status] ?? "UNKNOWN");
   }
   if (result.status < 400) return "OK";
-  return codeOfHttpStatus[result.status] ?? (result.status < 500 ? "INVALID_ARGUMENT" : "INTERNAL");
+  return codeOfReplicaStatus[result.status] ?? (result.status < 500 ? "INVALID_ARGUMENT" : "INTERNAL");
 }
 
 /**

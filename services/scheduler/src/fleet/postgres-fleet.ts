@@ -113,11 +113,10 @@ export function setNodeDraining(
   return store.withTransaction(async (tx) => {
     const mark = tx.insertInto("drained_node").values({ name: node });
     if (draining) await mark.onConflict((conflict) => conflict.doNothing()).execute();
-    else {
-      await tx.deleteFrom("drained_node").where("name", "=", node).execute();
-      if (replicaIds.length > 0)
-        await tx.updateTable("replica").set({ draining: false }).where("id", "in", replicaIds).execute();
-    }
+    else await tx.deleteFrom("drained_node").where("name", "=", node).execute();
+    // Those that are there are marked, too: a leader of an earlier version knows no drained nodes.
+    if (replicaIds.length > 0)
+      await tx.updateTable("replica").set({ draining }).where("id", "in", replicaIds).execute();
     await changes.tell(tx, "fleet");
   });
 }

@@ -64,7 +64,7 @@ export function createDeploymentService(o: DeploymentServiceOptions): ServiceImp
         await o.deployments.try(key, spec, { etag, createOnly });
         return { plan };
       }
-      if (before === undefined || !differAtMostInPause(before, spec)) refuseShortages(key, tried);
+      if (before === undefined || !differInPauseAlone(before, spec)) refuseShortages(key, tried);
       await o.deployments.put(key, spec, { etag, createOnly, actor: principal.id });
       const put = await o.deployments.find(key);
       if (put === undefined) return { plan };
@@ -185,13 +185,13 @@ function seenStatus(
 ): DeploymentStatus | undefined {
   if (leaders === undefined || foreseen === undefined) return leaders ?? foreseen;
   const points = new Map(leaders.aliases.map(({ alias, wantedVersion }) => [alias, wantedVersion]));
-  const heard = foreseen.aliases.every(({ alias, wantedVersion }) => points.get(alias) === wantedVersion);
-  return heard ? leaders : foreseen;
+  const isHeard = foreseen.aliases.every(({ alias, wantedVersion }) => points.get(alias) === wantedVersion);
+  return isHeard && points.size === foreseen.aliases.length ? leaders : foreseen;
 }
 
 /** Pausing and going on take no more room than there was given. */
-function differAtMostInPause(before: DeploymentSpec, after: DeploymentSpec): boolean {
-  return equals(DeploymentSpecSchema, { ...before, paused: after.paused }, after);
+function differInPauseAlone(before: DeploymentSpec, after: DeploymentSpec): boolean {
+  return before.paused !== after.paused && equals(DeploymentSpecSchema, { ...before, paused: after.paused }, after);
 }
 
 function refuseShortages(key: string, plan: DeploymentPlan): void {
