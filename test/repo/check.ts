@@ -6,6 +6,7 @@ import { consumersOf } from "../../libs/events/src/consumers.ts";
 import { boundaryViolations } from "./rules/boundaries.ts";
 import { importCircles } from "./rules/circles.ts";
 import { unlistedConsumers } from "./rules/consumers.ts";
+import { longLines } from "./rules/docs.ts";
 import { longFunctions } from "./rules/functions.ts";
 import { type Lockfile, missingPlatforms } from "./rules/lockfile.ts";
 import { type PackageManifest, skeletonViolations, unpinnedDependencies } from "./rules/packages.ts";
@@ -82,6 +83,7 @@ const checks: readonly Check[] = [
   { name: "boundaries", run: () => boundaryViolations(sources, dependencies) },
   { name: "consumers of events", run: () => unlistedConsumers(sources, consumersOf) },
   { name: "long functions", run: () => longFunctions(sources) },
+  { name: "lines of documents", run: () => longLines(repositoryFiles(".md")) },
   { name: "circles of imports", run: () => importCircles(sources) },
   {
     name: "packages",

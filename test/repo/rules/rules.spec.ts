@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { boundaryViolations, importsOf } from "./boundaries.ts";
 import { importCircles } from "./circles.ts";
 import { unlistedConsumers } from "./consumers.ts";
+import { longLines } from "./docs.ts";
 import { longFunctions } from "./functions.ts";
 import { missingPlatforms, platformEntry } from "./lockfile.ts";
 import { skeletonViolations, unpinnedDependencies } from "./packages.ts";
@@ -144,6 +145,20 @@ describe("consumers of events", () => {
     expect(found("services/one/src/app.ts")).toEqual([
       'services/one/src/app.ts hears events as "b", which libs/events/src/consumers.ts does not list.',
     ]);
+  });
+});
+
+describe("documents", () => {
+  it("are wrapped, but for tables, code, headings and what cannot be broken", () => {
+    const words = "words and ".repeat(12);
+    const found = (text: string) => longLines([{ path: "README.md", text }]);
+    expect(found(`short\n${words}\n- ${words}\n`)).toEqual([
+      "README.md:2 has 120 columns; wrap it at 100.",
+      "README.md:3 has 122 columns; wrap it at 100.",
+    ]);
+    const code = `\`\`\`sh\n${words}\n\`\`\`\n`;
+    const whole = `- [name](https://example.com/${"a".repeat(120)})\n\`${words}\` and\n`;
+    expect(found(`| ${words} |\n# ${words}\n${code}${whole}    ${words}\n`)).toEqual([]);
   });
 });
 
