@@ -124,8 +124,9 @@ function distinct(values: readonly (string | undefined)[]): string[] {
 
 const head = `# Error reasons
 
-Every error carries a gRPC status, a sentence, and mostly a reason: a stable name that a program may branch on. Over
-gRPC and Connect it stands in the detail \`aimass.common.v1.ErrorDetail\`; REST has the sentence alone.
+Every error carries a gRPC status, a sentence, and mostly a reason: a stable name that a program may
+branch on. Over gRPC and Connect it stands in the detail \`aimass.common.v1.ErrorDetail\`; REST has
+the sentence alone.
 
 Written by \`node test/repo/write-errors.ts\` from the source; only the meanings are written by hand.
 \`npm run check\` fails when a reason is missing here, or is given by nothing any more.
