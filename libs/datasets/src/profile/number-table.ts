@@ -1,16 +1,13 @@
 import { hashNumber } from "../hash.ts";
 
-/** Counts of at most half as many numbers as it has slots; much faster than a Map, whose keys would be objects on the heap. */
+/** A power of two. */
+const firstSlots = 64;
+
+/** Counts of numbers, in memory that grows with them; much faster than a Map, whose keys would be objects on the heap. */
 export class NumberTable {
   size = 0;
-  readonly #keys: Float64Array;
-  readonly #counts: Float64Array;
-
-  /** `slots` is a power of two. */
-  constructor(slots: number) {
-    this.#keys = new Float64Array(slots);
-    this.#counts = new Float64Array(slots);
-  }
+  #keys = new Float64Array(firstSlots);
+  #counts = new Float64Array(firstSlots);
 
   /** Adds to the count of a number that is known; false when it is not. */
   increase(value: number, times: number): boolean {
@@ -22,6 +19,7 @@ export class NumberTable {
 
   /** Takes in a number that is not known. */
   insert(value: number, times: number): void {
+    if (2 * (this.size + 1) > this.#keys.length) this.#grow();
     const slot = this.#slot(value);
     this.#keys[slot] = value;
     this.#counts[slot] = times;
@@ -51,6 +49,15 @@ export class NumberTable {
       if (count > above) entries.push([this.#keys[slot] as number, count]);
     }
     return entries;
+  }
+
+  #grow(): void {
+    const slots = 2 * this.#keys.length;
+    const entries = this.entries();
+    this.#keys = new Float64Array(slots);
+    this.#counts = new Float64Array(slots);
+    this.size = 0;
+    for (const [value, count] of entries) this.insert(value, count);
   }
 
   /** Where the number is, or where it would go. */

@@ -29,7 +29,7 @@ export class ValueCounts {
   /** How much too low any count may be. */
   undercount = 0;
   readonly #texts = new Map<string, number>();
-  readonly #numbers = new NumberTable(2 * exactValues);
+  readonly #numbers = new NumberTable();
   #sketch: Uint8Array | undefined;
 
   /** `from`: counts to go on from. */
