@@ -42,12 +42,14 @@ describe("the outbox", () => {
 
   it("lets one relay at a time work, so that the order holds", async () => {
     await append("f");
-    const gate = Promise.withResolvers<void>();
+    const [entered, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const slow = drainOutbox(store, async (entries) => {
+      entered.resolve();
       await gate.promise;
       await publish(entries);
     });
-    await waitFor(async () => (await drainOutbox(store, publish)).kind === "held elsewhere");
+    await entered.promise;
+    expect(await drainOutbox(store, publish)).toMatchObject({ kind: "held elsewhere" });
     gate.resolve();
     await slow;
     expect(drained()).toEqual(["f"]);

@@ -6,8 +6,8 @@ import { estimatorRecipes } from "./estimator-recipes.ts";
 import { outputNames } from "./served-graph.ts";
 import { trainRecipe } from "./train-recipe.ts";
 
-/** Names that something else in a model, or in JavaScript, could have. */
-const odd = ["y", "label", "probabilities", "value", "cast_1", "__proto__", "constructor", "model/cast_2", "a b,c"];
+/** Names that something else in a model, or in JavaScript, could have; but for __proto__, which a job refuses. */
+const odd = ["y", "label", "probabilities", "value", "cast_1", "toString", "constructor", "model/cast_2", "a b,c"];
 
 /** Trains on a table of columns with these names, each of which the target needs. */
 function train(recipe: string, names: readonly string[], isClasses: boolean) {
