@@ -4,6 +4,7 @@ export { Connection } from "./client/connection.ts";
 export { CredentialsFile } from "./client/credentials.ts";
 export { callWithExample, hasHalves } from "./client/example-call.ts";
 export { pasteableCalls } from "./client/pasteable-calls.ts";
+export { untilRouted } from "./client/until-routed.ts";
 export { uploadFile } from "./client/upload.ts";
 export { pushDataset } from "./commands/datasets.ts";
 export { deployModel, waitUntilServed } from "./commands/deploy.ts";

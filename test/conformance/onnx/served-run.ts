@@ -1,6 +1,6 @@
 import { AliasService, type Version, VersionState } from "@aimass/api/registry";
 import { DeploymentService, RolloutPhase } from "@aimass/api/scheduler";
-import { Output, pushModel } from "@aimass/cli";
+import { Output, pushModel, untilRouted } from "@aimass/cli";
 import { systemClock } from "@aimass/core";
 import { decodeInferResponse, encodeInferRequest, noParameters } from "@aimass/oip";
 import { InferClient } from "../../support/infer-client.ts";
@@ -105,7 +105,13 @@ async function deployBatch(mesh: TestMesh, model: string, versions: readonly big
       const phase = phases.get(version)?.phase;
       return phase !== RolloutPhase.SERVING && phase !== RolloutPhase.FAILED;
     });
-    if (open.length === 0 || systemClock.monotonic() > deadline) return notServed(versions, phases, new Set(open));
+    if (open.length === 0 || systemClock.monotonic() > deadline) {
+      const failed = notServed(versions, phases, new Set(open));
+      const serving = versions.filter((version) => !failed.has(version));
+      const aliases = serving.map((version) => ({ alias: String(version), version }));
+      await untilRouted(mesh.admin, model, { aliases, signal: AbortSignal.timeout(servingTimeoutMs) });
+      return failed;
+    }
     await systemClock.sleep(100);
   }
 }

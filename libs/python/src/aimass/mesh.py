@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -200,7 +200,7 @@ class Mesh:
                     first.setdefault(alias, version)
             seen = all(points.get(alias) not in (None, first.get(alias)) for alias in wanted)
             if seen and status.get("settled"):
-                self._wait_until_routed(model, status)
+                self._wait_until_routed(model, status, spec.get("versions", ()))
                 break
             versions = status.get("versions", []) if seen else []
             failed = [one for one in versions if one.get("phase") == "ROLLOUT_PHASE_FAILED"]
@@ -237,11 +237,12 @@ class Mesh:
         status: dict[str, Any] = answer["deployment"].get("status", {})
         return status
 
-    def _wait_until_routed(self, model: str, status: Mapping[str, Any]) -> None:
+    def _wait_until_routed(self, model: str, status: Mapping[str, Any], versions: Iterable[Any]) -> None:
         """The routes may still be on their way to the router here. Whoever may not call the model cannot see them."""
         ends_at = time.monotonic() + _routing_seconds
-        for one in status.get("aliases", []):
-            alias, served = one["alias"], one.get("servedVersion", "0")
+        serving = {one["alias"]: one.get("servedVersion", "0") for one in status.get("aliases", [])}
+        serving |= {str(version): str(version) for version in versions}
+        for alias, served in serving.items():
             while served != "0" and time.monotonic() < ends_at and not self._is_routed(model, alias, served):
                 time.sleep(0.02)
 

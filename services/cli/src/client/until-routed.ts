@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "./connection.ts";
 
-/** Where an alias points: the wait is over only when it is served by this version, and not by one it pointed at before. */
+/** Where an alias points, or a version by its own number: the wait is over only when it is served by this version, and not by one it pointed at before. */
 export interface ExpectedAlias {
   readonly alias: string;
   readonly version: bigint;

@@ -215,7 +215,10 @@ export async function waitUntilServed(
       if (served && paused) return `${name} is paused: it goes on with \`aimass deployments resume ${name}\`.`;
       if (!served) continue;
       const pointed = status.aliases.filter(({ servedVersion }) => servedVersion !== 0n);
-      const routed = pointed.map(({ alias, servedVersion }) => ({ alias, version: servedVersion }));
+      const routed = [
+        ...pointed.map(({ alias, servedVersion }) => ({ alias, version: servedVersion })),
+        ...(spec?.versions ?? []).map((version) => ({ alias: String(version), version })),
+      ];
       await untilRouted(connection, name, { aliases: routed, signal: deadline.signal });
       return status.summary;
     }
