@@ -70,7 +70,9 @@ describe("a lease", () => {
   it("is asked for again at once when its release is told while it is being asked for", async () => {
     await store.pool.query("insert into lease values ('told', 'leaving', 1, clock_timestamp() + interval '1 hour')");
     const waiting = async (count: number) => {
-      const { rows } = await store.pool.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'");
+      // Other tests have databases at the same server.
+      const waiters = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+      const { rows } = await store.pool.query(waiters);
       return rows.length === count;
     };
     const [first, second] = [await store.pool.connect(), await store.pool.connect()];
@@ -103,7 +105,10 @@ describe("a lease", () => {
       await other.query("select 1 from lease where name = 'late' for update");
       const late = compete(store, "late", { name: "late", ttlMs: 30_000 });
       await waitFor(async () => {
-        const { rows } = await store.pool.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'");
+        // Other tests have databases at the same server.
+        const waiters =
+          "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        const { rows } = await store.pool.query(waiters);
         return rows.length === 1;
       });
       late.stop();
