@@ -1,11 +1,12 @@
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { childProcessesOf } from "@aimass/cli";
+import { tinyModel } from "@aimass/onnx/samples";
 import { waitFor } from "@aimass/testkit";
-import { expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { Command, type CommandResult } from "./command.ts";
 
 /** One run of `aimass up`. */
@@ -29,11 +30,15 @@ export class TerminalMesh implements AsyncDisposable {
   #up: RunningMesh | undefined;
   #aimass: Command | undefined;
 
-  /** Starts `aimass up`, once more after it ended, and gives the command that knows where it answers. */
-  async start(): Promise<Command> {
+  /** Starts `aimass up`, once more after it ended. */
+  async start(): Promise<void> {
     this.#up = await startMesh(this.folder, this.data);
     this.#aimass = new Command({ AIMASS_SERVER: this.#up.url, XDG_CONFIG_HOME: this.file("config") });
-    return this.#aimass;
+  }
+
+  /** The command of the user, which knows where the mesh answers. */
+  get aimass(): Command {
+    return this.#aimass ?? expect.fail("the mesh was not started");
   }
 
   /** The run that was started last. */
@@ -46,9 +51,9 @@ export class TerminalMesh implements AsyncDisposable {
   readonly adminPassword = (): string => join(this.data, "auth", "admin-password");
 
   /** Signs the administrator in. */
-  async signIn(): Promise<void> {
+  readonly signIn = async (): Promise<void> => {
     await this.words("login", "--password-file", this.adminPassword());
-  }
+  };
 
   /** Runs a command that must succeed; with `--json` its output must be one JSON value. */
   readonly json = async <T = Record<string, unknown>>(...args: string[]): Promise<T> =>
@@ -62,8 +67,7 @@ export class TerminalMesh implements AsyncDisposable {
   };
 
   async #succeeded(...args: string[]): Promise<CommandResult> {
-    const aimass = this.#aimass ?? expect.fail("the mesh was not started");
-    const result = await aimass.run(...args);
+    const result = await this.aimass.run(...args);
     if (result.status !== 0) expect.fail(`aimass ${args.join(" ")}: ${result.stdout}${result.stderr}`);
     return result;
   }
@@ -110,6 +114,18 @@ export class TerminalMesh implements AsyncDisposable {
     }
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** A mesh for the tests of a file, which ends with them. `prepare`: what they need in it; the file tiny.onnx is there. */
+export function terminalMesh(prepare: (mesh: TerminalMesh) => Promise<unknown>): TerminalMesh {
+  const mesh = new TerminalMesh();
+  beforeAll(async () => {
+    await mesh.start();
+    writeFileSync(mesh.file("tiny.onnx"), tinyModel());
+    await prepare(mesh);
+  }, 120_000);
+  afterAll(() => mesh[Symbol.asyncDispose](), 120_000);
+  return mesh;
 }
 
 export function isAlive(pid: number): boolean {

@@ -1,26 +1,20 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { textLengthModel, tinyModel } from "@aimass/onnx/samples";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { textLengthModel } from "@aimass/onnx/samples";
+import { describe, expect, it } from "vitest";
 import { Command } from "../../support/command.ts";
 import { expectFailure } from "../../support/failure.ts";
-import { TerminalMesh } from "../../support/terminal-mesh.ts";
+import { terminalMesh } from "../../support/terminal-mesh.ts";
 
 const diabetes = fileURLToPath(new URL("../../../services/cli/data/diabetes.csv", import.meta.url));
 
-const mesh = new TerminalMesh();
-const { json, words, file } = mesh;
-let aimass: Command;
-
-beforeAll(async () => {
-  aimass = await mesh.start();
-  writeFileSync(file("tiny.onnx"), tinyModel());
+const mesh = terminalMesh(async ({ file, json, signIn }) => {
   writeFileSync(file("words.onnx"), textLengthModel());
   writeFileSync(file("password"), "correct horse battery staple\n");
-  await mesh.signIn();
+  await signIn();
   await Promise.all([json("run", file("tiny.onnx")), json("run", file("words.onnx"))]);
-}, 120_000);
-afterAll(() => mesh[Symbol.asyncDispose](), 120_000);
+});
+const { json, words, file } = mesh;
 
 describe("aimass grants, keys, users, groups, service accounts and sessions", { timeout: 180_000 }, () => {
   it("grants, makes keys and users, and takes them back", async () => {
@@ -62,7 +56,7 @@ describe("aimass grants, keys, users, groups, service accounts and sessions", { 
     await json("users", "create", "rob", "--password-file", file("password"));
     expect(await words("users", "roles", "rob", "operator", "auditor")).toMatch(/auditor, operator/);
     expect(await json("users", "roles", "rob", "none")).toMatchObject({ user: { roles: [] } });
-    expectFailure(await aimass.run("users", "roles", "rob"), 2, /No role was named/);
+    expectFailure(await mesh.aimass.run("users", "roles", "rob"), 2, /No role was named/);
     expect(await words("users", "disable", "rob")).toMatch(/is disabled/);
     expect(await words("users", "enable", "rob")).toMatch(/is active/);
   });
@@ -72,7 +66,7 @@ describe("aimass grants, keys, users, groups, service accounts and sessions", { 
     expect(await words("groups", "add", "night", "user:gus", "user:admin")).toMatch(/has user:admin, user:gus/);
     expect(await words("groups", "remove", "night", "user:admin")).toMatch(/night has user:gus/);
     expectFailure(
-      await aimass.run("groups", "remove", "night", "user:admin"),
+      await mesh.aimass.run("groups", "remove", "night", "user:admin"),
       4,
       /user:admin is not in the group night/,
     );
@@ -80,10 +74,10 @@ describe("aimass grants, keys, users, groups, service accounts and sessions", { 
     await json("grants", "add", "group:night", "default.tiny", "--level", "view");
     expect(await words("groups", "delete", "night", "--dry-run")).toMatch(/group night with 1 members and 1 grants/);
     expect(await words("groups", "delete", "night")).toMatch(/The group night is gone/);
-    expectFailure(await aimass.run("groups", "delete", "night"), 4, /no group "night"/);
+    expectFailure(await mesh.aimass.run("groups", "delete", "night"), 4, /no group "night"/);
     expect(await json("grants", "list", "--subject", "group:night")).toEqual([]);
     expectFailure(
-      await aimass.run("grants", "add", "group:night", "default.tiny", "--level", "view"),
+      await mesh.aimass.run("grants", "add", "group:night", "default.tiny", "--level", "view"),
       4,
       /groups add night MEMBER/,
     );
@@ -115,12 +109,12 @@ describe("aimass grants, keys, users, groups, service accounts and sessions", { 
     await makeKey();
     expect(await words("keys", "list", "--all")).toMatch(/service-account:robot +valid/);
     expect(await words("keys", "list", "--project", "default")).toMatch(/service-account:robot +revoked/);
-    expectFailure(await aimass.run("keys", "list", "--all", ...robots), 2, /exclude each other/);
+    expectFailure(await mesh.aimass.run("keys", "list", "--all", ...robots), 2, /exclude each other/);
     expect(await words("service-accounts", "delete", "robot", "--dry-run")).toMatch(
       /Would delete service-account:robot with 1 grants, 1 API keys, 0 sessions, no groups/,
     );
     expect(await words("service-accounts", "delete", "robot")).toMatch(/service-account:robot is gone/);
-    expectFailure(await aimass.run("service-accounts", "delete", "robot"), 4, /no service account "robot"/);
+    expectFailure(await mesh.aimass.run("service-accounts", "delete", "robot"), 4, /no service account "robot"/);
     expect(await words("audit", "list", "--action", "principal.deleted")).toMatch(/service-account:robot/);
   });
 
@@ -141,20 +135,20 @@ describe("aimass grants, keys, users, groups, service accounts and sessions", { 
     expect(await words("users", "delete", "eva", "--dry-run")).toMatch(/Would delete user:eva with 0 grants/);
     expect(await words("users", "delete", "eva")).toMatch(/user:eva is gone/);
     expect((await eva.run(...signIn)).status).toBe(3);
-    expectFailure(await aimass.run("users", "delete", "admin"), 1, /user:admin is the last admin/);
+    expectFailure(await mesh.aimass.run("users", "delete", "admin"), 1, /user:admin is the last admin/);
   });
 
   it("grants nothing on a name that nothing has, unless told that it is still to come", async () => {
     const add = (resource: string, ...more: string[]) =>
-      aimass.run("grants", "add", "anonymous", resource, "--level", "infer", ...more);
+      mesh.aimass.run("grants", "add", "anonymous", resource, "--level", "infer", ...more);
     const [tinny, defualt, lvie] = await Promise.all([add("default.tinny"), add("defualt"), add("default.tiny@lvie")]);
     expectFailure(tinny, 1, /There is no model or dataset default\.tinny.*default\.tiny\?.*--force/s);
     expectFailure(defualt, 1, /There is no project defualt.*default\?/s);
     expectFailure(lvie, 1, /There is no alias/);
     const { grant } = JSON.parse((await add("default.later", "--force", "--json")).stdout);
     await json("grants", "remove", grant.id);
-    expectFailure(await aimass.run("grants", "remove", grant.id), 4, /no grant "[0-9a-f]+".*aimass grants list/s);
-    const grantTo = (...more: string[]) => aimass.run("grants", "add", ...more);
+    expectFailure(await mesh.aimass.run("grants", "remove", grant.id), 4, /no grant "[0-9a-f]+".*aimass grants list/s);
+    const grantTo = (...more: string[]) => mesh.aimass.run("grants", "add", ...more);
     const [toNobody, ofNoVerb, ofNothing] = await Promise.all([
       grantTo("service-account:nobody", "default.tiny", "--level", "infer"),
       grantTo("anonymous", "default.tiny", "--verb", "model.infr"),
@@ -185,8 +179,12 @@ describe("aimass grants, keys, users, groups, service accounts and sessions", { 
     expectFailure(dataset, 3, /dataset\.write on default\.diabetes/);
     expectFailure(ownKey, 3, /An API key cannot make keys/);
     expect(await json<{ key: object }>("keys", "create", "--for", "never")).not.toHaveProperty("key.expiresAt");
-    expectFailure(await aimass.run("keys", "create", "--for", "soon"), 2, /--for is "soon".*24h or 90d/);
+    expectFailure(await mesh.aimass.run("keys", "create", "--for", "soon"), 2, /--for is "soon".*24h or 90d/);
     expect(await words("keys", "list", "--principal", "service-account:none")).toMatch(/No keys of service-acc/);
-    expectFailure(await aimass.run("--api-key", "nonsense", "whoami"), 3, /none that was made here.*Copy it whole/);
+    expectFailure(
+      await mesh.aimass.run("--api-key", "nonsense", "whoami"),
+      3,
+      /none that was made here.*Copy it whole/,
+    );
   });
 });

@@ -4,24 +4,14 @@ import { fileURLToPath } from "node:url";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { ProjectService } from "@aimass/api/registry";
 import { Connection, CredentialsFile } from "@aimass/cli";
-import { tinyModel } from "@aimass/onnx/samples";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Command } from "../../support/command.ts";
+import { describe, expect, it } from "vitest";
 import { expectFailure } from "../../support/failure.ts";
-import { TerminalMesh } from "../../support/terminal-mesh.ts";
+import { terminalMesh } from "../../support/terminal-mesh.ts";
 
 const diabetes = fileURLToPath(new URL("../../../services/cli/data/diabetes.csv", import.meta.url));
 
-const mesh = new TerminalMesh();
+const mesh = terminalMesh(({ signIn }) => signIn());
 const { json, words, file } = mesh;
-let aimass: Command;
-
-beforeAll(async () => {
-  aimass = await mesh.start();
-  writeFileSync(file("tiny.onnx"), tinyModel());
-  await mesh.signIn();
-}, 120_000);
-afterAll(() => mesh[Symbol.asyncDispose](), 120_000);
 
 describe("aimass projects, datasets and jobs", { timeout: 180_000 }, () => {
   it("reviews a version where the project wants it", async () => {
@@ -33,9 +23,9 @@ describe("aimass projects, datasets and jobs", { timeout: 180_000 }, () => {
     await admin.client(ProjectService).createProject({ project: { name: "bank", reviewRequired: true } });
     expect(await json("models", "push", "bank.fraud", file("tiny.onnx"))).toMatchObject({ state: "VALIDATED" });
     expect(await json("models", "review", "bank.fraud:1", "--request")).toMatchObject({ state: "IN_REVIEW" });
-    expectFailure(await aimass.run("models", "review", "bank.fraud:1", "--approve"), 3, /[Ss]omeone else/);
-    expectFailure(await aimass.run("models", "alias", "bank.fraud", "default", "1"), 1, /review/i);
-    expectFailure(await aimass.run("models", "review", "bank.fraud:1"), 2, /--request, --approve, --refuse/);
+    expectFailure(await mesh.aimass.run("models", "review", "bank.fraud:1", "--approve"), 3, /[Ss]omeone else/);
+    expectFailure(await mesh.aimass.run("models", "alias", "bank.fraud", "default", "1"), 1, /review/i);
+    expectFailure(await mesh.aimass.run("models", "review", "bank.fraud:1"), 2, /--request, --approve, --refuse/);
   });
 
   it("makes a project, and changes what it asks for", async () => {
@@ -44,19 +34,19 @@ describe("aimass projects, datasets and jobs", { timeout: 180_000 }, () => {
     expect(await words("projects", "update", "made", "--review")).toContain("made: versions need a review.");
     expect(await words("projects", "list")).toMatch(/made +required .*For a while\./);
     expect(await words("projects", "update", "made", "--no-review")).toContain("made: versions need no review.");
-    expect((await aimass.run("projects", "update", "made")).status).toBe(2);
+    expect((await mesh.aimass.run("projects", "update", "made")).status).toBe(2);
     expect(await words("audit", "list", "--action", "project.updated")).toContain("user:admin");
     await json("models", "push", "made.m", file("tiny.onnx"));
     expect(await words("projects", "show", "made")).toMatch(/made: For a while\..*models: m$/ms);
-    expectFailure(await aimass.run("projects", "delete", "made", "--dry-run"), 1, /has 1 models and 0 datasets/);
+    expectFailure(await mesh.aimass.run("projects", "delete", "made", "--dry-run"), 1, /has 1 models and 0 datasets/);
     await words("models", "update", "made.m", "-d", "Small.", "-l", "team=red", "size=s");
     expect(await words("models", "update", "made.m", "--remove-label", "size")).toMatch(/Small\.\nlabels: team=red$/m);
-    expectFailure(await aimass.run("models", "update", "made.m", "--remove-label", "size"), 4, /no label "size"/);
-    expectFailure(await aimass.run("models", "update", "made.m"), 2, /Nothing to change/);
+    expectFailure(await mesh.aimass.run("models", "update", "made.m", "--remove-label", "size"), 4, /no label "size"/);
+    expectFailure(await mesh.aimass.run("models", "update", "made.m"), 2, /Nothing to change/);
     await words("models", "delete", "made.m");
     expect(await words("projects", "delete", "made", "--dry-run")).toMatch(/Would delete the project made/);
     expect(await words("projects", "delete", "made")).toMatch(/The project made is gone/);
-    expectFailure(await aimass.run("projects", "show", "made"), 4, /no project "made"/);
+    expectFailure(await mesh.aimass.run("projects", "show", "made"), 4, /no project "made"/);
   });
 
   it("trains a model on a data set that was pushed", async () => {
@@ -78,7 +68,7 @@ describe("aimass projects, datasets and jobs", { timeout: 180_000 }, () => {
       /Would delete the job .* of sugar, which is SUCC/,
     );
     expect(await words("jobs", "delete", again.id)).toMatch(/is gone/);
-    expectFailure(await aimass.run("jobs", "show", again.id), 4, /no job/);
+    expectFailure(await mesh.aimass.run("jobs", "show", again.id), 4, /no job/);
     expect(await json("models", "show", "sugar:1")).toMatchObject({ lineage: { dataset: "diabetes" } });
   });
 

@@ -1,25 +1,18 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { mlpModel, textLengthModel, tinyModel } from "@aimass/onnx/samples";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Command } from "../../support/command.ts";
+import { mlpModel, textLengthModel } from "@aimass/onnx/samples";
+import { describe, expect, it } from "vitest";
 import { expectFailure } from "../../support/failure.ts";
-import { TerminalMesh } from "../../support/terminal-mesh.ts";
+import { terminalMesh } from "../../support/terminal-mesh.ts";
 
-const mesh = new TerminalMesh();
-const { json, words, file } = mesh;
-let aimass: Command;
-
-beforeAll(async () => {
-  aimass = await mesh.start();
-  writeFileSync(file("tiny.onnx"), tinyModel());
+const mesh = terminalMesh(async ({ file, json, signIn }) => {
   writeFileSync(file("wider.onnx"), mlpModel({ layers: [4, 8, 4], seed: 3 }));
   writeFileSync(file("words.onnx"), textLengthModel());
-  await mesh.signIn();
+  await signIn();
   await json("models", "push", "tiny", file("tiny.onnx"), "--alias", "default");
   await Promise.all([json("models", "push", "tiny", file("wider.onnx")), json("deploy", "tiny")]);
-}, 120_000);
-afterAll(() => mesh[Symbol.asyncDispose](), 120_000);
+});
+const { json, words, file } = mesh;
 
 describe("aimass deploy and run", { timeout: 180_000 }, () => {
   it("deploys on the replicas there are where more are wanted, and says so", async () => {
@@ -32,14 +25,14 @@ describe("aimass deploy and run", { timeout: 180_000 }, () => {
   it("does not wait for a deployment that has nothing to serve", async () => {
     await json("models", "push", "lonely", file("tiny.onnx"));
     expectFailure(
-      await aimass.run("deploy", "lonely"),
+      await mesh.aimass.run("deploy", "lonely"),
       1,
       /has no alias "default".*models alias lonely default VERSION/,
     );
     await json("deploy", "lonely", "--version", "1");
     expect(await json("predict", "lonely:1")).toMatchObject({ model_version: "1" });
     await json("deploy", "lonely", "--delete");
-    expectFailure(await aimass.run("jobs", "retrain", "remove", "nightly"), 4, /no rule "nightly"/);
+    expectFailure(await mesh.aimass.run("jobs", "retrain", "remove", "nightly"), 4, /no rule "nightly"/);
   });
 
   it("runs a file in one go and prints calls that work", async () => {
@@ -88,15 +81,15 @@ describe("aimass deploy and run", { timeout: 180_000 }, () => {
     expect(await words("deployments", "history", "held")).toMatch(
       /user:admin +ended\n.*service:scheduler +default is served by v2: it served version 1.*paused true → false.*paused false → true.*served by v1.*user:admin +deployed: /s,
     );
-    expectFailure(await aimass.run("deployments", "pause", "held"), 4, /held is not deployed/);
-    expectFailure(await aimass.run("deployments", "history", "nothing"), 4, /nothing is not deployed/);
+    expectFailure(await mesh.aimass.run("deployments", "pause", "held"), 4, /held is not deployed/);
+    expectFailure(await mesh.aimass.run("deployments", "history", "nothing"), 4, /nothing is not deployed/);
   });
 
   it("ends no deployment that it was only asked about, and saves none that names what is not there", async () => {
     expect(await json("deploy", "tiny", "--delete", "--dry-run")).toMatchObject({ wouldDelete: true });
-    expectFailure(await aimass.run("deploy", "tiny", "--delete", "--replicas", "2"), 2, /--replicas/);
-    expectFailure(await aimass.run("deploy", "tiny", "--version", "99"), 1, /no version 99 that is READY/);
-    expectFailure(await aimass.run("deploy", "tiny", "--alias", "nope", "--no-wait"), 1, /no alias "nope"/);
+    expectFailure(await mesh.aimass.run("deploy", "tiny", "--delete", "--replicas", "2"), 2, /--replicas/);
+    expectFailure(await mesh.aimass.run("deploy", "tiny", "--version", "99"), 1, /no version 99 that is READY/);
+    expectFailure(await mesh.aimass.run("deploy", "tiny", "--alias", "nope", "--no-wait"), 1, /no alias "nope"/);
     expect(await json("deploy", "tiny")).toMatchObject({
       deployment: { spec: { versions: [], aliases: ["default"] } },
     });
@@ -104,11 +97,11 @@ describe("aimass deploy and run", { timeout: 180_000 }, () => {
   });
 
   it("runs a file under no name that others use, and leaves no model behind what is refused", async () => {
-    expectFailure(await aimass.run("run", file("tiny.onnx")), 1, /tiny already, which is not from a run.*--name/s);
-    expectFailure(await aimass.run("run", file("words.onnx"), "--name", "tiny"), 1, /pushed and does not serve/);
-    expectFailure(await aimass.run("run", file("words.onnx"), "--replicas", "0"), 2, /--replicas is "0"/);
+    expectFailure(await mesh.aimass.run("run", file("tiny.onnx")), 1, /tiny already, which is not from a run.*--name/s);
+    expectFailure(await mesh.aimass.run("run", file("words.onnx"), "--name", "tiny"), 1, /pushed and does not serve/);
+    expectFailure(await mesh.aimass.run("run", file("words.onnx"), "--replicas", "0"), 2, /--replicas is "0"/);
     writeFileSync(file("broken.onnx"), "no model");
-    expectFailure(await aimass.run("models", "push", "empty", file("broken.onnx")), 2, /./);
-    expectFailure(await aimass.run("models", "show", "empty"), 4, /no model "default\.empty"/);
+    expectFailure(await mesh.aimass.run("models", "push", "empty", file("broken.onnx")), 2, /./);
+    expectFailure(await mesh.aimass.run("models", "show", "empty"), 4, /no model "default\.empty"/);
   });
 });

@@ -1,23 +1,16 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { childProcessesOf } from "@aimass/cli";
-import { tinyModel } from "@aimass/onnx/samples";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Command, type CommandResult } from "../../support/command.ts";
 import { expectFailure } from "../../support/failure.ts";
 import { expectHelpful } from "../../support/helpful.ts";
-import { TerminalMesh } from "../../support/terminal-mesh.ts";
+import { terminalMesh } from "../../support/terminal-mesh.ts";
 
-const mesh = new TerminalMesh();
-const { json, words, file, adminPassword } = mesh;
-let aimass: Command;
-
-beforeAll(async () => {
-  aimass = await mesh.start();
-  writeFileSync(file("tiny.onnx"), tinyModel());
-  await mesh.signIn();
+const mesh = terminalMesh(async ({ file, json, signIn }) => {
+  await signIn();
   await json("run", file("tiny.onnx"));
-}, 120_000);
-afterAll(() => mesh[Symbol.asyncDispose](), 120_000);
+});
+const { json, words, adminPassword } = mesh;
 
 describe("aimass doctor, nodes and quarantine", { timeout: 180_000 }, () => {
   it("finds nothing wrong with a mesh that runs, and names the part that stopped", async () => {
@@ -36,17 +29,21 @@ describe("aimass doctor, nodes and quarantine", { timeout: 180_000 }, () => {
     const { pid } = trainer ?? expect.fail();
     process.kill(pid, "SIGSTOP");
     try {
-      const result = await aimass.run("doctor", "--data", mesh.data);
+      const result = await mesh.aimass.run("doctor", "--data", mesh.data);
       expect(result.stdout).toMatch(/WRONG +trainer +It does not answer.*\n +→ Read .*logs\/trainer\.log/);
       expect(result.stdout).toMatch(/ok +registry/);
       expect(result.status).toBe(1);
     } finally {
       process.kill(pid, "SIGCONT");
     }
-    const little = await aimass.run("doctor", "--data", mesh.data, "--least-disk", "1000TiB", "--json");
+    const little = await mesh.aimass.run("doctor", "--data", mesh.data, "--least-disk", "1000TiB", "--json");
     expect(little.status).toBe(1);
     expect(JSON.parse(little.stdout)).toMatchObject({ healthy: false });
-    expectFailure(await aimass.run("doctor", "--data", mesh.data, "--least-disk", "much"), 2, /--least-disk is "much"/);
+    expectFailure(
+      await mesh.aimass.run("doctor", "--data", mesh.data, "--least-disk", "much"),
+      2,
+      /--least-disk is "much"/,
+    );
   });
 
   it("drains machines, and lists what is in quarantine", async () => {
@@ -54,9 +51,9 @@ describe("aimass doctor, nodes and quarantine", { timeout: 180_000 }, () => {
     expect(await json("nodes", "drain", "local")).toMatchObject([{ id: "local/cpu-0", draining: true }]);
     expect(await words("nodes", "list")).toMatch(/local\/cpu-0 draining/);
     expect(await json("nodes", "drain", "local/cpu-0", "--undo")).toMatchObject([{ draining: false }]);
-    expectFailure(await aimass.run("nodes", "drain", "lokal"), 4, /"lokal".*Did you mean local/);
+    expectFailure(await mesh.aimass.run("nodes", "drain", "lokal"), 4, /"lokal".*Did you mean local/);
     expect(await words("quarantine", "list")).toMatch(/Nothing is in quarantine/);
-    expectFailure(await aimass.run("quarantine", "release", "tiny:1"), 4, /tiny:1 is not in quarantine/);
+    expectFailure(await mesh.aimass.run("quarantine", "release", "tiny:1"), 4, /tiny:1 is not in quarantine/);
   });
 });
 
@@ -83,7 +80,7 @@ describe.concurrent("a wrong command", { timeout: 180_000 }, () => {
     ["a review of no version", ["models", "review", "tiny", "--request"], 2, /No version was named.*tiny:1/s],
     ["a server that is no URL", ["--server", "not a url", "models", "list"], 2, /not a url.*http/s],
   ])("(%s) exits with the right status and a sentence that helps", async (_what, args, status, sentence) => {
-    expectFailure(await aimass.run(...args), status, sentence);
+    expectFailure(await mesh.aimass.run(...args), status, sentence);
   });
 
   it("shows no empty default in its help", async () => {
@@ -97,7 +94,7 @@ describe.concurrent("a wrong command", { timeout: 180_000 }, () => {
   });
 
   it("says it in JSON, too", async () => {
-    const { status, stdout } = await aimass.run("models", "show", "nothing", "--json");
+    const { status, stdout } = await mesh.aimass.run("models", "show", "nothing", "--json");
     expect(status).toBe(4);
     const { error } = JSON.parse(stdout) as { error: { code: string; message: string } };
     expect(error.code).toBe("NOT_FOUND");
@@ -113,9 +110,9 @@ describe.concurrent("a wrong command", { timeout: 180_000 }, () => {
 
 describe("aimass login", { timeout: 180_000 }, () => {
   const signIn = async (input: string): Promise<CommandResult> => {
-    const child = aimass.start(["login"], "pipe");
+    const child = mesh.aimass.start(["login"], "pipe");
     child.stdin?.end(input);
-    return aimass.result(child);
+    return mesh.aimass.result(child);
   };
 
   it("takes a password from a pipe, with or without a final newline", async () => {
@@ -126,6 +123,6 @@ describe("aimass login", { timeout: 180_000 }, () => {
 
   it("says that none was given when the input is empty", async () => {
     expectFailure(await signIn(""), 2, /No password was given/);
-    expectFailure(await aimass.run("login"), 2, /No password was given/);
+    expectFailure(await mesh.aimass.run("login"), 2, /No password was given/);
   });
 });

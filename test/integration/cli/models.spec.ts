@@ -1,31 +1,24 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { mlpModel, tinyModel } from "@aimass/onnx/samples";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Command } from "../../support/command.ts";
+import { mlpModel } from "@aimass/onnx/samples";
+import { describe, expect, it } from "vitest";
 import { expectFailure } from "../../support/failure.ts";
-import { TerminalMesh } from "../../support/terminal-mesh.ts";
+import { terminalMesh } from "../../support/terminal-mesh.ts";
 
-const mesh = new TerminalMesh();
-const { json, words, file, adminPassword } = mesh;
-let aimass: Command;
-
-beforeAll(async () => {
-  aimass = await mesh.start();
-  writeFileSync(file("tiny.onnx"), tinyModel());
+const mesh = terminalMesh(async ({ file }) => {
   writeFileSync(file("wider.onnx"), mlpModel({ layers: [4, 8, 4], seed: 3 }));
   writeFileSync(file("password"), "correct horse battery staple\n");
-}, 120_000);
-afterAll(() => mesh[Symbol.asyncDispose](), 120_000);
+});
+const { json, words, file, adminPassword } = mesh;
 
 describe("aimass models", { timeout: 180_000 }, () => {
   it("asks who does not exist to sign in, and keeps a session in a file of the user alone", async () => {
-    expectFailure(await aimass.run("models", "push", "tiny", file("tiny.onnx")), 3, /aimass login/);
+    expectFailure(await mesh.aimass.run("models", "push", "tiny", file("tiny.onnx")), 3, /aimass login/);
     expect(await words("status")).toMatch(
       /No replicas that you may see\..*Nothing is deployed that everybody may see\. Sign in/s,
     );
-    expectFailure(await aimass.run("login", "--password-file", file("password")), 3, /wrong/);
+    expectFailure(await mesh.aimass.run("login", "--password-file", file("password")), 3, /wrong/);
     expect(await words("login", "--password-file", adminPassword())).toMatch(/Signed in to .* as admin/);
     expect(statSync(file("config/aimass/credentials.json")).mode & 0o077).toBe(0);
     expect(await json("whoami")).toMatchObject({ principal: "user:admin" });
@@ -44,7 +37,7 @@ describe("aimass models", { timeout: 180_000 }, () => {
     expect(await json("models", "diff", "tiny", "1", "2")).toMatchObject({ compatible: true });
     const plan = await json<{ fits: boolean }>("deploy", "tiny", "--dry-run");
     expect(plan.fits).toBe(true);
-    expectFailure(await aimass.run("predict", "tiny"), 4, /tiny/);
+    expectFailure(await mesh.aimass.run("predict", "tiny"), 4, /tiny/);
     await json("deploy", "tiny");
     expect(await json("predict", "tiny", "--input", '{"x": [[1, 2, 3, 4]]}')).toMatchObject({ model_version: "1" });
     await json("models", "alias", "tiny", "default", "2", "-m", "wider is better");
@@ -65,30 +58,34 @@ describe("aimass models", { timeout: 180_000 }, () => {
   it("says where a version cannot be pulled to, and leaves nothing there", async () => {
     const notAFolder = file("password");
     expectFailure(
-      await aimass.run("models", "pull", "tiny:2", notAFolder),
+      await mesh.aimass.run("models", "pull", "tiny:2", notAFolder),
       1,
       /model\.onnx cannot be written \(EEXIST\)/,
     );
     const taken = file("taken");
     mkdirSync(join(taken, "model.onnx", "something"), { recursive: true });
-    expectFailure(await aimass.run("models", "pull", "tiny:2", taken), 1, /model\.onnx is there with other content/);
+    expectFailure(
+      await mesh.aimass.run("models", "pull", "tiny:2", taken),
+      1,
+      /model\.onnx is there with other content/,
+    );
     expect(readdirSync(taken)).toEqual(["model.onnx"]);
   });
 
   it("retires a version and deletes a model, when no alias points there", async () => {
     await json("models", "push", "passing", file("tiny.onnx"), "--alias", "default");
     await json("models", "push", "passing", file("wider.onnx"));
-    expectFailure(await aimass.run("models", "retire", "passing:1", "--dry-run"), 1, /alias|points/);
+    expectFailure(await mesh.aimass.run("models", "retire", "passing:1", "--dry-run"), 1, /alias|points/);
     expect(await words("models", "retire", "passing:2", "--dry-run")).toMatch(/Would retire passing:2/);
     expect(await json("models", "show", "passing:2")).toMatchObject({ state: "READY" });
     expect(await words("models", "retire", "passing:2")).toMatch(/passing:2 is retired/);
     expect(await json("models", "show", "passing:2")).toMatchObject({ state: "RETIRED" });
-    expectFailure(await aimass.run("models", "retire", "passing"), 2, /No version was named/);
-    expectFailure(await aimass.run("models", "delete", "passing", "--dry-run"), 1, /alias|points/);
+    expectFailure(await mesh.aimass.run("models", "retire", "passing"), 2, /No version was named/);
+    expectFailure(await mesh.aimass.run("models", "delete", "passing", "--dry-run"), 1, /alias|points/);
     await json("models", "alias", "passing", "default", "--delete");
     expect(await words("models", "delete", "passing", "--dry-run")).toMatch(/the model passing with 2 versions/);
     expect(await words("models", "delete", "passing")).toMatch(/passing is gone/);
-    expectFailure(await aimass.run("models", "delete", "passing"), 4, /passing/);
+    expectFailure(await mesh.aimass.run("models", "delete", "passing"), 4, /passing/);
   });
 
   it("replaces nothing that was pulled over, unless told to, and pulls the same again", async () => {
@@ -98,7 +95,7 @@ describe("aimass models", { timeout: 180_000 }, () => {
     const pulled = readFileSync(graph);
     await json("models", "pull", "tiny:2", folder);
     writeFileSync(graph, "mine");
-    expectFailure(await aimass.run("models", "pull", "tiny:2", folder), 1, /there with other content.*--force/s);
+    expectFailure(await mesh.aimass.run("models", "pull", "tiny:2", folder), 1, /there with other content.*--force/s);
     expect(readFileSync(graph, "utf8")).toBe("mine");
     await json("models", "pull", "tiny:2", folder, "--force");
     expect(readFileSync(graph)).toEqual(pulled);
@@ -107,14 +104,14 @@ describe("aimass models", { timeout: 180_000 }, () => {
   it("moves and removes an alias only from where it is expected to be", async () => {
     await json("models", "push", "pinned", file("tiny.onnx"));
     await json("models", "alias", "pinned", "live", "1");
-    const alias = (...more: string[]) => aimass.run("models", "alias", "pinned", "live", ...more);
+    const alias = (...more: string[]) => mesh.aimass.run("models", "alias", "pinned", "live", ...more);
     const [deleted, moved, deletedFromNone, movedFromNone, both, back] = await Promise.all([
       alias("--delete", "--expect", "7"),
       alias("1", "--expect", "7"),
       alias("--delete", "--expect", "abc"),
       alias("1", "--expect", "abc"),
       alias("1", "--delete"),
-      aimass.run("models", "rollback", "pinned", "live", "--expect", "7"),
+      mesh.aimass.run("models", "rollback", "pinned", "live", "--expect", "7"),
     ]);
     expectFailure(deleted, 1, /points at version 1/);
     expectFailure(moved, 1, /version 1; it was expected to point at version 7/);

@@ -4,24 +4,16 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { childProcessesOf } from "@aimass/cli";
-import { tinyModel } from "@aimass/onnx/samples";
 import { waitFor } from "@aimass/testkit";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Command } from "../../support/command.ts";
+import { describe, expect, it } from "vitest";
 import { expectFailure } from "../../support/failure.ts";
-import { isAlive, TerminalMesh } from "../../support/terminal-mesh.ts";
+import { isAlive, terminalMesh } from "../../support/terminal-mesh.ts";
 
-const mesh = new TerminalMesh();
-const { json, words, file, adminPassword } = mesh;
-let aimass: Command;
-
-beforeAll(async () => {
-  aimass = await mesh.start();
-  writeFileSync(file("tiny.onnx"), tinyModel());
-  await mesh.signIn();
+const mesh = terminalMesh(async ({ file, json, signIn }) => {
+  await signIn();
   await json("run", file("tiny.onnx"));
-}, 120_000);
-afterAll(() => mesh[Symbol.asyncDispose](), 120_000);
+});
+const { json, words, file, adminPassword } = mesh;
 
 describe("aimass up", { timeout: 180_000 }, () => {
   it("listens where it says and nowhere else, and with --no-triton-ports not on 8000 and 8001", async () => {
@@ -30,7 +22,7 @@ describe("aimass up", { timeout: 180_000 }, () => {
 
   it("refuses a data directory that a mesh is using, and leaves that mesh alone", async () => {
     const before = childProcessesOf(mesh.up.supervisor);
-    expectFailure(await aimass.run("up", "--data", mesh.data, "--port", "0"), 1, /already runs on .*--data/s);
+    expectFailure(await mesh.aimass.run("up", "--data", mesh.data, "--port", "0"), 1, /already runs on .*--data/s);
     expect(before.filter(({ pid }) => !isAlive(pid))).toEqual([]);
     expect(await json("status")).toMatchObject({ ready: true });
   });
@@ -40,7 +32,7 @@ describe("aimass up", { timeout: 180_000 }, () => {
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as { port: number };
     try {
-      const result = await aimass.run("up", "--data", file("other-data"), "--port", String(port));
+      const result = await mesh.aimass.run("up", "--data", file("other-data"), "--port", String(port));
       expect(result.stderr).toMatch(new RegExp(`Port ${port} is taken.*--port`, "s"));
       expect(result.status).toBe(1);
     } finally {
@@ -54,7 +46,7 @@ describe("aimass up", { timeout: 180_000 }, () => {
     process.kill(-(mesh.up.launcher.pid as number), "SIGINT");
     expect(await mesh.up.ended).toBe(0);
     await mesh.expectAllGone(pids, 2000);
-    aimass = await mesh.start();
+    await mesh.start();
     await words("login", "--password-file", adminPassword());
     expect((await json<{ name: string }[]>("models", "list")).map((m) => m.name)).toContain("tiny");
     expect(await json("predict", "tiny")).toMatchObject({ model_version: "1" });
@@ -65,7 +57,7 @@ describe("aimass up", { timeout: 180_000 }, () => {
     process.kill(mesh.up.supervisor, "SIGKILL");
     await mesh.up.ended;
     await mesh.expectAllGone(pids, 60_000);
-    aimass = await mesh.start();
+    await mesh.start();
   });
 
   it("leaves no process behind when the process that launched it is killed", async () => {
@@ -98,7 +90,7 @@ describe("aimass up from npm", { timeout: 180_000 }, () => {
 
 describe("aimass admin reset", { timeout: 180_000 }, () => {
   it("makes nothing where there is no mesh", async () => {
-    const result = await aimass.run("admin", "reset", "--data", file("mistyped"));
+    const result = await mesh.aimass.run("admin", "reset", "--data", file("mistyped"));
     expectFailure(result, 1, /There is no mesh in .*mistyped.*--data/s);
     expect(existsSync(file("mistyped"))).toBe(false);
   });
@@ -120,10 +112,10 @@ describe("aimass admin reset", { timeout: 180_000 }, () => {
     expect([readFileSync(adminPassword(), "utf8"), readFileSync(newFile, "utf8")]).toEqual([before, `${password}\n`]);
     // A pid file of a mesh that died, with a number that is a stranger's by now.
     writeFileSync(join(mesh.data, "supervisor.pid"), String(process.pid));
-    aimass = await mesh.start();
+    await mesh.start();
     expect(readFileSync(join(mesh.data, "supervisor.pid"), "utf8")).toMatch(new RegExp(`^${mesh.up.supervisor} `));
     expect(mesh.up.passwordFile).toBe(newFile);
     await words("login", "--password-file", mesh.up.passwordFile);
-    expectFailure(await aimass.run("login", "--password-file", adminPassword()), 3, /wrong/);
+    expectFailure(await mesh.aimass.run("login", "--password-file", adminPassword()), 3, /wrong/);
   });
 });

@@ -4,6 +4,7 @@ import { OffCalendar } from "../cells/iso-text.ts";
 import type { DataFile } from "../data-file.ts";
 import { type Limits, overLimit } from "../limits.ts";
 import { refusePacked } from "../seeking-format.ts";
+import { damaged, writeAnew } from "./damaged.ts";
 import { FlatTable } from "./flat-table.ts";
 
 export interface ArrowField {
@@ -36,24 +37,22 @@ const deepest = 32;
 /** Fields within others, such as those of lists and structs, over the columns that there may be. */
 const mostNested = 8;
 const magic = "ARROW1";
-const remedy = "Write the file anew, for instance with pyarrow.feather.write_feather.";
 
 /** Reads the footer of an Arrow IPC file, which is what Feather 2 is. Errors: INVALID_ARGUMENT. */
 export async function openArrow(file: DataFile, limits: Limits, signal: AbortSignal | undefined): Promise<ArrowFile> {
   await refusePacked(file, "arrow", signal);
-  if (file.sizeBytes < 8 + tail) throw badFile("The Arrow file is cut off.", remedy);
+  if (file.sizeBytes < 8 + tail) throw badFile("The Arrow file is cut off.", writeAnew);
   const end = Buffer.from(await file.read(file.sizeBytes - tail, tail, signal));
-  if (end.toString("latin1", 4) !== magic) throw badFile("The Arrow file is cut off: it has no footer.", remedy);
+  if (end.toString("latin1", 4) !== magic) throw badFile("The Arrow file is cut off: it has no footer.", writeAnew);
   const size = end.readInt32LE(0);
-  if (size <= 0 || size > file.sizeBytes - tail - 8)
-    throw badFile("The Arrow file is damaged: its footer lies outside.", remedy);
+  if (size <= 0 || size > file.sizeBytes - tail - 8) throw damaged("its footer lies outside");
   if (size > limits.parquetFooterBytes) throw overLimit("parquetFooterBytes", limits, `The footer has ${size} bytes`);
   const footer = await file.read(file.sizeBytes - tail - size, size, signal);
   return readable("its footer", () => {
     const root = FlatTable.root(footer);
     const schema = root.table(1);
-    if (schema === undefined) throw badFile("The Arrow file is damaged: it has no schema.", remedy);
-    if (schema.short(0) !== 0) throw badFile("The Arrow file is big-endian, which is not read.", remedy);
+    if (schema === undefined) throw damaged("it has no schema");
+    if (schema.short(0) !== 0) throw badFile("The Arrow file is big-endian, which is not read.", writeAnew);
     const fields = schema.tables(1);
     if (fields.length > limits.columns) throw overLimit("columns", limits, `The file has ${fields.length} columns`);
     const blocks = (id: number) =>
@@ -64,12 +63,12 @@ export async function openArrow(file: DataFile, limits: Limits, signal: AbortSig
           block.metadataBytes > 8 &&
           bodyBytes >= 0 &&
           offset + block.metadataBytes + bodyBytes <= file.sizeBytes;
-        if (!isInside) throw badFile("The Arrow file is damaged: a batch lies outside.", remedy);
+        if (!isInside) throw damaged("a batch lies outside");
         return block;
       });
     const [dictionaries, batches] = [blocks(2), blocks(3)];
     const described = [...dictionaries, ...batches].reduce((sum, one) => sum + one.metadataBytes + one.bodyBytes, 0);
-    if (described > file.sizeBytes) throw badFile("The Arrow file is damaged: its batches overlap.", remedy);
+    if (described > file.sizeBytes) throw damaged("its batches overlap");
     let count = 0;
     const counted = () => {
       if (++count > mostNested * limits.columns)
@@ -91,14 +90,14 @@ export function readable<T>(what: string, read: () => T): T {
   } catch (error) {
     if (error instanceof AimassError) throw error;
     if (error instanceof OffCalendar) throw badFile(`In ${what} of the Arrow file, ${error.message}.`, error.remedy);
-    throw badFile(`The Arrow file is damaged: ${what} cannot be read.`, remedy, error);
+    throw damaged(`${what} cannot be read`, error);
   }
 }
 
 /** `counted` is told of each field before it is made. */
 function fieldOf(field: FlatTable, depth: number, counted: () => void): ArrowField {
   counted();
-  if (depth === 0) throw badFile("The Arrow file nests columns too deep.", remedy);
+  if (depth === 0) throw badFile("The Arrow file nests columns too deep.", writeAnew);
   const dictionary = field.table(4);
   return {
     name: field.text(0),

@@ -2,6 +2,7 @@ import { PieceStream } from "../byte-stream.ts";
 import type { ReaderContext } from "../format-reader.ts";
 import { JsonLinesReader } from "../json-lines/json-lines-reader.ts";
 import { overLimit } from "../limits.ts";
+import { linePieces } from "../line-pieces.ts";
 import { indexLeftOut, pandasIndex } from "../row-name-columns.ts";
 import { saidColumns } from "../said-columns.ts";
 import { type ArrowField, type ArrowFile, openArrow, readable } from "./arrow-file.ts";
@@ -47,7 +48,7 @@ class ArrowRows {
         const columns = arrow.fields.map((field) => [field.name, columnTexts(field, parts, dictionaries)] as const);
         return { rows: parts.rows, columns: columns.filter(([name]) => !index.has(name)) };
       });
-      yield* rowLines(columns, { firstRow, rows, limits });
+      yield* linePieces(rowLines(columns, { firstRow, rows, limits }));
       firstRow += rows;
     }
   }

@@ -1,4 +1,4 @@
-import { badFile } from "../cells/bad-cell.ts";
+import { damaged } from "./damaged.ts";
 
 /** What a table takes of the budget: about what the smallest useful one has in the file. */
 const tableBytes = 32;
@@ -18,10 +18,7 @@ class ReadBudget {
   take(bytes: number): void {
     this.#left -= bytes;
     if (this.#left >= 0) return;
-    throw badFile(
-      "The Arrow file is damaged: its descriptions refer to the same parts again and again.",
-      "Write the file anew, for instance with pyarrow.feather.write_feather.",
-    );
+    throw damaged("its descriptions refer to the same parts again and again");
   }
 }
 

@@ -4,8 +4,6 @@ import { type Limits, overLimit } from "../limits.ts";
 import { readable } from "./arrow-file.ts";
 import type { Texts } from "./utf8-texts.ts";
 
-const lettersAtOnce = 64 * 1024;
-
 interface BatchRows {
   readonly rows: number;
   /** Rows of the file before this batch. */
@@ -14,17 +12,9 @@ interface BatchRows {
 }
 
 /** The rows of a batch as JSON Lines. Rows may be far longer than what is in the file, as they repeat the texts of dictionaries: each is measured while it is made. */
-export function* rowLines(columns: readonly (readonly [string, Texts])[], batch: BatchRows): Generator<Buffer, void> {
+export function* rowLines(columns: readonly (readonly [string, Texts])[], batch: BatchRows): Generator<string, void> {
   const named = columns.map(([name, texts]) => ({ name, member: JSON.stringify(name), texts }));
-  let [lines, letters]: [string[], number] = [[], 0];
-  for (let row = 0; row < batch.rows; row++) {
-    const line = readable("a value", () => lineOf(named, row, batch));
-    lines.push(line);
-    letters += line.length;
-    if (letters < lettersAtOnce && row + 1 < batch.rows) continue;
-    yield Buffer.from(lines.join(""));
-    [lines, letters] = [[], 0];
-  }
+  for (let row = 0; row < batch.rows; row++) yield readable("a value", () => lineOf(named, row, batch));
 }
 
 interface NamedTexts {

@@ -1,11 +1,11 @@
 import { badFile } from "../cells/bad-cell.ts";
 import { type Limits, overLimit } from "../limits.ts";
+import { linePieces } from "../line-pieces.ts";
 import { quote } from "../schema.ts";
 import { type LayoutOptions, layoutOf } from "./table-layout.ts";
 import { columnsOf, isList, isObject, type Part, partsOf, ValueCursor } from "./value-cursor.ts";
 import { lineOf, onOneLine } from "./value-end.ts";
 
-const bytesAtOnce = 64 * 1024;
 const remedy = 'Write an array of objects; in pandas: to_json("FILE.json", orient="records").';
 
 /** The rows of a whole object in memory, as lines: of columns, of rows by name, or one row. */
@@ -18,11 +18,11 @@ export function* heldLines(whole: Buffer, options: LayoutOptions, notes: Set<str
     }
     return holdsAny;
   };
-  if (holds(isList)) yield* columnLines(whole, options.limits, notes);
+  if (holds(isList)) yield* linePieces(columnLines(whole, options.limits, notes));
   else if (holds(isObject)) {
     const { areRows, doubt } = layoutOf(whole, options);
     if (doubt !== undefined) notes.add(doubt);
-    yield* areRows ? recordLines(whole, options.limits, notes) : columnLines(whole, options.limits, notes);
+    yield* areRows ? recordLines(whole, options.limits, notes) : linePieces(columnLines(whole, options.limits, notes));
   } else yield Buffer.concat([onOneLine(whole), Buffer.from("\n")]);
 }
 
@@ -38,13 +38,12 @@ function* recordLines(whole: Buffer, limits: Limits, notes: Set<string>): Genera
 }
 
 /** The rows of an object of columns, each an object by row or a list. */
-function* columnLines(whole: Buffer, limits: Limits, notes: Set<string>): Generator<Buffer, void> {
+function* columnLines(whole: Buffer, limits: Limits, notes: Set<string>): Generator<string, void> {
   const columns = columnsOf(whole, limits);
   const names = columns.map(({ name }) => lineOf(name as Buffer));
   const namesBytes = columns.reduce((sum, { name }) => sum + (name as Buffer).length + 2, 0);
   const cursors = columns.map(({ value }) => new ValueCursor(value));
   const rowNames = new RowNames(notes);
-  let [lines, bytes]: [string[], number] = [[], 0];
   for (let row = 0; ; row++) {
     const cells = cursors.map((cursor) => cursor.next());
     const first = cells[0];
@@ -54,13 +53,8 @@ function* columnLines(whole: Buffer, limits: Limits, notes: Set<string>): Genera
     if (first.name !== undefined) rowNames.add(first.name, row);
     const size = (cells as Part[]).reduce((sum, { value }) => sum + value.length, namesBytes);
     checkSize(row + 1, size, limits);
-    lines.push(`{${cells.map((cell, at) => `${names[at]}:${lineOf((cell as Part).value)}`).join(",")}}\n`);
-    bytes += size;
-    if (bytes < bytesAtOnce) continue;
-    yield Buffer.from(lines.join(""));
-    [lines, bytes] = [[], 0];
+    yield `{${cells.map((cell, at) => `${names[at]}:${lineOf((cell as Part).value)}`).join(",")}}\n`;
   }
-  if (lines.length > 0) yield Buffer.from(lines.join(""));
 }
 
 /** Before the row is made of what is held. */

@@ -28,7 +28,8 @@ export interface LayoutOptions extends Pick<SaidColumns, "isColumn"> {
 const records = 'to_json("FILE.json", orient="records")';
 
 /**
- * Tells rows from columns: by names that are known, then by numbers, which name rows, then by the values, which are of one kind in a column.
+ * Tells rows from columns: by names that are known, then by numbers, which name rows (outer ones where they count from 0), then by the values, which are of one kind
+ * in a column.
  * Errors: INVALID_ARGUMENT where both may be meant.
  */
 export function layoutOf(table: Buffer, options: LayoutOptions): TableLayout {

@@ -1,5 +1,6 @@
 import { badFile, badRow } from "../cells/bad-cell.ts";
 import { type Limits, overLimit } from "../limits.ts";
+import { linePieces } from "../line-pieces.ts";
 import { serialText } from "./number-styles.ts";
 import { OddCells } from "./odd-cells.ts";
 import { joined, RichText } from "./rich-text.ts";
@@ -7,7 +8,6 @@ import type { Sheet, Workbook } from "./workbook.ts";
 import type { XmlHandler } from "./xml-parser.ts";
 
 const mostEmptyRows = 10_000;
-const lettersAtOnce = 64 * 1024;
 
 /** A row as it is kept until it is written: where a sheet refers to a text or leaves rows out, its line is far longer than what stands there. */
 interface KeptRow {
@@ -57,13 +57,13 @@ export class SheetRows implements XmlHandler {
 
   async *lines(): AsyncGenerator<Buffer, void> {
     await this.#workbook.readShared();
-    for await (const _ of this.#workbook.parsed(this.#sheet.entry, this)) yield* this.#taken();
+    for await (const _ of this.#workbook.parsed(this.#sheet.entry, this)) yield* linePieces(this.#taken());
     if (this.#width === 0)
       throw badFile(
         `Sheet ${JSON.stringify(this.#sheet.name)} is empty.`,
         "Name another: --sheet NAME (in the API: read.sheet).",
       );
-    yield* this.#taken();
+    yield* linePieces(this.#taken());
   }
 
   open(name: string, attribute: (name: string) => string | undefined): void {
@@ -171,21 +171,13 @@ export class SheetRows implements XmlHandler {
   }
 
   /** What was kept, as CSV; empty rows between others are rows. */
-  *#taken(): Generator<Buffer, void> {
+  *#taken(): Generator<string, void> {
     const kept = this.#kept;
     this.#kept = [];
-    let [lines, letters]: [string[], number] = [[], 0];
     for (const { gap, cells } of kept) {
-      for (let row = 0; row <= gap; row++) {
-        const line = this.#line(row < gap ? [] : cells);
-        lines.push(line);
-        letters += line.length;
-        if (letters < lettersAtOnce) continue;
-        yield Buffer.from(lines.join(""));
-        [lines, letters] = [[], 0];
-      }
+      for (let row = 0; row < gap; row++) yield this.#line([]);
+      yield this.#line(cells);
     }
-    if (lines.length > 0) yield Buffer.from(lines.join(""));
   }
 
   #line(cells: readonly string[]): string {

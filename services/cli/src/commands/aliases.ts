@@ -1,9 +1,9 @@
 import { AliasService } from "@aimass/api/registry";
 import { AimassError } from "@aimass/core";
 import type { Command } from "commander";
+import { waitUntilServed } from "../client/until-served.ts";
 import { wholeNumber } from "../training/arguments.ts";
 import { action, modelArgument, versionNumber } from "./context.ts";
-import { waitUntilServed } from "./deploy.ts";
 
 /** `models alias` and `models rollback`. */
 export function addAliases(models: Command): void {

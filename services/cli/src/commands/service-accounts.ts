@@ -15,23 +15,8 @@ export function addServiceAccounts(program: Command): void {
     .description("programs that call: create, list, disable, enable, delete");
   addCreate(accounts);
   addList(accounts);
-  for (const [verb, disabled, what] of [
-    ["disable", true, "refuse its keys, at once and everywhere"],
-    ["enable", false, "take its keys again"],
-  ] as const)
-    accounts
-      .command(verb)
-      .description(what)
-      .argument("<name>")
-      .action(
-        action(async ({ connection, output }, _options, [name = ""]) => {
-          const answer = await connection.client(DirectoryService).updateServiceAccount({ name, disabled });
-          output.result(answer, () => [
-            `service-account:${name} is ${disabled ? "disabled" : "active"}.`,
-            acknowledged(answer.acknowledgement),
-          ]);
-        }),
-      );
+  addSwitch(accounts, { verb: "disable", disabled: true, what: "refuse its keys, at once and everywhere" });
+  addSwitch(accounts, { verb: "enable", disabled: false, what: "take its keys again" });
   addDelete(accounts);
 }
 
@@ -68,6 +53,25 @@ function addList(accounts: Command): void {
             all.map((a) => [a.name, a.disabled ? "disabled" : "active", time(a.createdAt), a.description]),
           ),
         );
+      }),
+    );
+}
+
+function addSwitch(
+  accounts: Command,
+  { verb, disabled, what }: { verb: string; disabled: boolean; what: string },
+): void {
+  accounts
+    .command(verb)
+    .description(what)
+    .argument("<name>")
+    .action(
+      action(async ({ connection, output }, _options, [name = ""]) => {
+        const answer = await connection.client(DirectoryService).updateServiceAccount({ name, disabled });
+        output.result(answer, () => [
+          `service-account:${name} is ${disabled ? "disabled" : "active"}.`,
+          acknowledged(answer.acknowledgement),
+        ]);
       }),
     );
 }

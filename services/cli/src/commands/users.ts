@@ -14,8 +14,8 @@ export function addUsers(program: Command): void {
   const users = program.command("users").description("people: create, list, roles, disable, enable, password, delete");
   addCreate(users);
   addList(users);
-  addDisable(users);
-  addEnable(users);
+  addSwitch(users, { verb: "disable", disabled: true, what: "lock a user out, at once and everywhere" });
+  addSwitch(users, { verb: "enable", disabled: false, what: "let a user in again" });
   addRoles(users);
   addPassword(users);
   addDelete(users);
@@ -66,28 +66,18 @@ function addList(users: Command): void {
     );
 }
 
-function addDisable(users: Command): void {
+function addSwitch(users: Command, { verb, disabled, what }: { verb: string; disabled: boolean; what: string }): void {
   users
-    .command("disable")
-    .description("lock a user out, at once and everywhere")
+    .command(verb)
+    .description(what)
     .argument("<name>")
     .action(
-      action(async ({ connection, output }, _options, [name]) => {
-        const answer = await connection.client(DirectoryService).updateUser({ name: name as string, disabled: true });
-        output.result(answer, () => [`user:${name} is disabled.`, acknowledged(answer.acknowledgement)]);
-      }),
-    );
-}
-
-function addEnable(users: Command): void {
-  users
-    .command("enable")
-    .description("let a user in again")
-    .argument("<name>")
-    .action(
-      action(async ({ connection, output }, _options, [name]) => {
-        const answer = await connection.client(DirectoryService).updateUser({ name: name as string, disabled: false });
-        output.result(answer, () => [`user:${name} is active.`, acknowledged(answer.acknowledgement)]);
+      action(async ({ connection, output }, _options, [name = ""]) => {
+        const answer = await connection.client(DirectoryService).updateUser({ name, disabled });
+        output.result(answer, () => [
+          `user:${name} is ${disabled ? "disabled" : "active"}.`,
+          acknowledged(answer.acknowledgement),
+        ]);
       }),
     );
 }

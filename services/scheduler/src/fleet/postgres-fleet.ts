@@ -104,7 +104,7 @@ export function setDraining(store: SchedulerStore, changes: Changes, id: string,
   });
 }
 
-/** Marks a node as draining or not; these replicas of it are then not drained by themselves either. */
+/** Marks a node, and the replicas that it has, as draining or not. */
 export function setNodeDraining(
   store: SchedulerStore,
   changes: Changes,
